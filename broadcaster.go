@@ -1,0 +1,266 @@
+package pull
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"io"
+	"math"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/gorilla/websocket"
+	"github.com/olahol/melody"
+)
+
+const (
+	incomingBytes = 16 << 10 // largest frame of a client
+	readBuffer    = 256      // a client says little
+)
+
+// A broadcaster carries sessions over WebSockets. melody upgrades, reads, keeps
+// the deadlines and closes; frames are written by the sessions themselves,
+// because melody's own queue counts messages instead of bytes and drops what it
+// has no room for. See wire for how the two are kept apart.
+type broadcaster struct {
+	melody  *melody.Melody
+	joined  func(*session) error
+	receive func(*session, []byte)
+}
+
+func newBroadcaster(tick time.Duration, joined func(*session) error, receive func(*session, []byte)) *broadcaster {
+	b := &broadcaster{melody: melody.New(), joined: joined, receive: receive}
+	m := b.melody
+	m.Config.MaxMessageSize = incomingBytes
+	m.Config.MessageBufferSize = 1              // never used
+	m.Config.PingPeriod = math.MaxInt64         // the plugin's clock pings
+	m.Config.PongWait = 2*tick + 10*time.Second // two pings may get lost
+	m.Upgrader.ReadBufferSize = readBuffer
+	m.Upgrader.WriteBufferPool = new(sync.Pool)
+	m.Upgrader.CheckOrigin = func(*http.Request) bool { return true } // checked before, with a reason
+	m.HandleConnect(b.connected)
+	m.HandleMessage(func(ms *melody.Session, frame []byte) { b.receive(wireOf(ms).session, frame) })
+	m.HandleMessageBinary(func(ms *melody.Session, _ []byte) {
+		wireOf(ms).session.expel(closeViolation, "binary frame")
+	})
+	m.HandleClose(func(ms *melody.Session, _ int, _ string) error {
+		w := wireOf(ms)
+		w.answered.Store(true)
+		w.session.expel(websocket.CloseNormalClosure, "")
+		return nil
+	})
+	m.HandleError(failed)
+	return b
+}
+
+// serve carries the session for as long as it lives. It answers w itself only
+// by taking the connection over, after which it calls upgraded; otherwise it
+// returns the status and the reason of a refusal.
+func (b *broadcaster) serve(w http.ResponseWriter, r *http.Request, s *session, upgraded func()) (int, error) {
+	h := &handover{header: w.Header().Clone(), writer: w, session: s, upgraded: upgraded}
+	err := b.melody.HandleRequest(h, trim(r))
+	if h.wire != nil {
+		h.wire.bury()
+		return http.StatusSwitchingProtocols, nil
+	}
+	return max(h.status, http.StatusBadRequest), err
+}
+
+// connected runs once the 101 is written: from here on melody writes nothing.
+func (b *broadcaster) connected(ms *melody.Session) {
+	w := wireOf(ms)
+	w.ours.Store(true)
+	ms.Request = nil // nobody asks for it again
+	ms.WebsocketConnection().SetPingHandler(func(payload string) error {
+		w.session.push(item{raw: appendControlFrame(nil, opPong, payload)})
+		return nil
+	})
+	if err := b.joined(w.session); err != nil {
+		w.session.expel(closeRestart, "try again")
+	}
+}
+
+// failed learns why reading ended. What the client did wrong, it is told.
+func failed(ms *melody.Session, err error) {
+	w := wireOf(ms)
+	var closed *websocket.CloseError
+	var broken net.Error
+	switch {
+	case errors.As(err, &closed):
+		w.answered.Store(true)
+	case errors.Is(err, websocket.ErrReadLimit):
+		w.session.expel(closeViolation, "frame too large")
+	case errors.As(err, &broken), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
+		errors.Is(err, net.ErrClosed), errors.Is(err, io.ErrClosedPipe):
+	default:
+		w.session.expel(closeViolation, "malformed frame")
+	}
+}
+
+func wireOf(ms *melody.Session) *wire {
+	return ms.WebsocketConnection().NetConn().(*wire) //nolint:forcetypeassert // handover gave it
+}
+
+// trim returns the request with what the upgrade needs and nothing that would
+// stay in memory with the session.
+func trim(r *http.Request) *http.Request {
+	header := make(http.Header, 5)
+	for _, key := range []string{"Connection", "Upgrade", "Sec-Websocket-Version", "Sec-Websocket-Key"} {
+		if v := r.Header[key]; v != nil {
+			header[key] = v
+		}
+	}
+	return &http.Request{Method: r.Method, Host: r.Host, Header: header}
+}
+
+// A handover is the ResponseWriter that melody sees: it gives the connection
+// away wrapped, and keeps a refusal for the caller to answer with.
+type handover struct {
+	header   http.Header
+	writer   http.ResponseWriter
+	session  *session
+	upgraded func()
+	wire     *wire
+	status   int
+}
+
+func (h *handover) Header() http.Header         { return h.header }
+func (h *handover) WriteHeader(status int)      { h.status = status }
+func (h *handover) Write(p []byte) (int, error) { return len(p), nil }
+
+// Hijack takes the connection from the server. The handler may return then, and
+// with it go the server's buffers and the goroutine that served the request.
+func (h *handover) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := http.NewResponseController(h.writer).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	h.wire = newWire(conn, h.session)
+	h.session.link = h.wire
+	h.upgraded()
+	h.writer, h.upgraded = nil, nil
+	return h.wire, rw, nil
+}
+
+// A wire is a session's WebSocket connection: the net.Conn that melody reads
+// from, and the link that the session writes to. Once the handshake is over,
+// what melody or gorilla would write (replies to pings and closes, protocol
+// errors) is swallowed, because it would end up inside the session's frames;
+// the session says the same things itself. Likewise the connection is closed by
+// its owner, after the goodbye.
+type wire struct {
+	net.Conn
+	session  *session
+	socket   syscall.RawConn // nil where writing cannot but wait: TLS, pipes
+	ours     atomic.Bool     // the handshake is over
+	closing  atomic.Bool     // deadlines are set for good
+	answered atomic.Bool     // the client has said goodbye
+	over     chan struct{}   // closed when our goodbye has left or cannot; nil while there is none
+	once     sync.Once       // closes over
+}
+
+func newWire(conn net.Conn, s *session) *wire {
+	w := &wire{Conn: conn, session: s}
+	if c, ok := conn.(syscall.Conn); ok {
+		if socket, err := c.SyscallConn(); err == nil {
+			w.socket = socket
+		}
+	}
+	return w
+}
+
+// Write is for the handshake alone.
+func (w *wire) Write(p []byte) (int, error) {
+	if w.ours.Load() {
+		return len(p), nil
+	}
+	return w.Conn.Write(p)
+}
+
+// Close does nothing: bury does.
+func (w *wire) Close() error { return nil }
+
+// SetReadDeadline keeps a pong from prolonging a session that is being closed.
+func (w *wire) SetReadDeadline(t time.Time) error {
+	if w.closing.Load() {
+		return nil
+	}
+	return w.Conn.SetReadDeadline(t)
+}
+
+// SetWriteDeadline is the session's affair.
+func (w *wire) SetWriteDeadline(time.Time) error { return nil }
+
+func (w *wire) offer(o *offering, frame []byte) int {
+	if w.socket == nil {
+		return 0
+	}
+	return o.write(w.socket, frame)
+}
+
+func (w *wire) write(p []byte) error {
+	// A deadline that is left behind would fail a later offer.
+	if !w.closing.Load() {
+		if err := w.Conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+			return err
+		}
+		defer func() {
+			if !w.closing.Load() {
+				_ = w.Conn.SetWriteDeadline(time.Time{})
+			}
+		}()
+	}
+	_, err := w.Conn.Write(p)
+	return err
+}
+
+func (w *wire) limit(d time.Duration) {
+	w.over = make(chan struct{})
+	w.closing.Store(true)
+	_ = w.Conn.SetDeadline(time.Now().Add(d))
+}
+
+// finish leaves the client its time to answer the goodbye.
+func (w *wire) finish() {
+	w.once.Do(func() {
+		if w.over != nil {
+			close(w.over)
+		}
+	})
+}
+
+func (w *wire) cut() {
+	w.closing.Store(true)
+	_ = w.Conn.Close()
+	w.finish()
+}
+
+// bury closes the connection when nobody reads any more, but not before the
+// goodbye has left. A client that was told why, in the middle of sending, would
+// lose the reason to a reset if what it has sent stayed unread.
+func (w *wire) bury() {
+	if w.session.parting() && w.over != nil {
+		<-w.over
+		if half, ok := w.Conn.(interface{ CloseWrite() error }); ok && !w.answered.Load() {
+			_ = half.CloseWrite()
+			_, _ = io.CopyN(io.Discard, w.Conn, 1<<20)
+		}
+	}
+	w.session.abandon()
+}
+
+func (w *wire) begin(b []byte, length int, _ string, _ uint64) []byte {
+	return appendFrameHeader(b, opText, length)
+}
+func (w *wire) end(b []byte) []byte  { return b }
+func (w *wire) ping(b []byte) []byte { return appendControlFrame(b, opPing, "") }
+
+func (w *wire) bye(b []byte, code int, reason string) []byte {
+	var status [2]byte
+	binary.BigEndian.PutUint16(status[:], uint16(code)) //nolint:gosec // a close code
+	return appendControlFrame(b, opClose, string(status[:])+reason)
+}

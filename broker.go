@@ -1,0 +1,193 @@
+package pull
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+)
+
+// A Broker is one ordered log of messages that every node of an app shares.
+// Package brokertest holds these promises as an executable suite.
+type Broker interface {
+	// Publish returns nil once the log holds the messages, in this order and
+	// next to one another as far as the engine can. The broker may keep the
+	// slices: the caller no longer writes to them. An error means that the log
+	// holds none, or a leading part, or that nobody knows; the caller may publish
+	// the same messages again. Publish gives up when ctx ends.
+	Publish(ctx context.Context, messages ...[]byte) error
+
+	// Subscribe calls deliver for every message of the last window and then
+	// for every new one, one at a time and in log order, until ctx is done.
+	// Then it returns nil. An error means that the log is out of reach: the
+	// caller subscribes again. Offsets rise by exactly one within an epoch: a
+	// hole tells the caller that messages are lost, another epoch that the log
+	// is. deliver may keep the message but not write to it.
+	Subscribe(ctx context.Context, window time.Duration, deliver func(epoch string, offset uint64, message []byte)) error
+}
+
+// Memory is the embedded broker: the log of a single node, in its memory. The
+// zero value is ready. It remembers as much as the fields allow and drops the
+// oldest first; a subscriber that falls further behind than that sees a hole.
+// Safe for concurrent use.
+type Memory struct {
+	Count int // messages remembered at most. Default 100,000
+	Bytes int // bytes of them at most. Default 64 MiB
+
+	mu      sync.Mutex // guards what follows
+	epoch   string
+	next    uint64 // offset of the next message
+	log     deque[record]
+	bytes   int
+	changed chan struct{} // closed by the next Publish; nil when nobody waits
+}
+
+// A record is a message with the time it entered the log.
+type record struct {
+	at      int64 // unix nanoseconds
+	message []byte
+}
+
+// Publish implements [Broker]. It never waits.
+func (m *Memory) Publish(ctx context.Context, messages ...[]byte) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	now := time.Now().UnixNano()
+
+	m.mu.Lock()
+	defer m.mu.Unlock()
+
+	m.start()
+	for _, message := range messages {
+		m.log.push(record{now, message})
+		m.bytes += len(message)
+		m.next++
+	}
+	m.trim()
+	if m.changed != nil {
+		close(m.changed)
+		m.changed = nil
+	}
+	return nil
+}
+
+// Subscribe implements [Broker].
+func (m *Memory) Subscribe(ctx context.Context, window time.Duration, deliver func(epoch string, offset uint64, message []byte)) error {
+	next := m.since(time.Now().Add(-window).UnixNano())
+	for ctx.Err() == nil {
+		epoch, first, messages, changed := m.after(next)
+		for i, message := range messages {
+			if ctx.Err() != nil {
+				return nil
+			}
+			deliver(epoch, first+uint64(i), message) //nolint:gosec // an index
+		}
+		next = first + uint64(len(messages))
+		if len(messages) > 0 {
+			continue
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+		}
+	}
+	return nil
+}
+
+// since returns the offset of the first message that is not older.
+func (m *Memory) since(oldest int64) uint64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+
+	m.start()
+	i := 0
+	for i < m.log.len() && m.log.at(i).at < oldest {
+		i++
+	}
+	return m.first() + uint64(i) //nolint:gosec // an index
+}
+
+// after returns some messages from the offset next on, or, where there are
+// none, what is closed when there are.
+func (m *Memory) after(next uint64) (epoch string, first uint64, messages [][]byte, changed <-chan struct{}) {
+	const most = 512
+
+	m.mu.Lock()
+	defer m.mu.Unlock()
+
+	first = max(next, m.first())
+	for offset := first; offset < m.next && len(messages) < most; offset++ {
+		messages = append(messages, m.log.at(int(offset-m.first())).message) //nolint:gosec // an index
+	}
+	if len(messages) == 0 && m.changed == nil {
+		m.changed = make(chan struct{})
+	}
+	return m.epoch, first, messages, m.changed
+}
+
+// start makes the zero value a log with a name of its own.
+func (m *Memory) start() {
+	if m.epoch == "" {
+		m.epoch, m.next = randomID(), 1
+	}
+}
+
+func (m *Memory) first() uint64 { return m.next - uint64(m.log.len()) } //nolint:gosec // a length
+
+func (m *Memory) trim() {
+	count, bytes := m.Count, m.Bytes
+	if count == 0 {
+		count = defaultWindowCount
+	}
+	if bytes == 0 {
+		bytes = defaultWindowBytes
+	}
+	for m.log.len() > count || m.bytes > bytes && m.log.len() > 1 {
+		m.bytes -= len(m.log.pop().message)
+	}
+}
+
+// A logImage is a log at rest, as the state file holds it.
+type logImage struct {
+	Epoch    string
+	First    uint64
+	Times    []int64
+	Messages [][]byte
+}
+
+func (m *Memory) image() logImage {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+
+	m.start()
+	img := logImage{Epoch: m.epoch, First: m.first()}
+	for i := range m.log.len() {
+		img.Times = append(img.Times, m.log.at(i).at)
+		img.Messages = append(img.Messages, m.log.at(i).message)
+	}
+	return img
+}
+
+// restore continues the log of an image in an unused Memory.
+func (m *Memory) restore(img logImage) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+
+	if img.Epoch == "" || img.First == 0 || len(img.Times) != len(img.Messages) {
+		return errors.New("pull: incomplete log")
+	}
+	m.epoch, m.next = img.Epoch, img.First
+	for i, message := range img.Messages {
+		m.log.push(record{img.Times[i], message})
+		m.bytes += len(message)
+		m.next++
+	}
+	m.trim()
+	return nil
+}
+
+// randomID returns eight letters and digits that no one has used before.
+func randomID() string { return strings.ToLower(rand.Text()[:nodeIDBytes]) }

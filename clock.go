@@ -1,0 +1,89 @@
+package pull
+
+import (
+	"context"
+	"time"
+)
+
+const (
+	tickSlots     = 25               // a tick's work is spread over so many moments
+	bulletinEvery = time.Second      // changes of presence leave together
+	sweepEvery    = 10 * time.Second // what is old is let go of
+)
+
+// clock does what time makes necessary, until ctx ends.
+func (p *Plugin) clock(ctx context.Context) {
+	tick := time.NewTicker(max(p.config.Tick/tickSlots, time.Millisecond))
+	defer tick.Stop()
+	bulletin := time.NewTicker(bulletinEvery)
+	defer bulletin.Stop()
+	sweep := time.NewTicker(sweepEvery)
+	defer sweep.Stop()
+	alive := time.NewTicker(beat)
+	defer alive.Stop()
+	departure := time.NewTimer(time.Hour)
+	defer departure.Stop()
+
+	var o offering
+	for slot := 0; ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			p.node.remind(&o, slot)
+			slot = (slot + 1) % tickSlots
+		case now := <-bulletin.C:
+			p.publishBulletin(&o, now)
+		case now := <-sweep.C:
+			p.node.sweep(now)
+			p.node.sweepPresence(now)
+		case now := <-alive.C:
+			p.publisher.say(control(kindBeat, now))
+		case <-p.departed:
+		case now := <-departure.C:
+			p.node.sweepPresence(now)
+		}
+		if at, waits := p.node.departure(); waits {
+			departure.Reset(time.Until(at))
+		}
+	}
+}
+
+// remind gives each session of a slot a ping and, where it is not catching up,
+// its position in the log.
+func (n *node) remind(o *offering, slot int) {
+	live, behind, epoch, settled := n.slot(slot)
+	body := tickBody(settled)
+	for _, s := range live {
+		s.nudge(o, body, epoch, settled)
+	}
+	for _, s := range behind {
+		s.nudge(o, nil, "", 0)
+	}
+}
+
+// slot returns the sessions of a slot, and up to where the live ones know
+// everything for them.
+func (n *node) slot(slot int) (live, behind []*session, epoch string, settled uint64) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+
+	for i := slot; i < len(n.all); i += tickSlots {
+		s := n.all[i]
+		if s.behind {
+			behind = append(behind, s)
+			continue
+		}
+		s.last = max(s.last, n.settled)
+		live = append(live, s)
+	}
+	return live, behind, n.epoch, n.settled
+}
+
+// publishBulletin tells pages who came and went.
+func (p *Plugin) publishBulletin(o *offering, now time.Time) {
+	parcel, sessions := p.node.bulletin(now)
+	for _, s := range sessions {
+		s.deliver(o, parcel)
+	}
+}

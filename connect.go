@@ -1,0 +1,320 @@
+package pull
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gorilla/websocket"
+	"github.com/labstack/echo/v4"
+)
+
+const (
+	clientBytes = 64          // longest client id
+	ahead       = time.Second // how long a cursor of the future is waited for
+)
+
+// connect accepts a page's connection: it upgrades to a WebSocket, or streams
+// Server-Sent Events. Any other request that would be accepted gets 426, which
+// tells a page that its WebSocket was broken by something on the way.
+func (p *Plugin) connect(c echo.Context) error {
+	user, err := p.visitor(c)
+	if err != nil {
+		return err
+	}
+	r := c.Request()
+	upgrade := websocket.IsWebSocketUpgrade(r)
+	if !upgrade && !strings.Contains(r.Header.Get(echo.HeaderAccept), "text/event-stream") {
+		c.Response().Header().Set(echo.HeaderUpgrade, "websocket")
+		return refuse(http.StatusUpgradeRequired, "connect by WebSocket or as text/event-stream")
+	}
+	client := c.QueryParam("client")
+	if client != "" && !validClient(client) {
+		return refuse(http.StatusBadRequest, "client is 1 to 64 letters, digits, - and _")
+	}
+	if !p.enter() {
+		return p.refuseRetry(c, http.StatusServiceUnavailable, "shutting down")
+	}
+	if err := p.admit(c, user); err != nil {
+		p.pages.Done()
+		return err
+	}
+	s := &session{user: user, client: client, node: p.node, at: p.cursorOf(r)}
+	if upgrade {
+		return p.serveSocket(c, s)
+	}
+	defer p.part(s)
+	return p.serveStream(c, s)
+}
+
+// visitor decides who may connect, and says who it is.
+func (p *Plugin) visitor(c echo.Context) (string, error) {
+	if !p.sameOrigin(c) {
+		return "", refuse(http.StatusForbidden, "origin not allowed")
+	}
+	user, err := p.userOf(c)
+	if err != nil {
+		return "", err
+	}
+	if user == "" && !p.config.Guests {
+		return "", refuse(http.StatusUnauthorized, "guests may not connect")
+	}
+	return user, nil
+}
+
+// userOf asks the application who is behind a request.
+func (p *Plugin) userOf(c echo.Context) (string, error) {
+	user, err := p.config.User(c)
+	if err != nil {
+		var status *echo.HTTPError
+		if errors.As(err, &status) {
+			return "", err
+		}
+		return "", refuse(http.StatusUnauthorized, "unknown user").SetInternal(err)
+	}
+	if len(user) > idBytes {
+		return "", refuse(http.StatusUnauthorized, "user id too long")
+	}
+	return user, nil
+}
+
+// sameOrigin tells whether a request comes from a page of this site or of an
+// allowed one. Browsers say where a page is from on every WebSocket and every
+// cross-site request; what says nothing is no browser.
+func (p *Plugin) sameOrigin(c echo.Context) bool {
+	r := c.Request()
+	origin := r.Header.Get(echo.HeaderOrigin)
+	if origin == "" {
+		return r.Header.Get("Sec-Fetch-Site") != "cross-site"
+	}
+	origin = normalOrigin(origin)
+	return p.origins[origin] || origin == normalOrigin(c.Scheme()+"://"+r.Host)
+}
+
+// normalOrigin writes an origin as RFC 6454 section 6.2 does: lower case, no
+// default port. What is none stays as it is, and equals nothing.
+func normalOrigin(origin string) string {
+	u, err := url.Parse(strings.ToLower(origin))
+	if err != nil || u.Host == "" {
+		return origin
+	}
+	switch u.Scheme {
+	case "ws":
+		u.Scheme = "http"
+	case "wss":
+		u.Scheme = "https"
+	}
+	host := u.Host
+	if port := u.Port(); u.Scheme == "http" && port == "80" || u.Scheme == "https" && port == "443" {
+		host = strings.TrimSuffix(host, ":"+port)
+	}
+	return u.Scheme + "://" + host
+}
+
+// admit reserves a place, or answers why there is none.
+func (p *Plugin) admit(c echo.Context, user string) error {
+	err := p.node.admit(user, p.config.MaxSessions, p.config.MaxSessionsPerUser)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, errFullForUser):
+		return p.refuseRetry(c, http.StatusTooManyRequests, err.Error())
+	default:
+		return p.refuseRetry(c, http.StatusServiceUnavailable, err.Error())
+	}
+}
+
+func (p *Plugin) refuseRetry(c echo.Context, status int, reason string) error {
+	c.Response().Header().Set(echo.HeaderRetryAfter, "5")
+	return refuse(status, reason)
+}
+
+// cursorOf returns where the page says that it is, or nil. The header comes
+// first: a browser's EventSource that reconnects repeats the query of its first
+// connection, and says in the header what it has had since.
+func (p *Plugin) cursorOf(r *http.Request) *cursor {
+	s := r.Header.Get("Last-Event-ID")
+	if s == "" {
+		s = r.URL.Query().Get("cursor")
+	}
+	if s == "" {
+		return nil
+	}
+	at := parseCursor(s)
+	return &at
+}
+
+// join makes a session live. A page that comes from another node may know more
+// than this one has heard yet: that is waited for.
+func (p *Plugin) join(s *session) error {
+	if s.at != nil && p.isAhead(*s.at) {
+		ctx, cancel := context.WithTimeout(context.Background(), ahead)
+		defer cancel()
+		p.node.await(ctx, func() bool { return !p.isAhead(*s.at) })
+	}
+	return p.node.join(s)
+}
+
+func (p *Plugin) isAhead(c cursor) bool {
+	here := p.node.cursor()
+	return c.epoch == here.epoch && c.offset > here.offset && c.offset-here.offset < inboxMessages
+}
+
+// part gives back what a session has taken.
+func (p *Plugin) part(s *session) {
+	if p.node.leave(s) {
+		signal(p.departed)
+	}
+	p.node.release(s.user)
+	p.pages.Done()
+}
+
+// serveSocket upgrades on a goroutine of the session's own and returns when
+// the connection is taken over: the server lets go of its buffers, and
+// middleware logs the request now and not when the page is closed.
+func (p *Plugin) serveSocket(c echo.Context, s *session) error {
+	s.start = func() { p.spawn(s.flush) }
+	taken := make(chan struct{})
+	var status int
+	var err error
+	w, r := c.Response(), c.Request()
+	p.spawn(func() {
+		defer p.part(s)
+		hijacked := false
+		code, problem := p.broadcaster.serve(w, r, s, func() { hijacked = true; close(taken) })
+		if !hijacked {
+			status, err = code, problem
+			close(taken)
+		}
+	})
+	<-taken
+	if err != nil {
+		return refuse(status, "not a WebSocket handshake").SetInternal(err)
+	}
+	w.Status, w.Committed = http.StatusSwitchingProtocols, true
+	return nil
+}
+
+// closeWith ends a stream when the server shuts down, which would wait for it.
+func (p *Plugin) closeWith(r *http.Request) {
+	server, ok := r.Context().Value(http.ServerContextKey).(*http.Server)
+	if !ok {
+		return
+	}
+	if _, known := p.streams.LoadOrStore(server, true); !known {
+		server.RegisterOnShutdown(p.closeStreams)
+	}
+}
+
+func (p *Plugin) closeStreams() {
+	for _, s := range p.node.sessionsOf("") {
+		if _, streams := s.link.(*stream); streams {
+			s.close(closeRestart, "restart")
+		}
+	}
+}
+
+// A request is what a client may say, in a frame or in a POST to watch.
+type request struct {
+	Extend []string `json:"extend"` // tags whose watches go on
+	Seen   []string `json:"seen"`   // users whose last visit it asks for
+}
+
+const listLimit = 100 // tags or users in one request
+
+var errRequest = errors.New("malformed request")
+
+func parseRequest(frame []byte) (request, error) {
+	var q request
+	if err := json.Unmarshal(frame, &q); err != nil {
+		return request{}, errRequest
+	}
+	if q.Extend == nil && q.Seen == nil || len(q.Extend) > listLimit || len(q.Seen) > listLimit {
+		return request{}, errRequest
+	}
+	if checkIDs("tag", q.Extend) != nil || checkIDs("user", q.Seen) != nil {
+		return request{}, errRequest
+	}
+	return q, nil
+}
+
+// receive answers a frame of a client.
+func (p *Plugin) receive(s *session, frame []byte) {
+	if !s.allow(time.Now()) {
+		s.expel(closeViolation, "too fast")
+		return
+	}
+	q, err := parseRequest(frame)
+	if err != nil {
+		s.expel(closeViolation, err.Error())
+		return
+	}
+	if q.Extend != nil {
+		s.answer("watch", p.extend(s.user, q.Extend))
+	}
+	if q.Seen != nil {
+		s.answer("seen", p.seen(s.user, q.Seen))
+	}
+}
+
+func (s *session) answer(command string, params any) {
+	body, err := json.Marshal(struct {
+		Module  string `json:"module_id"`
+		Command string `json:"command"`
+		Params  any    `json:"params"`
+	}{"pull", command, params})
+	if err == nil {
+		s.push(item{body: body})
+	}
+}
+
+// watch answers what a client of a stream cannot say in a frame.
+func (p *Plugin) watch(c echo.Context) error {
+	user, err := p.visitor(c)
+	if err != nil {
+		return err
+	}
+	body, err := io.ReadAll(io.LimitReader(c.Request().Body, incomingBytes+1))
+	if err != nil {
+		return refuse(http.StatusBadRequest, "unreadable body").SetInternal(err)
+	}
+	if len(body) > incomingBytes {
+		return refuse(http.StatusRequestEntityTooLarge, "16 KiB at most")
+	}
+	q, err := parseRequest(body)
+	if err != nil {
+		return refuse(http.StatusBadRequest, err.Error())
+	}
+	if s := p.node.sessionOf(user, c.Request().Header.Get(HeaderClient)); s != nil && !s.allow(time.Now()) {
+		return p.refuseRetry(c, http.StatusTooManyRequests, "too fast")
+	}
+	c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
+	if q.Extend != nil {
+		return c.JSON(http.StatusOK, p.extend(user, q.Extend))
+	}
+	return c.JSON(http.StatusOK, p.seen(user, q.Seen))
+}
+
+func validClient(id string) bool {
+	if id == "" || len(id) > clientBytes {
+		return false
+	}
+	for i := range len(id) {
+		if c := id[i]; !isNameByte(c) || c == '.' {
+			return false
+		}
+	}
+	return true
+}
+
+// tickBody is the message that moves the cursor of a quiet page.
+func tickBody(offset uint64) []byte {
+	b := []byte(`{"module_id":"pull","command":"tick","params":{"offset":`)
+	return append(strconv.AppendUint(b, offset, 10), "}}"...)
+}

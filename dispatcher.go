@@ -1,0 +1,203 @@
+package pull
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+const (
+	inboxMessages = 8_192 // deliveries that may wait for the dispatcher
+	shareFrom     = 128   // sessions from which on the workers take part
+	workerStride  = 32    // sessions that a worker takes at a time
+)
+
+// A dispatcher takes what the broker delivers and gives it to the sessions at
+// its address: apply, encode once, hand over. What arrives while it works is
+// its next batch, so that under load messages share frames and system calls.
+type dispatcher struct {
+	node *node
+
+	mu    sync.Mutex // guards inbox
+	inbox []delivery
+	ready chan struct{} // something is in the inbox
+	room  chan struct{} // the inbox was emptied
+
+	own  courier // works on the dispatcher's goroutine
+	jobs chan struct{}
+	left atomic.Int64 // index of the next session of the job
+	done sync.WaitGroup
+}
+
+func newDispatcher(n *node) *dispatcher {
+	return &dispatcher{
+		node:  n,
+		ready: make(chan struct{}, 1), room: make(chan struct{}, 1),
+		jobs: make(chan struct{}),
+	}
+}
+
+// accept takes a delivery of the broker's. It waits while the inbox is full.
+func (d *dispatcher) accept(ctx context.Context, m delivery) {
+	for !d.offer(m) {
+		select {
+		case <-d.room:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (d *dispatcher) offer(m delivery) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+
+	if len(d.inbox) >= inboxMessages {
+		return false
+	}
+	d.inbox = append(d.inbox, m)
+	signal(d.ready)
+	return true
+}
+
+// run dispatches until ctx ends; then the workers may go. workers is the number
+// of goroutines in work.
+func (d *dispatcher) run(ctx context.Context, workers int) {
+	defer close(d.jobs)
+	var batch []delivery
+	for {
+		d.mu.Lock()
+		batch, d.inbox = d.inbox, batch[:0]
+		d.mu.Unlock()
+
+		if len(batch) > 0 {
+			signal(d.room)
+			d.dispatch(batch, workers)
+			clear(batch)
+			continue
+		}
+		select {
+		case <-d.ready:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (d *dispatcher) dispatch(batch []delivery, workers int) {
+	for len(batch) > 0 {
+		n, broken := d.node.apply(batch)
+		d.hand(workers)
+		if broken {
+			d.node.restart(batch[n])
+		}
+		batch = batch[n:]
+	}
+}
+
+// hand gives the sessions what apply has laid out for them.
+func (d *dispatcher) hand(workers int) {
+	n := d.node
+	for _, p := range n.parcels {
+		p.seal()
+	}
+	if len(n.touched) < shareFrom || workers == 0 {
+		d.own.deliver(n.touched)
+	} else {
+		d.share(workers)
+	}
+	n.stats.deliveries.Add(d.own.takeCount())
+	clear(n.touched)
+	clear(n.parcels)
+	n.touched, n.parcels = n.touched[:0], n.parcels[:0]
+	for _, user := range n.settle() {
+		for _, s := range n.sessionsOf(user) {
+			s.expel(closeNotAllowed, "disconnected")
+		}
+	}
+}
+
+// share has the workers help, and waits for them: the next batch must not
+// overtake this one.
+func (d *dispatcher) share(workers int) {
+	d.left.Store(0)
+	d.done.Add(workers)
+	for range workers {
+		d.jobs <- struct{}{}
+	}
+	d.take(&d.own)
+	d.done.Wait()
+}
+
+// work helps with large jobs until the dispatcher ends.
+func (d *dispatcher) work() {
+	var c courier
+	for range d.jobs {
+		d.take(&c)
+		d.node.stats.deliveries.Add(c.takeCount())
+		d.done.Done()
+	}
+}
+
+func (d *dispatcher) take(c *courier) {
+	touched := d.node.touched
+	for {
+		end := int(d.left.Add(workerStride))
+		start := end - workerStride
+		if start >= len(touched) {
+			return
+		}
+		c.deliver(touched[start:min(end, len(touched))])
+	}
+}
+
+// settle notes that every session has what is for it up to the last message,
+// and returns which users another node has disconnected.
+func (n *node) settle() []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+
+	n.settled = n.history.last()
+	n.signalMove()
+	expels := n.expels
+	n.expels = nil
+	return expels
+}
+
+// A courier hands parcels to sessions on one goroutine.
+type courier struct {
+	offering offering
+	parcels  []*parcel // the last ones that were joined …
+	joined   *parcel   // … into this
+	count    uint64
+}
+
+func (c *courier) deliver(sessions []*session) {
+	for _, s := range sessions {
+		p := s.due[0]
+		if len(s.due) > 1 {
+			p = c.join(s.due)
+		}
+		s.deliver(&c.offering, p)
+		clear(s.due)
+		s.due = s.due[:0]
+	}
+	c.count += uint64(len(sessions))
+}
+
+// join returns one parcel for several. Neighbours often have the same ones.
+func (c *courier) join(parcels []*parcel) *parcel {
+	if c.joined == nil || !slices.Equal(c.parcels, parcels) {
+		c.parcels = append(c.parcels[:0], parcels...)
+		c.joined = join(parcels)
+	}
+	return c.joined
+}
+
+func (c *courier) takeCount() uint64 {
+	n := c.count
+	clear(c.parcels)
+	c.parcels, c.joined, c.count = c.parcels[:0], nil, 0
+	return n
+}

@@ -1,0 +1,178 @@
+package pull
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	defaultTTL = 24 * time.Hour
+	nameBytes  = 100 // longest module id and command
+)
+
+// An Event is a command for the pages of a module, as the application sends it.
+type Event struct {
+	// Module is the id of a registered module. It is lower-cased.
+	Module string
+
+	// Command says what happened. Letters, digits and any of ". _ - :", at
+	// most 100 bytes, case is kept.
+	Command string
+
+	// Params reach the page's handler as JSON. They are encoded once, when the
+	// event is sent: what changes afterwards is not seen by anybody. Times leave
+	// as RFC 3339, nil leaves as {}. Default {}.
+	Params any
+
+	// Key makes later events replace earlier ones: of several with one key to
+	// one target in one request only the last leaves, in the last one's place.
+	// Default: every event leaves.
+	Key string
+
+	// TTL is for how long a page that was away may still get the event when it
+	// returns, rounded up to a second. The window of the node limits it further.
+	// Default 24 hours.
+	TTL time.Duration
+
+	// ExceptSender keeps the event from the page that made the request, as told
+	// by the request's header Pull-Client. It matters only inside a request.
+	ExceptSender bool
+}
+
+// check reports what is wrong with the event's names, and lower-cases the module.
+func (e *Event) check() error {
+	e.Module = strings.ToLower(e.Module)
+	if err := checkName("module id", e.Module, ""); err != nil {
+		return err
+	}
+	if err := checkName("command", e.Command, ":"); err != nil {
+		return err
+	}
+	if e.TTL < 0 {
+		return fmt.Errorf("pull: negative TTL %s of %s/%s", e.TTL, e.Module, e.Command)
+	}
+	return nil
+}
+
+// checkName holds names to letters, digits and ". _ -", so that they need no
+// escaping in JSON, in the name of a hook or in a log line.
+func checkName(what, name, more string) error {
+	if name == "" {
+		return fmt.Errorf("pull: empty %s", what)
+	}
+	if len(name) > nameBytes {
+		return fmt.Errorf("pull: %s of %d bytes, the limit is %d", what, len(name), nameBytes)
+	}
+	for i := range len(name) {
+		if c := name[i]; !isNameByte(c) && strings.IndexByte(more, c) < 0 {
+			return fmt.Errorf("pull: %s %q: %q is not allowed", what, name, c)
+		}
+	}
+	return nil
+}
+
+func isNameByte(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '.' || c == '_' || c == '-'
+}
+
+// expires returns the unix second after which the event is not replayed.
+func (e *Event) expires(now time.Time) uint64 {
+	ttl := e.TTL
+	if ttl == 0 {
+		ttl = defaultTTL
+	}
+	return uint64(now.Add(ttl + time.Second - 1).Unix()) //nolint:gosec // the clock is past 1970
+}
+
+// An encoder is kept between events: a json.Encoder, the buffer it fills, and
+// the room in which an envelope is put together.
+type encoder struct {
+	params bytes.Buffer
+	json   *json.Encoder
+	raw    []byte
+}
+
+var encoders = sync.Pool{New: func() any { //nolint:gochecknoglobals // a cache of buffers, shared by all plugins
+	e := new(encoder)
+	e.json = json.NewEncoder(&e.params)
+	return e
+}}
+
+// release keeps the encoder for the next event, unless one giant made its
+// buffers so large that keeping them would be a leak.
+func (c *encoder) release() {
+	if c.params.Cap()+cap(c.raw) <= 4*defaultEventBytes {
+		encoders.Put(c)
+	}
+}
+
+// encode returns the envelope of an event. limit bounds what pages get of it.
+func (c *encoder) encode(t *Target, e *Event, sender string, now time.Time, limit int) ([]byte, error) {
+	params, err := c.encodeParams(e)
+	if err != nil {
+		return nil, err
+	}
+	b := appendHeader(c.raw[:0], kindEvent, now)
+	b = binary.AppendUvarint(b, e.expires(now))
+	b = appendAddress(b, sender, t)
+	head := len(b)
+	b = e.appendBody(b, params, now)
+	c.raw = b
+	if size := len(b) - head; size > limit {
+		return nil, &SizeError{Size: size, Limit: limit}
+	}
+	return bytes.Clone(b), nil
+}
+
+// encodeParams returns params as JSON on one line, never null. The bytes are
+// valid until the next call.
+func (c *encoder) encodeParams(e *Event) ([]byte, error) {
+	c.params.Reset()
+	if e.Params != nil {
+		if err := c.json.Encode(e.Params); err != nil {
+			return nil, &ParamsError{Module: e.Module, Command: e.Command, Err: err}
+		}
+	}
+	params := bytes.TrimSuffix(c.params.Bytes(), []byte("\n"))
+	if len(params) == 0 || string(params) == "null" {
+		c.params.Reset()
+		c.params.WriteString("{}")
+		params = c.params.Bytes()
+	}
+	return params, nil
+}
+
+// appendBody appends the event as pages get it, without the leading brace and
+// the id: those are known only when the log has ordered the message.
+func (e *Event) appendBody(b, params []byte, now time.Time) []byte {
+	b = append(b, `"module_id":"`...)
+	b = append(b, e.Module...)
+	b = append(b, `","command":"`...)
+	b = append(b, e.Command...)
+	b = append(b, `","params":`...)
+	b = append(b, params...)
+	b = append(b, `,"extra":`...)
+	b = appendExtra(b, now)
+	return append(b, '}')
+}
+
+// appendExtra appends what the server says of a message besides its params:
+// when it was sent, for people and for arithmetic.
+func appendExtra(b []byte, now time.Time) []byte {
+	b = append(b, `{"server_time":"`...)
+	b = now.UTC().AppendFormat(b, time.RFC3339)
+	b = append(b, `","server_time_unix":`...)
+	b = strconv.AppendInt(b, now.Unix(), 10)
+	b = append(b, '.')
+	micros := now.Nanosecond() / int(time.Microsecond)
+	for scale := 100_000; scale > 0; scale /= 10 {
+		b = append(b, byte('0'+micros/scale%10))
+	}
+	return append(b, '}')
+}

@@ -1,0 +1,146 @@
+package pull
+
+import "time"
+
+// granted applies a grant. The watch counts from the position at which the
+// granting request began, so that the page rendered by it hears everything that
+// happened since, although the grant itself came later in the log.
+func (n *node) granted(user string, from cursor, tags []string, at int64) {
+	granted := n.history.last()
+	since := granted
+	if from.epoch == n.epoch && from.offset < granted {
+		since = from.offset
+	}
+	for _, tag := range tags {
+		if n.watches.grant(user, tag, since, at) && since+1 < granted {
+			n.makeUp(user, tag, since)
+		}
+	}
+}
+
+// makeUp gives the sessions of the user what was sent to the tag between the
+// position from which a new watch counts and the grant. A page that came with
+// that position but is past one of the messages cannot have it any more in log
+// order: it is told of a gap.
+func (n *node) makeUp(user, tag string, since uint64) {
+	list := n.history.tags[tag]
+	if list == nil {
+		return
+	}
+	missed := pick(since, []*offsets{list}).offsets
+	now := time.Now().Unix()
+	for _, s := range n.users[user] {
+		for _, offset := range missed {
+			m := n.history.at(offset)
+			switch {
+			case !n.reaches(m, s, now):
+			case offset > s.known():
+				if !s.behind { // else it reads the message from the window
+					n.handOne(s, m)
+				}
+			case s.from == since:
+				n.gap(s)
+			}
+		}
+	}
+}
+
+// known returns up to where the session has, or is about to have, everything.
+func (s *session) known() uint64 {
+	if len(s.due) > 0 {
+		return max(s.last, s.due[len(s.due)-1].last)
+	}
+	return s.last
+}
+
+func (n *node) handOne(s *session, m *message) {
+	p := &parcel{epoch: n.epoch}
+	p.add(m)
+	n.parcels = append(n.parcels, p)
+	n.hand(s, p)
+}
+
+// gap tells a live page that it has missed something for good.
+func (n *node) gap(s *session) {
+	s.from = 0 // once is enough
+	n.stats.gaps.Add(1)
+	s.push(item{body: n.hello(s, false), epoch: n.epoch, last: n.history.last()})
+}
+
+// mayWatch tells whether a grant of the tags to the user stays in the bounds.
+func (n *node) mayWatch(user string, tags []string) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+
+	fresh := 0
+	for _, tag := range tags {
+		if _, has := n.watches.all[watchKey{user, tag}]; has {
+			continue
+		}
+		fresh++
+		if n.maxUsers > 0 && len(n.watches.byTag[tag]) >= n.maxUsers {
+			return ErrTooManyWatches
+		}
+	}
+	if n.maxTags > 0 && len(n.watches.byUser[user])+fresh > n.maxTags {
+		return ErrTooManyWatches
+	}
+	return nil
+}
+
+// watching returns which of the tags the user watches.
+func (n *node) watching(user string, tags []string) map[string]bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+
+	now := time.Now().UnixNano()
+	answer := make(map[string]bool, len(tags))
+	for _, tag := range tags {
+		answer[tag] = n.watches.has(user, tag, now)
+	}
+	return answer
+}
+
+// watchesAll tells whether the user watches all of the tags.
+func (n *node) watchesAll(user string, tags []string) bool {
+	for _, has := range n.watching(user, tags) {
+		if !has {
+			return false
+		}
+	}
+	return true
+}
+
+// watchesNone tells whether the user watches none of the tags, or none at all
+// where no tag is named.
+func (n *node) watchesNone(user string, tags []string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+
+	if len(tags) == 0 {
+		return len(n.watches.byUser[user]) == 0
+	}
+	for _, tag := range tags {
+		if n.watches.all[watchKey{user, tag}] != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// fading returns which of the tags the user watches that were not extended
+// within the last second.
+func (n *node) fading(user string, tags []string, now time.Time) []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+
+	fresh := now.Add(n.watches.ttl - time.Second).UnixNano()
+	var fading []string
+	for _, tag := range tags {
+		w := n.watches.all[watchKey{user, tag}]
+		if w != nil && now.UnixNano() < w.expires && w.expires < fresh {
+			fading = append(fading, tag)
+		}
+	}
+	return fading
+}

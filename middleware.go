@@ -1,0 +1,125 @@
+package pull
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+)
+
+// A Context is Echo's, and the request's outbox.
+type Context interface {
+	echo.Context
+
+	// Pull returns the outbox. It is nil, and its methods return ErrNoOutbox,
+	// where the middleware is not installed or was skipped.
+	Pull() *Outbox
+}
+
+// Handler adapts a handler of a [Context] to Echo.
+func Handler(h func(Context) error) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		s, _ := c.Request().Context().Value(scopeKey{}).(*scope)
+		if s == nil {
+			return h(&handlerContext{Context: c})
+		}
+		if s.handler.Context != nil && s.handler.Context != c {
+			return h(&handlerContext{Context: c, outbox: &s.outbox}) // a handler around a handler
+		}
+		s.handler = handlerContext{Context: c, outbox: &s.outbox}
+		return h(&s.handler)
+	}
+}
+
+type handlerContext struct {
+	echo.Context
+	outbox *Outbox
+}
+
+func (c *handlerContext) Pull() *Outbox { return c.outbox }
+
+// A scope is what belongs to one request, in one allocation: its outbox, the
+// context that carries it, and the Context of its handler. The outbox is not
+// kept in the echo.Context, because Echo gives that to the next request: a
+// goroutine left behind would add its events to someone else's outbox.
+type scope struct {
+	context.Context
+	outbox  Outbox
+	handler handlerContext
+	echo    echo.Context
+}
+
+type scopeKey struct{}
+
+func (s *scope) Value(key any) any {
+	switch key.(type) {
+	case outboxKey:
+		return &s.outbox
+	case scopeKey:
+		return s
+	}
+	return s.Context.Value(key)
+}
+
+func (s *scope) user() (string, error) { return s.outbox.plugin.userOf(s.echo) }
+
+// Middleware gives every request an outbox and runs the epilogue: when the
+// handler has succeeded (see Config.Commit), the request's events are handed to
+// the plugin's own goroutine; otherwise, and on a panic, they are forgotten. The
+// response never waits for it. Use it inside middleware that turns panics or
+// errors into responses, so that it sees them.
+func (p *Plugin) Middleware() echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			r := c.Request()
+			if p.config.Skipper(c) || From(r.Context()) != nil {
+				return next(c)
+			}
+			s := p.open(c, r)
+			c.SetRequest(r.WithContext(s))
+			return p.run(c, s, next)
+		}
+	}
+}
+
+func (p *Plugin) open(c echo.Context, r *http.Request) *scope {
+	s := &scope{Context: r.Context(), echo: c}
+	s.outbox.plugin, s.outbox.header, s.outbox.began = p, r.Header, p.node.cursor()
+	s.outbox.scope = s
+	return s
+}
+
+func (p *Plugin) run(c echo.Context, s *scope, next echo.HandlerFunc) (err error) {
+	commit := false
+	defer func() { s.outbox.end(commit) }() // on a panic too, which goes on
+	err = next(c)
+	commit = p.commits(c, err)
+	return err
+}
+
+func (p *Plugin) commits(c echo.Context, err error) bool {
+	if p.config.Commit != nil {
+		return p.config.Commit(c, err)
+	}
+	return err == nil && (!c.Response().Committed || c.Response().Status < http.StatusBadRequest)
+}
+
+// Section marks a group of routes as a section, which decides what Head
+// renders on their pages.
+func (p *Plugin) Section(section Section) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			c.Set(sectionKey, section)
+			return next(c)
+		}
+	}
+}
+
+const sectionKey = "pull.section"
+
+func sectionOf(c echo.Context) Section {
+	if section, ok := c.Get(sectionKey).(Section); ok {
+		return section
+	}
+	return PublicSection
+}

@@ -1,0 +1,232 @@
+package pull
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// OnlineScope says which users hear that others come and go.
+type OnlineScope string
+
+const (
+	// OnlineEveryone lets every user hear of every user.
+	OnlineEveryone OnlineScope = ""
+
+	// OnlineNobody sends nothing about presence to pages.
+	OnlineNobody OnlineScope = "nobody"
+
+	onlineTag = "tag:"
+)
+
+// OnlineWatchers lets the users who watch the tag hear of one another.
+func OnlineWatchers(tag string) OnlineScope { return OnlineScope(onlineTag + tag) }
+
+const (
+	bulletinUsers = 100 // changes that leave in one second at most; the rest follows in the next
+	listedUsers   = 500 // users in the list that a page gets when it connects
+	rollUsers     = 500 // users in one message to other nodes
+)
+
+// news are changes that pages have not been told of, in order, and the list for
+// those who come. A user who came and went meanwhile is in it once.
+type news struct {
+	order  []string
+	online map[string]bool
+	list   []byte // for everyone; nil when it has to be made anew
+}
+
+func (b *news) add(c change) {
+	if b.online == nil {
+		b.online = make(map[string]bool)
+	}
+	if _, waits := b.online[c.user]; !waits {
+		b.order = append(b.order, c.user)
+	}
+	b.online[c.user] = c.online
+}
+
+// changed spreads changes of presence.
+func (n *node) changed(changes []change) {
+	if n.scope != OnlineNobody {
+		for _, c := range changes {
+			n.news.add(c)
+		}
+	}
+	n.tell(changes)
+}
+
+// announceGone says in the log whose grace is over.
+func (n *node) announceGone() {
+	n.announce(kindOffline, n.presence.takeGone())
+}
+
+func (n *node) announce(k kind, users []string) {
+	for len(users) > 0 {
+		some := users[:min(len(users), rollUsers)]
+		users = users[len(some):]
+		n.say(control(k, time.Now(), some...))
+	}
+}
+
+// answerRoll tells a node that has just started who is here.
+func (n *node) answerRoll() {
+	var users []string
+	for user := range n.presence.here.Items() {
+		users = append(users, user)
+	}
+	n.announce(kindOnline, users)
+}
+
+// sweepPresence ends graces and buries dead nodes.
+func (n *node) sweepPresence(now time.Time) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+
+	n.presence.sweep()
+	n.announceGone()
+	n.changed(n.presence.bury(now))
+}
+
+// departure returns when the next grace ends.
+func (n *node) departure() (time.Time, bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+
+	return n.presence.due()
+}
+
+// sweep lets go of what is too old to matter.
+func (n *node) sweep(now time.Time) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+
+	n.watches.sweep(now.UnixNano())
+	n.history.evict(now.UnixNano())
+	n.presence.seen.DeleteExpired()
+}
+
+// watchedTag is the tag whose watchers hear of one another, if that is the scope.
+func (n *node) watchedTag() (string, bool) { return strings.CutPrefix(string(n.scope), onlineTag) }
+
+// hears tells whether a user hears of presence, and is heard of.
+func (n *node) hearsOnline(user string, now int64) bool {
+	if user == "" || n.scope == OnlineNobody {
+		return false
+	}
+	tag, limited := n.watchedTag()
+	return !limited || n.watches.has(user, tag, now)
+}
+
+// bulletin returns what pages hear of presence this second, and which sessions do.
+func (n *node) bulletin(now time.Time) (*parcel, []*session) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+
+	n.news.list = nil
+	told := n.news.order[:min(len(n.news.order), bulletinUsers)]
+	n.news.order = n.news.order[len(told):]
+	var body []byte
+	var users []string
+	for _, user := range told {
+		online := n.news.online[user]
+		delete(n.news.online, user)
+		if tag, limited := n.watchedTag(); limited && !n.watches.has(user, tag, now.UnixNano()) {
+			continue
+		}
+		if users = append(users, user); len(users) > 1 {
+			body = append(body, ',')
+		}
+		body = appendUserChange(body, user, online, now)
+	}
+	if len(users) == 0 {
+		return nil, nil
+	}
+	p := new(parcel)
+	p.close(append(append(make([]byte, maxFrameHeader, maxFrameHeader+2+len(body)), '['), body...))
+
+	var hearers []*session
+	for _, s := range n.all {
+		if own := len(users) == 1 && users[0] == s.user; !own && n.hearsOnline(s.user, now.UnixNano()) {
+			hearers = append(hearers, s)
+		}
+	}
+	return p, hearers
+}
+
+// rollCall returns the list of who is online for a page that connects, or nil.
+// For everyone it is made at most once a second: what has changed since is in
+// the next bulletin, which the page gets as well.
+func (n *node) rollCall(s *session) []byte {
+	now := time.Now()
+	if !n.hearsOnline(s.user, now.UnixNano()) {
+		return nil
+	}
+	if n.news.list == nil {
+		n.news.list = n.onlineList(now)
+	}
+	return n.news.list
+}
+
+func (n *node) onlineList(now time.Time) []byte {
+	b := []byte(`{"module_id":"online","command":"online_list","params":{"USERS":{`)
+	listed := 0
+	for user := range n.presence.users {
+		if listed == listedUsers {
+			break
+		}
+		if tag, limited := n.watchedTag(); limited && !n.watches.has(user, tag, now.UnixNano()) {
+			continue
+		}
+		if listed++; listed > 1 {
+			b = append(b, ',')
+		}
+		b = appendJSON(b, user)
+		b = append(b, `:{"id":`...)
+		b = appendJSON(b, user)
+		b = append(b, `,"status":"online"}`...)
+	}
+	b = append(b, `},"COUNT":`...)
+	b = strconv.AppendInt(b, int64(len(n.presence.users)), 10)
+	b = append(b, `,"GUESTS":`...)
+	b = strconv.AppendInt(b, int64(n.guests), 10)
+	b = append(b, `},"extra":`...)
+	return append(appendExtra(b, now), '}')
+}
+
+func appendUserChange(b []byte, user string, online bool, now time.Time) []byte {
+	b = append(b, `{"module_id":"online","command":"user_`...)
+	if online {
+		b = append(b, `online","params":{"STATUS":"online","USER_ID":`...)
+	} else {
+		b = append(b, `offline","params":{"STATUS":"offline","USER_ID":`...)
+	}
+	b = appendJSON(b, user)
+	b = append(b, `},"extra":`...)
+	return append(appendExtra(b, now), '}')
+}
+
+// hello returns the first message of a connection.
+func (n *node) hello(s *session, recovered bool) []byte {
+	b := []byte(`{"module_id":"pull","command":"hello","params":{"protocol":1,"epoch":`)
+	b = appendJSON(b, n.epoch)
+	b = append(b, `,"offset":`...)
+	b = strconv.AppendUint(b, n.history.last(), 10)
+	b = append(b, `,"user":`...)
+	b = appendJSON(b, s.user)
+	b = append(b, `,"recovered":`...)
+	b = strconv.AppendBool(b, recovered)
+	b = append(b, `,"tick":`...)
+	b = strconv.AppendFloat(b, n.tick.Seconds(), 'g', -1, 64)
+	return append(b, "}}"...)
+}
+
+// appendJSON appends a string of the application's as JSON.
+func appendJSON(b []byte, s string) []byte {
+	quoted, err := json.Marshal(s)
+	if err != nil {
+		return append(b, `""`...) // never: every string is JSON
+	}
+	return append(b, quoted...)
+}

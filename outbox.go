@@ -1,0 +1,217 @@
+package pull
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// HeaderClient is the request header by which a page says which of a user's
+// pages it is, for Event.ExceptSender. pull.js offers it as pull.headers().
+const HeaderClient = "Pull-Client"
+
+// An Outbox collects the events of one request. They leave in the order in
+// which they were sent, next to one another, after the handler has succeeded;
+// if it fails they are forgotten. It may be used by several goroutines, until
+// the handler returns.
+type Outbox struct {
+	plugin *Plugin
+	header http.Header // of the request
+	began  cursor      // the log when the request began
+	scope  asker
+	asking sync.Mutex // held while scope is asked, which must not outlive the handler
+
+	mu     sync.Mutex // guards what follows
+	ended  bool
+	events []collected
+	first  [2]collected // most requests need no more
+	keys   map[string]int
+}
+
+// A collected event is encoded; an empty one was replaced by a later one of its key.
+type collected struct{ raw []byte }
+
+// An asker knows who is behind a request, for as long as that is under way.
+type asker interface{ user() (string, error) }
+
+type outboxKey struct{}
+
+// From returns the outbox of the request that ctx belongs to, for services and
+// repositories that know nothing of Echo. It is nil where there is none; the
+// methods of a nil Outbox return [ErrNoOutbox].
+func From(ctx context.Context) *Outbox {
+	o, _ := ctx.Value(outboxKey{}).(*Outbox)
+	return o
+}
+
+// Send collects an event for the target. Everything that can be wrong with it
+// is told here, and then nothing was collected: [ErrUnknownModule],
+// [ErrTooLarge], a [ParamsError], [ErrQueueFull], [ErrTooLate], [ErrClosed], or
+// another error for a malformed name, tag or id.
+func (o *Outbox) Send(t Target, e Event) error {
+	if o == nil {
+		return ErrNoOutbox
+	}
+	raw, err := o.plugin.encode(&t, &e, o.sender(&e), time.Now())
+	if err != nil || raw == nil {
+		return err
+	}
+	if err := o.plugin.publisher.reserve(len(raw)); err != nil {
+		return err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+
+	if o.ended {
+		o.plugin.publisher.release(1, len(raw))
+		return ErrTooLate
+	}
+	if e.Key != "" {
+		o.replace(e.Key, &t)
+	}
+	if o.events == nil {
+		o.events = o.first[:0]
+	}
+	o.events = append(o.events, collected{raw})
+	return nil
+}
+
+func (o *Outbox) sender(e *Event) string {
+	if !e.ExceptSender {
+		return ""
+	}
+	if client := o.header.Get(HeaderClient); validClient(client) {
+		return client
+	}
+	return ""
+}
+
+// replace forgets the earlier event of the key and target, and has the next
+// one remembered in its place; the caller holds mu.
+func (o *Outbox) replace(key string, t *Target) {
+	if o.keys == nil {
+		o.keys = make(map[string]int)
+	}
+	name := key + "\x00" + string(appendAddress(nil, "", t))
+	if i, sent := o.keys[name]; sent {
+		o.plugin.publisher.release(1, len(o.events[i].raw))
+		o.events[i].raw = nil
+	}
+	o.keys[name] = len(o.events)
+}
+
+// Flush hands over now what was collected, whatever becomes of the request, and
+// returns when the log has it: for streams and long handlers. When ctx ends
+// first the events may still leave. The outbox goes on collecting.
+func (o *Outbox) Flush(ctx context.Context) error {
+	if o == nil {
+		return ErrNoOutbox
+	}
+	o.mu.Lock()
+	ended := o.ended
+	s := o.takeShipment()
+	o.mu.Unlock()
+
+	if ended {
+		return ErrTooLate
+	}
+	if s.events == 0 {
+		return ctx.Err()
+	}
+	return o.plugin.publisher.shipAndWait(ctx, s)
+}
+
+// takeShipment takes what was collected; the caller holds mu.
+func (o *Outbox) takeShipment() shipment {
+	var s shipment
+	for _, e := range o.events {
+		if e.raw == nil {
+			continue
+		}
+		if s.messages == nil {
+			s.messages = make([][]byte, 0, len(o.events))
+		}
+		s.messages = append(s.messages, e.raw)
+		s.size += len(e.raw)
+	}
+	s.events = len(s.messages)
+	o.events, o.first, o.keys = nil, [2]collected{}, nil
+	return s
+}
+
+// Discard forgets what was collected since the last Flush.
+func (o *Outbox) Discard() {
+	if o == nil {
+		return
+	}
+	o.mu.Lock()
+	s := o.takeShipment()
+	o.mu.Unlock()
+
+	o.drop(s)
+}
+
+func (o *Outbox) drop(s shipment) {
+	if s.events > 0 {
+		o.plugin.publisher.release(s.events, s.size)
+	}
+}
+
+// Watch has the current user watch the tags, for Config.WatchTTL; on all pages
+// and devices. It does not wait for the end of the request and is not undone
+// when that fails. A page that connects with this request's cursor hears
+// everything sent to the tags since the request began. A guest gets [ErrGuest];
+// over the bounds it is [ErrTooManyWatches].
+func (o *Outbox) Watch(tags ...string) error {
+	if o == nil {
+		return ErrNoOutbox
+	}
+	user, err := o.user()
+	if err != nil {
+		return err
+	}
+	return o.plugin.grant(user, o.began.String(), tags)
+}
+
+// user asks who is behind the request, as long as there is one.
+func (o *Outbox) user() (string, error) {
+	o.asking.Lock()
+	defer o.asking.Unlock()
+
+	o.mu.Lock()
+	ended := o.ended
+	o.mu.Unlock()
+	if ended {
+		return "", ErrTooLate
+	}
+	return o.scope.user()
+}
+
+// Cursor returns the position of the log when the request began. A page that
+// connects with it misses nothing that has happened since. [Plugin.Head] renders
+// it; single page applications hand it out with any response of theirs.
+func (o *Outbox) Cursor() string {
+	if o == nil {
+		return cursor{}.String()
+	}
+	return o.began.String()
+}
+
+// end is the epilogue: the events leave, or are forgotten.
+func (o *Outbox) end(commit bool) {
+	o.asking.Lock() // Config.User may be reading the request that ends now
+	o.mu.Lock()
+	o.ended = true
+	s := o.takeShipment()
+	o.mu.Unlock()
+	o.asking.Unlock()
+
+	switch {
+	case s.events == 0:
+	case commit:
+		o.plugin.publisher.ship(s)
+	default:
+		o.drop(s)
+	}
+}

@@ -1,0 +1,327 @@
+package pull
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/labstack/echo/v4"
+)
+
+// A Plugin is the real-time layer of one Echo application. It is safe for
+// concurrent use.
+//
+// It owns every goroutine: the publisher, the subscription to the broker, the
+// dispatcher and its workers, the clock, the caller of the application's hooks,
+// and those of the sessions. Everything else in the package is passive.
+type Plugin struct {
+	config      Config
+	broker      Broker
+	memory      *Memory // the broker, where it is the embedded one of this plugin
+	registry    registry
+	node        *node
+	publisher   *publisher
+	dispatcher  *dispatcher
+	broadcaster *broadcaster
+	hooks       *hooks
+	mountedAt   atomic.Pointer[string]
+	origins     map[string]bool
+
+	departed chan struct{}      // a user's grace has begun
+	stop     context.CancelFunc // ends the goroutines that feed the sessions
+	streams  sync.Map           // *http.Server → whether it ends our streams when it shuts down
+
+	mu      sync.Mutex // guards closed and every Add to pages
+	closed  bool
+	pages   sync.WaitGroup // sessions
+	running sync.WaitGroup // all goroutines
+	down    chan struct{}  // closed when Shutdown is through
+}
+
+// readyWait is how long New waits for the log to answer. A broker that is out
+// of reach does not keep an application from starting: its pages get 503.
+const readyWait = time.Second
+
+// New starts a plugin. It fails for a configuration that makes no sense; a
+// broker that does not answer is reported to Config.OnError.
+func New(config Config) (*Plugin, error) {
+	config, err := config.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	p := &Plugin{
+		config: config, broker: config.Broker, origins: originSet(config.AllowedOrigins),
+		departed: make(chan struct{}, 1), down: make(chan struct{}),
+	}
+	p.hooks = newHooks(config.OnOnline, config.OnOffline)
+	p.node = p.newNode()
+	if p.broker == nil {
+		p.memory = &Memory{Count: config.WindowCount, Bytes: config.WindowBytes}
+		p.broker = p.memory
+		p.restore()
+	}
+	p.publisher = newPublisher(p.broker, p.node, config.OnError)
+	p.node.say = p.publisher.say
+	p.dispatcher = newDispatcher(p.node)
+	p.broadcaster = newBroadcaster(config.Tick, p.join, p.receive)
+	p.start()
+	return p, nil
+}
+
+func (p *Plugin) newNode() *node {
+	c := &p.config
+	id := randomID()
+	n := &node{
+		id: id, bound: c.QueueBytes, maxUsers: c.MaxUsersPerTag, maxTags: c.MaxTagsPerUser,
+		scope: c.Online, tick: c.Tick, report: c.OnError, tell: p.hooks.tell,
+		history:  history{age: c.WindowAge, count: c.WindowCount, bytes: c.WindowBytes},
+		watches:  newWatches(c.WatchTTL, c.WindowAge),
+		presence: newPresence(id, c.PresenceGrace),
+		users:    make(map[string][]*session),
+		seats:    make(map[string]int),
+	}
+	n.history.reset(1)
+	return n
+}
+
+// start starts the goroutines, in the order of the flow.
+func (p *Plugin) start() {
+	ctx, stop := context.WithCancel(context.Background())
+	p.stop = stop
+	workers := runtime.GOMAXPROCS(0) - 1
+	p.spawn(func() { p.publisher.run(ctx) })
+	p.spawn(func() { p.subscribe(ctx) })
+	p.spawn(func() { p.dispatcher.run(ctx, workers) })
+	for range workers {
+		p.spawn(p.dispatcher.work)
+	}
+	p.spawn(func() { p.clock(ctx) })
+	p.spawn(func() { p.hooks.run(ctx) })
+
+	p.publisher.say(control(kindHello, time.Now()))
+	ready, cancel := context.WithTimeout(ctx, readyWait)
+	defer cancel()
+	if !p.node.await(ready, func() bool { return p.node.applied.Load() > 0 }) {
+		p.config.OnError(errNoLog)
+	}
+}
+
+// spawn is the only place where goroutines begin.
+func (p *Plugin) spawn(f func()) {
+	p.running.Add(1)
+	go func() {
+		defer p.running.Done()
+		f()
+	}()
+}
+
+// subscribe feeds the dispatcher from the broker, again and again until ctx ends.
+func (p *Plugin) subscribe(ctx context.Context) {
+	// Grants that are older than the window but not than their own life are in
+	// the log as well.
+	window := max(p.config.WindowAge, p.config.WatchTTL)
+	deliver := func(epoch string, offset uint64, message []byte) {
+		p.dispatcher.accept(ctx, delivery{epoch, offset, message})
+	}
+	for wait := shortestRetry; ; wait = min(2*wait, longestRetry) {
+		began := time.Now()
+		err := p.broker.Subscribe(ctx, window, deliver)
+		if ctx.Err() != nil {
+			return
+		}
+		if err == nil {
+			err = errors.New("ended by itself")
+		}
+		p.config.OnError(fmt.Errorf("pull: subscription: %w", err))
+		if time.Since(began) > longestRetry {
+			wait = shortestRetry
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// Register adds modules. The ids are lower-cased; an id that is registered
+// already is replaced. Where one of them is malformed or reserved, none is added.
+func (p *Plugin) Register(modules ...Module) error { return p.registry.add(modules) }
+
+// Mount serves the plugin's routes in the group, behind the application's own
+// middleware: the connection at the group's prefix itself, and under it watch,
+// pull.js, pull.mjs and pull.d.ts. Head names the last group that was mounted.
+func (p *Plugin) Mount(g *echo.Group) {
+	route := g.GET("", p.connect)
+	p.mountedAt.Store(&route.Path)
+	g.POST("/watch", p.watch)
+	for name := range assets {
+		g.GET("/"+name, p.asset)
+	}
+}
+
+// Send sends an event from outside of a request: cron jobs, queue workers. It
+// returns when the log has accepted the event, with the same errors as
+// [Outbox.Send], or when ctx ends, after which the event may still leave.
+func (p *Plugin) Send(ctx context.Context, t Target, e Event) error {
+	raw, err := p.encode(&t, &e, "", time.Now())
+	if err != nil || raw == nil {
+		return err
+	}
+	if err := p.publisher.reserve(len(raw)); err != nil {
+		return err
+	}
+	return p.publisher.shipAndWait(ctx, shipment{messages: [][]byte{raw}, events: 1, size: len(raw)})
+}
+
+// encode checks an event and returns its envelope: nil where it is for nobody.
+func (p *Plugin) encode(t *Target, e *Event, sender string, now time.Time) ([]byte, error) {
+	if err := e.check(); err != nil {
+		return nil, err
+	}
+	if !p.registry.has(e.Module) {
+		return nil, fmt.Errorf("%w: %q", ErrUnknownModule, e.Module)
+	}
+	if err := t.check(); err != nil {
+		return nil, err
+	}
+	if t.nobody() {
+		return nil, nil
+	}
+	c := encoders.Get().(*encoder) //nolint:forcetypeassert // holds nothing else
+	defer c.release()
+	return c.encode(t, e, sender, now, p.config.EventBytes)
+}
+
+// Disconnect closes the user's sessions on all nodes with 4003, upon which
+// pages do not try again by themselves. They come back only through the
+// application's own authentication, so that has to refuse them first.
+func (p *Plugin) Disconnect(user string) {
+	if user == "" {
+		return
+	}
+	p.publisher.say(control(kindDisconnect, time.Now(), user))
+	for _, s := range p.node.sessionsOf(user) {
+		s.expel(closeNotAllowed, "disconnected")
+	}
+}
+
+// Shutdown ends the plugin in the direction in which events flow: no new
+// sessions and no new events (ErrClosed); what was collected leaves when its
+// request succeeds; the sessions get what waits for them and are closed with
+// 1012, "come back"; every goroutine ends. Call it after the server's own
+// Shutdown. If ctx ends first, the rest is cut off and reported as an error.
+// A second call waits for the first.
+func (p *Plugin) Shutdown(ctx context.Context) error {
+	if !p.close() {
+		select {
+		case <-p.down:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	defer close(p.down)
+	err := p.publisher.drain(ctx)
+	p.publisher.say(control(kindBye, time.Now()))
+	err = errors.Join(err, p.settle(ctx))
+	for _, s := range p.node.sessionsOf("") {
+		s.close(closeRestart, "restart")
+	}
+	err = errors.Join(err, p.waitForPages(ctx))
+	p.stop()
+	err = errors.Join(err, p.waitForGoroutines(ctx))
+	return errors.Join(err, p.save())
+}
+
+// close refuses everything new, once.
+func (p *Plugin) close() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+
+	first := !p.closed
+	p.closed = true
+	return first
+}
+
+// settle waits until the node has handed over all that it has published.
+func (p *Plugin) settle(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, stuck)
+	defer cancel()
+	n := p.node
+	if n.await(ctx, func() bool { return n.saidAll() }) {
+		return nil
+	}
+	return errors.New("pull: the log did not bring back what was published")
+}
+
+// waitForPages waits until every session has ended, and cuts those that have
+// not when ctx does.
+func (p *Plugin) waitForPages(ctx context.Context) error {
+	gone := make(chan struct{})
+	p.spawn(func() {
+		p.pages.Wait()
+		close(gone)
+	})
+	select {
+	case <-gone:
+		return nil
+	case <-ctx.Done():
+	}
+	left := p.node.sessionsOf("")
+	for _, s := range left {
+		s.abandon()
+	}
+	<-gone
+	return fmt.Errorf("pull: %d sessions were cut: %w", len(left), ctx.Err())
+}
+
+// waitForGoroutines waits for everything to end. Only a hook or a broker of the
+// application's can hold that up.
+func (p *Plugin) waitForGoroutines(ctx context.Context) error {
+	ended := make(chan struct{})
+	go func() { // the one goroutine that running cannot count
+		p.running.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+		return nil
+	case <-time.After(closeWait):
+	}
+	select {
+	case <-ended:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("pull: a hook or the broker goes on: %w", ctx.Err())
+	}
+}
+
+// enter counts one more page unless the plugin is closed.
+func (p *Plugin) enter() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+
+	if !p.closed {
+		p.pages.Add(1)
+	}
+	return !p.closed
+}
+
+// originSet returns the allowed origins as browsers write them.
+func originSet(origins []string) map[string]bool {
+	set := make(map[string]bool, len(origins))
+	for _, origin := range origins {
+		set[normalOrigin(origin)] = true
+	}
+	return set
+}
+
+func refuse(status int, reason string) *echo.HTTPError {
+	return echo.NewHTTPError(status, http.StatusText(status)+": "+reason)
+}

@@ -1,0 +1,204 @@
+package pull_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gorilla/websocket"
+	"github.com/labstack/echo/v4"
+
+	"github.com/echo-pull/pull"
+	"github.com/echo-pull/pull/internal/memnet"
+)
+
+// An app is a real Echo application with the plugin, on a network in memory.
+type app struct {
+	*pull.Plugin
+	echo     *echo.Echo
+	listener *memnet.Listener
+	client   *http.Client
+	served   chan error
+}
+
+// userHeader stands in for an application's own authentication.
+const userHeader = "X-User"
+
+func newApp(t *testing.T, configure func(*pull.Config)) *app {
+	t.Helper()
+	config := pull.Config{
+		User:   func(c echo.Context) (string, error) { return c.Request().Header.Get(userHeader), nil },
+		Logger: slog.New(slog.DiscardHandler),
+	}
+	if configure != nil {
+		configure(&config)
+	}
+	p, err := pull.New(config)
+	if err != nil {
+		t.Fatalf("New: %v", err)
+	}
+	if err := p.Register(pull.Module{ID: "tasks", Use: pull.PublicSection}); err != nil {
+		t.Fatalf("Register: %v", err)
+	}
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	e.Use(p.Middleware())
+	p.Mount(e.Group("/pull"))
+	a := &app{Plugin: p, echo: e, served: make(chan error, 1)}
+	a.serve()
+	return a
+}
+
+func (a *app) serve() {
+	a.listener = memnet.Listen()
+	a.echo.Listener = a.listener
+	a.client = &http.Client{Transport: &http.Transport{DialContext: a.listener.Dial, DisableKeepAlives: true}}
+	go func() { a.served <- a.echo.Start("") }()
+}
+
+// stop ends the server and the plugin as an application would.
+func (a *app) stop(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if err := a.echo.Shutdown(ctx); err != nil {
+		t.Errorf("shutdown of Echo: %v", err)
+	}
+	if err := a.Shutdown(ctx); err != nil {
+		t.Errorf("shutdown of the plugin: %v", err)
+	}
+	<-a.served
+}
+
+func (a *app) get(t *testing.T, path string, headers ...string) *http.Response {
+	t.Helper()
+	return a.do(t, http.MethodGet, path, "", headers...)
+}
+
+func (a *app) do(t *testing.T, method, path, body string, headers ...string) *http.Response {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, "http://app.test"+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	response, err := a.client.Do(r)
+	if err != nil {
+		t.Fatalf("%s %s: %v", method, path, err)
+	}
+	content, _ := io.ReadAll(response.Body)
+	_ = response.Body.Close()
+	response.Body = io.NopCloser(strings.NewReader(string(content)))
+	return response
+}
+
+// A page is a client that speaks the protocol.
+type page struct {
+	*websocket.Conn
+	waiting []message
+}
+
+type message struct {
+	ID      uint64         `json:"id"`
+	Module  string         `json:"module_id"`
+	Command string         `json:"command"`
+	Params  map[string]any `json:"params"`
+	Extra   map[string]any `json:"extra"`
+}
+
+func (a *app) dial(t *testing.T, user, query string) *page {
+	t.Helper()
+	p, response, err := a.tryDial(t, query, userHeader, user)
+	if err != nil {
+		t.Fatalf("dial: %v %v", err, response)
+	}
+	return p
+}
+
+func (a *app) tryDial(t *testing.T, query string, headers ...string) (*page, *http.Response, error) {
+	t.Helper()
+	header := make(http.Header)
+	for i := 0; i < len(headers); i += 2 {
+		header.Set(headers[i], headers[i+1])
+	}
+	d := websocket.Dialer{NetDialContext: a.listener.Dial}
+	conn, response, err := d.DialContext(t.Context(), "ws://app.test/pull"+query, header)
+	if err != nil {
+		return nil, response, err
+	}
+	return &page{Conn: conn}, response, nil
+}
+
+// next returns the next message, whatever it is.
+func (p *page) next(t *testing.T) message {
+	t.Helper()
+	for len(p.waiting) == 0 {
+		_, frame, err := p.ReadMessage()
+		if err != nil {
+			t.Fatalf("read: %v", err)
+		}
+		if err := json.Unmarshal(frame, &p.waiting); err != nil {
+			t.Fatalf("frame %s: %v", frame, err)
+		}
+	}
+	m := p.waiting[0]
+	p.waiting = p.waiting[1:]
+	return m
+}
+
+// event returns the next message of the application.
+func (p *page) event(t *testing.T) message {
+	t.Helper()
+	for {
+		if m := p.next(t); m.ID > 0 {
+			return m
+		}
+	}
+}
+
+// hello returns the first message, which must be that.
+func (p *page) hello(t *testing.T) message {
+	t.Helper()
+	m := p.next(t)
+	if m.Module != "pull" || m.Command != "hello" {
+		t.Fatalf("first message is %s/%s, want pull/hello", m.Module, m.Command)
+	}
+	return m
+}
+
+func event(command string, params any) pull.Event {
+	return pull.Event{Module: "tasks", Command: command, Params: params}
+}
+
+func TestHandlersEventReachesThePage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newApp(t, nil)
+		defer a.stop(t)
+		a.echo.POST("/tasks/:id", pull.Handler(func(c pull.Context) error {
+			if err := c.Pull().Send(pull.User("42"), event("update", map[string]any{"ID": c.Param("id")})); err != nil {
+				return err
+			}
+			return c.NoContent(http.StatusNoContent)
+		}))
+		p := a.dial(t, "42", "?client=abc")
+		p.hello(t)
+
+		response := a.do(t, http.MethodPost, "/tasks/7", "")
+
+		if response.StatusCode != http.StatusNoContent {
+			t.Errorf("status %d, want 204", response.StatusCode)
+		}
+		m := p.event(t)
+		if m.Module != "tasks" || m.Command != "update" || m.Params["ID"] != "7" {
+			t.Errorf("got %+v, want tasks/update with ID 7", m)
+		}
+	})
+}

@@ -1,0 +1,210 @@
+package pull
+
+import (
+	"time"
+
+	"github.com/patrickmn/go-cache"
+)
+
+const (
+	seenTTL  = 24 * time.Hour   // how long LastSeen remembers a user who has left
+	beat     = 20 * time.Second // how often a node says that it is alive
+	deadNode = 65 * time.Second // a node is gone when nothing was heard for so long
+)
+
+// A change is a user coming online or going offline, on all nodes together.
+type change struct {
+	user   string
+	online bool
+	ours   bool // this node is the one that tells the application
+}
+
+// A peer is what this node knows of a node, itself included, from the log.
+type peer struct {
+	seq   uint64 // of its last message
+	heard int64  // unix nanoseconds
+	bye   bool   // it has said that it stops
+	users map[string]struct{}
+}
+
+// presence knows who is online. What happens on this node is kept in caches:
+// who is here, with the grace after the last session as the entry's time to
+// live, and who was seen when. What happens anywhere is derived from the log: a
+// node announces the users that come to it and leave it. It is passive: its
+// owner guards it.
+type presence struct {
+	self  string
+	grace time.Duration
+
+	here  *cache.Cache // user → nothing; expires when the grace is over
+	left  deque[departure]
+	gone  []string // taken out of here by the last sweep
+	seen  *cache.Cache
+	peers map[string]*peer
+	users map[string]int // user → number of nodes that have it
+}
+
+// A departure is when a user's grace ends, unless the user is back by then.
+type departure struct {
+	user string
+	at   time.Time
+}
+
+func newPresence(self string, grace time.Duration) *presence {
+	p := &presence{
+		self: self, grace: grace,
+		// No janitors: they would be goroutines that only a finalizer stops.
+		here:  cache.New(cache.NoExpiration, 0),
+		seen:  cache.New(seenTTL, 0),
+		peers: make(map[string]*peer),
+		users: make(map[string]int),
+	}
+	p.here.OnEvicted(func(user string, _ any) { p.gone = append(p.gone, user) })
+	return p
+}
+
+// arrive notes the user's first session on this node, and tells whether the log
+// has to hear of it: not if the user was gone for less than the grace.
+func (p *presence) arrive(user string) bool {
+	p.sweep() // a grace that has just ended must be announced first
+	_, here := p.here.Get(user)
+	p.here.Set(user, nil, cache.NoExpiration)
+	return !here
+}
+
+// depart notes that the user's last session on this node is gone, and tells
+// whether that is the next departure to wait for.
+func (p *presence) depart(user string, now time.Time) bool {
+	if p.grace <= 0 {
+		p.here.Delete(user) // go-cache takes no time to live for "for ever"
+		return true
+	}
+	p.here.Set(user, nil, p.grace)
+	p.left.push(departure{user, now.Add(p.grace)})
+	return p.left.len() == 1
+}
+
+// due returns when the next grace ends.
+func (p *presence) due() (time.Time, bool) {
+	if p.left.len() == 0 {
+		return time.Time{}, false
+	}
+	// The cache counts an entry as expired only after its nanosecond has passed.
+	return p.left.at(0).at.Add(1), true
+}
+
+// sweep ends every grace that is over.
+func (p *presence) sweep() {
+	now := time.Now()
+	over := false
+	for p.left.len() > 0 && now.After(p.left.at(0).at) {
+		p.left.pop()
+		over = true
+	}
+	if over {
+		p.here.DeleteExpired()
+	}
+}
+
+// takeGone returns who has left this node since the last call.
+func (p *presence) takeGone() []string {
+	gone := p.gone
+	p.gone = nil
+	return gone
+}
+
+// hear notes a sign of life of a node, and tells whether the message is new.
+func (p *presence) hear(node []byte, seq uint64, at int64) (*peer, bool) {
+	n := p.peers[string(node)]
+	if n == nil {
+		n = &peer{users: make(map[string]struct{})}
+		p.peers[string(node)] = n
+	}
+	fresh := seq > n.seq
+	n.seq, n.heard = max(n.seq, seq), max(n.heard, at)
+	return n, fresh
+}
+
+// online notes users that a node has announced.
+func (p *presence) online(n *peer, users []string, ours bool) []change {
+	var changes []change
+	for _, user := range users {
+		if _, known := n.users[user]; known {
+			continue
+		}
+		n.users[user] = struct{}{}
+		if p.users[user]++; p.users[user] == 1 {
+			changes = append(changes, change{user, true, ours})
+		}
+	}
+	return changes
+}
+
+// offline notes users that a node no longer has.
+func (p *presence) offline(n *peer, users []string, at int64, ours bool) []change {
+	var changes []change
+	for _, user := range users {
+		if _, known := n.users[user]; !known {
+			continue
+		}
+		delete(n.users, user)
+		if p.users[user]--; p.users[user] == 0 {
+			delete(p.users, user)
+			p.seen.SetDefault(user, time.Unix(0, at))
+			changes = append(changes, change{user, false, ours})
+		}
+	}
+	return changes
+}
+
+// bury forgets the nodes that nothing was heard of, and their users.
+func (p *presence) bury(now time.Time) []change {
+	var changes []change
+	for id, n := range p.peers {
+		patience := deadNode
+		if n.bye {
+			patience = p.grace // its pages are on their way to another node
+		}
+		if id == p.self || now.UnixNano()-n.heard < int64(patience) {
+			continue
+		}
+		users := make([]string, 0, len(n.users))
+		for user := range n.users {
+			users = append(users, user)
+		}
+		changes = append(changes, p.offline(n, users, n.heard, p.eldest(id))...)
+		delete(p.peers, id)
+	}
+	return changes
+}
+
+// eldest tells whether this node is the one that speaks for a node that died.
+func (p *presence) eldest(dead string) bool {
+	for id, n := range p.peers {
+		if id != dead && !n.bye && id < p.self {
+			return false
+		}
+	}
+	return true
+}
+
+// has tells whether the user is online.
+func (p *presence) has(user string) bool {
+	if p.users[user] > 0 {
+		return true
+	}
+	_, here := p.here.Get(user)
+	return here
+}
+
+// lastSeen returns when the user was last online: now, for one who is.
+func (p *presence) lastSeen(user string, now time.Time) (time.Time, bool) {
+	if p.has(user) {
+		return now, true
+	}
+	at, ok := p.seen.Get(user)
+	if !ok {
+		return time.Time{}, false
+	}
+	return at.(time.Time), true //nolint:forcetypeassert // only offline sets it
+}

@@ -1,0 +1,123 @@
+package pull
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/labstack/echo/v4"
+)
+
+// A stream is a session's link over Server-Sent Events, for networks that break
+// WebSockets: https://html.spec.whatwg.org/multipage/server-sent-events.html.
+// The queue, the routing and the recovery are the session's; only the framing
+// differs, and that the request's own goroutine does the writing.
+type stream struct {
+	writer http.ResponseWriter
+	ctl    *http.ResponseController
+	wake   chan struct{}
+	gone   chan struct{}
+	once   sync.Once
+
+	mu       sync.Mutex // guards deadline
+	deadline time.Time  // for everything, once the session is being closed
+}
+
+// serveStream carries the session over the response for as long as it lives.
+func (p *Plugin) serveStream(c echo.Context, s *session) error {
+	w := bare(c.Response())
+	header := w.Header()
+	header.Set(echo.HeaderContentType, "text/event-stream")
+	header.Set(echo.HeaderCacheControl, "no-store, no-transform")
+	header.Set("X-Accel-Buffering", "no")
+	link := &stream{
+		writer: w, ctl: http.NewResponseController(w),
+		wake: make(chan struct{}, 1), gone: make(chan struct{}),
+	}
+	s.link = link
+	s.start = func() { signal(link.wake) }
+	w.WriteHeader(http.StatusOK)
+	c.Response().Status, c.Response().Committed = http.StatusOK, true
+	if err := p.join(s); err != nil {
+		s.close(closeRestart, "try again")
+	}
+	defer s.abandon()
+	p.closeWith(c.Request())
+	for {
+		select {
+		case <-link.wake:
+			s.flush()
+		case <-link.gone:
+			return nil
+		case <-c.Request().Context().Done():
+			return nil
+		}
+	}
+}
+
+// bare unwraps the server's own writer: compression would hold events back.
+func bare(w http.ResponseWriter) http.ResponseWriter {
+	for {
+		wrapped, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return w
+		}
+		w = wrapped.Unwrap()
+	}
+}
+
+// offer leaves all writing to the request's goroutine.
+func (l *stream) offer(*offering, []byte) int { return 0 }
+
+func (l *stream) write(p []byte) error {
+	l.mu.Lock()
+	deadline := l.deadline
+	l.mu.Unlock()
+
+	if deadline.IsZero() {
+		deadline = time.Now().Add(writeTimeout)
+	}
+	// Writers that know no deadlines are those of tests.
+	_ = l.ctl.SetWriteDeadline(deadline)
+	if _, err := l.writer.Write(p); err != nil {
+		return err
+	}
+	return l.ctl.Flush()
+}
+
+func (l *stream) limit(d time.Duration) {
+	l.mu.Lock()
+	l.deadline = time.Now().Add(d)
+	l.mu.Unlock()
+
+	_ = l.ctl.SetWriteDeadline(time.Now().Add(d))
+}
+
+func (l *stream) finish() { l.cut() }
+
+func (l *stream) cut() { l.once.Do(func() { close(l.gone) }) }
+
+func (l *stream) begin(b []byte, _ int, epoch string, last uint64) []byte {
+	if last > 0 {
+		b = append(b, "id: "...)
+		b = append(b, epoch...)
+		b = append(b, '.')
+		b = strconv.AppendUint(b, last, 10)
+		b = append(b, '\n')
+	}
+	return append(b, "data: "...)
+}
+
+func (l *stream) end(b []byte) []byte  { return append(b, "\n\n"...) }
+func (l *stream) ping(b []byte) []byte { return append(b, ": ping\n\n"...) }
+
+// bye stands in for the close code that the transport lacks.
+func (l *stream) bye(b []byte, code int, reason string) []byte {
+	b = append(b, "event: close\ndata: {\"code\":"...)
+	b = strconv.AppendInt(b, int64(code), 10)
+	b = append(b, `,"reason":`...)
+	quoted, _ := json.Marshal(reason) //nolint:errchkjson // a string
+	return append(append(b, quoted...), "}\n\n"...)
+}

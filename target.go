@@ -1,0 +1,100 @@
+package pull
+
+import (
+	"fmt"
+	"slices"
+)
+
+const idBytes = 255 // longest user id and tag
+
+// A Target says whom an event is for. Targets are values: Except and Or return
+// new ones. A user who is at a target in several ways gets an event once. The
+// zero Target is nobody, and so are User() and Tag(): an event to nobody is no
+// error, it is not sent.
+type Target struct {
+	term
+	or []term // more terms of a union
+}
+
+// A term is some people minus some of them.
+type term struct {
+	shared bool
+	users  []string
+	tags   []string
+	except []string
+}
+
+// User is the users with these ids, on all their pages and devices.
+func User(ids ...string) Target { return Target{term: term{users: ids}} }
+
+// Tag is every user who watches one of the tags when the event enters the log.
+func Tag(tags ...string) Target { return Target{term: term{tags: tags}} }
+
+// Shared is everyone who is connected, guests included. Never send a secret there.
+func Shared() Target { return Target{term: term{shared: true}} }
+
+// Except takes users away from the target: from all of it, where it is a union.
+func (t Target) Except(ids ...string) Target {
+	t.or = slices.Clone(t.or)
+	t.except = append(slices.Clip(t.except), ids...)
+	for i := range t.or {
+		t.or[i].except = append(slices.Clip(t.or[i].except), ids...)
+	}
+	return t
+}
+
+// Or is the union: who is at either target. The exceptions of each stay its own.
+func (t Target) Or(other Target) Target {
+	t.or = slices.Clip(t.or)
+	for _, u := range append([]term{other.term}, other.or...) {
+		if len(t.except) == 0 && len(u.except) == 0 {
+			t.shared = t.shared || u.shared
+			t.users = append(slices.Clip(t.users), u.users...)
+			t.tags = append(slices.Clip(t.tags), u.tags...)
+			continue
+		}
+		t.or = append(t.or, u)
+	}
+	return t
+}
+
+// nobody tells that an event to the target needs not be sent.
+func (t *Target) nobody() bool {
+	return t.empty() && !slices.ContainsFunc(t.or, func(u term) bool { return !u.empty() })
+}
+
+func (t *term) empty() bool { return !t.shared && len(t.users) == 0 && len(t.tags) == 0 }
+
+func (t *Target) check() error {
+	if err := t.term.check(); err != nil {
+		return err
+	}
+	for i := range t.or {
+		if err := t.or[i].check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *term) check() error {
+	if err := checkIDs("user id", t.users); err != nil {
+		return err
+	}
+	if err := checkIDs("tag", t.tags); err != nil {
+		return err
+	}
+	return checkIDs("excepted user id", t.except)
+}
+
+func checkIDs(what string, ids []string) error {
+	for _, id := range ids {
+		if id == "" {
+			return fmt.Errorf("pull: empty %s", what)
+		}
+		if len(id) > idBytes {
+			return fmt.Errorf("pull: %s of %d bytes, the limit is %d", what, len(id), idBytes)
+		}
+	}
+	return nil
+}

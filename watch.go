@@ -1,0 +1,212 @@
+package pull
+
+import (
+	"iter"
+	"time"
+)
+
+// A watch is one user's subscription to one tag, from a position in the log on.
+type watch struct {
+	user, tag string
+	since     uint64 // hears what comes after this offset
+	until     uint64 // … and before this one, if it has ended
+	expires   int64  // unix nanoseconds; hears nothing sent from then on
+	byTag     int    // its place among the tag's watches
+	byUser    int    // its place among the user's
+}
+
+// hears tells whether a message to the tag is for the watch's user.
+func (w *watch) hears(m *message) bool {
+	return m.offset > w.since && (w.until == 0 || m.offset < w.until) && m.at < w.expires
+}
+
+type watchKey struct{ user, tag string }
+
+// watches are all watches, derived from the control messages in the log, so
+// that every node has the same. It is passive: its owner guards it.
+type watches struct {
+	ttl  time.Duration
+	keep time.Duration // how long ended watches may still matter for a replay
+
+	all    map[watchKey]*watch
+	byTag  map[string][]*watch
+	byUser map[string][]*watch
+	ended  map[string][]*watch // by user
+}
+
+func newWatches(ttl, keep time.Duration) watches {
+	return watches{
+		ttl: ttl, keep: keep,
+		all:    make(map[watchKey]*watch),
+		byTag:  make(map[string][]*watch),
+		byUser: make(map[string][]*watch),
+		ended:  make(map[string][]*watch),
+	}
+}
+
+// grant starts a watch or extends it, and tells whether it has started.
+func (t *watches) grant(user, tag string, since uint64, at int64) bool {
+	if t.extend(user, tag, at) {
+		return false
+	}
+	if old := t.all[watchKey{user, tag}]; old != nil {
+		t.retire(old)
+	}
+	if same := t.byUser[user]; len(same) > 0 {
+		user = same[0].user // one copy of a string serves all of its watches
+	}
+	if same := t.byTag[tag]; len(same) > 0 {
+		tag = same[0].tag
+	}
+	t.start(&watch{user: user, tag: tag, since: since, expires: at + int64(t.ttl)})
+	return true
+}
+
+func (t *watches) start(w *watch) {
+	w.byTag, w.byUser = len(t.byTag[w.tag]), len(t.byUser[w.user])
+	t.all[watchKey{w.user, w.tag}] = w
+	t.byTag[w.tag] = append(t.byTag[w.tag], w)
+	t.byUser[w.user] = append(t.byUser[w.user], w)
+}
+
+// restore takes over a watch of the process before this one.
+func (t *watches) restore(w *watch, now int64) {
+	if w.until == 0 && now < w.expires {
+		t.start(w)
+		return
+	}
+	t.ended[w.user] = append(t.ended[w.user], w)
+}
+
+// everything yields the watches, ended ones too.
+func (t *watches) everything() iter.Seq[*watch] {
+	return func(yield func(*watch) bool) {
+		for _, lists := range []map[string][]*watch{t.byUser, t.ended} {
+			for _, list := range lists {
+				for _, w := range list {
+					if !yield(w) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+// extend gives a watch its full time again, and tells whether there was one.
+func (t *watches) extend(user, tag string, at int64) bool {
+	w := t.all[watchKey{user, tag}]
+	if w == nil || at >= w.expires {
+		return false
+	}
+	w.expires = max(w.expires, at+int64(t.ttl))
+	return true
+}
+
+// end stops the user's watches of the tags, or all of them where there are no
+// tags, at an offset of the log.
+func (t *watches) end(user string, tags []string, offset uint64, at int64) {
+	if len(tags) == 0 {
+		for len(t.byUser[user]) > 0 {
+			t.endOne(t.byUser[user][0], offset, at)
+		}
+		return
+	}
+	for _, tag := range tags {
+		if w := t.all[watchKey{user, tag}]; w != nil {
+			t.endOne(w, offset, at)
+		}
+	}
+}
+
+func (t *watches) endOne(w *watch, offset uint64, at int64) {
+	w.until, w.expires = offset, min(w.expires, at)
+	t.retire(w)
+}
+
+// retire takes a watch out of use. It is kept for as long as the window may
+// hold messages that it heard: a page that comes back has a right to them.
+func (t *watches) retire(w *watch) {
+	delete(t.all, watchKey{w.user, w.tag})
+	removeWatch(t.byTag, w.tag, w.byTag, func(moved *watch, slot int) { moved.byTag = slot })
+	removeWatch(t.byUser, w.user, w.byUser, func(moved *watch, slot int) { moved.byUser = slot })
+	t.ended[w.user] = append(t.ended[w.user], w)
+}
+
+// removeWatch takes the watch at the slot out of a list; the last one moves there.
+func removeWatch(lists map[string][]*watch, key string, slot int, move func(*watch, int)) {
+	list := lists[key]
+	last := len(list) - 1
+	move(list[last], slot)
+	list[slot], list[last] = list[last], nil
+	if last == 0 {
+		delete(lists, key)
+		return
+	}
+	lists[key] = list[:last]
+}
+
+// sweep retires what has expired and forgets what no replay can need.
+func (t *watches) sweep(now int64) {
+	for _, w := range t.all {
+		if now >= w.expires {
+			t.retire(w)
+		}
+	}
+	for user, list := range t.ended {
+		kept := list[:0]
+		for _, w := range list {
+			if now < w.expires+int64(t.keep) {
+				kept = append(kept, w)
+			}
+		}
+		clear(list[len(kept):])
+		if t.ended[user] = kept; len(kept) == 0 {
+			delete(t.ended, user)
+		}
+	}
+}
+
+// watchers yields the users who hear a message to the tag now.
+func (t *watches) watchers(tag string, now int64) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, w := range t.byTag[tag] {
+			if now < w.expires && !yield(w.user) {
+				return
+			}
+		}
+	}
+}
+
+// of yields the watches of a user by which a window may hold messages, ended
+// ones too.
+func (t *watches) of(user string) iter.Seq[*watch] {
+	return func(yield func(*watch) bool) {
+		for _, list := range [][]*watch{t.byUser[user], t.ended[user]} {
+			for _, w := range list {
+				if !yield(w) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// hears tells whether the user had a watch of the tag that heard the message.
+func (t *watches) hears(user, tag string, m *message) bool {
+	if w := t.all[watchKey{user, tag}]; w != nil && w.hears(m) {
+		return true
+	}
+	for _, w := range t.ended[user] {
+		if w.tag == tag && w.hears(m) {
+			return true
+		}
+	}
+	return false
+}
+
+// has tells whether the user watches the tag now.
+func (t *watches) has(user, tag string, now int64) bool {
+	w := t.all[watchKey{user, tag}]
+	return w != nil && now < w.expires
+}

@@ -127,17 +127,7 @@ func (p Presence) Users() []string {
 	p.node.mu.Lock()
 	defer p.node.mu.Unlock()
 
-	users := make([]string, 0, len(p.node.presence.users))
-	for user := range p.node.presence.users {
-		users = append(users, user)
-	}
-	for user := range p.node.presence.here.Items() {
-		if p.node.presence.users[user] == 0 {
-			users = append(users, user)
-		}
-	}
-	slices.Sort(users)
-	return users
+	return slices.Sorted(p.node.presence.all())
 }
 
 // LastSeen returns when the user was last online, which is now for one who is.

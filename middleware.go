@@ -72,18 +72,31 @@ func (p *Plugin) Middleware() echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			r := c.Request()
-			if p.config.Skipper(c) || From(r.Context()) != nil {
+			if p.config.Skipper(c) {
 				return next(c)
 			}
-			s := p.open(c, r)
-			c.SetRequest(r.WithContext(s))
+			parent := r.Context()
+			if outer, _ := parent.Value(scopeKey{}).(*scope); outer != nil {
+				if !outer.outbox.over() {
+					return next(c) // the middleware is installed twice
+				}
+				parent = outer.Context // a request that is served again
+			}
+			s := p.open(c, r, parent)
+			setContext(r, s)
 			return p.run(c, s, next)
 		}
 	}
 }
 
-func (p *Plugin) open(c echo.Context, r *http.Request) *scope {
-	s := &scope{Context: r.Context(), echo: c}
+// setContext gives the request itself another context. A copy of it, which is
+// what WithContext is for, would cost an allocation, and the server would not
+// see a multipart form parsed in the copy, whose files it has to remove. Nobody
+// else reads the request before the handler has begun.
+func setContext(r *http.Request, ctx context.Context) { *r = *r.WithContext(ctx) }
+
+func (p *Plugin) open(c echo.Context, r *http.Request, parent context.Context) *scope {
+	s := &scope{Context: parent, echo: c}
 	s.outbox.plugin, s.outbox.header, s.outbox.began = p, r.Header, p.node.cursor()
 	s.outbox.scope = s
 	return s

@@ -362,6 +362,7 @@ func (n *node) join(s *session) error {
 	} else if at != nil {
 		n.stats.gaps.Add(1)
 	}
+	n.add(s)
 	items := []item{{body: n.hello(s, recovered), epoch: n.epoch, last: s.last}}
 	if roll := n.rollCall(s); roll != nil {
 		items = append(items, item{body: roll})
@@ -369,7 +370,6 @@ func (n *node) join(s *session) error {
 	page, more := n.pageLocked(s)
 	s.catching = more
 	s.push(append(items, page...)...)
-	n.add(s)
 	return nil
 }
 

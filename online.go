@@ -2,6 +2,8 @@ package pull
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -72,11 +74,7 @@ func (n *node) announce(k kind, users []string) {
 
 // answerRoll tells a node that has just started who is here.
 func (n *node) answerRoll() {
-	var users []string
-	for user := range n.presence.here.Items() {
-		users = append(users, user)
-	}
-	n.announce(kindOnline, users)
+	n.announce(kindOnline, slices.Collect(maps.Keys(n.presence.here.Items())))
 }
 
 // sweepPresence ends graces and buries dead nodes.
@@ -171,12 +169,12 @@ func (n *node) rollCall(s *session) []byte {
 
 func (n *node) onlineList(now time.Time) []byte {
 	b := []byte(`{"module_id":"online","command":"online_list","params":{"USERS":{`)
-	listed := 0
-	for user := range n.presence.users {
-		if listed == listedUsers {
-			break
-		}
+	listed, count := 0, 0
+	for user := range n.presence.all() {
 		if tag, limited := n.watchedTag(); limited && !n.watches.has(user, tag, now.UnixNano()) {
+			continue
+		}
+		if count++; listed == listedUsers {
 			continue
 		}
 		if listed++; listed > 1 {
@@ -188,7 +186,7 @@ func (n *node) onlineList(now time.Time) []byte {
 		b = append(b, `,"status":"online"}`...)
 	}
 	b = append(b, `},"COUNT":`...)
-	b = strconv.AppendInt(b, int64(len(n.presence.users)), 10)
+	b = strconv.AppendInt(b, int64(count), 10)
 	b = append(b, `,"GUESTS":`...)
 	b = strconv.AppendInt(b, int64(n.guests), 10)
 	b = append(b, `},"extra":`...)

@@ -3,6 +3,7 @@ package pull
 import (
 	"context"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 )
@@ -24,13 +25,11 @@ type Outbox struct {
 
 	mu     sync.Mutex // guards what follows
 	ended  bool
-	events []collected
-	first  [2]collected // most requests need no more
-	keys   map[string]int
+	taken  bool           // first is in use elsewhere
+	events [][]byte       // envelopes; nil where a later one of the same key has replaced it
+	first  [1][]byte      // most requests need no more
+	keys   map[string]int // key and target → index in events
 }
-
-// A collected event is encoded; an empty one was replaced by a later one of its key.
-type collected struct{ raw []byte }
 
 // An asker knows who is behind a request, for as long as that is under way.
 type asker interface{ user() (string, error) }
@@ -70,10 +69,10 @@ func (o *Outbox) Send(t Target, e Event) error {
 	if e.Key != "" {
 		o.replace(e.Key, &t)
 	}
-	if o.events == nil {
+	if o.events == nil && !o.taken {
 		o.events = o.first[:0]
 	}
-	o.events = append(o.events, collected{raw})
+	o.events = append(o.events, raw)
 	return nil
 }
 
@@ -95,8 +94,8 @@ func (o *Outbox) replace(key string, t *Target) {
 	}
 	name := key + "\x00" + string(appendAddress(nil, "", t))
 	if i, sent := o.keys[name]; sent {
-		o.plugin.publisher.release(1, len(o.events[i].raw))
-		o.events[i].raw = nil
+		o.plugin.publisher.release(1, len(o.events[i]))
+		o.events[i] = nil
 	}
 	o.keys[name] = len(o.events)
 }
@@ -125,18 +124,14 @@ func (o *Outbox) Flush(ctx context.Context) error {
 // takeShipment takes what was collected; the caller holds mu.
 func (o *Outbox) takeShipment() shipment {
 	var s shipment
-	for _, e := range o.events {
-		if e.raw == nil {
-			continue
-		}
-		if s.messages == nil {
-			s.messages = make([][]byte, 0, len(o.events))
-		}
-		s.messages = append(s.messages, e.raw)
-		s.size += len(e.raw)
+	if o.keys != nil {
+		o.events = slices.DeleteFunc(o.events, func(raw []byte) bool { return raw == nil })
 	}
-	s.events = len(s.messages)
-	o.events, o.first, o.keys = nil, [2]collected{}, nil
+	s.messages, s.events = o.events, len(o.events)
+	for _, raw := range o.events {
+		s.size += len(raw)
+	}
+	o.events, o.keys, o.taken = nil, nil, true
 	return s
 }
 
@@ -179,10 +174,7 @@ func (o *Outbox) user() (string, error) {
 	o.asking.Lock()
 	defer o.asking.Unlock()
 
-	o.mu.Lock()
-	ended := o.ended
-	o.mu.Unlock()
-	if ended {
+	if o.over() {
 		return "", ErrTooLate
 	}
 	return o.scope.user()
@@ -196,6 +188,14 @@ func (o *Outbox) Cursor() string {
 		return cursor{}.String()
 	}
 	return o.began.String()
+}
+
+// over tells whether the request has ended.
+func (o *Outbox) over() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+
+	return o.ended
 }
 
 // end is the epilogue: the events leave, or are forgotten.

@@ -154,6 +154,16 @@ func (p *page) next(t *testing.T) message {
 	return m
 }
 
+// control returns the next message of the plugin's own.
+func (p *page) control(t *testing.T) message {
+	t.Helper()
+	for {
+		if m := p.next(t); m.Module == "pull" {
+			return m
+		}
+	}
+}
+
 // event returns the next message of the application.
 func (p *page) event(t *testing.T) message {
 	t.Helper()

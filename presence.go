@@ -1,6 +1,7 @@
 package pull
 
 import (
+	"iter"
 	"time"
 
 	"github.com/patrickmn/go-cache"
@@ -195,6 +196,22 @@ func (p *presence) has(user string) bool {
 	}
 	_, here := p.here.Get(user)
 	return here
+}
+
+// all yields everyone who is online, those first whom the log knows of.
+func (p *presence) all() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for user := range p.users {
+			if !yield(user) {
+				return
+			}
+		}
+		for user := range p.here.Items() {
+			if p.users[user] == 0 && !yield(user) {
+				return
+			}
+		}
+	}
 }
 
 // lastSeen returns when the user was last online: now, for one who is.

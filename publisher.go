@@ -142,6 +142,10 @@ func (p *publisher) take() []shipment {
 // publishAll publishes shipments in batches: what queued up while the broker
 // was busy leaves together.
 func (p *publisher) publishAll(ctx context.Context, shipments []shipment) {
+	if len(shipments) == 1 {
+		p.settle(shipments[0], p.publish(ctx, shipments[0].messages))
+		return
+	}
 	var batch [][]byte
 	from := 0
 	for i, s := range shipments {

@@ -1,0 +1,144 @@
+package pull
+
+import (
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/labstack/echo/v4"
+)
+
+func benchPlugin(b *testing.B) *Plugin {
+	b.Helper()
+	p, err := New(Config{
+		User:   func(c echo.Context) (string, error) { return c.Request().Header.Get("X-User"), nil },
+		Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = p.Shutdown(b.Context()) })
+	if err := p.Register(Module{ID: "tasks", Use: PublicSection}); err != nil {
+		b.Fatal(err)
+	}
+	return p
+}
+
+type task struct {
+	ID    int    `json:"id"`
+	Title string `json:"title"`
+}
+
+// BenchmarkRequest is the request path of Echo: what the plugin adds to a
+// request is the difference to "bare".
+func BenchmarkRequest(b *testing.B) {
+	send := func(n int) echo.HandlerFunc {
+		return Handler(func(c Context) error {
+			for range n {
+				if err := c.Pull().Send(User("42"), Event{Module: "tasks", Command: "update", Params: &task{7, "Write it down"}}); err != nil {
+					return err
+				}
+			}
+			return c.NoContent(http.StatusNoContent)
+		})
+	}
+	for _, bc := range []struct {
+		name    string
+		handler echo.HandlerFunc
+		plugin  bool
+	}{
+		{"bare", func(c echo.Context) error { return c.NoContent(http.StatusNoContent) }, false},
+		{"middleware", func(c echo.Context) error { return c.NoContent(http.StatusNoContent) }, true},
+		{"handler", send(0), true},
+		{"events=1", send(1), true},
+		{"events=10", send(10), true},
+	} {
+		b.Run(bc.name, func(b *testing.B) {
+			e := echo.New()
+			if bc.plugin {
+				e.Use(benchPlugin(b).Middleware())
+			}
+			e.GET("/", bc.handler)
+			r, w := httptest.NewRequest(http.MethodGet, "/", nil), new(nobody)
+			b.ReportAllocs()
+			for b.Loop() {
+				e.ServeHTTP(w, r)
+				if w.status != http.StatusNoContent {
+					b.Fatal(w.status)
+				}
+			}
+		})
+	}
+}
+
+type nobody struct {
+	header http.Header
+	status int
+}
+
+func (w *nobody) Header() http.Header {
+	if w.header == nil {
+		w.header = make(http.Header)
+	}
+	return w.header
+}
+func (w *nobody) WriteHeader(status int)      { w.status = status }
+func (w *nobody) Write(p []byte) (int, error) { return len(p), nil }
+
+func BenchmarkEncode(b *testing.B) {
+	p := benchPlugin(b)
+	t, e, now := User("42"), Event{Module: "tasks", Command: "update", Params: &task{7, "Write it down"}}, time.Now()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := p.encode(&t, &e, "", now); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// nowhere is a link that takes everything.
+type nowhere struct{ *wire }
+
+func (nowhere) offer(_ *offering, frame []byte) int { return len(frame) }
+func (nowhere) write([]byte) error                  { return nil }
+func (nowhere) limit(time.Duration)                 {}
+func (nowhere) finish()                             {}
+func (nowhere) cut()                                {}
+
+// BenchmarkRouteToOneUser shows that the cost of a message to one user does not
+// grow with the number of sessions.
+func BenchmarkRouteToOneUser(b *testing.B) {
+	for _, sessions := range []int{100, 1_000, 10_000} {
+		b.Run("sessions="+strconv.Itoa(sessions), func(b *testing.B) {
+			p := benchPlugin(b)
+			for i := range sessions {
+				s := &session{user: strconv.Itoa(i), node: p.node, link: nowhere{}, start: func() {}}
+				if err := p.node.join(s); err != nil {
+					b.Fatal(err)
+				}
+				s.busy = false
+			}
+			t, e := User("42"), Event{Module: "tasks", Command: "update", Params: &task{7, "Write it down"}}
+			raw, err := p.encode(&t, &e, "", time.Now())
+			if err != nil {
+				b.Fatal(err)
+			}
+			d := newDispatcher(p.node)
+			batch := make([]delivery, 1)
+			from := p.node.cursor()
+			p.stop() // the benchmark is the only one who applies
+			p.running.Wait()
+			b.ReportAllocs()
+			seq := uint64(0)
+			for b.Loop() {
+				seq++
+				stamp(raw, "benching", seq)
+				batch[0] = delivery{from.epoch, p.node.history.next, raw}
+				d.dispatch(batch, 0)
+			}
+		})
+	}
+}

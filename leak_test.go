@@ -1,0 +1,54 @@
+package pull_test
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestMain fails when a test has left a goroutine behind.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if left := leftovers(5 * time.Second); code == 0 && len(left) > 0 {
+		fmt.Fprintf(os.Stderr, "%d goroutines are left:\n\n%s\n", len(left), strings.Join(left, "\n\n"))
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// leftovers gives goroutines that are ending a moment, and returns the others.
+func leftovers(patience time.Duration) []string {
+	for end := time.Now().Add(patience); ; runtime.Gosched() {
+		left := foreign(stacks())
+		if len(left) == 0 || time.Now().After(end) {
+			return left
+		}
+	}
+}
+
+func stacks() []string {
+	for size := 1 << 20; ; size *= 2 {
+		b := make([]byte, size)
+		if n := runtime.Stack(b, true); n < size {
+			return strings.Split(string(b[:n]), "\n\n")
+		}
+	}
+}
+
+// foreign returns the stacks of goroutines that no test machinery owns.
+func foreign(stacks []string) []string {
+	var left []string
+	for _, stack := range stacks {
+		owned := false
+		for _, owner := range []string{"testing.(*M).", "testing.runFuzzing", "testing.(*F).", "runtime/trace.", "os/signal.", "runtime.ensureSigM"} {
+			owned = owned || strings.Contains(stack, owner)
+		}
+		if !owned && strings.TrimSpace(stack) != "" {
+			left = append(left, stack)
+		}
+	}
+	return left
+}

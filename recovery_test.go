@@ -1,0 +1,142 @@
+package pull_test
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/echo-pull/pull"
+)
+
+// faults is a broker that fails on demand, around a log that does not.
+type faults struct {
+	mu      sync.Mutex // guards what follows
+	log     *pull.Memory
+	err     error                // Publish fails and takes nothing
+	acks    int                  // so many Publishes take the messages and fail all the same
+	away    error                // Subscribe fails
+	edit    func(message []byte) // changes what Publish takes
+	hold    chan struct{}        // Publish waits for it to be closed
+	lose    int                  // so many deliveries are left out
+	cancel  context.CancelFunc   // ends the running subscription
+	taken   int                  // messages that Publish was given
+	retries int                  // Publishes that failed
+}
+
+var errBroker = errors.New("broker is down")
+
+func newFaults() *faults { return &faults{log: new(pull.Memory)} }
+
+func (f *faults) Publish(ctx context.Context, messages ...[]byte) error {
+	f.mu.Lock()
+	log, hold, edit, err, lost := f.log, f.hold, f.edit, f.err, f.acks > 0
+	if f.acks > 0 {
+		f.acks--
+	}
+	if err != nil || lost {
+		f.retries++
+	}
+	f.taken += len(messages)
+	f.mu.Unlock()
+
+	if hold != nil {
+		select {
+		case <-hold:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	if err != nil {
+		return err
+	}
+	// A retry changes the name in the message, as the contract allows.
+	copies := make([][]byte, len(messages))
+	for i, m := range messages {
+		copies[i] = append([]byte(nil), m...)
+		if edit != nil {
+			edit(copies[i])
+		}
+	}
+	if err := log.Publish(ctx, copies...); err != nil {
+		return err
+	}
+	if lost {
+		return errBroker
+	}
+	return nil
+}
+
+func (f *faults) Subscribe(ctx context.Context, window time.Duration, deliver func(string, uint64, []byte)) error {
+	f.mu.Lock()
+	log, away := f.log, f.away
+	inner, cancel := context.WithCancel(ctx)
+	f.cancel = cancel
+	f.mu.Unlock()
+
+	defer cancel()
+	if away != nil {
+		return away
+	}
+	err := log.Subscribe(inner, window, func(epoch string, offset uint64, message []byte) {
+		if inner.Err() == nil && !f.loses() {
+			deliver(epoch, offset, message)
+		}
+	})
+	if ctx.Err() != nil {
+		return err
+	}
+	return errBroker
+}
+
+func (f *faults) loses() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+
+	if f.lose > 0 {
+		f.lose--
+		return true
+	}
+	return false
+}
+
+// set changes how the broker fails.
+func (f *faults) set(change func(*faults)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+
+	change(f)
+}
+
+func (f *faults) rewrite(edit func([]byte)) { f.set(func(f *faults) { f.edit = edit }) }
+
+// interrupt ends the running subscription.
+func (f *faults) interrupt() {
+	f.set(func(f *faults) {
+		if f.cancel != nil {
+			f.cancel()
+		}
+	})
+}
+
+// newEpoch loses the log.
+func (f *faults) newEpoch() {
+	f.set(func(f *faults) { f.log = new(pull.Memory) })
+	f.interrupt()
+}
+
+func send(t *testing.T, a *app, to pull.Target, command string) {
+	t.Helper()
+	if err := a.Send(t.Context(), to, event(command, nil)); err != nil {
+		t.Fatalf("send %s: %v", command, err)
+	}
+}
+
+// cursorAt is where a page is after the hello of a connection without a cursor.
+func cursorAt(hello message) string {
+	epoch, _ := hello.Params["epoch"].(string)
+	offset, _ := hello.Params["offset"].(float64)
+	return epoch + "." + strconv.FormatUint(uint64(offset), 10)
+}

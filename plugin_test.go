@@ -212,3 +212,9 @@ func TestHandlersEventReachesThePage(t *testing.T) {
 		}
 	})
 }
+
+// text returns the body of a response that do has read.
+func text(r *http.Response) string {
+	content, _ := io.ReadAll(r.Body)
+	return string(content)
+}

@@ -1,0 +1,323 @@
+package pull_test
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/echo-pull/pull"
+)
+
+// A diary records what the application is told of presence.
+type diary struct {
+	mu      sync.Mutex
+	entries []string
+}
+
+func (d *diary) note(what string) func(string) {
+	return func(user string) {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.entries = append(d.entries, what+" "+user)
+	}
+}
+
+func (d *diary) read() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.entries)
+}
+
+func newDiaryApp(t *testing.T) (*app, *diary) {
+	t.Helper()
+	d := new(diary)
+	return newApp(t, func(c *pull.Config) { c.OnOnline, c.OnOffline = d.note("online"), d.note("offline") }), d
+}
+
+// quit closes a page and waits until the server has noticed.
+func quit(p *page) {
+	_ = p.Close()
+	synctest.Wait()
+}
+
+func TestUserIsOnlineUntilTheGraceIsOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, d := newDiaryApp(t)
+		defer a.stop(t)
+		p := a.dial(t, "42", "")
+		synctest.Wait()
+		if !a.Presence().Online("42")["42"] {
+			t.Error("offline with a session, want online")
+		}
+		quit(p)
+		left := time.Now()
+
+		time.Sleep(15 * time.Second) // fake
+		if !a.Presence().Online("42")["42"] {
+			t.Error("offline at the end of the grace, want online until it is over")
+		}
+		time.Sleep(time.Millisecond)
+		synctest.Wait()
+
+		if a.Presence().Online("42")["42"] {
+			t.Error("online after the grace, want offline")
+		}
+		if got, want := d.read(), []string{"online 42", "offline 42"}; !slices.Equal(got, want) {
+			t.Errorf("the application heard %v, want %v", got, want)
+		}
+		if at, ok := a.Presence().LastSeen("42"); !ok || at.Sub(left) > 15*time.Second+time.Millisecond {
+			t.Errorf("last seen %v %v, want about %v", at, ok, left)
+		}
+		if _, ok := a.Presence().LastSeen("7"); ok {
+			t.Error("a stranger was seen")
+		}
+	})
+}
+
+func TestReloadSecondTabAndFlappingMakeNoNoise(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, d := newDiaryApp(t)
+		defer a.stop(t)
+		p := a.dial(t, "42", "")
+		for range 5 {
+			quit(p)
+			time.Sleep(14 * time.Second)
+			p = a.dial(t, "42", "")
+		}
+		second := a.dial(t, "42", "")
+		quit(second)
+		go p.drain()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+
+		if got, want := d.read(), []string{"online 42"}; !slices.Equal(got, want) {
+			t.Errorf("the application heard %v, want %v", got, want)
+		}
+	})
+}
+
+func TestCrashOfTheClientIsNoticed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, d := newDiaryApp(t)
+		defer a.stop(t)
+		p := a.dial(t, "42", "") // from now on it neither reads nor writes nor closes
+		p.SetPingHandler(func(string) error { return nil })
+		go p.drain()
+
+		time.Sleep(time.Minute + 16*time.Second)
+		synctest.Wait()
+
+		if got, want := d.read(), []string{"online 42", "offline 42"}; !slices.Equal(got, want) {
+			t.Errorf("the application heard %v, want %v", got, want)
+		}
+	})
+}
+
+func TestHooksAreCalledInOrderAndHoldNothingUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		d := new(diary)
+		a := newApp(t, func(c *pull.Config) {
+			c.OnOnline = func(user string) { <-release; d.note("online")(user) }
+			c.OnOffline = d.note("offline")
+		})
+		defer a.stop(t)
+		for user := range 3 {
+			p := a.dial(t, fmt.Sprint(user), "")
+			p.hello(t)
+			quit(p)
+			time.Sleep(16 * time.Second)
+		}
+		if err := a.Send(t.Context(), pull.Shared(), event("update", nil)); err != nil {
+			t.Errorf("Send while a hook hangs: %v", err)
+		}
+
+		close(release)
+		synctest.Wait()
+
+		want := []string{"online 0", "offline 0", "online 1", "offline 1", "online 2", "offline 2"}
+		if got := d.read(); !slices.Equal(got, want) {
+			t.Errorf("the application heard %v, want %v", got, want)
+		}
+	})
+}
+
+// online returns the next message about presence.
+func (p *page) online(t *testing.T) message {
+	t.Helper()
+	for {
+		if m := p.next(t); m.Module == "online" {
+			return m
+		}
+	}
+}
+
+// onlineOf returns the next message about the presence of one user.
+func (p *page) onlineOf(t *testing.T, user string) message {
+	t.Helper()
+	for {
+		if m := p.online(t); m.Params["USER_ID"] == user {
+			return m
+		}
+	}
+}
+
+// drain reads, and answers pings, until the connection ends.
+func (p *page) drain() {
+	for {
+		if _, _, err := p.ReadMessage(); err != nil {
+			return
+		}
+	}
+}
+
+func TestPagesHearOfOneAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newApp(t, func(c *pull.Config) { c.Guests = true })
+		defer a.stop(t)
+		guest := a.dial(t, "", "")
+		guest.hello(t)
+		p := a.dial(t, "42", "")
+		p.hello(t)
+		list := p.online(t)
+		if users := list.Params["USERS"].(map[string]any); list.Command != "online_list" || users["42"] == nil || list.Params["GUESTS"] != 1.0 {
+			t.Errorf("got %s %v, want an online_list with user 42 and one guest", list.Command, list.Params)
+		}
+		q := a.dial(t, "7", "")
+
+		if m := p.onlineOf(t, "7"); m.Command != "user_online" {
+			t.Errorf("got %s, want user_online", m.Command)
+		}
+		start := time.Now()
+		quit(q)
+		if m := p.onlineOf(t, "7"); m.Command != "user_offline" {
+			t.Errorf("got %s, want user_offline", m.Command)
+		}
+		if got := time.Since(start); got < 15*time.Second || got > 17*time.Second {
+			t.Errorf("told after %s, want the grace and at most a second or two", got)
+		}
+
+		if err := a.Send(t.Context(), pull.Shared(), event("last", nil)); err != nil {
+			t.Fatal(err)
+		}
+		for m := guest.next(t); m.Command != "last"; m = guest.next(t) {
+			if m.Module == "online" {
+				t.Errorf("a guest heard %s", m.Command)
+			}
+		}
+	})
+}
+
+func TestChangesWithinASecondLeaveTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newApp(t, nil)
+		defer a.stop(t)
+		p := a.dial(t, "42", "")
+		p.hello(t)
+		p.online(t)
+		for user := range 20 {
+			a.dial(t, fmt.Sprint("u", user), "")
+		}
+
+		first := p.onlineOf(t, "u0")
+
+		if got := len(p.waiting); first.Command != "user_online" || got < 19 {
+			t.Errorf("%s came with %d other changes in its frame, want user_online with 19", first.Command, got)
+		}
+	})
+}
+
+func TestOnlineScopes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		nobody := newApp(t, func(c *pull.Config) { c.Online = pull.OnlineNobody })
+		defer nobody.stop(t)
+		staff := newApp(t, func(c *pull.Config) { c.Online = pull.OnlineWatchers("STAFF") })
+		defer staff.stop(t)
+		for _, user := range []string{"1", "2"} {
+			if err := staff.Watch().Add(user, "STAFF"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		quiet := nobody.dial(t, "1", "")
+		quiet.hello(t)
+		first := staff.dial(t, "1", "")
+		first.hello(t)
+		first.online(t)
+		stranger := staff.dial(t, "3", "")
+		stranger.hello(t)
+		nobody.dial(t, "2", "")
+		staff.dial(t, "2", "")
+
+		if m := first.onlineOf(t, "2"); m.Command != "user_online" {
+			t.Errorf("a watcher heard %s of user 2, want user_online", m.Command)
+		}
+		for name, p := range map[string]*page{"scope nobody": quiet, "no watcher": stranger} {
+			if m := p.next(t); m.Module == "online" {
+				t.Errorf("%s: heard %s %v, want nothing of presence", name, m.Command, m.Params)
+			}
+		}
+	})
+}
+
+func TestPageAsksWhenUsersWereSeen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newApp(t, nil)
+		defer a.stop(t)
+		p := a.dial(t, "42", "")
+		p.hello(t)
+		gone := a.dial(t, "7", "")
+		quit(gone)
+		drain := make(chan message, 100)
+		go func() {
+			defer close(drain)
+			for {
+				var batch []message
+				if p.ReadJSON(&batch) != nil {
+					return
+				}
+				for _, m := range batch {
+					drain <- m
+				}
+			}
+		}()
+		time.Sleep(75 * time.Second)
+		if err := p.WriteMessage(websocket.TextMessage, []byte(`{"seen":["42","7","8"]}`)); err != nil {
+			t.Fatal(err)
+		}
+
+		for m := range drain {
+			if m.Command != "seen" {
+				continue
+			}
+			seven, _ := m.Params["7"].(float64)
+			if m.Params["42"] != 0.0 || seven < 59 || seven > 61 || m.Params["8"] != nil {
+				t.Errorf("got %v, want 42 now, 7 about a minute ago, 8 never", m.Params)
+			}
+			return
+		}
+	})
+}
+
+func TestPresenceInParallel(t *testing.T) {
+	a := newApp(t, func(c *pull.Config) { c.PresenceGrace = -1 })
+	defer a.stop(t)
+	var users sync.WaitGroup
+	for user := range 8 {
+		users.Go(func() {
+			for range 25 {
+				p := a.dial(t, fmt.Sprint(user), "")
+				p.hello(t)
+				a.Presence().Online(fmt.Sprint(user))
+				a.Presence().Users()
+				a.Presence().LastSeen(fmt.Sprint(user))
+				_ = p.Close()
+			}
+		})
+	}
+	users.Wait()
+}

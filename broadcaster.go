@@ -39,6 +39,7 @@ func newBroadcaster(tick time.Duration, joined func(*session) error, receive fun
 	m.Config.MessageBufferSize = 1              // never used
 	m.Config.PingPeriod = math.MaxInt64         // the plugin's clock pings
 	m.Config.PongWait = 2*tick + 10*time.Second // two pings may get lost
+	m.Upgrader.HandshakeTimeout = closeWait
 	m.Upgrader.ReadBufferSize = readBuffer
 	m.Upgrader.WriteBufferPool = new(sync.Pool)
 	m.Upgrader.CheckOrigin = func(*http.Request) bool { return true } // checked before, with a reason
@@ -156,6 +157,7 @@ type wire struct {
 	net.Conn
 	session  *session
 	socket   syscall.RawConn // nil where writing cannot but wait: TLS, pipes
+	mu       sync.Mutex      // held while write deadlines are set
 	ours     atomic.Bool     // the handshake is over
 	closing  atomic.Bool     // deadlines are set for good
 	answered atomic.Bool     // the client has said goodbye
@@ -192,8 +194,13 @@ func (w *wire) SetReadDeadline(t time.Time) error {
 	return w.Conn.SetReadDeadline(t)
 }
 
-// SetWriteDeadline is the session's affair.
-func (w *wire) SetWriteDeadline(time.Time) error { return nil }
+// SetWriteDeadline is for the handshake as well: later it is the session's affair.
+func (w *wire) SetWriteDeadline(t time.Time) error {
+	if w.ours.Load() {
+		return nil
+	}
+	return w.Conn.SetWriteDeadline(t)
+}
 
 func (w *wire) offer(o *offering, frame []byte) int {
 	if w.socket == nil {
@@ -203,22 +210,27 @@ func (w *wire) offer(o *offering, frame []byte) int {
 }
 
 func (w *wire) write(p []byte) error {
-	// A deadline that is left behind would fail a later offer.
-	if !w.closing.Load() {
-		if err := w.Conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
-			return err
-		}
-		defer func() {
-			if !w.closing.Load() {
-				_ = w.Conn.SetWriteDeadline(time.Time{})
-			}
-		}()
-	}
+	w.allow(time.Now().Add(writeTimeout))
 	_, err := w.Conn.Write(p)
+	w.allow(time.Time{}) // a deadline that is left behind would fail a later offer
 	return err
 }
 
+// allow bounds the next write, unless the session is being closed: then what
+// limit has set is for all of them.
+func (w *wire) allow(deadline time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+
+	if !w.closing.Load() {
+		_ = w.Conn.SetWriteDeadline(deadline)
+	}
+}
+
 func (w *wire) limit(d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+
 	w.over = make(chan struct{})
 	w.closing.Store(true)
 	_ = w.Conn.SetDeadline(time.Now().Add(d))

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -201,15 +202,22 @@ func (p *Plugin) serveSocket(c echo.Context, s *session) error {
 	return nil
 }
 
-// closeWith ends a stream when the server shuts down, which would wait for it.
-func (p *Plugin) closeWith(r *http.Request) {
+// serverStops tells whether the server of a request is shutting down. It sees
+// to it that streams end when the server does: it would wait for them.
+func (p *Plugin) serverStops(r *http.Request) bool {
 	server, ok := r.Context().Value(http.ServerContextKey).(*http.Server)
 	if !ok {
-		return
+		return false
 	}
-	if _, known := p.streams.LoadOrStore(server, true); !known {
-		server.RegisterOnShutdown(p.closeStreams)
+	stops, known := p.servers.LoadOrStore(server, new(atomic.Bool))
+	flag := stops.(*atomic.Bool) //nolint:forcetypeassert // holds nothing else
+	if !known {
+		server.RegisterOnShutdown(func() {
+			flag.Store(true)
+			p.closeStreams()
+		})
 	}
+	return flag.Load()
 }
 
 func (p *Plugin) closeStreams() {

@@ -1,6 +1,9 @@
 package pull
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // granted applies a grant. The watch counts from the position at which the
 // granting request began, so that the page rendered by it hears everything that
@@ -12,22 +15,30 @@ func (n *node) granted(user string, from cursor, tags []string, at int64) {
 		since = from.offset
 	}
 	for _, tag := range tags {
-		if n.watches.grant(user, tag, since, at) && since+1 < granted {
-			n.makeUp(user, tag, since)
+		missed := n.unheard(user, tag, since, granted)
+		if n.watches.grant(user, tag, since, at) {
+			n.makeUp(user, missed, since)
 		}
 	}
 }
 
-// makeUp gives the sessions of the user what was sent to the tag between the
-// position from which a new watch counts and the grant. A page that came with
-// that position but is past one of the messages cannot have it any more in log
-// order: it is told of a gap.
-func (n *node) makeUp(user, tag string, since uint64) {
+// unheard returns the messages to a tag between two offsets that the user is
+// not at by other ways.
+func (n *node) unheard(user, tag string, since, granted uint64) []uint64 {
 	list := n.history.tags[tag]
-	if list == nil {
-		return
+	if list == nil || since+1 >= granted {
+		return nil
 	}
-	missed := pick(since, []*offsets{list}).offsets
+	return slices.DeleteFunc(pick(since, []*offsets{list}).offsets, func(offset uint64) bool {
+		return n.isFor(n.history.at(offset), user)
+	})
+}
+
+// makeUp gives the sessions of a user what a new watch counts as theirs. A page
+// that came with the position from which the watch counts, or a later one, but
+// is past such a message cannot have it any more in log order: it is told of a
+// gap.
+func (n *node) makeUp(user string, missed []uint64, since uint64) {
 	now := time.Now().Unix()
 	for _, s := range n.users[user] {
 		for _, offset := range missed {
@@ -38,7 +49,7 @@ func (n *node) makeUp(user, tag string, since uint64) {
 				if !s.behind { // else it reads the message from the window
 					n.handOne(s, m)
 				}
-			case s.from == since:
+			case s.from > 0 && s.from >= since:
 				n.gap(s)
 			}
 		}
@@ -64,7 +75,7 @@ func (n *node) handOne(s *session, m *message) {
 func (n *node) gap(s *session) {
 	s.from = 0 // once is enough
 	n.stats.gaps.Add(1)
-	s.push(item{body: n.hello(s, false), epoch: n.epoch, last: n.history.last()})
+	n.greet(s, false)
 }
 
 // mayWatch tells whether a grant of the tags to the user stays in the bounds.

@@ -54,8 +54,8 @@ func (h *history) at(offset uint64) *message {
 }
 
 // append remembers the message at the offset next, and forgets what that
-// pushes out of the window.
-func (h *history) append(m message) {
+// pushes out of the window at the time now; never the message itself.
+func (h *history) append(m message, now int64) {
 	m.offset = h.next
 	h.log.push(m)
 	h.next++
@@ -63,7 +63,7 @@ func (h *history) append(m message) {
 	if m.addr != nil {
 		h.index(&m)
 	}
-	h.evict(m.at)
+	h.evict(now, 1)
 }
 
 func (h *history) index(m *message) {
@@ -95,10 +95,10 @@ func add(list *offsets, offset uint64) {
 	}
 }
 
-// evict forgets messages that are over a bound at the time now.
-func (h *history) evict(now int64) {
+// evict forgets messages that are over a bound at the time now, but keeps some.
+func (h *history) evict(now int64, keep int) {
 	oldest := now - int64(h.age)
-	for h.log.len() > 0 {
+	for h.log.len() > keep {
 		if h.log.len() <= h.count && h.size <= h.bytes && h.log.at(0).at >= oldest {
 			return
 		}

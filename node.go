@@ -47,6 +47,7 @@ type node struct {
 	seats    map[string]int // admitted sessions by user
 	seated   int
 	guests   int           // joined sessions without a user
+	closing  bool          // no session joins any more
 	settled  uint64        // every session has what is for it up to here
 	moved    chan struct{} // closed when the position changes; nil when nobody waits
 
@@ -81,6 +82,7 @@ func (n *node) apply(batch []delivery) (count int, broken bool) {
 	defer n.mu.Unlock()
 
 	n.parcels = n.parcels[:0]
+	now := time.Now().UnixNano()
 	for i, d := range batch {
 		switch {
 		case n.epoch == "":
@@ -91,7 +93,7 @@ func (n *node) apply(batch []delivery) (count int, broken bool) {
 			n.finishBatch()
 			return i, true
 		}
-		n.applyOne(d)
+		n.applyOne(d, now)
 	}
 	n.finishBatch()
 	return len(batch), false
@@ -135,41 +137,49 @@ func (n *node) restart(d delivery) {
 
 	n.report(fmt.Errorf("pull: log broke after %s, goes on at %s: pages are told of a gap",
 		cursor{n.epoch, n.history.last()}, cursor{d.epoch, d.offset}))
+	if d.epoch != n.epoch {
+		n.watches.rebase(d.offset - 1)
+	}
 	n.begin(d.epoch, d.offset)
 	for _, s := range n.all {
 		s.behind, s.last = false, n.history.last()
-		s.push(item{body: n.hello(s, false), epoch: n.epoch, last: n.history.last()})
+		n.greet(s, false)
 	}
 	n.stats.gaps.Add(uint64(len(n.all)))
 }
 
-func (n *node) applyOne(d delivery) {
+func (n *node) applyOne(d delivery, now int64) {
 	e, err := open(d.raw)
 	if err != nil {
 		n.report(fmt.Errorf("%w: at %s", err, cursor{d.epoch, d.offset}))
-		n.history.append(message{at: time.Now().UnixNano()})
+		n.history.append(message{at: now}, now)
 		return
 	}
+	e.at = max(0, min(e.at, now)) // other nodes' clocks are not to be trusted either
 	peer, fresh := n.presence.hear(e.node, e.seq, e.at)
 	ours := string(e.node) == n.id
 	if ours {
 		n.applied.Store(e.seq)
 	}
 	if e.kind != kindEvent || !fresh {
-		n.history.append(message{at: e.at})
+		n.history.append(message{at: e.at}, now)
 		if fresh {
 			n.control(&e, peer, ours)
 		}
 		return
 	}
 	n.stats.messages.Add(1)
-	n.history.append(message{at: e.at, expires: e.expires, addr: e.addr, body: e.body})
+	n.history.append(message{at: e.at, expires: e.expires, addr: e.addr, body: e.body}, now)
 	n.route(n.history.next - 1)
 }
 
 // control applies a message of the plugin's own.
 func (n *node) control(e *envelope, p *peer, ours bool) {
 	p.bye = e.kind == kindBye
+	if p.dead {
+		p.dead = false // it was out of reach: what it has announced was let go
+		n.say(control(kindHello, time.Now()))
+	}
 	switch e.kind {
 	case kindWatch:
 		if len(e.list) > 2 {
@@ -265,8 +275,13 @@ func (n *node) reaches(m *message, s *session, now int64) bool {
 	if sender := m.addr.sender(); len(sender) > 0 && string(sender) == s.client {
 		return false
 	}
+	return n.isFor(m, s.user)
+}
+
+// isFor tells whether the user is at a message's target. A guest has no name.
+func (n *node) isFor(m *message, user string) bool {
 	for t := range m.addr.terms() {
-		if (t.shared || s.user != "" && n.isAt(t, s.user, m)) && !t.except.has(s.user) {
+		if (t.shared || user != "" && n.isAt(t, user, m)) && !t.except.has(user) {
 			return true
 		}
 	}
@@ -341,7 +356,16 @@ func (n *node) listsFor(user string) []*offsets {
 	return lists
 }
 
-var errNoLog = errors.New("pull: the log is not reached yet")
+var (
+	errNoLog   = errors.New("pull: the log is not reached yet")
+	errClosing = errors.New("pull: shutting down")
+)
+
+// greet tells a live session where the log is now.
+func (n *node) greet(s *session, recovered bool) {
+	s.moveTo(n.epoch)
+	s.push(item{body: n.hello(s, recovered), epoch: n.epoch, last: n.history.last()})
+}
 
 // join makes a session live. In one step it learns the position of the log,
 // what it has missed since its cursor, and is routed everything that follows.
@@ -350,8 +374,8 @@ func (n *node) join(s *session) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
-	if n.epoch == "" {
-		return errNoLog
+	if n.closing {
+		return errClosing
 	}
 	recovered := at != nil && at.epoch == n.epoch && n.history.covers(at.offset)
 	s.last, s.bound = n.history.last(), n.bound
@@ -363,6 +387,7 @@ func (n *node) join(s *session) error {
 		n.stats.gaps.Add(1)
 	}
 	n.add(s)
+	s.epoch = n.epoch
 	items := []item{{body: n.hello(s, recovered), epoch: n.epoch, last: s.last}}
 	if roll := n.rollCall(s); roll != nil {
 		items = append(items, item{body: roll})
@@ -452,6 +477,15 @@ func (n *node) release(user string) {
 	if n.seats[user]--; n.seats[user] == 0 {
 		delete(n.seats, user)
 	}
+}
+
+// seal lets no further session join, and returns those that have.
+func (n *node) seal() []*session {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+
+	n.closing = true
+	return slices.Clone(n.all)
 }
 
 // sessionsOf returns the sessions of a user, or all where the user is empty.

@@ -84,7 +84,7 @@ func (n *node) sweepPresence(now time.Time) {
 
 	n.presence.sweep()
 	n.announceGone()
-	n.changed(n.presence.bury(now))
+	n.changed(n.presence.bury(now, max(n.history.age, n.watches.ttl)))
 }
 
 // departure returns when the next grace ends.
@@ -101,7 +101,7 @@ func (n *node) sweep(now time.Time) {
 	defer n.mu.Unlock()
 
 	n.watches.sweep(now.UnixNano())
-	n.history.evict(now.UnixNano())
+	n.history.evict(now.UnixNano(), 0)
 	n.presence.seen.DeleteExpired()
 }
 

@@ -34,7 +34,7 @@ type Plugin struct {
 
 	departed chan struct{}      // a user's grace has begun
 	stop     context.CancelFunc // ends the goroutines that feed the sessions
-	streams  sync.Map           // *http.Server → whether it ends our streams when it shuts down
+	servers  sync.Map           // *http.Server → *atomic.Bool, whether it is shutting down
 
 	mu      sync.Mutex // guards closed and every Add to pages
 	closed  bool
@@ -61,7 +61,8 @@ func New(config Config) (*Plugin, error) {
 	p.hooks = newHooks(config.OnOnline, config.OnOffline)
 	p.node = p.newNode()
 	if p.broker == nil {
-		p.memory = &Memory{Count: config.WindowCount, Bytes: config.WindowBytes}
+		// The log is also what the dispatcher has still to read.
+		p.memory = &Memory{Count: config.WindowCount + aheadMessages, Bytes: config.WindowBytes + aheadBytes}
 		p.broker = p.memory
 		p.restore()
 	}
@@ -230,7 +231,7 @@ func (p *Plugin) Shutdown(ctx context.Context) error {
 	err := p.publisher.drain(ctx)
 	p.publisher.say(control(kindBye, time.Now()))
 	err = errors.Join(err, p.settle(ctx))
-	for _, s := range p.node.sessionsOf("") {
+	for _, s := range p.node.seal() {
 		s.close(closeRestart, "restart")
 	}
 	err = errors.Join(err, p.waitForPages(ctx))

@@ -2,6 +2,8 @@ package pull
 
 import (
 	"iter"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/patrickmn/go-cache"
@@ -25,6 +27,7 @@ type peer struct {
 	seq   uint64 // of its last message
 	heard int64  // unix nanoseconds
 	bye   bool   // it has said that it stops
+	dead  bool   // nothing was heard for too long; its users were let go
 	users map[string]struct{}
 }
 
@@ -158,31 +161,33 @@ func (p *presence) offline(n *peer, users []string, at int64, ours bool) []chang
 	return changes
 }
 
-// bury forgets the nodes that nothing was heard of, and their users.
-func (p *presence) bury(now time.Time) []change {
+// bury lets the users of nodes go of which nothing was heard. The node itself is
+// remembered for as long as it may send again what the log has had from it.
+func (p *presence) bury(now time.Time, remember time.Duration) []change {
 	var changes []change
 	for id, n := range p.peers {
+		silence := time.Duration(now.UnixNano() - n.heard)
 		patience := deadNode
 		if n.bye {
 			patience = p.grace // its pages are on their way to another node
 		}
-		if id == p.self || now.UnixNano()-n.heard < int64(patience) {
+		if id == p.self || silence < patience {
 			continue
 		}
-		users := make([]string, 0, len(n.users))
-		for user := range n.users {
-			users = append(users, user)
+		n.dead = true
+		users := slices.Collect(maps.Keys(n.users))
+		changes = append(changes, p.offline(n, users, n.heard, p.eldest())...)
+		if silence > max(patience, remember) {
+			delete(p.peers, id)
 		}
-		changes = append(changes, p.offline(n, users, n.heard, p.eldest(id))...)
-		delete(p.peers, id)
 	}
 	return changes
 }
 
-// eldest tells whether this node is the one that speaks for a node that died.
-func (p *presence) eldest(dead string) bool {
+// eldest tells whether this node is the one that speaks for those that died.
+func (p *presence) eldest() bool {
 	for id, n := range p.peers {
-		if id != dead && !n.bye && id < p.self {
+		if !n.dead && !n.bye && id < p.self {
 			return false
 		}
 	}

@@ -12,7 +12,12 @@ const (
 	publisherEvents = 65_536   // events that may wait for the broker
 	publisherBytes  = 64 << 20 // bytes of them
 	batchMessages   = 512      // messages handed to the broker at once
-	maxAhead        = 4_096    // messages in the log that this node has not applied
+	batchBytes      = 4 << 20  // bytes of them, unless one message has more
+
+	// What the publisher has handed over and this node has not applied is two
+	// batches at most.
+	aheadMessages = 2 * batchMessages
+	aheadBytes    = 4 * batchBytes
 
 	shortestRetry = 50 * time.Millisecond
 	longestRetry  = 2 * time.Second
@@ -38,9 +43,11 @@ type publisher struct {
 	events, bytes atomic.Int64 // reserved
 	closed        atomic.Bool
 	seq           uint64 // of the last message; the goroutine's own
+	lost          int    // events that could not leave; likewise
 
-	mu    sync.Mutex // guards queue
+	mu    sync.Mutex // guards what follows
 	queue []shipment
+	ended bool // nobody takes from the queue any more
 
 	wake  chan struct{} // something is in the queue
 	freed chan struct{} // places were given back
@@ -75,11 +82,24 @@ func (p *publisher) release(events, size int) {
 
 // ship hands a shipment over. It never waits.
 func (p *publisher) ship(s shipment) {
-	p.mu.Lock()
-	p.queue = append(p.queue, s)
-	p.mu.Unlock()
+	if p.enqueue(s) {
+		signal(p.wake)
+		return
+	}
+	p.settle(s, ErrClosed)
+	if s.events > 0 {
+		p.report(fmt.Errorf("%w: %d events came too late", ErrClosed, s.events))
+	}
+}
 
-	signal(p.wake)
+func (p *publisher) enqueue(s shipment) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+
+	if !p.ended {
+		p.queue = append(p.queue, s)
+	}
+	return !p.ended
 }
 
 // shipAndWait hands a shipment over and waits until the log has it. If ctx ends
@@ -110,57 +130,59 @@ func signal(c chan struct{}) {
 // run publishes until ctx ends. Then nothing that is left can leave.
 func (p *publisher) run(ctx context.Context) {
 	for ctx.Err() == nil {
-		shipments := p.take()
-		if len(shipments) == 0 {
-			select {
-			case <-p.wake:
-			case <-ctx.Done():
-			}
+		if shipments := p.take(false); len(shipments) > 0 {
+			p.publishAll(ctx, shipments)
 			continue
 		}
-		p.publishAll(ctx, shipments)
+		select {
+		case <-p.wake:
+		case <-ctx.Done():
+		}
 	}
-	lost := 0
-	for _, s := range p.take() {
-		lost += s.events
-		p.settle(s, ErrClosed)
-	}
-	if lost > 0 {
-		p.report(fmt.Errorf("pull: %d events did not reach the broker before the shutdown's end", lost))
+	p.publishAll(ctx, p.take(true))
+	if p.lost > 0 {
+		p.report(fmt.Errorf("pull: %d events did not reach the broker before the end of the shutdown", p.lost))
 	}
 }
 
-func (p *publisher) take() []shipment {
+func (p *publisher) take(last bool) []shipment {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
 	taken := p.queue
-	p.queue = nil
+	p.queue, p.ended = nil, last
 	return taken
 }
 
 // publishAll publishes shipments in batches: what queued up while the broker
-// was busy leaves together.
+// was busy leaves together, and what is too much for one batch in several.
 func (p *publisher) publishAll(ctx context.Context, shipments []shipment) {
-	if len(shipments) == 1 {
-		p.settle(shipments[0], p.publish(ctx, shipments[0].messages))
-		return
-	}
 	var batch [][]byte
-	from := 0
+	size, from := 0, 0
 	for i, s := range shipments {
-		batch = append(batch, s.messages...)
-		if len(batch) < batchMessages && i < len(shipments)-1 {
-			continue
+		for _, raw := range s.messages {
+			if len(batch) == batchMessages || size > 0 && size+len(raw) > batchBytes {
+				err := p.publish(ctx, batch)
+				p.settleAll(shipments[from:i], err)
+				batch, size, from = nil, 0, i
+			}
+			batch = append(batch, raw)
+			size += len(raw)
 		}
-		err := p.publish(ctx, batch)
-		for _, done := range shipments[from : i+1] {
-			p.settle(done, err)
+	}
+	p.settleAll(shipments[from:], p.publish(ctx, batch))
+}
+
+func (p *publisher) settleAll(shipments []shipment, err error) {
+	for _, s := range shipments {
+		p.settle(s, err)
+		if err != nil {
+			p.lost += s.events
 		}
-		batch, from = nil, i+1
 	}
 }
 
+// settle gives back what a shipment has reserved and tells who waits for it.
 func (p *publisher) settle(s shipment, err error) {
 	p.release(s.events, s.size)
 	if s.done != nil {
@@ -171,18 +193,22 @@ func (p *publisher) settle(s shipment, err error) {
 // publish tries until the log holds the batch or ctx ends. A message is sent
 // again under the name it has, and a node that has had it drops it.
 func (p *publisher) publish(ctx context.Context, batch [][]byte) error {
+	if len(batch) == 0 {
+		return nil
+	}
+	before := p.seq
 	for _, raw := range batch {
 		p.seq++
 		stamp(raw, p.node.id, p.seq)
 	}
 	for wait := shortestRetry; ; wait = min(2*wait, longestRetry) {
-		err := p.broker.Publish(ctx, batch...)
-		if err == nil {
-			p.pace(ctx)
-			return nil
-		}
 		if ctx.Err() != nil {
 			return ErrClosed
+		}
+		err := p.broker.Publish(ctx, batch...)
+		if err == nil {
+			p.pace(ctx, before)
+			return nil
 		}
 		p.report(fmt.Errorf("pull: publish: %w", err))
 		select {
@@ -193,13 +219,14 @@ func (p *publisher) publish(ctx context.Context, batch [][]byte) error {
 	}
 }
 
-// pace waits while this node is far behind what it has published itself, so
-// that a burst meets the publisher's bound and not the log's end of memory. A
-// node that makes no progress at all has lost the log: then waiting helps nobody.
-func (p *publisher) pace(ctx context.Context) {
+// pace waits until this node has applied what was published before the last
+// batch, so that a burst meets the publisher's bound and not the end of the log's
+// memory. A node that makes no progress at all has lost the log: then waiting
+// helps nobody.
+func (p *publisher) pace(ctx context.Context, before uint64) {
 	for {
 		applied := p.node.applied.Load()
-		if p.seq-applied <= maxAhead {
+		if applied >= before {
 			return
 		}
 		patience, cancel := context.WithTimeout(ctx, stuck)

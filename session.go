@@ -88,6 +88,7 @@ type session struct {
 	due []*parcel // what the dispatcher is about to hand over; its own
 
 	mu       sync.Mutex // guards what follows
+	epoch    string     // of the log that the page was last told of
 	queue    []item
 	waiting  int  // bytes in queue and in a write under way
 	bound    int  // of waiting
@@ -108,17 +109,33 @@ func (s *session) deliver(o *offering, p *parcel) {
 	if s.ended {
 		return
 	}
-	next := item{body: p.body, epoch: p.epoch, last: p.last}
-	if !s.busy {
-		n := s.link.offer(o, p.frame)
-		if n == len(p.frame) {
-			return
-		}
-		if n > 0 {
-			next = item{raw: p.frame[n:]}
-		}
+	if s.busy {
+		s.enqueue(item{body: p.body, epoch: p.epoch, last: p.last})
+		return
 	}
-	s.enqueue(next)
+	switch n := s.link.offer(o, p.frame); n {
+	case 0:
+		s.enqueue(item{body: p.body, epoch: p.epoch, last: p.last})
+	case len(p.frame):
+	default:
+		s.enqueueRest(p.frame[n:])
+	}
+}
+
+// enqueueRest queues the rest of a frame that has partly left. Nothing can be
+// said before it is written, so it is never refused; the caller holds mu.
+func (s *session) enqueueRest(rest []byte) {
+	s.queue = append(s.queue, item{raw: rest})
+	s.waiting += len(rest)
+	s.wake()
+	if s.waiting > s.bound {
+		s.overflow()
+	}
+}
+
+func (s *session) overflow() {
+	s.drop(closeTooSlow, "too slow")
+	s.node.stats.cut.Add(1)
 }
 
 // push queues items of the plugin's own.
@@ -134,26 +151,32 @@ func (s *session) push(items ...item) {
 	}
 }
 
-// nudge writes a small frame if nothing else is on its way.
+// moveTo notes the log that the page is told of next.
+func (s *session) moveTo(epoch string) {
+	s.mu.Lock()
+	s.epoch = epoch
+	s.mu.Unlock()
+}
+
+// nudge pings the page and tells it a position in the log, or none where body is
+// nil, or where the log is another one by now.
 func (s *session) nudge(o *offering, body []byte, epoch string, last uint64) {
-	frame := s.link.ping(nil)
-	if body != nil {
-		frame = s.link.begin(frame, len(body)+2, epoch, last)
-		frame = append(append(append(frame, '['), body...), ']')
-		frame = s.link.end(frame)
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
 	if s.ended {
 		return
 	}
-	n := 0
-	if !s.busy {
-		n = s.link.offer(o, frame)
+	frame := s.link.ping(nil)
+	if body != nil && s.epoch == epoch {
+		frame = s.link.begin(frame, len(body)+2, epoch, last)
+		frame = append(append(append(frame, '['), body...), ']')
+		frame = s.link.end(frame)
 	}
-	if n < len(frame) {
-		s.enqueue(item{raw: frame[n:]})
+	if s.busy {
+		s.enqueue(item{raw: frame})
+	} else if n := s.link.offer(o, frame); n < len(frame) {
+		s.enqueueRest(frame[n:])
 	}
 }
 
@@ -164,8 +187,7 @@ func (s *session) enqueue(i item) {
 	}
 	s.waiting += i.size()
 	if s.waiting > s.bound {
-		s.drop(closeTooSlow, "too slow")
-		s.node.stats.cut.Add(1)
+		s.overflow()
 		return
 	}
 	s.queue = append(s.queue, i)
@@ -301,8 +323,8 @@ func (s *session) write(items []item) error {
 			length += len(items[end].body) + 1
 			end++
 		}
-		last := &items[end-1]
-		w.buf = s.link.begin(w.buf, length, last.epoch, last.last)
+		epoch, last := position(items[i:end])
+		w.buf = s.link.begin(w.buf, length, epoch, last)
 		for k := i; k < end; k++ {
 			w.buf = append(w.buf, "[,"[min(k-i, 1)])
 			w.append(items[k].body)
@@ -318,6 +340,16 @@ func (s *session) write(items []item) error {
 	}
 	s.mu.Unlock()
 	return w.err
+}
+
+// position returns up to where the log is known after the items. Some have none.
+func position(items []item) (epoch string, last uint64) {
+	for i := len(items) - 1; i >= 0; i-- {
+		if items[i].last > 0 {
+			return items[i].epoch, items[i].last
+		}
+	}
+	return "", 0
 }
 
 // A linkWriter collects small pieces, so that a frame of any length needs

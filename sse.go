@@ -21,8 +21,8 @@ type stream struct {
 	gone   chan struct{}
 	once   sync.Once
 
-	mu       sync.Mutex // guards deadline
-	deadline time.Time  // for everything, once the session is being closed
+	mu      sync.Mutex // guards limited
+	limited bool       // the session is being closed
 }
 
 // serveStream carries the session over the response for as long as it lives.
@@ -44,7 +44,9 @@ func (p *Plugin) serveStream(c echo.Context, s *session) error {
 		s.close(closeRestart, "try again")
 	}
 	defer s.abandon()
-	p.closeWith(c.Request())
+	if p.serverStops(c.Request()) {
+		s.close(closeRestart, "restart")
+	}
 	for {
 		select {
 		case <-link.wake:
@@ -72,32 +74,42 @@ func bare(w http.ResponseWriter) http.ResponseWriter {
 func (l *stream) offer(*offering, []byte) int { return 0 }
 
 func (l *stream) write(p []byte) error {
-	l.mu.Lock()
-	deadline := l.deadline
-	l.mu.Unlock()
-
-	if deadline.IsZero() {
-		deadline = time.Now().Add(writeTimeout)
-	}
-	// Writers that know no deadlines are those of tests.
-	_ = l.ctl.SetWriteDeadline(deadline)
+	l.allow(time.Now().Add(writeTimeout))
 	if _, err := l.writer.Write(p); err != nil {
 		return err
 	}
 	return l.ctl.Flush()
 }
 
+// allow bounds the next write, unless the session is being closed: then what
+// limit has set is for all of them. Only the writers of tests know no deadlines.
+func (l *stream) allow(deadline time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+
+	if !l.limited {
+		_ = l.ctl.SetWriteDeadline(deadline)
+	}
+}
+
 func (l *stream) limit(d time.Duration) {
 	l.mu.Lock()
-	l.deadline = time.Now().Add(d)
-	l.mu.Unlock()
+	defer l.mu.Unlock()
 
+	l.limited = true
 	_ = l.ctl.SetWriteDeadline(time.Now().Add(d))
 }
 
-func (l *stream) finish() { l.cut() }
+// finish lets the handler return, after which the response is the server's.
+func (l *stream) finish() { l.once.Do(func() { close(l.gone) }) }
 
-func (l *stream) cut() { l.once.Do(func() { close(l.gone) }) }
+// cut wakes the handler wherever it is; once it has returned it does nothing.
+func (l *stream) cut() {
+	l.once.Do(func() {
+		close(l.gone)
+		_ = l.ctl.SetWriteDeadline(time.Now())
+	})
+}
 
 func (l *stream) begin(b []byte, _ int, epoch string, last uint64) []byte {
 	if last > 0 {

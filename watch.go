@@ -11,6 +11,7 @@ type watch struct {
 	since     uint64 // hears what comes after this offset
 	until     uint64 // … and before this one, if it has ended
 	expires   int64  // unix nanoseconds; hears nothing sent from then on
+	forget    int64  // when no replay can need it any more, once it has ended
 	byTag     int    // its place among the tag's watches
 	byUser    int    // its place among the user's
 }
@@ -50,7 +51,7 @@ func (t *watches) grant(user, tag string, since uint64, at int64) bool {
 		return false
 	}
 	if old := t.all[watchKey{user, tag}]; old != nil {
-		t.retire(old)
+		t.retire(old, at)
 	}
 	if same := t.byUser[user]; len(same) > 0 {
 		user = same[0].user // one copy of a string serves all of its watches
@@ -75,6 +76,7 @@ func (t *watches) restore(w *watch, now int64) {
 		t.start(w)
 		return
 	}
+	w.forget = now + int64(t.keep)
 	t.ended[w.user] = append(t.ended[w.user], w)
 }
 
@@ -93,7 +95,8 @@ func (t *watches) everything() iter.Seq[*watch] {
 	}
 }
 
-// extend gives a watch its full time again, and tells whether there was one.
+// extend gives a watch its full time again, and tells whether there was one when
+// that was asked for: it may have taken a while to come through the log.
 func (t *watches) extend(user, tag string, at int64) bool {
 	w := t.all[watchKey{user, tag}]
 	if w == nil || at >= w.expires {
@@ -119,14 +122,17 @@ func (t *watches) end(user string, tags []string, offset uint64, at int64) {
 	}
 }
 
+// endOne ends a watch at an offset. The order of the log decides what it has
+// heard, not the clocks of those who have sent it.
 func (t *watches) endOne(w *watch, offset uint64, at int64) {
-	w.until, w.expires = offset, min(w.expires, at)
-	t.retire(w)
+	w.until = offset
+	t.retire(w, at)
 }
 
 // retire takes a watch out of use. It is kept for as long as the window may
 // hold messages that it heard: a page that comes back has a right to them.
-func (t *watches) retire(w *watch) {
+func (t *watches) retire(w *watch, at int64) {
+	w.forget = at + int64(t.keep)
 	delete(t.all, watchKey{w.user, w.tag})
 	removeWatch(t.byTag, w.tag, w.byTag, func(moved *watch, slot int) { moved.byTag = slot })
 	removeWatch(t.byUser, w.user, w.byUser, func(moved *watch, slot int) { moved.byUser = slot })
@@ -146,17 +152,19 @@ func removeWatch(lists map[string][]*watch, key string, slot int, move func(*wat
 	lists[key] = list[:last]
 }
 
-// sweep retires what has expired and forgets what no replay can need.
+// sweep retires what has expired and forgets what no replay can need. It takes
+// its time: an extension may still be on its way through the log, and an expired
+// watch hears nothing as it is.
 func (t *watches) sweep(now int64) {
 	for _, w := range t.all {
-		if now >= w.expires {
-			t.retire(w)
+		if now >= w.expires+int64(t.keep) {
+			t.retire(w, now)
 		}
 	}
 	for user, list := range t.ended {
 		kept := list[:0]
 		for _, w := range list {
-			if now < w.expires+int64(t.keep) {
+			if now < w.forget {
 				kept = append(kept, w)
 			}
 		}
@@ -165,6 +173,15 @@ func (t *watches) sweep(now int64) {
 			delete(t.ended, user)
 		}
 	}
+}
+
+// rebase moves the watches to another log, whose next message follows the
+// offset. What has ended belongs to the old one.
+func (t *watches) rebase(offset uint64) {
+	for _, w := range t.all {
+		w.since = offset
+	}
+	clear(t.ended)
 }
 
 // watchers yields the users who hear a message to the tag now.

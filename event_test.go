@@ -1,0 +1,249 @@
+package pull_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/echo-pull/pull"
+)
+
+func TestMalformedEventsAreErrorsAtTheCall(t *testing.T) {
+	a := newApp(t, nil)
+	defer a.stop(t)
+	ok := pull.User("42")
+	for _, tc := range []struct {
+		name string
+		to   pull.Target
+		e    pull.Event
+		want error // nil: any
+	}{
+		{"unknown module", ok, pull.Event{Module: "mail", Command: "x"}, pull.ErrUnknownModule},
+		{"module pull", ok, pull.Event{Module: "pull", Command: "hello"}, pull.ErrUnknownModule},
+		{"module online", ok, pull.Event{Module: "online", Command: "user_online"}, pull.ErrUnknownModule},
+		{"no module", ok, pull.Event{Command: "x"}, nil},
+		{"no command", ok, pull.Event{Module: "tasks"}, nil},
+		{"bad module", ok, pull.Event{Module: "ta/sks", Command: "x"}, nil},
+		{"bad command", ok, pull.Event{Module: "tasks", Command: `x"`}, nil},
+		{"long command", ok, pull.Event{Module: "tasks", Command: strings.Repeat("x", 101)}, nil},
+		{"negative TTL", ok, pull.Event{Module: "tasks", Command: "x", TTL: -1}, nil},
+		{"empty user", pull.User(""), event("x", nil), nil},
+		{"long user", pull.User(strings.Repeat("x", 256)), event("x", nil), nil},
+		{"empty tag", pull.Tag("A", ""), event("x", nil), nil},
+		{"long tag in a union", ok.Or(pull.Tag(strings.Repeat("x", 256)).Except("7")), event("x", nil), nil},
+		{"empty exception", ok.Except(""), event("x", nil), nil},
+		{"too large", ok, event("x", strings.Repeat("x", 64<<10)), pull.ErrTooLarge},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			err := a.Send(t.Context(), tc.to, tc.e)
+
+			if err == nil || tc.want != nil && !errors.Is(err, tc.want) {
+				t.Errorf("got %v, want an error (%v)", err, tc.want)
+			}
+		})
+	}
+	if s := a.Stats(); s.Messages != 0 || s.PublisherEvents != 0 {
+		t.Errorf("got %+v, want nothing sent and nothing reserved", s)
+	}
+}
+
+func TestErrorsCarryWhatTheCallerNeeds(t *testing.T) {
+	a := newApp(t, func(c *pull.Config) { c.EventBytes = 1000 })
+	defer a.stop(t)
+
+	var size *pull.SizeError
+	if err := a.Send(t.Context(), pull.Shared(), event("x", strings.Repeat("x", 1000))); !errors.As(err, &size) || size.Limit != 1000 || size.Size < 1000 {
+		t.Errorf("got %v, want a SizeError with limit 1000", err)
+	}
+	for _, params := range []any{math.NaN(), func() {}, map[string]any{"c": make(chan int)}} {
+		var broken *pull.ParamsError
+		if err := a.Send(t.Context(), pull.Shared(), event("x", params)); !errors.As(err, &broken) || broken.Command != "x" {
+			t.Errorf("%T: got %v, want a ParamsError of command x", params, err)
+		}
+	}
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := a.Send(canceled, pull.Shared(), event("x", nil)); err != nil && !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want nil or context.Canceled", err)
+	}
+}
+
+func TestSendToNobodyIsNoError(t *testing.T) {
+	a := newApp(t, nil)
+	defer a.stop(t)
+
+	for _, to := range []pull.Target{{}, pull.User(), pull.Tag(), pull.User().Or(pull.Tag()).Except("7")} {
+		if err := a.Send(t.Context(), to, event("x", nil)); err != nil {
+			t.Errorf("got %v, want nil", err)
+		}
+	}
+	if got := a.Stats().Messages; got != 0 {
+		t.Errorf("%d messages, want none", got)
+	}
+}
+
+func TestParamsAreEncodedOnceAndKeepTheirTypes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newApp(t, nil)
+		defer a.stop(t)
+		p := a.dial(t, "42", "")
+		p.hello(t)
+		var none *struct{}
+		for _, tc := range []struct {
+			params any
+			want   string
+		}{
+			{nil, `{}`},
+			{none, `{}`},
+			{map[string]any(nil), `{}`},
+			{json.RawMessage("null"), `{}`},
+			{map[string]any{"n": int64(9007199254740993), "f": 1.5, "s": "1"}, `{"f":1.5,"n":9007199254740993,"s":"1"}`},
+			{map[string]any{"at": time.Date(2026, 11, 24, 12, 30, 0, 0, time.FixedZone("", 3600))}, `{"at":"2026-11-24T12:30:00+01:00"}`},
+			{json.RawMessage("{\n\"a\": [1,\n2]}"), `{"a":[1,2]}`},
+			{[]string{"</script>\u2028"}, `["\u003c/script\u003e\u2028"]`},
+		} {
+			if err := a.Send(t.Context(), pull.User("42"), event("x", tc.params)); err != nil {
+				t.Fatal(err)
+			}
+
+			if got := p.rawEvent(t); got != tc.want {
+				t.Errorf("%v became %s, want %s", tc.params, got, tc.want)
+			}
+		}
+	})
+}
+
+// rawEvent returns the params of the next event as they came.
+func (p *page) rawEvent(t *testing.T) string {
+	t.Helper()
+	for {
+		_, frame, err := p.ReadMessage()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var messages []struct {
+			ID     uint64
+			Params json.RawMessage
+		}
+		if err := json.Unmarshal(frame, &messages); err != nil {
+			t.Fatal(err)
+		}
+		if messages[0].ID > 0 {
+			return string(messages[0].Params)
+		}
+	}
+}
+
+func TestWhatTheHandlerChangesAfterwardsIsNotSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newApp(t, nil)
+		defer a.stop(t)
+		a.echo.GET("/", pull.Handler(func(c pull.Context) error {
+			params, ids := map[string]any{"title": "before"}, []string{"42"}
+			if err := c.Pull().Send(pull.User(ids...), event("x", params)); err != nil {
+				return err
+			}
+			params["title"], ids[0] = "after", "7"
+			return nil
+		}))
+		p := a.dial(t, "42", "")
+		p.hello(t)
+
+		a.get(t, "/")
+
+		if got := p.event(t).Params["title"]; got != "before" {
+			t.Errorf("got %v, want before", got)
+		}
+	})
+}
+
+func TestTargets(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		to   pull.Target
+		want string // users of 1, 2, 3 and a guest who hear
+	}{
+		{"one user", pull.User("1"), "1"},
+		{"users", pull.User("1", "3", "1"), "13"},
+		{"tag", pull.Tag("EVEN"), "2"},
+		{"shared", pull.Shared(), "123g"},
+		{"shared but one", pull.Shared().Except("2"), "13g"},
+		{"tags but one", pull.Tag("ODD").Except("1"), "3"},
+		{"union", pull.Tag("ODD").Or(pull.User("2", "3")), "123"},
+		{"exception of one part", pull.Shared().Except("1", "2").Or(pull.User("1")), "13g"},
+		{"exception of a union", pull.Tag("ODD").Or(pull.User("2")).Except("2"), "13"},
+		{"exceptions add up", pull.Tag("ODD").Except("1").Or(pull.User("2")).Except("3"), "2"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := newApp(t, func(c *pull.Config) { c.Guests, c.Online = true, pull.OnlineNobody })
+				defer a.stop(t)
+				for user, tag := range map[string]string{"1": "ODD", "2": "EVEN", "3": "ODD"} {
+					if err := a.Watch().Add(user, tag); err != nil {
+						t.Fatal(err)
+					}
+				}
+				users := []string{"1", "2", "3", ""}
+				var pages []*page
+				for _, user := range users {
+					p := a.dial(t, user, "")
+					p.hello(t)
+					pages = append(pages, p)
+				}
+				epoch, before := a.position(t)
+
+				if err := a.Send(t.Context(), tc.to, event("target", nil)); err != nil {
+					t.Fatal(err)
+				}
+				if err := a.Send(t.Context(), pull.Shared(), event("last", nil)); err != nil {
+					t.Fatal(err)
+				}
+
+				got := ""
+				for i, p := range pages {
+					if p.event(t).Command == "target" {
+						got += letter(users[i])
+						p.event(t)
+					}
+				}
+				if got != tc.want {
+					t.Errorf("heard by %q, want %q", got, tc.want)
+				}
+				// The same, replayed.
+				replayed := ""
+				for _, user := range users {
+					p := a.dial(t, user, fmt.Sprintf("?cursor=%s.%d", epoch, before))
+					p.hello(t)
+					if p.event(t).Command == "target" {
+						replayed += letter(user)
+					}
+				}
+				if replayed != tc.want {
+					t.Errorf("replayed to %q, want %q", replayed, tc.want)
+				}
+			})
+		})
+	}
+}
+
+func letter(user string) string {
+	if user == "" {
+		return "g"
+	}
+	return user
+}
+
+// position returns where the log is.
+func (a *app) position(t *testing.T) (epoch string, offset uint64) {
+	t.Helper()
+	p := a.dial(t, "position", "")
+	defer p.Close()
+	hello := p.hello(t).Params
+	return hello["epoch"].(string), uint64(hello["offset"].(float64))
+}

@@ -1,14 +1,12 @@
 package pull
 
 import (
-	"fmt"
 	"sync"
 	"time"
 )
 
 const (
-	closeGoingAway  = 1001 // RFC 6455 section 7.4.1
-	closeViolation  = 1008 // the client broke the protocol
+	closeViolation  = 1008 // RFC 6455 section 7.4.1: the client broke the protocol
 	closeRestart    = 1012 // IANA registry: service restart; come back
 	closeTooSlow    = 4001 // come back and recover
 	closeNotAllowed = 4003 // stop
@@ -19,54 +17,8 @@ const (
 
 	incomingBurst = 20                     // frames that a client may send at once
 	incomingEvery = 500 * time.Millisecond // and one more each …
-	writeBuffer   = 16 << 10               // bytes collected before they are written
-	writeTimeout  = 30 * time.Second       // for a write that makes no progress
 	replayPage    = 256 << 10              // bytes of a replay that leave together
 )
-
-// A link is the connection of a session: WebSocket or Server-Sent Events.
-type link interface {
-	framing
-
-	// offer writes as much of a frame as can be written without waiting and
-	// returns how much that was.
-	offer(o *offering, frame []byte) int
-
-	// write writes everything or fails.
-	write(p []byte) error
-
-	// limit bounds how long all further writing may take.
-	limit(d time.Duration)
-
-	// finish is called when the goodbye was written; nothing follows.
-	finish()
-
-	// cut ends the connection at once, whoever reads or writes.
-	cut()
-}
-
-// A framing is how a link puts messages on the wire.
-type framing interface {
-	// begin and end enclose an array of so many bytes that ends at a position
-	// in the log; 0 is none.
-	begin(b []byte, length int, epoch string, last uint64) []byte
-	end(b []byte) []byte
-
-	ping(b []byte) []byte
-	bye(b []byte, code int, reason string) []byte
-}
-
-// An item waits in a session's queue: messages, which join with their
-// neighbours into one frame, or bytes that leave as they are.
-type item struct {
-	body  []byte // messages, comma separated
-	epoch string
-	last  uint64 // position of the last of them, 0 for none
-	raw   []byte
-	bye   bool // raw is the goodbye
-}
-
-func (i *item) size() int { return len(i.body) + len(i.raw) }
 
 // A session is one live connection of a page. Messages for it come from the
 // dispatcher, wait in a queue bounded in bytes, and leave in as few frames as
@@ -267,14 +219,24 @@ func (s *session) flush() {
 		if !ok {
 			return
 		}
-		if err := s.write(items); err != nil {
+		if err := writeItems(s.link, items); err != nil {
 			s.abandon()
 			return
 		}
+		s.written(items)
 		if items[len(items)-1].bye {
 			s.link.finish()
 			return
 		}
+	}
+}
+
+func (s *session) written(items []item) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	for i := range items {
+		s.waiting -= items[i].size()
 	}
 }
 
@@ -307,88 +269,6 @@ func (s *session) next() ([]item, bool) {
 	return page, true
 }
 
-// write puts items on the wire, neighbouring messages as one frame.
-func (s *session) write(items []item) error {
-	w := linkWriters.Get().(*linkWriter) //nolint:forcetypeassert // holds nothing else
-	defer w.release()
-	w.link, w.err = s.link, nil
-	for i := 0; i < len(items); {
-		if items[i].raw != nil {
-			w.append(items[i].raw)
-			i++
-			continue
-		}
-		end, length := i, 1
-		for end < len(items) && items[end].raw == nil {
-			length += len(items[end].body) + 1
-			end++
-		}
-		epoch, last := position(items[i:end])
-		w.buf = s.link.begin(w.buf, length, epoch, last)
-		for k := i; k < end; k++ {
-			w.buf = append(w.buf, "[,"[min(k-i, 1)])
-			w.append(items[k].body)
-		}
-		w.buf = s.link.end(append(w.buf, ']'))
-		i = end
-	}
-	w.flush()
-
-	s.mu.Lock()
-	for i := range items {
-		s.waiting -= items[i].size()
-	}
-	s.mu.Unlock()
-	return w.err
-}
-
-// position returns up to where the log is known after the items. Some have none.
-func position(items []item) (epoch string, last uint64) {
-	for i := len(items) - 1; i >= 0; i-- {
-		if items[i].last > 0 {
-			return items[i].epoch, items[i].last
-		}
-	}
-	return "", 0
-}
-
-// A linkWriter collects small pieces, so that a frame of any length needs
-// little memory of its own.
-type linkWriter struct {
-	link link
-	buf  []byte
-	err  error
-}
-
-var linkWriters = sync.Pool{New: func() any { return new(linkWriter) }} //nolint:gochecknoglobals // a cache of buffers
-
-func (w *linkWriter) release() {
-	w.link, w.buf = nil, w.buf[:0]
-	linkWriters.Put(w)
-}
-
-func (w *linkWriter) append(p []byte) {
-	if len(w.buf)+len(p) > writeBuffer {
-		w.flush()
-	}
-	if len(p) > writeBuffer {
-		w.write(p)
-		return
-	}
-	w.buf = append(w.buf, p...)
-}
-
-func (w *linkWriter) flush() {
-	w.write(w.buf)
-	w.buf = w.buf[:0]
-}
-
-func (w *linkWriter) write(p []byte) {
-	if w.err == nil && len(p) > 0 {
-		w.err = w.link.write(p)
-	}
-}
-
 // allow tells whether the client may send one more frame now.
 func (s *session) allow(now time.Time) bool {
 	s.mu.Lock()
@@ -404,5 +284,3 @@ func (s *session) allow(now time.Time) bool {
 	s.tokens--
 	return s.tokens >= 0
 }
-
-func (s *session) String() string { return fmt.Sprintf("session %s of user %q", s.client, s.user) }

@@ -1,0 +1,161 @@
+package pull
+
+import (
+	"errors"
+	"slices"
+	"time"
+)
+
+var (
+	errNoLog   = errors.New("pull: the log is not reached yet")
+	errClosing = errors.New("pull: shutting down")
+
+	errFull        = errors.New("too many connections")
+	errFullForUser = errors.New("too many connections of this user")
+)
+
+// greet tells a live session where the log is now.
+func (n *node) greet(s *session, recovered bool) {
+	s.moveTo(n.epoch)
+	s.push(item{body: n.hello(s, recovered), epoch: n.epoch, last: n.history.last()})
+}
+
+// join makes a session live. In one step it learns the position of the log,
+// what it has missed since its cursor, and is routed everything that follows.
+func (n *node) join(s *session) error {
+	at := s.at
+	n.mu.Lock()
+	defer n.mu.Unlock()
+
+	if n.closing {
+		return errClosing
+	}
+	recovered := at != nil && at.epoch == n.epoch && n.history.covers(at.offset)
+	s.last, s.bound = n.history.last(), n.bound
+	if recovered {
+		s.last, s.behind = at.offset, at.offset != n.history.last()
+		s.from = at.offset
+		n.stats.recovered.Add(1)
+	} else if at != nil {
+		n.stats.gaps.Add(1)
+	}
+	n.add(s)
+	s.epoch = n.epoch
+	items := []item{{body: n.hello(s, recovered), epoch: n.epoch, last: s.last}}
+	if roll := n.rollCall(s); roll != nil {
+		items = append(items, item{body: roll})
+	}
+	page, more := n.pageLocked(s)
+	s.catching = more
+	s.push(append(items, page...)...)
+	return nil
+}
+
+func (n *node) add(s *session) {
+	s.slot = len(n.all)
+	n.all = append(n.all, s)
+	if s.user == "" {
+		n.guests++
+		return
+	}
+	n.users[s.user] = append(n.users[s.user], s)
+	if len(n.users[s.user]) == 1 && n.presence.arrive(s.user) {
+		n.announceGone()
+		n.say(control(kindOnline, time.Now(), s.user))
+	}
+}
+
+// leave takes a session out, and tells whether somebody has to wait for its
+// user's grace.
+func (n *node) leave(s *session) (wait bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+
+	last := len(n.all) - 1
+	if s.slot > last || n.all[s.slot] != s {
+		return false // never joined
+	}
+	n.all[s.slot] = n.all[last]
+	n.all[s.slot].slot = s.slot
+	n.all[last] = nil
+	n.all = n.all[:last]
+	if s.user == "" {
+		n.guests--
+		return false
+	}
+	pages := n.users[s.user]
+	i := slices.Index(pages, s)
+	n.users[s.user] = slices.Delete(pages, i, i+1)
+	if len(n.users[s.user]) > 0 {
+		return false
+	}
+	delete(n.users, s.user)
+	return n.presence.depart(s.user, time.Now())
+}
+
+// admit reserves a place for a session before its connection is accepted.
+func (n *node) admit(user string, most, mostPerUser int) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+
+	if n.applied.Load() == 0 {
+		return errNoLog // not even the node's own first message has come back
+	}
+	if most > 0 && n.seated >= most {
+		return errFull
+	}
+	if user != "" && mostPerUser > 0 && n.seats[user] >= mostPerUser {
+		return errFullForUser
+	}
+	n.seated++
+	if user != "" {
+		n.seats[user]++
+	}
+	return nil
+}
+
+func (n *node) release(user string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+
+	n.seated--
+	if user == "" {
+		return
+	}
+	if n.seats[user]--; n.seats[user] == 0 {
+		delete(n.seats, user)
+	}
+}
+
+// seal lets no further session join, and returns those that have.
+func (n *node) seal() []*session {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+
+	n.closing = true
+	return slices.Clone(n.all)
+}
+
+// sessionsOf returns the sessions of a user, or all where the user is empty.
+func (n *node) sessionsOf(user string) []*session {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+
+	if user == "" {
+		return slices.Clone(n.all)
+	}
+	return slices.Clone(n.users[user])
+}
+
+// sessionOf returns the user's session of a page, or nil.
+func (n *node) sessionOf(user, client string) *session {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+
+	for _, s := range n.users[user] {
+		if s.client == client {
+			return s
+		}
+	}
+	return nil
+}

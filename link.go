@@ -1,0 +1,131 @@
+package pull
+
+import (
+	"sync"
+	"time"
+)
+
+const (
+	writeBuffer  = 16 << 10         // bytes collected before they are written
+	writeTimeout = 30 * time.Second // for a write that makes no progress
+)
+
+// A link is the connection of a session: WebSocket or Server-Sent Events.
+type link interface {
+	framing
+
+	// offer writes as much of a frame as can be written without waiting and
+	// returns how much that was.
+	offer(o *offering, frame []byte) int
+
+	// write writes everything or fails.
+	write(p []byte) error
+
+	// limit bounds how long all further writing may take.
+	limit(d time.Duration)
+
+	// finish is called when the goodbye was written; nothing follows.
+	finish()
+
+	// cut ends the connection at once, whoever reads or writes.
+	cut()
+}
+
+// A framing is how a link puts messages on the wire.
+type framing interface {
+	// begin and end enclose an array of so many bytes that ends at a position
+	// in the log; 0 is none.
+	begin(b []byte, length int, epoch string, last uint64) []byte
+	end(b []byte) []byte
+
+	ping(b []byte) []byte
+	bye(b []byte, code int, reason string) []byte
+}
+
+// An item waits in a session's queue: messages, which join with their
+// neighbours into one frame, or bytes that leave as they are.
+type item struct {
+	body  []byte // messages, comma separated
+	epoch string
+	last  uint64 // position of the last of them, 0 for none
+	raw   []byte
+	bye   bool // raw is the goodbye
+}
+
+func (i *item) size() int { return len(i.body) + len(i.raw) }
+
+// writeItems puts items on the wire, neighbouring messages as one frame.
+func writeItems(l link, items []item) error {
+	w := linkWriters.Get().(*linkWriter) //nolint:forcetypeassert // holds nothing else
+	defer w.release()
+	w.link, w.err = l, nil
+	for i := 0; i < len(items); {
+		if items[i].raw != nil {
+			w.append(items[i].raw)
+			i++
+			continue
+		}
+		end, length := i, 1
+		for end < len(items) && items[end].raw == nil {
+			length += len(items[end].body) + 1
+			end++
+		}
+		epoch, last := position(items[i:end])
+		w.buf = l.begin(w.buf, length, epoch, last)
+		for k := i; k < end; k++ {
+			w.buf = append(w.buf, "[,"[min(k-i, 1)])
+			w.append(items[k].body)
+		}
+		w.buf = l.end(append(w.buf, ']'))
+		i = end
+	}
+	w.flush()
+	return w.err
+}
+
+// position returns up to where the log is known after the items. Some have none.
+func position(items []item) (epoch string, last uint64) {
+	for i := len(items) - 1; i >= 0; i-- {
+		if items[i].last > 0 {
+			return items[i].epoch, items[i].last
+		}
+	}
+	return "", 0
+}
+
+// A linkWriter collects small pieces, so that a frame of any length needs
+// little memory of its own.
+type linkWriter struct {
+	link link
+	buf  []byte
+	err  error
+}
+
+var linkWriters = sync.Pool{New: func() any { return new(linkWriter) }} //nolint:gochecknoglobals // a cache of buffers
+
+func (w *linkWriter) release() {
+	w.link, w.buf = nil, w.buf[:0]
+	linkWriters.Put(w)
+}
+
+func (w *linkWriter) append(p []byte) {
+	if len(w.buf)+len(p) > writeBuffer {
+		w.flush()
+	}
+	if len(p) > writeBuffer {
+		w.write(p)
+		return
+	}
+	w.buf = append(w.buf, p...)
+}
+
+func (w *linkWriter) flush() {
+	w.write(w.buf)
+	w.buf = w.buf[:0]
+}
+
+func (w *linkWriter) write(p []byte) {
+	if w.err == nil && len(p) > 0 {
+		w.err = w.link.write(p)
+	}
+}

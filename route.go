@@ -1,0 +1,154 @@
+package pull
+
+import (
+	"bytes"
+	"slices"
+	"time"
+)
+
+// route gives the message at the offset to every session at its address.
+func (n *node) route(offset uint64) {
+	m := n.history.at(offset)
+	var last *parcel
+	if len(n.parcels) > 0 {
+		last = n.parcels[len(n.parcels)-1]
+	}
+	if last != nil && last.size < parcelBytes && bytes.Equal(last.addr, m.addr) && last.last+1 == offset {
+		last.add(m) // for the same sessions, on which nothing has changed in between
+		return
+	}
+	p := &parcel{addr: m.addr, epoch: n.epoch}
+	p.add(m)
+	n.parcels = append(n.parcels, p)
+	for t := range m.addr.terms() {
+		n.routeTerm(m, t, p)
+	}
+}
+
+func (n *node) routeTerm(m *message, t addressTerm, p *parcel) {
+	sender := m.addr.sender()
+	if t.shared {
+		for _, s := range n.all {
+			n.routeTo(s, t, sender, p)
+		}
+		return
+	}
+	for user := range t.users.all() {
+		for _, s := range n.users[string(user)] {
+			n.routeTo(s, t, sender, p)
+		}
+	}
+	for tag := range t.tags.all() {
+		for user := range n.watches.watchers(string(tag), m.at) {
+			for _, s := range n.users[user] {
+				n.routeTo(s, t, sender, p)
+			}
+		}
+	}
+}
+
+func (n *node) routeTo(s *session, t addressTerm, sender []byte, p *parcel) {
+	if s.behind || string(sender) == s.client && len(sender) > 0 || t.except.has(s.user) {
+		return
+	}
+	n.hand(s, p)
+}
+
+// hand puts a parcel among what the dispatcher is about to give to a session.
+func (n *node) hand(s *session, p *parcel) {
+	if len(s.due) == 0 {
+		n.touched = append(n.touched, s)
+	} else if s.due[len(s.due)-1] == p {
+		return // at the target in more than one way
+	}
+	s.due = append(s.due, p)
+}
+
+// reaches tells whether a message of the window is for a session.
+func (n *node) reaches(m *message, s *session, now int64) bool {
+	if m.addr == nil || int64(m.expires) <= now { //nolint:gosec // seconds
+		return false
+	}
+	if sender := m.addr.sender(); len(sender) > 0 && string(sender) == s.client {
+		return false
+	}
+	return n.isFor(m, s.user)
+}
+
+// isFor tells whether the user is at a message's target. A guest has no name.
+func (n *node) isFor(m *message, user string) bool {
+	for t := range m.addr.terms() {
+		if (t.shared || user != "" && n.isAt(t, user, m)) && !t.except.has(user) {
+			return true
+		}
+	}
+	return false
+}
+
+func (n *node) isAt(t addressTerm, user string, m *message) bool {
+	if t.users.has(user) {
+		return true
+	}
+	for tag := range t.tags.all() {
+		if n.watches.hears(user, string(tag), m) {
+			return true
+		}
+	}
+	return false
+}
+
+// page reads on in the window for a session that is behind. When there is
+// nothing more, the session is live.
+func (n *node) page(s *session) (items []item, more bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+
+	return n.pageLocked(s)
+}
+
+func (n *node) pageLocked(s *session) (items []item, more bool) {
+	if !s.behind {
+		return nil, false
+	}
+	if !n.history.covers(s.last) {
+		// The window has moved on while the page read: it returns for a gap.
+		s.close(closeTooSlow, "too slow")
+		return nil, false
+	}
+	found := pick(s.last, n.listsFor(s.user))
+	size, most := 0, min(replayPage, n.bound/2)
+	now := time.Now().Unix()
+	for _, offset := range found.offsets {
+		if m := n.history.at(offset); n.reaches(m, s, now) {
+			body := appendMessage(make([]byte, 0, len(m.body)+maxIDBytes), m)
+			if size += len(body); size > most && len(items) > 0 {
+				return items, true
+			}
+			items = append(items, item{body: body, epoch: n.epoch, last: offset})
+		}
+		s.last = offset
+	}
+	if found.complete {
+		s.behind = false
+		return items, false
+	}
+	s.last = found.upTo
+	return items, true
+}
+
+// listsFor returns the positions of everything that may be for a user.
+func (n *node) listsFor(user string) []*offsets {
+	lists := []*offsets{&n.history.shared}
+	if user == "" {
+		return lists
+	}
+	if list := n.history.users[user]; list != nil {
+		lists = append(lists, list)
+	}
+	for w := range n.watches.of(user) {
+		if list := n.history.tags[w.tag]; list != nil && !slices.Contains(lists, list) {
+			lists = append(lists, list)
+		}
+	}
+	return lists
+}

@@ -2,6 +2,7 @@ package pull
 
 import (
 	"context"
+	"strconv"
 	"time"
 )
 
@@ -86,4 +87,10 @@ func (p *Plugin) publishBulletin(o *offering, now time.Time) {
 	for _, s := range sessions {
 		s.deliver(o, parcel)
 	}
+}
+
+// tickBody is the message that moves the cursor of a quiet page.
+func tickBody(offset uint64) []byte {
+	b := []byte(`{"module_id":"pull","command":"tick","params":{"offset":`)
+	return append(strconv.AppendUint(b, offset, 10), "}}"...)
 }

@@ -2,12 +2,9 @@ package pull
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -228,87 +225,6 @@ func (p *Plugin) closeStreams() {
 	}
 }
 
-// A request is what a client may say, in a frame or in a POST to watch.
-type request struct {
-	Extend []string `json:"extend"` // tags whose watches go on
-	Seen   []string `json:"seen"`   // users whose last visit it asks for
-}
-
-const listLimit = 100 // tags or users in one request
-
-var errRequest = errors.New("malformed request")
-
-func parseRequest(frame []byte) (request, error) {
-	var q request
-	if err := json.Unmarshal(frame, &q); err != nil {
-		return request{}, errRequest
-	}
-	if q.Extend == nil && q.Seen == nil || len(q.Extend) > listLimit || len(q.Seen) > listLimit {
-		return request{}, errRequest
-	}
-	if checkIDs("tag", q.Extend) != nil || checkIDs("user", q.Seen) != nil {
-		return request{}, errRequest
-	}
-	return q, nil
-}
-
-// receive answers a frame of a client.
-func (p *Plugin) receive(s *session, frame []byte) {
-	if !s.allow(time.Now()) {
-		s.expel(closeViolation, "too fast")
-		return
-	}
-	q, err := parseRequest(frame)
-	if err != nil {
-		s.expel(closeViolation, err.Error())
-		return
-	}
-	if q.Extend != nil {
-		s.answer("watch", p.extend(s.user, q.Extend))
-	}
-	if q.Seen != nil {
-		s.answer("seen", p.seen(s.user, q.Seen))
-	}
-}
-
-func (s *session) answer(command string, params any) {
-	body, err := json.Marshal(struct {
-		Module  string `json:"module_id"`
-		Command string `json:"command"`
-		Params  any    `json:"params"`
-	}{"pull", command, params})
-	if err == nil {
-		s.push(item{body: body})
-	}
-}
-
-// watch answers what a client of a stream cannot say in a frame.
-func (p *Plugin) watch(c echo.Context) error {
-	user, err := p.visitor(c)
-	if err != nil {
-		return err
-	}
-	body, err := io.ReadAll(io.LimitReader(c.Request().Body, incomingBytes+1))
-	if err != nil {
-		return refuse(http.StatusBadRequest, "unreadable body").SetInternal(err)
-	}
-	if len(body) > incomingBytes {
-		return refuse(http.StatusRequestEntityTooLarge, "16 KiB at most")
-	}
-	q, err := parseRequest(body)
-	if err != nil {
-		return refuse(http.StatusBadRequest, err.Error())
-	}
-	if s := p.node.sessionOf(user, c.Request().Header.Get(HeaderClient)); s != nil && !s.allow(time.Now()) {
-		return p.refuseRetry(c, http.StatusTooManyRequests, "too fast")
-	}
-	c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
-	if q.Extend != nil {
-		return c.JSON(http.StatusOK, p.extend(user, q.Extend))
-	}
-	return c.JSON(http.StatusOK, p.seen(user, q.Seen))
-}
-
 func validClient(id string) bool {
 	if id == "" || len(id) > clientBytes {
 		return false
@@ -319,10 +235,4 @@ func validClient(id string) bool {
 		}
 	}
 	return true
-}
-
-// tickBody is the message that moves the cursor of a quiet page.
-func tickBody(offset uint64) []byte {
-	b := []byte(`{"module_id":"pull","command":"tick","params":{"offset":`)
-	return append(strconv.AppendUint(b, offset, 10), "}}"...)
 }

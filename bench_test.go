@@ -126,7 +126,7 @@ func BenchmarkRouteToOneUser(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			d := newDispatcher(p.node)
+			d := newDispatcher(p.node, 0)
 			batch := make([]delivery, 1)
 			from := p.node.cursor()
 			p.stop() // the benchmark is the only one who applies
@@ -137,7 +137,7 @@ func BenchmarkRouteToOneUser(b *testing.B) {
 				seq++
 				stamp(raw, "benching", seq)
 				batch[0] = delivery{from.epoch, p.node.history.next, raw}
-				d.dispatch(batch, 0)
+				d.dispatch(batch)
 			}
 		})
 	}

@@ -36,12 +36,12 @@ type Memory struct {
 	Count int // messages remembered at most. Default 100,000
 	Bytes int // bytes of them at most. Default 64 MiB
 
-	mu      sync.Mutex // guards what follows
-	epoch   string
-	next    uint64 // offset of the next message
-	log     deque[record]
-	bytes   int
-	changed chan struct{} // closed by the next Publish; nil when nobody waits
+	mu        sync.Mutex // guards what follows
+	epoch     string
+	next      uint64 // offset of the next message
+	log       deque[record]
+	bytes     int
+	followers map[chan struct{}]struct{} // each is signalled when there is something new
 }
 
 // A record is a message with the time it entered the log.
@@ -67,42 +67,58 @@ func (m *Memory) Publish(ctx context.Context, messages ...[]byte) error {
 		m.next++
 	}
 	m.trim()
-	if m.changed != nil {
-		close(m.changed)
-		m.changed = nil
+	for follower := range m.followers {
+		signal(follower)
 	}
 	return nil
 }
 
 // Subscribe implements [Broker].
 func (m *Memory) Subscribe(ctx context.Context, window time.Duration, deliver func(epoch string, offset uint64, message []byte)) error {
-	next := m.since(time.Now().Add(-window).UnixNano())
-	for ctx.Err() == nil {
-		epoch, first, messages, changed := m.after(next)
-		for i, message := range messages {
-			if ctx.Err() != nil {
-				return nil
+	return m.follow(ctx, window, func(batch []delivery) {
+		for _, d := range batch {
+			if ctx.Err() == nil {
+				deliver(d.epoch, d.offset, d.raw)
 			}
-			deliver(epoch, first+uint64(i), message) //nolint:gosec // an index
 		}
-		next = first + uint64(len(messages))
-		if len(messages) > 0 {
+	})
+}
+
+// follow is Subscribe for those who rather take all that there is at once. The
+// batch is valid until take returns.
+func (m *Memory) follow(ctx context.Context, window time.Duration, take func(batch []delivery)) error {
+	news := make(chan struct{}, 1)
+	next := m.join(news, time.Now().Add(-window).UnixNano())
+	defer m.leave(news)
+
+	var batch []delivery
+	for ctx.Err() == nil {
+		batch = m.after(next, batch[:0])
+		if len(batch) > 0 {
+			next = batch[len(batch)-1].offset + 1
+			take(batch)
+			clear(batch)
 			continue
 		}
 		select {
-		case <-changed:
+		case <-news:
 		case <-ctx.Done():
 		}
 	}
 	return nil
 }
 
-// since returns the offset of the first message that is not older.
-func (m *Memory) since(oldest int64) uint64 {
+// join adds a follower and returns the offset of the first message that is not
+// older than a time.
+func (m *Memory) join(news chan struct{}, oldest int64) uint64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 
 	m.start()
+	if m.followers == nil {
+		m.followers = make(map[chan struct{}]struct{})
+	}
+	m.followers[news] = struct{}{}
 	i := 0
 	for i < m.log.len() && m.log.at(i).at < oldest {
 		i++
@@ -110,22 +126,25 @@ func (m *Memory) since(oldest int64) uint64 {
 	return m.first() + uint64(i) //nolint:gosec // an index
 }
 
-// after returns some messages from the offset next on, or, where there are
-// none, what is closed when there are.
-func (m *Memory) after(next uint64) (epoch string, first uint64, messages [][]byte, changed <-chan struct{}) {
-	const most = 512
+func (m *Memory) leave(news chan struct{}) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+
+	delete(m.followers, news)
+}
+
+// after appends messages from the offset next on to a batch.
+func (m *Memory) after(next uint64, batch []delivery) []delivery {
+	const most = 4096
 
 	m.mu.Lock()
 	defer m.mu.Unlock()
 
-	first = max(next, m.first())
-	for offset := first; offset < m.next && len(messages) < most; offset++ {
-		messages = append(messages, m.log.at(int(offset-m.first())).message) //nolint:gosec // an index
+	first := m.first()
+	for offset := max(next, first); offset < m.next && len(batch) < most; offset++ {
+		batch = append(batch, delivery{m.epoch, offset, m.log.at(int(offset - first)).message}) //nolint:gosec // an index
 	}
-	if len(messages) == 0 && m.changed == nil {
-		m.changed = make(chan struct{})
-	}
-	return m.epoch, first, messages, m.changed
+	return batch
 }
 
 // start makes the zero value a log with a name of its own.

@@ -2,6 +2,7 @@ package pull
 
 import (
 	"context"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -24,15 +25,16 @@ type dispatcher struct {
 	ready chan struct{} // something is in the inbox
 	room  chan struct{} // the inbox was emptied
 
-	own  courier // works on the dispatcher's goroutine
-	jobs chan struct{}
-	left atomic.Int64 // index of the next session of the job
-	done sync.WaitGroup
+	own     courier // works on the dispatcher's goroutine
+	workers int     // goroutines in work
+	jobs    chan struct{}
+	left    atomic.Int64 // index of the next session of the job
+	done    sync.WaitGroup
 }
 
-func newDispatcher(n *node) *dispatcher {
+func newDispatcher(n *node, workers int) *dispatcher {
 	return &dispatcher{
-		node:  n,
+		node: n, workers: workers,
 		ready: make(chan struct{}, 1), room: make(chan struct{}, 1),
 		jobs: make(chan struct{}),
 	}
@@ -61,10 +63,8 @@ func (d *dispatcher) offer(m delivery) bool {
 	return true
 }
 
-// run dispatches until ctx ends; then the workers may go. workers is the number
-// of goroutines in work.
-func (d *dispatcher) run(ctx context.Context, workers int) {
-	defer close(d.jobs)
+// run dispatches what was accepted until ctx ends.
+func (d *dispatcher) run(ctx context.Context) {
 	var batch []delivery
 	for {
 		d.mu.Lock()
@@ -73,7 +73,7 @@ func (d *dispatcher) run(ctx context.Context, workers int) {
 
 		if len(batch) > 0 {
 			signal(d.room)
-			d.dispatch(batch, workers)
+			d.dispatch(batch)
 			clear(batch)
 			continue
 		}
@@ -85,10 +85,10 @@ func (d *dispatcher) run(ctx context.Context, workers int) {
 	}
 }
 
-func (d *dispatcher) dispatch(batch []delivery, workers int) {
+func (d *dispatcher) dispatch(batch []delivery) {
 	for len(batch) > 0 {
 		n, broken := d.node.apply(batch)
-		d.hand(workers)
+		d.hand()
 		if broken {
 			d.node.restart(batch[n])
 		}
@@ -97,15 +97,15 @@ func (d *dispatcher) dispatch(batch []delivery, workers int) {
 }
 
 // hand gives the sessions what apply has laid out for them.
-func (d *dispatcher) hand(workers int) {
+func (d *dispatcher) hand() {
 	n := d.node
 	for _, p := range n.parcels {
 		p.seal()
 	}
-	if len(n.touched) < shareFrom || workers == 0 {
+	if len(n.touched) < shareFrom || d.workers == 0 {
 		d.own.deliver(n.touched)
 	} else {
-		d.share(workers)
+		d.share()
 	}
 	n.stats.deliveries.Add(d.own.takeCount())
 	clear(n.touched)
@@ -120,17 +120,20 @@ func (d *dispatcher) hand(workers int) {
 
 // share has the workers help, and waits for them: the next batch must not
 // overtake this one.
-func (d *dispatcher) share(workers int) {
+func (d *dispatcher) share() {
 	d.left.Store(0)
-	d.done.Add(workers)
-	for range workers {
+	d.done.Add(d.workers)
+	for range d.workers {
 		d.jobs <- struct{}{}
 	}
 	d.take(&d.own)
 	d.done.Wait()
 }
 
-// work helps with large jobs until the dispatcher ends.
+// close lets the workers go; nothing is dispatched any more.
+func (d *dispatcher) close() { close(d.jobs) }
+
+// work helps with large jobs until the dispatcher is closed.
 func (d *dispatcher) work() {
 	var c courier
 	for range d.jobs {
@@ -140,9 +143,12 @@ func (d *dispatcher) work() {
 	}
 }
 
+// take works on a job. Between strides it lets others run: whoever has
+// something to send would else wait for the end of the job, and send it alone
+// instead of together with what else comes meanwhile.
 func (d *dispatcher) take(c *courier) {
 	touched := d.node.touched
-	for {
+	for ; ; runtime.Gosched() {
 		end := int(d.left.Add(workerStride))
 		start := end - workerStride
 		if start >= len(touched) {

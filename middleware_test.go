@@ -3,6 +3,7 @@ package pull_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -93,9 +94,8 @@ func testEpilogue(t *testing.T, method string, outer, own []echo.MiddlewareFunc,
 	t.Helper()
 	a := newApp(t, nil)
 	defer a.stop(t)
-	a.echo.Logger.SetLevel(99)
 	e := echo.New() // the harness's has the middleware in front already
-	e.Logger.SetLevel(99)
+	e.Logger.SetOutput(io.Discard)
 	e.Use(outer...)
 	e.Use(a.Middleware())
 	for _, m := range own {

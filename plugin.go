@@ -68,7 +68,7 @@ func New(config Config) (*Plugin, error) {
 	}
 	p.publisher = newPublisher(p.broker, p.node, config.OnError)
 	p.node.say = p.publisher.say
-	p.dispatcher = newDispatcher(p.node)
+	p.dispatcher = newDispatcher(p.node, runtime.GOMAXPROCS(0)-1)
 	p.broadcaster = newBroadcaster(config.Tick, p.join, p.receive)
 	p.start()
 	return p, nil
@@ -94,11 +94,9 @@ func (p *Plugin) newNode() *node {
 func (p *Plugin) start() {
 	ctx, stop := context.WithCancel(context.Background())
 	p.stop = stop
-	workers := runtime.GOMAXPROCS(0) - 1
 	p.spawn(func() { p.publisher.run(ctx) })
-	p.spawn(func() { p.subscribe(ctx) })
-	p.spawn(func() { p.dispatcher.run(ctx, workers) })
-	for range workers {
+	p.spawn(func() { p.listen(ctx) })
+	for range p.dispatcher.workers {
 		p.spawn(p.dispatcher.work)
 	}
 	p.spawn(func() { p.clock(ctx) })
@@ -121,11 +119,22 @@ func (p *Plugin) spawn(f func()) {
 	}()
 }
 
-// subscribe feeds the dispatcher from the broker, again and again until ctx ends.
-func (p *Plugin) subscribe(ctx context.Context) {
+// listen dispatches what the log brings, until ctx ends.
+func (p *Plugin) listen(ctx context.Context) {
+	defer p.dispatcher.close()
 	// Grants that are older than the window but not than their own life are in
 	// the log as well.
 	window := max(p.config.WindowAge, p.config.WatchTTL)
+	if m, ok := p.broker.(*Memory); ok {
+		_ = m.follow(ctx, window, p.dispatcher.dispatch) // saves a goroutine's turn for each batch
+		return
+	}
+	p.spawn(func() { p.subscribe(ctx, window) })
+	p.dispatcher.run(ctx)
+}
+
+// subscribe feeds the dispatcher from the broker, again and again until ctx ends.
+func (p *Plugin) subscribe(ctx context.Context, window time.Duration) {
 	deliver := func(epoch string, offset uint64, message []byte) {
 		p.dispatcher.accept(ctx, delivery{epoch, offset, message})
 	}

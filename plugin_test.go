@@ -48,6 +48,7 @@ func newApp(t *testing.T, configure func(*pull.Config)) *app {
 	}
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
+	e.Logger.SetOutput(io.Discard)
 	e.Use(p.Middleware())
 	p.Mount(e.Group("/pull"))
 	a := &app{Plugin: p, echo: e, served: make(chan error, 1)}

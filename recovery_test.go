@@ -15,20 +15,23 @@ import (
 type faults struct {
 	mu      sync.Mutex // guards what follows
 	log     *pull.Memory
-	err     error                // Publish fails and takes nothing
-	acks    int                  // so many Publishes take the messages and fail all the same
-	away    error                // Subscribe fails
-	edit    func(message []byte) // changes what Publish takes
-	hold    chan struct{}        // Publish waits for it to be closed
-	lose    int                  // so many deliveries are left out
-	cancel  context.CancelFunc   // ends the running subscription
-	taken   int                  // messages that Publish was given
-	retries int                  // Publishes that failed
+	err     error                      // Publish fails and takes nothing
+	acks    int                        // so many Publishes take the messages and fail all the same
+	away    error                      // Subscribe fails
+	edit    func(message []byte)       // changes what Publish takes
+	hold    chan struct{}              // Publish waits for it to be closed
+	lose    int                        // so many deliveries are left out
+	running map[int]context.CancelFunc // ends a subscription
+	begun   int                        // subscriptions
+	taken   int                        // messages that Publish was given
+	retries int                        // Publishes that failed
 }
 
 var errBroker = errors.New("broker is down")
 
-func newFaults() *faults { return &faults{log: new(pull.Memory)} }
+func newFaults() *faults {
+	return &faults{log: new(pull.Memory), running: make(map[int]context.CancelFunc)}
+}
 
 func (f *faults) Publish(ctx context.Context, messages ...[]byte) error {
 	f.mu.Lock()
@@ -73,9 +76,12 @@ func (f *faults) Subscribe(ctx context.Context, window time.Duration, deliver fu
 	f.mu.Lock()
 	log, away := f.log, f.away
 	inner, cancel := context.WithCancel(ctx)
-	f.cancel = cancel
+	number := f.begun
+	f.begun++
+	f.running[number] = cancel
 	f.mu.Unlock()
 
+	defer f.set(func(f *faults) { delete(f.running, number) })
 	defer cancel()
 	if away != nil {
 		return away
@@ -112,11 +118,11 @@ func (f *faults) set(change func(*faults)) {
 
 func (f *faults) rewrite(edit func([]byte)) { f.set(func(f *faults) { f.edit = edit }) }
 
-// interrupt ends the running subscription.
+// interrupt ends the running subscriptions.
 func (f *faults) interrupt() {
 	f.set(func(f *faults) {
-		if f.cancel != nil {
-			f.cancel()
+		for _, cancel := range f.running {
+			cancel()
 		}
 	})
 }

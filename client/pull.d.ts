@@ -1,0 +1,184 @@
+// The browser client of pull: what pull.mjs exports, and what pull.js puts on window.
+
+/** What a message brings beside its params. */
+export interface Extra {
+  server_time?: string
+  server_time_unix?: number
+  /** Seconds since the server sent it, by this page's clock; never negative. */
+  server_time_ago: number
+  /** 1: another client. 2: the server. */
+  sender: { type: number; id?: string }
+  [key: string]: unknown
+}
+
+export interface Message<Params = any> {
+  /** The message's offset in the server's log; presence has none. */
+  id?: number
+  /** In lower case. */
+  module_id: string
+  command: string
+  params: Params
+  extra: Extra
+}
+
+export type Status = "connect" | "online" | "offline"
+export type SubscriptionType = "server" | "client" | "online" | "status"
+export type UserId = string | number
+
+export interface Options {
+  /** Where the plugin is mounted, relative to the page; http or ws. */
+  url: string
+  /** The position at which the page was rendered: what happened since is replayed. */
+  cursor?: string
+  /** Whom the page was rendered for. */
+  user?: string
+  /** Which hooks run, where the page has BX. Default "desktop". */
+  platform?: "desktop" | "mobile"
+  /** This page's id: 16 or more of A-Z a-z 0-9 _ -. Default random. */
+  client?: string
+  /** Seconds between two extensions of a watch, below a million. Default 1740. */
+  extendEvery?: number
+  /** For requests to another origin: "include". Default "same-origin". */
+  credentials?: RequestCredentials
+  /** What the client takes from its surroundings; tests pass fakes. */
+  WebSocket?: typeof globalThis.WebSocket
+  fetch?: typeof globalThis.fetch
+  page?: typeof globalThis
+}
+
+export interface ForModule<Params = any> {
+  /** Default "server". */
+  type?: "server" | "client"
+  /** In upper or lower case. */
+  moduleId: string
+  command?: undefined
+  callback(
+    data: { command: string; params: Params; extra: Extra },
+    about: { type: "server" | "client"; moduleId: string },
+  ): void
+}
+
+export interface ForCommand<Params = any> {
+  /** Default "server". */
+  type?: "server" | "client"
+  moduleId: string
+  command: string
+  callback(
+    params: Params,
+    extra: Extra,
+    command: string,
+    about: { type: "server" | "client"; moduleId: string },
+  ): void
+}
+
+export interface ForOnline {
+  type: "online"
+  callback(data: { command: string; params: any; extra: Extra }, about: { type: "online" }): void
+}
+
+export interface ForStatus {
+  type: "status"
+  callback(data: { status: Status }, about: { type: "status" }): void
+}
+
+/** An object with a method for each command: named in its map, else handle<Command>. */
+export interface CommandHandler {
+  getModuleId(): string
+  getSubscriptionType?(): SubscriptionType
+  /** Read for every message. A value is a function, or the name of a method. */
+  getMap?(): Record<string, string | ((params: any, extra: Extra, command: string) => void)>
+}
+
+export interface DebugInfo {
+  url: string
+  user: string
+  platform: "desktop" | "mobile"
+  client: string
+  cursor: string
+  status: Status
+  /** "probe" while it finds out why a WebSocket was refused; undefined while it waits. */
+  transport: "websocket" | "sse" | "probe" | undefined
+  watches: string[]
+}
+
+/** A page's client: one connection, on which each message arrives once and in order.
+ *  Every handler gets its own copy; what it throws goes to the console. */
+export class Pull {
+  static readonly PullStatus: { readonly Online: "online"; readonly Offline: "offline"; readonly Connecting: "connect" }
+  static readonly SubscriptionType: {
+    readonly Server: "server"
+    readonly Client: "client"
+    readonly Online: "online"
+    readonly Status: "status"
+    /** Never fires. */
+    readonly Revision: "revision"
+  }
+
+  /** Throws a TypeError that names the option which is wrong. */
+  constructor(options: Options)
+
+  /** The position in the server's log: `epoch.offset`, empty before the first connection. */
+  get cursor(): string
+  get clientId(): string
+
+  /** Connects, and stays connected. Further calls change nothing. */
+  start(): Promise<true>
+  /** Disconnects; start goes on where this page was, as long as the server remembers. */
+  stop(): void
+  /** The truth at this moment; "status" leaves out what is over within five seconds. */
+  isConnected(): boolean
+
+  /** Returns what ends it, and all equal ones with it. A wrong argument is shown in the
+   *  console. Callbacks of a whole module run before those of one command. */
+  subscribe<Params = any>(form: ForModule<Params> | ForCommand<Params> | ForOnline | ForStatus | CommandHandler): () => void
+
+  on(name: "status", listener: (status: Status) => void): () => void
+  /** Messages are lost for this page: it should fetch its state again. */
+  on(name: "gap", listener: () => void): () => void
+  /** The server does not let this user in. */
+  on(name: "error", listener: (code: "AUTHORIZE_ERROR") => void): () => void
+  /** "message" is from the server, "client" from another client, "online" of module online. */
+  on(name: "message" | "client" | "online", listener: (message: Message) => void): () => void
+
+  /** What a request needs so that ExceptSender leaves out this page. */
+  headers(): { "Pull-Client": string }
+  /** Lets the page's same-origin fetch and XMLHttpRequest carry these headers, until undone. */
+  tagRequests(): () => void
+
+  /** Keeps a watch alive that the server granted. Returns false for no tag, one that
+   *  is kept already, or one over 255 bytes.
+   *  @param force extend at once */
+  extendWatch(tag: string, force?: boolean): false | undefined
+  clearWatch(tag: string): void
+
+  /** Calls back whenever the user has come or gone. */
+  subscribeUserStatusChange(userId: UserId, callback: (change: { userId: UserId; isOnline: boolean }) => void): void
+  /** Without a callback: all of the user's. */
+  unsubscribeUserStatusChange(userId: UserId, callback?: (change: { userId: UserId; isOnline: boolean }) => void): void
+  /** Seconds ago; 0 is online now, users never seen are left out. Rejects after ten
+   *  seconds without an answer. */
+  getUsersLastSeen(ids: UserId[]): Promise<Record<string, number>>
+
+  /** Shows every message in the console. */
+  capturePullEvent(flag?: boolean): void
+  getDebugInfo(): DebugInfo
+}
+
+type Handler = (...args: any[]) => void
+
+/** The names that pull.js adds where they are missing. */
+export interface BXNames {
+  addCustomEvent(name: string, handler: Handler): void
+  addCustomEvent(target: unknown, name: string, handler: Handler): void
+  removeCustomEvent(name: string, handler: Handler): void
+  removeCustomEvent(target: unknown, name: string, handler: Handler): void
+  /** secure: each handler gets its own copy of the arguments. */
+  onCustomEvent(name: string, args?: unknown[], secure?: boolean): void
+  onCustomEvent(target: unknown, name: string, args?: unknown[], secure?: boolean): void
+  delegate<F extends (...args: any[]) => any>(run: F, self: unknown): F
+  proxy<F extends (...args: any[]) => any>(run: F, self: unknown): F
+  ready(run: () => void): void
+  /** The client of the page, where the script tag has data-url. */
+  PULL?: Pull
+  PullClient: typeof Pull
+}

@@ -1,0 +1,402 @@
+package brokertest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// A promise is one sentence of the contract and the test of it.
+type promise struct {
+	name    string
+	promise string
+	needs   func(*Suite) bool // nil: nothing
+	run     func(*bench) error
+}
+
+var promises = []promise{ //nolint:gochecknoglobals // a table
+	{"order", "Subscribe delivers messages in the order in which Publish took them", nil, inOrder},
+	{"no hole", "offsets rise by exactly one within an epoch", nil, noHole},
+	{"starts above zero", "the first offset is at least 1, so that there is a position before it", nil, aboveZero},
+	{"unaltered", "a message arrives as it was published, byte for byte", nil, unaltered},
+	{"kept", "deliver may keep the message: nobody writes to it afterwards", nil, kept},
+	{"one at a time", "deliver is called one at a time", nil, oneAtATime},
+	{"concurrent publishers", "every message of every publisher is in the log once, each one's in its order", nil, publishers},
+	{"one log", "every subscriber sees the same messages at the same offsets of the same epoch", nil, oneLog},
+	{"window", "Subscribe delivers what was published within the last window", nil, windowFirst},
+	{"live after the window", "new messages follow the window without a hole or a repetition while publishing goes on", nil, liveAfterWindow},
+	{"epoch stays", "as long as the log lives, every subscription has the same epoch and offsets", nil, epochStays},
+	{"ends with its context", "Subscribe returns nil when ctx is done", nil, endsCancelled},
+	{"ends in the middle", "Subscribe returns nil when ctx ends later, and then no longer calls deliver", nil, endsLater},
+	{"publish cancelled", "Publish fails if ctx is done already, and then the log holds nothing of it", nil, publishCancelled},
+	{"nothing", "a Publish of no messages changes nothing", nil, publishNothing},
+	{"told the truth", "Publish fails while the engine is out of reach; what it said yes to is in the log, in order",
+		func(s *Suite) bool { return s.Break != nil }, toldTheTruth},
+	{"another log", "a log that has lost its messages has another epoch",
+		func(s *Suite) bool { return s.Lose != nil }, anotherLog},
+}
+
+func numbers(from, to int) []string {
+	var list []string
+	for i := from; i < to; i++ {
+		list = append(list, "message "+strconv.Itoa(i))
+	}
+	return list
+}
+
+func inOrder(b *bench) error {
+	r := b.subscribe()
+	list := append(numbers(0, 200), "end")
+	for _, m := range list[:100] {
+		if err := b.publish(m); err != nil {
+			return err
+		}
+	}
+	if err := b.publish(list[100:]...); err != nil {
+		return err
+	}
+	log, err := b.read(r, "end")
+	return errors.Join(err, want(log, list...))
+}
+
+func noHole(b *bench) error {
+	r := b.subscribe()
+	for i := range 50 {
+		if err := b.publish(numbers(10*i, 10*i+1+i%7)...); err != nil {
+			return err
+		}
+	}
+	if err := b.publish("end"); err != nil {
+		return err
+	}
+	log, err := b.read(r, "end")
+	return errors.Join(err, steady(log))
+}
+
+func aboveZero(b *bench) error {
+	r := b.subscribe()
+	if err := b.publish("end"); err != nil {
+		return err
+	}
+	log, err := b.read(r, "end")
+	if err == nil && (log[0].offset == 0 || log[0].epoch == "") {
+		err = fmt.Errorf("got %v, want an epoch and an offset of at least 1", log[0])
+	}
+	return err
+}
+
+func unaltered(b *bench) error {
+	var bytes strings.Builder
+	for i := range 256 {
+		bytes.WriteByte(byte(i)) //nolint:gosec // below 256
+	}
+	list := []string{bytes.String(), "\x00", "\xff\xfe", "line\r\nline\n", "✓", strings.Repeat("x", 64<<10), "end"}
+	r := b.subscribe()
+	if err := b.publish(list...); err != nil {
+		return err
+	}
+	log, err := b.read(r, "end")
+	return errors.Join(err, want(log, list...))
+}
+
+func kept(b *bench) error {
+	r := b.subscribe()
+	if err := b.publish(numbers(0, 100)...); err != nil {
+		return err
+	}
+	if _, err := b.read(r, "message 99"); err != nil {
+		return err
+	}
+	if err := b.publish(append(numbers(100, 200), "end")...); err != nil {
+		return err
+	}
+	log, err := b.read(r, "end")
+	for _, got := range log {
+		if string(got.raw) != got.message {
+			return fmt.Errorf("%v has become %.40q", got, got.raw)
+		}
+	}
+	return err
+}
+
+func oneAtATime(b *bench) error {
+	r := b.subscribeTo(func(record) { time.Sleep(time.Microsecond) })
+	if err := b.concurrently(8, 25); err != nil {
+		return err
+	}
+	if _, err := b.read(r, "end"); err != nil {
+		return err
+	}
+	if n := r.overlaps.Load(); n > 0 {
+		return fmt.Errorf("%d calls began before the one before had returned", n)
+	}
+	return nil
+}
+
+// concurrently has publishers publish pairs at once, and then the end.
+func (b *bench) concurrently(publishers, pairs int) error {
+	failed := make(chan error, publishers)
+	var all sync.WaitGroup
+	for p := range publishers {
+		all.Go(func() {
+			for i := range pairs {
+				name := strconv.Itoa(p) + " "
+				if err := b.publish(name+strconv.Itoa(2*i), name+strconv.Itoa(2*i+1)); err != nil {
+					failed <- err
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	select {
+	case err := <-failed:
+		return err
+	default:
+		return b.publish("end")
+	}
+}
+
+func publishers(b *bench) error {
+	const publishers, pairs = 8, 50
+	r := b.subscribe()
+	if err := b.concurrently(publishers, pairs); err != nil {
+		return err
+	}
+	log, err := b.read(r, "end")
+	if err != nil {
+		return err
+	}
+	next := make(map[string]int)
+	for _, m := range texts(log[:len(log)-1]) {
+		name, number, _ := strings.Cut(m, " ")
+		if number != strconv.Itoa(next[name]) {
+			return fmt.Errorf("publisher %s: got message %s, want %d", name, number, next[name])
+		}
+		next[name]++
+	}
+	if got, all := len(log)-1, publishers*pairs*2; got != all {
+		return fmt.Errorf("got %d messages, want %d", got, all)
+	}
+	return steady(log)
+}
+
+func oneLog(b *bench) error {
+	early := []*reader{b.subscribe(), b.subscribe()}
+	if err := b.concurrently(4, 50); err != nil {
+		return err
+	}
+	late := b.subscribe()
+	first, err := b.read(early[0], "end")
+	if err != nil {
+		return err
+	}
+	for _, r := range []*reader{early[1], late} {
+		log, err := b.read(r, "end")
+		if err != nil {
+			return err
+		}
+		if !slices.EqualFunc(log, first, record.same) {
+			return fmt.Errorf("got %d messages %v, want %d: %v, as another subscriber has them", len(log), log, len(first), first)
+		}
+	}
+	return nil
+}
+
+func windowFirst(b *bench) error {
+	list := append(numbers(0, 100), "end")
+	if err := b.publish(list...); err != nil {
+		return err
+	}
+	log, err := b.read(b.subscribe(), "end")
+	return errors.Join(err, want(log, list...), steady(log))
+}
+
+func liveAfterWindow(b *bench) error {
+	const total = 600
+	failed := make(chan error, 1)
+	go func() {
+		for i := 0; i < total; i += 3 {
+			if err := b.publish(numbers(i, i+3)...); err != nil {
+				failed <- err
+				return
+			}
+		}
+		failed <- b.publish("end")
+	}()
+	first := b.subscribe()
+	var readers []*reader
+	for i := range 10 { // each comes when the publisher is a little further
+		if _, err := b.read(first, "message "+strconv.Itoa(i*total/10)); err != nil {
+			return errors.Join(err, <-failed)
+		}
+		readers = append(readers, b.subscribe())
+	}
+	if err := <-failed; err != nil {
+		return err
+	}
+	all := append(numbers(0, total), "end")
+	for _, r := range append(readers, first) {
+		log, err := b.read(r, "end")
+		if err := errors.Join(err, want(log, all...), steady(log)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func epochStays(b *bench) error {
+	if err := b.publish("first"); err != nil {
+		return err
+	}
+	r := b.subscribe()
+	before, err := b.read(r, "first")
+	if err != nil {
+		return err
+	}
+	r.stop()
+	<-r.ended
+	if err := b.publish("end"); err != nil {
+		return err
+	}
+	after, err := b.read(b.subscribe(), "end")
+	if err != nil {
+		return err
+	}
+	if !after[0].same(before[0]) {
+		return fmt.Errorf("got %v, want %v as in the subscription before", after[0], before[0])
+	}
+	return steady(after)
+}
+
+func endsCancelled(b *bench) error {
+	ctx, cancel := context.WithCancel(b.ctx)
+	cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- b.Subscribe(ctx, window, func(string, uint64, []byte) {}) }()
+	select {
+	case err := <-ended:
+		if err != nil {
+			return fmt.Errorf("got %w, want nil", err)
+		}
+		return nil
+	case <-b.ctx.Done():
+		return errors.New("Subscribe has not returned")
+	}
+}
+
+func endsLater(b *bench) error {
+	r := b.subscribe()
+	if err := b.publish("first"); err != nil {
+		return err
+	}
+	if _, err := b.read(r, "first"); err != nil {
+		return err
+	}
+	r.stop()
+	select {
+	case <-r.ended:
+	case <-b.ctx.Done():
+		return errors.New("Subscribe has not returned")
+	}
+	if r.err != nil {
+		return fmt.Errorf("got %w, want nil", r.err)
+	}
+	if err := b.publish("end"); err != nil {
+		return err
+	}
+	if _, err := b.read(b.subscribe(), "end"); err != nil {
+		return err
+	}
+	log, _ := r.all()
+	return want(log, "first")
+}
+
+func publishCancelled(b *bench) error {
+	ctx, cancel := context.WithCancel(b.ctx)
+	cancel()
+	if err := b.Publish(ctx, []byte("never")); err == nil {
+		return errors.New("got nil, want an error")
+	}
+	if err := b.publish("end"); err != nil {
+		return err
+	}
+	log, err := b.read(b.subscribe(), "end")
+	return errors.Join(err, want(log, "end"))
+}
+
+func publishNothing(b *bench) error {
+	if err := errors.Join(b.publish("first"), b.publish(), b.publish("end")); err != nil {
+		return err
+	}
+	log, err := b.read(b.subscribe(), "end")
+	return errors.Join(err, want(log, "first", "end"), steady(log))
+}
+
+func toldTheTruth(b *bench) error {
+	if err := b.publish("before"); err != nil {
+		return err
+	}
+	mend := b.suite.Break(b.Broker)
+	ctx, cancel := context.WithTimeout(b.ctx, 500*time.Millisecond)
+	defer cancel()
+	err := b.Publish(ctx, []byte("during"))
+	mend()
+	if err == nil {
+		return errors.New("got nil from a broken engine, want an error")
+	}
+	if err := b.publishAgain("end"); err != nil {
+		return err
+	}
+	log, err := b.read(b.subscribe(), "end")
+	if err != nil {
+		return err
+	}
+	got := slices.DeleteFunc(texts(log), func(m string) bool { return m == "during" }) // nobody knows
+	if !slices.Equal(slices.Compact(got), []string{"before", "end"}) {
+		return fmt.Errorf("got %q, want before and end", got)
+	}
+	return steady(log)
+}
+
+// publishAgain publishes until the engine has recovered, as pull does.
+func (b *bench) publishAgain(message string) error {
+	for {
+		err := b.publish(message)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-b.ctx.Done():
+			return err
+		}
+	}
+}
+
+func anotherLog(b *bench) error {
+	if err := b.publish("lost"); err != nil {
+		return err
+	}
+	before, err := b.read(b.subscribe(), "lost")
+	if err != nil {
+		return err
+	}
+	b.suite.Lose(b.Broker)
+	if err := b.publishAgain("end"); err != nil {
+		return err
+	}
+	after, err := b.read(b.subscribe(), "end")
+	if err != nil {
+		return err
+	}
+	if last := after[len(after)-1]; last.epoch == before[0].epoch {
+		return fmt.Errorf("got %v after the log was lost, want another epoch than %v", last, before[0])
+	}
+	return steady(after)
+}

@@ -1,0 +1,149 @@
+package brokertest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A bench is a broker under test and those who listen to it.
+type bench struct {
+	Broker
+	suite   *Suite
+	ctx     context.Context //nolint:containedctx // of one test
+	readers []*reader
+}
+
+func (b *bench) close() {
+	for _, r := range b.readers {
+		r.stop()
+		<-r.ended
+	}
+}
+
+// publish publishes strings in one call.
+func (b *bench) publish(messages ...string) error {
+	list := make([][]byte, len(messages))
+	for i, m := range messages {
+		list[i] = []byte(m)
+	}
+	if err := b.Publish(b.ctx, list...); err != nil {
+		return fmt.Errorf("publish: %w", err)
+	}
+	return nil
+}
+
+// A record is what a reader was given.
+type record struct {
+	epoch   string
+	offset  uint64
+	message string // as it was then
+	raw     []byte // as it is now
+}
+
+func (r record) String() string { return fmt.Sprintf("%s.%d %.40q", r.epoch, r.offset, r.message) }
+
+func (r record) same(other record) bool {
+	return r.epoch == other.epoch && r.offset == other.offset && r.message == other.message
+}
+
+// A reader is one subscription.
+type reader struct {
+	stop  context.CancelFunc
+	ended chan struct{} // closed when Subscribe has returned
+	err   error         // what it returned
+
+	inside   atomic.Int32 // calls of deliver under way
+	overlaps atomic.Int32 // calls that began inside another
+
+	mu   sync.Mutex // guards what follows
+	log  []record
+	grew chan struct{} // closed when log grows
+}
+
+const window = time.Minute // all that a test has published
+
+func (b *bench) subscribe() *reader { return b.subscribeTo(func(record) {}) }
+
+// subscribeTo starts a reader that calls each for every message.
+func (b *bench) subscribeTo(each func(record)) *reader {
+	ctx, cancel := context.WithCancel(b.ctx)
+	r := &reader{stop: cancel, ended: make(chan struct{}), grew: make(chan struct{})}
+	b.readers = append(b.readers, r)
+	go func() {
+		defer close(r.ended)
+		r.err = b.Subscribe(ctx, window, func(epoch string, offset uint64, message []byte) {
+			if r.inside.Add(1) > 1 {
+				r.overlaps.Add(1)
+			}
+			defer r.inside.Add(-1)
+			got := record{epoch, offset, string(message), message}
+			each(got)
+			r.add(got)
+		})
+	}()
+	return r
+}
+
+func (r *reader) add(got record) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+
+	r.log = append(r.log, got)
+	close(r.grew)
+	r.grew = make(chan struct{})
+}
+
+func (r *reader) all() ([]record, <-chan struct{}) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+
+	return slices.Clone(r.log), r.grew
+}
+
+// read returns all messages up to and with the one that is last, which nothing
+// may follow that the test has not published.
+func (b *bench) read(r *reader, last string) ([]record, error) {
+	for {
+		log, grew := r.all()
+		if slices.ContainsFunc(log, func(got record) bool { return got.message == last }) {
+			return log, nil
+		}
+		select {
+		case <-grew:
+		case <-r.ended:
+			return log, fmt.Errorf("subscription ended with %v after %d messages, want %.40q", r.err, len(log), last) //nolint:errorlint // may be nil
+		case <-b.ctx.Done():
+			return log, fmt.Errorf("got %d messages, want %.40q as well", len(log), last)
+		}
+	}
+}
+
+func texts(log []record) []string {
+	list := make([]string, len(log))
+	for i, r := range log {
+		list[i] = r.message
+	}
+	return list
+}
+
+// want compares what was read with what should have been.
+func want(log []record, messages ...string) error {
+	if got := texts(log); !slices.Equal(got, messages) {
+		return fmt.Errorf("got %d messages %.200q, want %d: %.200q", len(got), got, len(messages), messages)
+	}
+	return nil
+}
+
+// steady tells whether a log is of one epoch and has no hole.
+func steady(log []record) error {
+	for i := 1; i < len(log); i++ {
+		if log[i].epoch != log[0].epoch || log[i].offset != log[i-1].offset+1 {
+			return fmt.Errorf("%v follows %v, want the next offset of the same epoch", log[i], log[i-1])
+		}
+	}
+	return nil
+}

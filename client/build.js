@@ -1,0 +1,37 @@
+// Bundles src into dist. With --check it writes nothing and fails if dist is not
+// what the sources make.
+
+import { readFile, writeFile } from "node:fs/promises"
+import { fileURLToPath } from "node:url"
+import { build } from "esbuild"
+
+const root = fileURLToPath(new URL(".", import.meta.url))
+const check = process.argv.includes("--check")
+
+/** @param {"pull.js" | "pull.mjs"} name
+ *  @param {string} entry
+ *  @param {"iife" | "esm"} format */
+async function bundle(name, entry, format) {
+  const { outputFiles } = await build({
+    absWorkingDir: root,
+    entryPoints: [`src/${entry}`],
+    format,
+    target: "es2022",
+    bundle: true,
+    minify: true,
+    legalComments: "none",
+    charset: "utf8",
+    write: false,
+  })
+  const file = new URL(`dist/${name}`, import.meta.url)
+  const { text } = outputFiles[0]
+  if (!check) return writeFile(file, text)
+
+  const committed = await readFile(file, "utf8").catch(() => "")
+  if (committed === text) return
+  console.error(`client/dist/${name} is stale: run "npm run build" in client/`)
+  process.exitCode = 1
+}
+
+await bundle("pull.js", "classic.js", "iife")
+await bundle("pull.mjs", "module.js", "esm")

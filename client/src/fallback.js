@@ -1,0 +1,44 @@
+const patience = 3
+const again = 3 * 60_000
+const longest = 10 * 60_000
+
+/** Chooses between WebSocket and Server-Sent Events. A WebSocket that the server
+ *  would welcome but that never works, three times in a row, is blocked by the
+ *  network between; so a stream carries the page, and WebSocket is tried again
+ *  now and then. Changing costs nothing: the cursor bridges it. */
+export class Fallback {
+  #failures = 0
+  #tried = -Infinity
+
+  /** Whether the next attempt is a WebSocket. */
+  choose() {
+    if (this.#failures >= patience && !this.#past(again)) return false
+    this.#tried = Date.now()
+    return true
+  }
+
+  /** The server would have taken the WebSocket. */
+  failed() {
+    this.#failures++
+  }
+
+  worked() {
+    this.#failures = 0
+  }
+
+  /** From here on the two take turns until one works. */
+  alternate() {
+    this.#tried = -Infinity
+  }
+
+  /** Whether a stream has carried the page for so long that it should end and let
+   *  a WebSocket have its try. */
+  get overdue() {
+    return this.#past(longest)
+  }
+
+  /** @param {number} ms */
+  #past(ms) {
+    return Date.now() - this.#tried >= ms
+  }
+}

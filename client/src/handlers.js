@@ -1,0 +1,35 @@
+import { safely } from "./safely.js"
+
+/** Functions of the page in order of registration, and the one way in which all of
+ *  them are called: those that were there when it began, unless an earlier one has
+ *  removed them since. What one throws stops no other.
+ *  @template Entry */
+export class Handlers {
+  /** @type {Set<Entry>} */
+  #entries = new Set()
+
+  /** @param {Entry} entry
+   *  @returns {() => void} removes it */
+  add(entry) {
+    this.#entries.add(entry)
+    return () => void this.#entries.delete(entry)
+  }
+
+  /** @param {(entry: Entry) => unknown} match */
+  some(match) {
+    return [...this.#entries].some(match)
+  }
+
+  /** @param {(entry: Entry) => unknown} match */
+  remove(match) {
+    for (const entry of this.#entries) if (match(entry)) this.#entries.delete(entry)
+  }
+
+  /** @param {(entry: Entry) => unknown} match
+   *  @param {(entry: Entry) => void} call */
+  run(match, call) {
+    for (const entry of [...this.#entries].filter(match)) {
+      if (this.#entries.has(entry)) safely(() => call(entry))
+    }
+  }
+}

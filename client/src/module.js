@@ -1,0 +1,1 @@
+export { Pull } from "./pull.js"

@@ -1,0 +1,51 @@
+import { scheme } from "./address.js"
+import { invalid } from "./invalid.js"
+
+/** pull.d.ts says what each is for.
+ *  @typedef {object} Options
+ *  @property {string} url where the plugin is mounted; relative to the page
+ *  @property {string} [cursor] the position at which the page was rendered
+ *  @property {string} [user] whom the page was rendered for
+ *  @property {"desktop" | "mobile"} [platform] which hooks run; default desktop
+ *  @property {string} [client] this page's id; default random
+ *  @property {number} [extendEvery] seconds between two extensions of a watch, below a million; default 1740
+ *  @property {RequestCredentials} [credentials] for requests; default same-origin
+ *  @property {typeof globalThis.WebSocket} [WebSocket]
+ *  @property {typeof globalThis.fetch} [fetch]
+ *  @property {typeof globalThis} [page] default globalThis */
+
+/** Completes the options and checks them. Undefined and empty ones, as the script
+ *  tag may have them, count as left out.
+ *  @param {Options} options */
+export function complete(options) {
+  const given = Object.entries(options ?? {}).filter(([, value]) => value !== undefined && value !== "")
+  const page = options?.page ?? globalThis
+  /** @type {Required<Options>} */
+  const all = {
+    url: "",
+    cursor: "",
+    user: "",
+    platform: "desktop",
+    client: randomId(),
+    extendEvery: 1740,
+    credentials: "same-origin",
+    page,
+    WebSocket: page.WebSocket,
+    fetch: page.fetch.bind(page),
+    ...Object.fromEntries(given),
+  }
+  const valid = {
+    url: all.url,
+    platform: /^(desktop|mobile)$/.test(all.platform),
+    client: /^[\w-]{16,}$/.test(all.client),
+    extendEvery: all.extendEvery > 0 && all.extendEvery < 1e6, // timers overflow after 24 days
+  }
+  for (const [name, ok] of Object.entries(valid)) if (!ok) throw invalid(name, /** @type {any} */ (all)[name])
+
+  return { ...all, url: scheme(new URL(all.url, page.document?.baseURI ?? page.location?.href), "http") }
+}
+
+/** 128 bits. Not randomUUID: that is missing on pages without https. */
+function randomId() {
+  return crypto.getRandomValues(new Uint32Array(4)).join("-")
+}

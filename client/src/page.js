@@ -1,0 +1,20 @@
+/** Follows the page's life: browsers throttle and freeze the timers of hidden
+ *  pages, so that whoever waits must look at the clock when the page wakes, and a
+ *  page with an open connection would not enter the back/forward cache.
+ *  @param {typeof globalThis} page in workers most of these events never come
+ *  @param {{ wake(): void, offline(): void, hide(): void, show(): void }} life
+ *  @returns {() => void} ends it */
+export function follow(page, life) {
+  const end = new AbortController()
+  const wake = () => life.wake()
+  const events = {
+    visibilitychange: () => page.document.hidden || wake(), // bubbles from the document
+    focus: wake,
+    online: wake,
+    offline: () => life.offline(),
+    pagehide: () => life.hide(),
+    pageshow: () => life.show(),
+  }
+  for (const [name, run] of Object.entries(events)) page.addEventListener?.(name, run, end)
+  return () => end.abort()
+}

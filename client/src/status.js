@@ -1,0 +1,43 @@
+import { after } from "./after.js"
+
+const quiet = 5_000
+
+/** @typedef {"connect" | "online" | "offline"} State */
+
+/** Decides what the page hears of the connection's state: nothing twice, and
+ *  nothing at all of a reconnect that is over within five seconds. */
+export class Status {
+  /** @type {State} */
+  current = "offline"
+  /** @type {State | ""} */
+  #reported = ""
+  /** @type {(() => void) | undefined} */
+  #cancel
+  #report
+
+  /** @param {(state: State) => void} report */
+  constructor(report) {
+    this.#report = report
+  }
+
+  /** @param {State} state */
+  set(state) {
+    this.current = state
+    const news = state === "online" || (state === "connect" && this.#reported !== "online")
+    if (news) this.#tell()
+    else this.#cancel ??= after(quiet, () => this.#tell())
+  }
+
+  /** A page that unloads tells nothing more. */
+  hold() {
+    this.#cancel?.()
+    this.#cancel = undefined
+  }
+
+  #tell() {
+    this.hold()
+    if (this.current === this.#reported) return
+    this.#reported = this.current
+    this.#report(this.current)
+  }
+}

@@ -1,0 +1,36 @@
+import { scheme } from "./address.js"
+
+/** What a transport tells, until it is closed or has told that it ended.
+ *  frame: a JSON array of messages arrived. heard: anything else did.
+ *  @typedef {{ heard(): void, frame(text: string): void, ended(ending: import("./delay.js").Ending): void }} Listener */
+
+/** @typedef {"websocket" | "sse" | "probe"} Name */
+
+/** What a connection needs of a transport.
+ *  @typedef {{ name: Name, send(body: object): void, close(): void }} Transport */
+
+/** One WebSocket connection.
+ *  @implements {Transport} */
+export class Socket {
+  name = /** @type {const} */ ("websocket")
+  #socket
+
+  /** @param {URL} url
+   *  @param {Listener} listener
+   *  @param {typeof globalThis.WebSocket} WebSocket */
+  constructor(url, listener, WebSocket) {
+    this.#socket = new WebSocket(scheme(url, "ws"))
+    this.#socket.onmessage = ({ data }) => listener.frame(data)
+    this.#socket.onclose = ({ code }) => listener.ended({ code })
+  }
+
+  /** @param {object} body */
+  send(body) {
+    this.#socket.send(JSON.stringify(body))
+  }
+
+  close() {
+    this.#socket.onmessage = this.#socket.onclose = null
+    this.#socket.close()
+  }
+}

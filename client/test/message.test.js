@@ -1,0 +1,59 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { hooksOf } from "../src/hooks.js"
+import { kindOf, read } from "../src/message.js"
+
+const raw = { module_id: "Tasks", command: "update", params: { ID: 7 }, extra: { server_time_unix: 100 } }
+const message = read(raw, 102_500)
+
+test("a message names its module in lower case, its age and its sender", () => {
+  assert.deepEqual(message, {
+    id: undefined,
+    module_id: "tasks",
+    command: "update",
+    params: { ID: 7 },
+    extra: { server_time_unix: 100, server_time_ago: 2.5, sender: { type: 2 } },
+  })
+})
+
+test("a message is never from the future, and an unknown age is none", () => {
+  assert.equal(read(raw, 0).extra.server_time_ago, 0)
+  assert.equal(read({ module_id: "a", command: "b" }, 5000).extra.server_time_ago, 0)
+})
+
+test("params are never missing", () => {
+  assert.deepEqual(read({ module_id: "a", command: "b", params: null }, 0).params, {})
+})
+
+test("what is no message throws", () => {
+  for (const bad of [{}, { module_id: 1, command: "x" }, { module_id: "x" }, { ...raw, id: "7" }, { ...raw, id: 1.5 }, null]) {
+    assert.throws(() => read(bad, 0), TypeError, JSON.stringify(bad))
+  }
+})
+
+test("a client's message never passes for the server's, whatever module it names", () => {
+  for (const module_id of ["tasks", "pull", "online"]) {
+    assert.equal(kindOf(read({ ...raw, module_id, extra: { sender: { type: 1 } } }, 0)), "client")
+  }
+})
+
+test("the plugin's own modules are told from the others in any case", () => {
+  const kinds = ["pull", "PULL", "Online", "pulls"].map((module_id) => kindOf(read({ ...raw, module_id }, 0)))
+  assert.deepEqual(kinds, ["control", "control", "online", "server"])
+})
+
+const { params, extra } = message
+/** @type {["desktop" | "mobile", "server" | "client" | "online", unknown][]} */
+const table = [
+  ["desktop", "server", [["onPullEvent-tasks", ["update", params, extra]], ["onPullEvent", ["tasks", "update", params, extra]]]],
+  ["desktop", "client", [["onPullClientEvent-tasks", ["update", params, extra]], ["onPullClientEvent", ["tasks", "update", params, extra]]]],
+  ["desktop", "online", [["onPullOnlineEvent", ["update", params, extra]]]],
+  ["mobile", "server", [["onPull-tasks", [{ module_id: "tasks", command: "update", params, extra }]], ["onPull", [{ module_id: "tasks", command: "update", params, extra }]]]],
+  ["mobile", "client", [["onPullClient-tasks", [{ module_id: "tasks", command: "update", params, extra }]]]],
+  ["mobile", "online", [["onPullOnline", [{ command: "update", params, extra }]]]],
+]
+for (const [platform, kind, want] of table) {
+  test(`hooks of a ${platform} page for a message of kind ${kind}`, () => {
+    assert.deepEqual(hooksOf(platform, kind, message), want)
+  })
+}

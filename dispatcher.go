@@ -12,6 +12,7 @@ const (
 	inboxMessages = 8_192 // deliveries that may wait for the dispatcher
 	shareFrom     = 128   // sessions from which on the workers take part
 	workerStride  = 32    // sessions that a worker takes at a time
+	spareParcels  = 1_024 // kept for the next batches
 )
 
 // A dispatcher takes what the broker delivers and gives it to the sessions at
@@ -100,7 +101,9 @@ func (d *dispatcher) dispatch(batch []delivery) {
 func (d *dispatcher) hand() {
 	n := d.node
 	for _, p := range n.parcels {
-		p.seal()
+		if p.wanted {
+			p.seal()
+		}
 	}
 	if len(n.touched) < shareFrom || d.workers == 0 {
 		d.own.deliver(n.touched)
@@ -109,8 +112,12 @@ func (d *dispatcher) hand() {
 	}
 	n.stats.deliveries.Add(d.own.takeCount())
 	clear(n.touched)
-	clear(n.parcels)
-	n.touched, n.parcels = n.touched[:0], n.parcels[:0]
+	n.touched = n.touched[:0]
+	for _, p := range n.parcels {
+		p.reset()
+	}
+	n.spare = append(n.spare, n.parcels...)[:min(spareParcels, len(n.spare)+len(n.parcels))]
+	n.parcels = n.parcels[:0]
 	for _, user := range n.settle() {
 		for _, s := range n.sessionsOf(user) {
 			s.expel(closeNotAllowed, "disconnected")

@@ -47,7 +47,7 @@ func (n *node) makeUp(user string, missed []uint64, since uint64) {
 			case !n.reaches(m, s, now):
 			case offset > s.known():
 				if !s.behind { // else it reads the message from the window
-					n.handOne(s, m)
+					n.hand(s, n.parcel(nil, m))
 				}
 			case s.from > 0 && s.from >= since:
 				n.gap(s)
@@ -62,13 +62,6 @@ func (s *session) known() uint64 {
 		return max(s.last, s.due[len(s.due)-1].last)
 	}
 	return s.last
-}
-
-func (n *node) handOne(s *session, m *message) {
-	p := &parcel{epoch: n.epoch}
-	p.add(m)
-	n.parcels = append(n.parcels, p)
-	n.hand(s, p)
 }
 
 // gap tells a live page that it has missed something for good.

@@ -51,6 +51,7 @@ type node struct {
 	// What apply leaves for the dispatcher to do without the lock.
 	touched []*session
 	parcels []*parcel
+	spare   []*parcel // to be used again
 	expels  []string
 
 	position atomic.Pointer[string] // the epoch, to read without the lock
@@ -78,7 +79,6 @@ func (n *node) apply(batch []delivery) (count int, broken bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
-	n.parcels = n.parcels[:0]
 	now := time.Now().UnixNano()
 	for i, d := range batch {
 		switch {

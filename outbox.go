@@ -210,7 +210,7 @@ func (o *Outbox) end(commit bool) {
 	switch {
 	case s.events == 0:
 	case commit:
-		o.plugin.publisher.ship(s)
+		o.plugin.publisher.shipForGood(s)
 	default:
 		o.drop(s)
 	}

@@ -10,12 +10,14 @@ import (
 const parcelBytes = 64 << 10
 
 // A parcel is messages in a row for one address, encoded once and shared by all
-// sessions there. It is sealed by the dispatcher before a session sees it, and
-// never changes afterwards.
+// sessions there. It is sealed by the dispatcher before a session sees it. What
+// sessions keep of it are its frame and body, which never change; the parcel
+// itself is used again.
 type parcel struct {
 	addr     address
 	messages []message // until it is sealed
 	size     int       // bytes of the encoded messages, roughly
+	wanted   bool      // by a session
 	epoch    string
 	last     uint64 // offset of its last message
 	frame    []byte // a WebSocket text frame: a JSON array of the messages
@@ -41,7 +43,12 @@ func (p *parcel) seal() {
 		b = appendMessage(b, &p.messages[i])
 	}
 	p.close(b)
-	p.messages = nil
+}
+
+// reset empties the parcel and keeps its room for messages.
+func (p *parcel) reset() {
+	clear(p.messages)
+	*p = parcel{messages: p.messages[:0]}
 }
 
 // close makes b, a reserve for the header, a bracket and the messages, the frame.

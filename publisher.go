@@ -11,8 +11,13 @@ import (
 const (
 	publisherEvents = 65_536   // events that may wait for the broker
 	publisherBytes  = 64 << 20 // bytes of them
-	batchMessages   = 512      // messages handed to the broker at once
-	batchBytes      = 4 << 20  // bytes of them, unless one message has more
+	// brake is how long one Send takes longer while the queue is more than half
+	// full: code that sends in a tight loop outruns everything behind it, and
+	// is better slowed down a little than refused.
+	brake = 100 * time.Microsecond
+
+	batchMessages = 512     // messages handed to the broker at once
+	batchBytes    = 4 << 20 // bytes of them, unless one message has more
 
 	// What the publisher has handed over and this node has not applied is two
 	// batches at most.
@@ -27,9 +32,9 @@ const (
 // A shipment is what one request hands over, in order.
 type shipment struct {
 	messages [][]byte
-	events   int          // reserved places it gives back
-	size     int          // reserved bytes
-	done     chan<- error // told when the log holds the shipment; nil when nobody waits
+	events   int        // reserved places it gives back
+	size     int        // reserved bytes
+	done     chan error // told when the log holds the shipment; nil when nobody waits
 }
 
 // A publisher hands shipments to the broker, one after another, on a goroutine
@@ -66,6 +71,9 @@ func newPublisher(broker Broker, n *node, report func(error)) *publisher {
 // reserve takes a place for an event of so many bytes.
 func (p *publisher) reserve(size int) error {
 	events, bytes := p.events.Add(1), p.bytes.Add(int64(size))
+	if events > publisherEvents/2 || bytes > publisherBytes/2 {
+		time.Sleep(brake) //nolint:forbidigo // see brake
+	}
 	switch {
 	case p.closed.Load():
 		p.release(1, size)
@@ -83,27 +91,53 @@ func (p *publisher) release(events, size int) {
 	signal(p.freed)
 }
 
-// ship hands a shipment over. It never waits. Where the broker does not either
-// and nothing is ahead of the shipment, it is in the log on return: that saves
-// the turns of two goroutines.
-func (p *publisher) ship(s shipment) {
+// ship hands a shipment over. It never waits. Where the broker does not either,
+// and nothing is ahead of the shipment, the log has it on return: that saves the
+// turns of two goroutines. Otherwise, for who wants to wait, answer brings the
+// outcome.
+func (p *publisher) ship(s shipment, wait bool) (answer <-chan error, err error) {
 	p.mu.Lock()
 	switch {
 	case p.ended:
 		p.mu.Unlock()
-		p.settle(s, ErrClosed)
-		if s.events > 0 {
-			p.report(fmt.Errorf("%w: %d events came too late", ErrClosed, s.events))
-		}
+		p.release(s.events, s.size)
+		return nil, ErrClosed
 	case p.memory != nil && !p.busy && len(p.queue) == 0 && s.isSmall() && p.seq-p.node.applied.Load() < batchMessages:
 		p.name(s.messages)
 		err := p.memory.Publish(context.Background(), s.messages...)
 		p.mu.Unlock()
-		p.settle(s, err)
-	default:
-		p.queue = append(p.queue, s)
-		p.mu.Unlock()
-		signal(p.wake)
+		p.release(s.events, s.size)
+		return nil, err
+	}
+	if wait {
+		s.done = make(chan error, 1)
+	}
+	p.queue = append(p.queue, s)
+	p.mu.Unlock()
+
+	signal(p.wake)
+	return s.done, nil
+}
+
+// shipForGood hands over what nobody waits for.
+func (p *publisher) shipForGood(s shipment) {
+	if _, err := p.ship(s, false); err != nil && s.events > 0 {
+		p.report(fmt.Errorf("%w: %d events came too late", err, s.events))
+	}
+}
+
+// shipAndWait hands a shipment over and waits until the log has it. If ctx ends
+// first, it may still leave.
+func (p *publisher) shipAndWait(ctx context.Context, s shipment) error {
+	answer, err := p.ship(s, true)
+	if answer == nil {
+		return err
+	}
+	select {
+	case err := <-answer:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
@@ -117,22 +151,8 @@ func (p *publisher) name(messages [][]byte) {
 	}
 }
 
-// shipAndWait hands a shipment over and waits until the log has it. If ctx ends
-// first, it may still leave.
-func (p *publisher) shipAndWait(ctx context.Context, s shipment) error {
-	done := make(chan error, 1)
-	s.done = done
-	p.ship(s)
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
 // say hands a control message over.
-func (p *publisher) say(raw []byte) { p.ship(shipment{messages: [][]byte{raw}}) }
+func (p *publisher) say(raw []byte) { p.shipForGood(shipment{messages: [][]byte{raw}}) }
 
 // signal wakes the one who waits, now or when it next does.
 func signal(c chan struct{}) {

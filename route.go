@@ -17,12 +17,24 @@ func (n *node) route(offset uint64) {
 		last.add(m) // for the same sessions, on which nothing has changed in between
 		return
 	}
-	p := &parcel{addr: m.addr, epoch: n.epoch}
-	p.add(m)
-	n.parcels = append(n.parcels, p)
+	p := n.parcel(m.addr, m)
 	for t := range m.addr.terms() {
 		n.routeTerm(m, t, p)
 	}
+}
+
+// parcel begins a parcel with a message. The address nil takes no further ones.
+func (n *node) parcel(to address, m *message) *parcel {
+	var p *parcel
+	if last := len(n.spare) - 1; last >= 0 {
+		p, n.spare = n.spare[last], n.spare[:last]
+	} else {
+		p = new(parcel)
+	}
+	p.addr, p.epoch = to, n.epoch
+	p.add(m)
+	n.parcels = append(n.parcels, p)
+	return p
 }
 
 func (n *node) routeTerm(m *message, t addressTerm, p *parcel) {
@@ -62,6 +74,7 @@ func (n *node) hand(s *session, p *parcel) {
 		return // at the target in more than one way
 	}
 	s.due = append(s.due, p)
+	p.wanted = true
 }
 
 // reaches tells whether a message of the window is for a session.

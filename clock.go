@@ -54,12 +54,11 @@ func (p *Plugin) clock(ctx context.Context) {
 // its position in the log.
 func (n *node) remind(o *offering, slot int) {
 	live, behind, epoch, settled := n.slot(slot)
-	body := tickBody(settled)
 	for _, s := range live {
-		s.nudge(o, body, epoch, settled)
+		s.nudge(o, epoch, settled)
 	}
 	for _, s := range behind {
-		s.nudge(o, nil, "", 0)
+		s.nudge(o, "", 0) // of no log
 	}
 }
 

@@ -16,7 +16,7 @@ var (
 
 // greet tells a live session where the log is now.
 func (n *node) greet(s *session, recovered bool) {
-	s.moveTo(n.epoch)
+	s.moveTo(n.epoch, n.history.last())
 	s.push(item{body: n.hello(s, recovered), epoch: n.epoch, last: n.history.last()})
 }
 
@@ -40,13 +40,16 @@ func (n *node) join(s *session) error {
 		n.stats.gaps.Add(1)
 	}
 	n.add(s)
-	s.epoch = n.epoch
+	s.moveTo(n.epoch, s.last)
 	items := []item{{body: n.hello(s, recovered), epoch: n.epoch, last: s.last}}
 	if roll := n.rollCall(s); roll != nil {
 		items = append(items, item{body: roll})
 	}
 	page, more := n.pageLocked(s)
 	s.catching = more
+	if len(page) > 0 {
+		s.moveTo(n.epoch, page[len(page)-1].last)
+	}
 	s.push(append(items, page...)...)
 	return nil
 }

@@ -45,6 +45,7 @@ type node struct {
 	seated   int
 	guests   int           // joined sessions without a user
 	closing  bool          // no session joins any more
+	farewell bool          // this node's own has come back from the log
 	settled  uint64        // every session has what is for it up to here
 	moved    chan struct{} // closed when the position changes; nil when nobody waits
 
@@ -173,6 +174,7 @@ func (n *node) applyOne(d delivery, now int64) {
 // control applies a message of the plugin's own.
 func (n *node) control(e *envelope, p *peer, ours bool) {
 	p.bye = e.kind == kindBye
+	n.farewell = n.farewell || ours && p.bye
 	if p.dead {
 		p.dead = false // it was out of reach: what it has announced was let go
 		n.say(control(kindHello, time.Now()))
@@ -239,6 +241,5 @@ func (n *node) saidAll() bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
-	self := n.presence.peers[n.id]
-	return self != nil && self.bye && n.settled == n.history.last()
+	return n.farewell && n.settled == n.history.last()
 }

@@ -31,11 +31,12 @@ type reading struct {
 	hellos   []message
 	tick     uint64
 	err      error
+	page     *page
 }
 
 // read has a page read, and answer pings, until its connection ends.
 func (p *page) read() *reading {
-	r := new(reading)
+	r := &reading{page: p}
 	go func() {
 		for r.take(p.ReadMessage()) {
 		}
@@ -99,17 +100,31 @@ func (a *app) resume(t *testing.T, user, cursor string) *reading {
 }
 
 // fresh connects a page and returns where it is.
-func (a *app) fresh(t *testing.T, user string) (*page, string) {
+func (a *app) fresh(t *testing.T, user string) (r *reading, cursor string) {
 	t.Helper()
-	p := a.dial(t, user, "")
-	return p, cursorAt(p.hello(t))
+	r = a.dial(t, user, "").read()
+	_, hellos, err := r.wait()
+	if len(hellos) != 1 {
+		t.Fatalf("connected: got hellos %v, error %v, want one", hellos, err)
+	}
+	return r, cursorAt(hellos[0])
 }
 
 // leave closes the page as a lost network does.
-func (p *page) leave() {
-	_ = p.Close()
+func (r *reading) leave() {
+	_ = r.page.Close()
 	synctest.Wait()
 }
+
+// stall connects a page that reads hello and then nothing more.
+func (a *app) stall(t *testing.T, user string) (p *page, cursor string) {
+	t.Helper()
+	p = a.dial(t, user, "")
+	return p, cursorAt(p.hello(t))
+}
+
+// pad is params that make an event so large.
+func pad(bytes int) map[string]any { return map[string]any{"pad": strings.Repeat("x", bytes)} }
 
 // rendered is the cursor of a page that a handler has just rendered.
 func (a *app) rendered(t *testing.T, user string) string {
@@ -141,7 +156,7 @@ func TestNothingIsMissedBetweenRenderAndConnect(t *testing.T) {
 		at := a.rendered(t, "1")
 		send(t, a, pull.User("1"), "one")
 		send(t, a, pull.Shared(), "two")
-		send(t, a, pull.User("2"), "not for it")
+		send(t, a, pull.User("2"), "elsewhere")
 
 		r := a.resume(t, "1", at)
 		send(t, a, pull.User("1"), "three")
@@ -157,11 +172,11 @@ func TestReconnectResumesFromTheLastMessage(t *testing.T) {
 		p, at := a.fresh(t, "1")
 		epoch, _, _ := strings.Cut(at, ".")
 		send(t, a, pull.User("1"), "seen")
-		m := p.event(t)
+		p.sees(t, "seen")
 		p.leave()
 		send(t, a, pull.User("1"), "missed")
 
-		r := a.resume(t, "1", epoch+"."+strconv.FormatUint(m.ID, 10))
+		r := a.resume(t, "1", epoch+"."+strconv.FormatUint(p.ids[0], 10))
 
 		r.sees(t, "missed")
 	})
@@ -204,15 +219,14 @@ func TestTicksMoveTheCursorOfAQuietPage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newApp(t, func(c *pull.Config) { c.WindowCount = 50 })
 		defer a.stop(t)
-		p, at := a.fresh(t, "1")
+		quiet, at := a.fresh(t, "1")
 		epoch, _, _ := strings.Cut(at, ".")
-		quiet := p.read()
 		for range 100 {
 			send(t, a, pull.User("2"), "noise")
 		}
 		time.Sleep(26 * time.Second)
 		quiet.sees(t)
-		p.leave()
+		quiet.leave()
 		send(t, a, pull.User("1"), "missed")
 
 		r := a.resume(t, "1", epoch+"."+strconv.FormatUint(quiet.tick, 10))
@@ -243,12 +257,12 @@ func TestPageIsToldOfAGap(t *testing.T) {
 	}{
 		{"within the window", wide, nothing, same, true},
 		{"over by age", func(c *pull.Config) { c.WindowAge = time.Minute }, func(t *testing.T, a *app) {
-			send(t, a, pull.User("1"), "too old")
+			send(t, a, pull.User("1"), "old")
 			time.Sleep(2 * time.Minute)
 		}, same, false},
 		{"over by count", func(c *pull.Config) { c.WindowCount = 10 }, noise(11, nil), same, false},
 		{"within count", func(c *pull.Config) { c.WindowCount = 10 }, noise(5, nil), same, true},
-		{"over by bytes", func(c *pull.Config) { c.WindowBytes = 10_000 }, noise(11, strings.Repeat("x", 1000)), same, false},
+		{"over by bytes", func(c *pull.Config) { c.WindowBytes = 10_000 }, noise(11, pad(1000)), same, false},
 		{"of another log", wide, nothing, func(string) string { return "other.1" }, false},
 		{"of no log", wide, nothing, func(string) string { return "none.0" }, false},
 		{"from the future", wide, nothing, func(c string) string { return c + "0000" }, false},
@@ -393,8 +407,8 @@ func TestLostAcknowledgementsDoubleNothing(t *testing.T) {
 		b := newApp(t, func(c *pull.Config) { c.Broker = f })
 		defer b.stop(t)
 		defer a.stop(t)
-		p, at := a.fresh(t, "1")
-		live, elsewhere := p.read(), b.dial(t, "1", "").read()
+		live, at := a.fresh(t, "1")
+		elsewhere, _ := b.fresh(t, "1")
 		f.set(func(f *faults) { f.acks = 3 })
 
 		send(t, a, pull.User("1"), "once")
@@ -414,8 +428,7 @@ func TestBrokerThatReturnsHasLostNothing(t *testing.T) {
 		f := newFaults()
 		a := newApp(t, func(c *pull.Config) { c.Broker = f })
 		defer a.stop(t)
-		p, _ := a.fresh(t, "1")
-		r := p.read()
+		r, _ := a.fresh(t, "1")
 		f.set(func(f *faults) { f.err, f.away = errBroker, errBroker })
 		f.interrupt()
 		sent := make(chan error, 1)
@@ -447,8 +460,7 @@ func TestBrokenLogIsTold(t *testing.T) {
 				f := newFaults()
 				a := newApp(t, func(c *pull.Config) { c.Broker, c.OnError = f, reported.add })
 				defer a.stop(t)
-				p, at := a.fresh(t, "1")
-				r := p.read()
+				r, at := a.fresh(t, "1")
 				send(t, a, pull.User("1"), "before")
 				synctest.Wait()
 
@@ -540,7 +552,7 @@ func TestMessageBeforeAnUnwatchIsReplayedWhateverTheClocksSay(t *testing.T) {
 		}
 
 		r := a.resume(t, "1", at)
-		send(t, a, pull.Tag("T"), "no longer")
+		send(t, a, pull.Tag("T"), "later")
 
 		r.sees(t, "before")
 	})
@@ -562,8 +574,7 @@ func TestForeignTimesHarmNothing(t *testing.T) {
 				f := newFaults()
 				a := newApp(t, func(c *pull.Config) { c.Broker = f })
 				defer a.stop(t)
-				p, at := a.fresh(t, "1")
-				r := p.read()
+				r, at := a.fresh(t, "1")
 				f.rewrite(func(raw []byte) {
 					if raw[1] == 1 {
 						binary.BigEndian.PutUint64(raw[18:], bits)
@@ -585,8 +596,7 @@ func TestForeignMessagesInTheLogHarmNothing(t *testing.T) {
 		f := newFaults()
 		a := newApp(t, func(c *pull.Config) { c.Broker = f })
 		defer a.stop(t)
-		p, at := a.fresh(t, "1")
-		r := p.read()
+		r, at := a.fresh(t, "1")
 		for _, raw := range []string{"", "hello", strings.Repeat("\x00", 100), strings.Repeat("\xff", 100), "\x01\x01" + strings.Repeat("\xff", 60)} {
 			if err := f.Publish(t.Context(), []byte(raw)); err != nil {
 				t.Fatal(err)
@@ -607,8 +617,7 @@ func TestRetryAfterALongOutageDoublesNothing(t *testing.T) {
 		b := newApp(t, func(c *pull.Config) { c.Broker = f })
 		defer b.stop(t)
 		defer a.stop(t)
-		r := b.dial(t, "1", "").read()
-		synctest.Wait()
+		r, _ := b.fresh(t, "1")
 		f.set(func(f *faults) { f.acks = 1 }) // the log takes it, and a is not told
 		go func() { _ = a.Send(context.Background(), pull.User("1"), event("once", nil)) }()
 		synctest.Wait()
@@ -671,8 +680,7 @@ func TestSlowBrokerDelaysNoResponse(t *testing.T) {
 		a := newApp(t, func(c *pull.Config) { c.Broker = f })
 		defer a.stop(t)
 		withSend(a, 1, pull.User("1"))
-		p, _ := a.fresh(t, "1")
-		r := p.read()
+		r, _ := a.fresh(t, "1")
 		hold := make(chan struct{})
 		f.set(func(f *faults) { f.hold = hold })
 		time.AfterFunc(10*time.Second, func() { close(hold) })
@@ -754,18 +762,16 @@ func TestSlowReaderIsCutAndRecovers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newApp(t, func(c *pull.Config) { c.QueueBytes, c.EventBytes = 64<<10, 8<<10 })
 		defer a.stop(t)
-		other := a.dial(t, "2", "").read()
-		slow, at := a.fresh(t, "1") // does not read from here on
-		pad := strings.Repeat("x", 4<<10)
+		other, _ := a.fresh(t, "2")
+		slow, at := a.stall(t, "1")
 		var want []string
 		for i := range 40 {
 			want = append(want, strconv.Itoa(i))
-			if err := a.Send(t.Context(), pull.User("1", "2"), event(want[i], pad)); err != nil {
+			if err := a.Send(t.Context(), pull.User("1", "2"), event(want[i], pad(4<<10))); err != nil {
 				t.Fatal(err)
 			}
-			synctest.Wait()
-			if n := len(other.ids); n != i+1 {
-				t.Fatalf("the other page has %d messages, want %d at once", n, i+1)
+			if commands, _, _ := other.wait(); len(commands) != i+1 {
+				t.Fatalf("the other page has %d messages, want %d at once", len(commands), i+1)
 			}
 		}
 		if cut := a.Stats().Cut; cut != 1 {
@@ -797,10 +803,9 @@ func TestSlowReaderOnARealSocketIsToldWhy(t *testing.T) {
 	server := &http.Server{Handler: a.echo, ReadHeaderTimeout: time.Minute}
 	go func() { _ = server.Serve(l) }()
 	defer server.Close()
-	pad := strings.Repeat("z", 60_000)
 	a.echo.GET("/burst", pull.Handler(func(c pull.Context) error {
 		for range 200 {
-			if err := c.Pull().Send(pull.User("1"), event("x", pad)); err != nil {
+			if err := c.Pull().Send(pull.User("1"), event("x", pad(60_000))); err != nil {
 				return err
 			}
 		}
@@ -841,13 +846,12 @@ func TestThousandStalledPagesTakeBoundedMemory(t *testing.T) {
 		})
 		defer a.stop(t)
 		for i := range pages {
-			a.fresh(t, strconv.Itoa(i)) // reads hello and then nothing
+			a.stall(t, strconv.Itoa(i))
 		}
 		before := heap()
-		pad := strings.Repeat("x", 4<<10)
 		most := uint64(0)
 		for range 20 { // two and a half times what may wait
-			if err := a.Send(t.Context(), pull.Shared(), event("x", pad)); err != nil {
+			if err := a.Send(t.Context(), pull.Shared(), event("x", pad(4<<10))); err != nil {
 				t.Fatal(err)
 			}
 			synctest.Wait()
@@ -882,8 +886,8 @@ func TestBurstBeyondTheWindowReachesLivePages(t *testing.T) {
 		a := newApp(t, func(c *pull.Config) { c.WindowCount = 100 })
 		defer a.stop(t)
 		withSend(a, burst, pull.User("1"))
-		addressed, beside := a.dial(t, "1", "").read(), a.dial(t, "2", "").read()
-		synctest.Wait()
+		addressed, _ := a.fresh(t, "1")
+		beside, _ := a.fresh(t, "2")
 
 		a.get(t, "/send")
 		synctest.Wait()
@@ -899,10 +903,9 @@ func TestEventLargerThanTheWindowIsDelivered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newApp(t, func(c *pull.Config) { c.WindowBytes = 1024 })
 		defer a.stop(t)
-		r := a.dial(t, "1", "").read()
-		synctest.Wait()
+		r, _ := a.fresh(t, "1")
 
-		if err := a.Send(t.Context(), pull.User("1"), event("large", strings.Repeat("x", 2000))); err != nil {
+		if err := a.Send(t.Context(), pull.User("1"), event("large", pad(2000))); err != nil {
 			t.Fatal(err)
 		}
 
@@ -915,8 +918,7 @@ func TestShutdownDeliversFirstAndSaysComeBack(t *testing.T) {
 		f := newFaults()
 		a := newApp(t, func(c *pull.Config) { c.Broker = f })
 		withSend(a, 3, pull.User("1"))
-		r := a.dial(t, "1", "").read()
-		synctest.Wait()
+		r, _ := a.fresh(t, "1")
 		hold := make(chan struct{})
 		f.set(func(f *faults) { f.hold = hold })
 		a.get(t, "/send")
@@ -941,7 +943,7 @@ func TestShutdownIsBoundedByItsContext(t *testing.T) {
 				f := newFaults()
 				a := newApp(t, func(c *pull.Config) { c.Broker = f })
 				withSend(a, 100, pull.User("1"))
-				a.fresh(t, "1") // does not read
+				a.stall(t, "1")
 				if stalled == "stream" {
 					a.stream(t, "1", "")
 				}
@@ -1160,8 +1162,8 @@ func TestUnusableStateFileIsAReportedGap(t *testing.T) {
 				if !reported.contain("state file") {
 					t.Errorf("got reports %v, want one of the state file", reported.list)
 				}
-				send(t, a, pull.User("1"), "goes on")
-				if commands, _, _ := r.wait(); !slices.Equal(commands, []string{"goes on"}) {
+				send(t, a, pull.User("1"), "ours")
+				if commands, _, _ := r.wait(); !slices.Equal(commands, []string{"ours"}) {
 					t.Errorf("got %q, want what is sent now", commands)
 				}
 			})

@@ -40,7 +40,8 @@ type session struct {
 	due []*parcel // what the dispatcher is about to hand over; its own
 
 	mu       sync.Mutex // guards what follows
-	epoch    string     // of the log that the page was last told of
+	epoch    string     // of the log that the page was last told of …
+	told     uint64     // … and up to where it was
 	queue    []item
 	waiting  int  // bytes in queue and in a write under way
 	bound    int  // of waiting
@@ -61,6 +62,7 @@ func (s *session) deliver(o *offering, p *parcel) {
 	if s.ended {
 		return
 	}
+	s.told = max(s.told, p.last)
 	if s.busy {
 		s.enqueue(item{body: p.body, epoch: p.epoch, last: p.last})
 		return
@@ -103,16 +105,16 @@ func (s *session) push(items ...item) {
 	}
 }
 
-// moveTo notes the log that the page is told of next.
-func (s *session) moveTo(epoch string) {
+// moveTo notes the position that the page is told of next.
+func (s *session) moveTo(epoch string, offset uint64) {
 	s.mu.Lock()
-	s.epoch = epoch
+	s.epoch, s.told = epoch, offset
 	s.mu.Unlock()
 }
 
-// nudge pings the page and tells it a position in the log, or none where body is
-// nil, or where the log is another one by now.
-func (s *session) nudge(o *offering, body []byte, epoch string, last uint64) {
+// nudge pings the page and, where the log is still the one of that epoch, tells
+// it a position, which may have moved on since the caller looked.
+func (s *session) nudge(o *offering, epoch string, offset uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
@@ -120,8 +122,10 @@ func (s *session) nudge(o *offering, body []byte, epoch string, last uint64) {
 		return
 	}
 	frame := s.link.ping(nil)
-	if body != nil && s.epoch == epoch {
-		frame = s.link.begin(frame, len(body)+2, epoch, last)
+	if s.epoch == epoch {
+		s.told = max(s.told, offset)
+		body := tickBody(s.told)
+		frame = s.link.begin(frame, len(body)+2, epoch, s.told)
 		frame = append(append(append(frame, '['), body...), ']')
 		frame = s.link.end(frame)
 	}
@@ -261,6 +265,7 @@ func (s *session) next() ([]item, bool) {
 	s.catching = more && !s.ended
 	for i := range page {
 		s.waiting += page[i].size()
+		s.told = max(s.told, page[i].last)
 	}
 	s.mu.Unlock()
 	if len(page) == 0 {

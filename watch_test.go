@@ -123,7 +123,7 @@ func TestDeleteEndsWatches(t *testing.T) {
 	})
 }
 
-func TestWatchCountsFromTheRequestThatGrantedIt(t *testing.T) {
+func TestPageHearsItsTagFromTheRequestThatRenderedIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newApp(t, nil)
 		defer a.stop(t)

@@ -36,7 +36,7 @@ func newBroadcaster(tick time.Duration, joined func(*session) error, receive fun
 	b := &broadcaster{melody: melody.New(), joined: joined, receive: receive}
 	m := b.melody
 	m.Config.MaxMessageSize = incomingBytes
-	m.Config.MessageBufferSize = 1              // never used
+	m.Config.MessageBufferSize = 1              // for the one that ends the writing goroutine
 	m.Config.PingPeriod = math.MaxInt64         // the plugin's clock pings
 	m.Config.PongWait = 2*tick + 10*time.Second // two pings may get lost
 	m.Upgrader.HandshakeTimeout = closeWait
@@ -58,17 +58,16 @@ func newBroadcaster(tick time.Duration, joined func(*session) error, receive fun
 	return b
 }
 
-// serve carries the session for as long as it lives. It answers w itself only
-// by taking the connection over, after which it calls upgraded; otherwise it
-// returns the status and the reason of a refusal.
-func (b *broadcaster) serve(w http.ResponseWriter, r *http.Request, s *session, upgraded func()) (int, error) {
-	h := &handover{header: w.Header().Clone(), writer: w, session: s, upgraded: upgraded}
-	err := b.melody.HandleRequest(h, trim(r))
+// carry carries a session over its connection for as long as that lives, or
+// leaves in h why there is none.
+func (b *broadcaster) carry(h *handover) {
+	err := b.melody.HandleRequest(h, trim(h.request))
 	if h.wire != nil {
 		h.wire.bury()
-		return http.StatusSwitchingProtocols, nil
+		return
 	}
-	return max(h.status, http.StatusBadRequest), err
+	h.status, h.err = max(h.status, http.StatusBadRequest), err
+	h.letGo()
 }
 
 // connected runs once the 101 is written: from here on melody writes nothing.
@@ -76,6 +75,7 @@ func (b *broadcaster) connected(ms *melody.Session) {
 	w := wireOf(ms)
 	w.ours.Store(true)
 	ms.Request = nil // nobody asks for it again
+	_ = ms.Close()   // melody's writing goroutine has nothing to do: it ends, and the wire stays open
 	ms.WebsocketConnection().SetPingHandler(func(payload string) error {
 		w.session.push(item{raw: appendControlFrame(nil, opPong, payload)})
 		return nil
@@ -118,15 +118,24 @@ func trim(r *http.Request) *http.Request {
 	return &http.Request{Method: r.Method, Host: r.Host, Header: header}
 }
 
-// A handover is the ResponseWriter that melody sees: it gives the connection
-// away wrapped, and keeps a refusal for the caller to answer with.
+// A handover is how a connection passes from the server to a session: the
+// ResponseWriter that melody sees. It gives the connection away wrapped, and
+// keeps a refusal for the handler to answer with.
 type handover struct {
-	header   http.Header
-	writer   http.ResponseWriter
-	session  *session
-	upgraded func()
-	wire     *wire
-	status   int
+	session *session
+	wire    *wire
+	status  int   // of a refusal
+	err     error // its reason
+
+	// Until the handler may return: a session must not keep any of them alive.
+	request *http.Request
+	writer  http.ResponseWriter
+	header  http.Header
+	done    chan struct{} // closed when the handler may return
+}
+
+func newHandover(w http.ResponseWriter, r *http.Request, s *session) *handover {
+	return &handover{session: s, request: r, writer: w, header: w.Header().Clone(), done: make(chan struct{})}
 }
 
 func (h *handover) Header() http.Header         { return h.header }
@@ -142,9 +151,13 @@ func (h *handover) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	}
 	h.wire = newWire(conn, h.session)
 	h.session.link = h.wire
-	h.upgraded()
-	h.writer, h.upgraded = nil, nil
+	h.letGo()
 	return h.wire, rw, nil
+}
+
+func (h *handover) letGo() {
+	close(h.done)
+	h.request, h.writer, h.header, h.done = nil, nil, nil, nil
 }
 
 // A wire is a session's WebSocket connection: the net.Conn that melody reads

@@ -178,24 +178,17 @@ func (p *Plugin) part(s *session) {
 // middleware logs the request now and not when the page is closed.
 func (p *Plugin) serveSocket(c echo.Context, s *session) error {
 	s.start = func() { p.spawn(s.flush) }
-	taken := make(chan struct{})
-	var status int
-	var err error
-	w, r := c.Response(), c.Request()
+	h := newHandover(c.Response(), c.Request(), s)
+	done := h.done
 	p.spawn(func() {
 		defer p.part(s)
-		hijacked := false
-		code, problem := p.broadcaster.serve(w, r, s, func() { hijacked = true; close(taken) })
-		if !hijacked {
-			status, err = code, problem
-			close(taken)
-		}
+		p.broadcaster.carry(h)
 	})
-	<-taken
-	if err != nil {
-		return refuse(status, "not a WebSocket handshake").SetInternal(err)
+	<-done
+	if h.wire == nil {
+		return refuse(h.status, "not a WebSocket handshake").SetInternal(h.err)
 	}
-	w.Status, w.Committed = http.StatusSwitchingProtocols, true
+	c.Response().Status, c.Response().Committed = http.StatusSwitchingProtocols, true
 	return nil
 }
 

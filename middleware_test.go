@@ -255,6 +255,9 @@ func TestRequestsInParallelKeepTheirEventsApart(t *testing.T) {
 		return c.NoContent(http.StatusOK)
 	}))
 	pages := map[string]*page{"7": a.dial(t, "7", ""), "8": a.dial(t, "8", "")}
+	for _, p := range pages {
+		p.hello(t) // only now it hears
+	}
 	const each = 300
 
 	var requests sync.WaitGroup

@@ -214,7 +214,7 @@ func (w *world) listen(n *modelNode) {
 	n.dial = func(ctx context.Context, network, _ string) (net.Conn, error) {
 		conn, err := new(net.Dialer).DialContext(ctx, network, l.Addr().String())
 		if err == nil {
-			_ = conn.(*net.TCPConn).SetReadBuffer(4 << 10)
+			_ = conn.(*net.TCPConn).SetReadBuffer(16 << 10)
 		}
 		return conn, err
 	}
@@ -228,7 +228,7 @@ type smallBuffers struct{ net.Listener }
 func (l smallBuffers) Accept() (net.Conn, error) {
 	conn, err := l.Listener.Accept()
 	if err == nil {
-		_ = conn.(*net.TCPConn).SetWriteBuffer(8 << 10)
+		_ = conn.(*net.TCPConn).SetWriteBuffer(32 << 10)
 	}
 	return conn, err
 }
@@ -267,7 +267,7 @@ func (w *world) node(r *rand.Rand) *modelNode { return w.current[r.IntN(max(1, w
 func (w *world) breakThings(ctx context.Context, r *rand.Rand) {
 	for {
 		select {
-		case <-time.After(time.Duration(100+r.IntN(500)) * time.Millisecond):
+		case <-time.After(time.Duration(100+r.IntN(500)) * time.Millisecond * time.Duration(max(1, w.nodes))):
 		case <-ctx.Done():
 			return
 		}
@@ -513,7 +513,6 @@ type modelPage struct {
 	parts    []*modelPart
 	told     int // gaps
 	doing    string
-	rendered bool // the page was rendered with a watch just now
 }
 
 // A modelPart is what a page saw between two gaps.
@@ -579,9 +578,7 @@ func (p *modelPage) render(n *modelNode) error {
 	p.epoch, p.lastID = epoch, string(body)
 	p.position, _ = strconv.ParseUint(digits, 10, 64)
 	p.parts = append(p.parts, &modelPart{epoch: p.epoch, from: p.position, upTo: p.position})
-	p.rendered = false
 	if tag != "" {
-		p.rendered = true
 		p.part().rendered = append(p.part().rendered, p.position)
 	}
 	return nil
@@ -695,11 +692,12 @@ func (p *modelPage) hello(m message, cursor string, first bool) {
 	}
 	if cursor != "" || !first {
 		p.told++
-		if epoch == p.epoch && !p.rendered && p.world.faults == nil {
+		// On one node the window holds all of it. A late grant tells in the middle.
+		if epoch == p.epoch && first && p.world.faults == nil {
 			p.world.t.Errorf("%s: gap at %d in epoch %s, where it was at %d (connected with %q, first message %t)", p, uint64(offset), epoch, p.position, cursor, first)
 		}
 	}
-	p.epoch, p.position, p.rendered = epoch, uint64(offset), false
+	p.epoch, p.position = epoch, uint64(offset)
 	p.parts = append(p.parts, &modelPart{epoch: epoch, from: p.position, upTo: p.position})
 }
 

@@ -1,0 +1,336 @@
+package pull
+
+import (
+	"bytes"
+	"encoding/binary"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/labstack/echo/v4"
+)
+
+// FuzzOpen reads envelopes that anybody may have written into the log. What is
+// accepted is walked through like the router does, and written anew.
+func FuzzOpen(f *testing.F) {
+	now := time.Unix(1_700_000_000, 0)
+	target := User("1", "2").Or(Tag("T").Except("1")).Or(Shared())
+	raw := appendHeader(nil, kindEvent, now)
+	raw = binary.AppendUvarint(raw, 1_700_000_100)
+	raw = append(appendAddress(raw, "client", &target), `"module_id":"tasks"}`...)
+	f.Add(raw)
+	for k := kindEvent; k <= kindOffline+1; k++ {
+		f.Add(control(k, now, "1", "epoch.5", "T"))
+		f.Add(control(k, now))
+	}
+	f.Add(append(bytes.Clone(raw[:headerBytes]), 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01, 0x01))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		before := bytes.Clone(raw)
+		e, err := open(raw)
+		if err != nil {
+			return
+		}
+		again, err := open(rewrite(&e))
+		if err != nil {
+			t.Fatalf("what was accepted is not accepted again: %v", err)
+		}
+		if describe(&again) != describe(&e) {
+			t.Errorf("got %s, want %s", describe(&again), describe(&e))
+		}
+		if !bytes.Equal(raw, before) {
+			t.Error("the log's bytes were written to")
+		}
+	})
+}
+
+// rewrite encodes an envelope from what open has found in it.
+func rewrite(e *envelope) []byte {
+	raw := appendHeader(nil, e.kind, time.Unix(0, e.at))
+	stamp(raw, string(e.node), e.seq)
+	if e.kind != kindEvent {
+		return appendList(raw, e.list)
+	}
+	raw = binary.AppendUvarint(raw, e.expires)
+	raw = appendString(raw, string(e.addr.sender()))
+	var terms []term
+	for t := range e.addr.terms() {
+		terms = append(terms, term{t.shared, strs(t.users), strs(t.tags), strs(t.except)})
+	}
+	raw = binary.AppendUvarint(raw, uint64(len(terms)))
+	for i := range terms {
+		raw = appendTerm(raw, &terms[i])
+	}
+	return append(raw, e.body...)
+}
+
+func strs(l stringList) []string {
+	var list []string
+	for s := range l.all() {
+		list = append(list, string(s))
+	}
+	for _, s := range list[:min(len(list), 10)] {
+		if !l.has(s) {
+			panic("has does not find " + s)
+		}
+	}
+	return list
+}
+
+// describe tells all that an envelope says.
+func describe(e *envelope) string {
+	var b strings.Builder
+	write := func(list ...string) {
+		for _, s := range list {
+			b.Write(appendString(nil, s))
+		}
+		b.WriteByte('|')
+	}
+	b.Write(binary.BigEndian.AppendUint64(nil, uint64(e.at))) //nolint:gosec // bits
+	b.Write(binary.BigEndian.AppendUint64(nil, e.seq))
+	b.Write(binary.BigEndian.AppendUint64(nil, e.expires))
+	b.WriteByte(byte(e.kind))
+	write(string(e.node), string(e.body))
+	write(e.list...)
+	if e.kind == kindEvent {
+		write(string(e.addr.sender()))
+		for t := range e.addr.terms() {
+			if t.shared {
+				b.WriteByte('*')
+			}
+			write(strs(t.users)...)
+			write(strs(t.tags)...)
+			write(strs(t.except)...)
+		}
+	}
+	return b.String()
+}
+
+// FuzzApply gives a node a log of foreign messages: whatever is in it, the node
+// goes on.
+func FuzzApply(f *testing.F) {
+	now := time.Now()
+	target := Tag("T").Or(Shared())
+	raw := binary.AppendUvarint(appendHeader(nil, kindEvent, now), 1<<40)
+	raw = append(appendAddress(raw, "", &target), `"module_id":"tasks"}`...)
+	stamp(raw, "somebody", 1)
+	for k := kindEvent; k <= kindOffline; k++ {
+		f.Add(raw, control(k, now, "1", "log.1", "T"), uint64(1), uint64(2))
+	}
+	f.Add(raw, raw, uint64(1), uint64(9))
+	f.Add(raw, raw, ^uint64(0), uint64(0))
+	f.Fuzz(func(t *testing.T, first, second []byte, offset, next uint64) {
+		n, d := bareNode(func(c *Config) { c.WindowCount, c.WindowBytes = 3, 500 })
+		page := &session{user: "1", node: n, link: deaf{}, start: func() {}}
+		d.dispatch([]delivery{{"log", offset, first}})
+		if err := n.join(page); err != nil {
+			t.Fatal(err)
+		}
+		d.dispatch([]delivery{{"log", next, second}, {"log", next + 1, first}, {"other", offset, second}, {"other", offset + 1, second}})
+		back := &session{user: "1", node: n, link: deaf{}, start: func() {}, at: &cursor{"other", offset}}
+		if err := n.join(back); err != nil {
+			t.Fatal(err)
+		}
+		n.sweep(time.Now())
+		n.sweepPresence(time.Now().Add(time.Hour))
+	})
+}
+
+// bareNode is a node without a plugin around it, and its dispatcher.
+func bareNode(configure func(*Config)) (*node, *dispatcher) {
+	c, _ := Config{User: func(echo.Context) (string, error) { return "", nil }, OnError: func(error) {}}.withDefaults() //nolint:errcheck // nothing is wrong with it
+	configure(&c)
+	p := &Plugin{config: c, hooks: newHooks(nil, nil)}
+	n := p.newNode()
+	n.say = func([]byte) {}
+	return n, newDispatcher(n, 0)
+}
+
+// deaf is a link to nobody.
+type deaf struct{ link }
+
+func (deaf) offer(_ *offering, frame []byte) int              { return len(frame) }
+func (deaf) limit(time.Duration)                              {}
+func (deaf) cut()                                             {}
+func (deaf) begin(b []byte, _ int, _ string, _ uint64) []byte { return b }
+func (deaf) end(b []byte) []byte                              { return b }
+func (deaf) ping(b []byte) []byte                             { return b }
+func (deaf) bye(b []byte, _ int, _ string) []byte             { return b }
+
+func FuzzParseCursor(f *testing.F) {
+	for _, s := range []string{"", "abc.7", "a.b.7", ".7", "7", "abc.", "abc.-1", "abc.18446744073709551615", "abc.18446744073709551616", "abc.+7", "abc.07"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		c := parseCursor(s)
+		if c.epoch == "" {
+			if c != (cursor{}) {
+				t.Errorf("got %+v for no position, want nothing", c)
+			}
+			return
+		}
+		if again := parseCursor(c.String()); again != c {
+			t.Errorf("got %+v from %q, want %+v", again, c, c)
+		}
+	})
+}
+
+func FuzzParseRequest(f *testing.F) {
+	for _, s := range []string{
+		`{"extend":["T"]}`, `{"seen":["1"]}`, `{"extend":[],"seen":[]}`, `{}`, `null`, `[]`, `{"extend":null}`, `{"extend":[null]}`,
+		`{"extend":[""]}`, `{"extend":["` + strings.Repeat("x", idBytes+1) + `"]}`, `{"extend":["T"`, `{"EXTEND":["T"]}`, "\xff",
+		`{"extend":[` + strings.Repeat(`"a",`, listLimit) + `"a"]}`,
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, frame []byte) {
+		q, err := parseRequest(frame)
+		if err != nil {
+			if q.Extend != nil || q.Seen != nil {
+				t.Errorf("got %+v beside %v, want nothing", q, err)
+			}
+			return
+		}
+		if q.Extend == nil && q.Seen == nil || len(q.Extend) > listLimit || len(q.Seen) > listLimit {
+			t.Errorf("accepted %+v", q)
+		}
+		for _, id := range append(q.Extend, q.Seen...) {
+			if id == "" || len(id) > idBytes {
+				t.Errorf("accepted the id %q", id)
+			}
+		}
+	})
+}
+
+func FuzzDecodeState(f *testing.F) {
+	content, err := encodeState(&stateImage{
+		Log:     logImage{Epoch: "abc", First: 7, Times: []int64{1, 2}, Messages: [][]byte{[]byte("one"), []byte("two")}},
+		Watches: []watchImage{{User: "1", Tag: "T", Since: 5, Until: 8, Expires: 9}},
+	})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(content)
+	f.Add(content[:len(content)-1])
+	f.Add([]byte(stateMagic))
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, file []byte) {
+		img, err := decodeState(file)
+		if err != nil {
+			if img != nil {
+				t.Errorf("got an image beside %v", err)
+			}
+			return
+		}
+		m := new(Memory)
+		if m.restore(img.Log) != nil {
+			return
+		}
+		if err := m.Publish(t.Context(), []byte("goes on")); err != nil {
+			t.Errorf("publish into a restored log: %v", err)
+		}
+	})
+}
+
+func FuzzClientID(f *testing.F) {
+	for _, id := range []string{"", "abc", "a-b_c", "a.b", "a b", "ü", strings.Repeat("x", clientBytes), strings.Repeat("x", clientBytes+1), "a\x00"} {
+		f.Add(id)
+	}
+	f.Fuzz(func(t *testing.T, id string) {
+		want := id != "" && len(id) <= clientBytes &&
+			strings.Trim(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") == ""
+		if got := validClient(id); got && !want || !got && want && !strings.ContainsAny(id, ".") {
+			t.Errorf("validClient(%q): got %t, want %t", id, got, want)
+		}
+	})
+}
+
+func FuzzNormalOrigin(f *testing.F) {
+	for _, s := range []string{
+		"https://a.test", "HTTPS://A.test:443", "http://a.test:80", "http://a.test:8080", "null", "", "wss://a.test", "https://[::1]:443",
+		"https://a.test:443:443", "://", "http://a.test:", "http://user@a.test", "https://a.test/path", "%zz", "http://a.test\x00",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		once := normalOrigin(s)
+		if strings.Count(s, ":") > 2 || !utf8.ValidString(s) {
+			return // no browser writes that; it must only do no harm
+		}
+		if twice := normalOrigin(once); twice != once {
+			t.Errorf("normalOrigin(%q): got %q and of that %q, want a fixed form", s, once, twice)
+		}
+	})
+}
+
+func FuzzCheckName(f *testing.F) {
+	for _, s := range []string{"", "tasks", "a.b_c-d", "a:b", "a b", `a"b`, "<a>", "ü", "a\n", strings.Repeat("x", nameBytes), strings.Repeat("x", nameBytes+1)} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		for _, more := range []string{"", ":"} {
+			err := checkName("command", name, more)
+			allowed := name != "" && len(name) <= nameBytes
+			for i := range len(name) {
+				allowed = allowed && (isNameByte(name[i]) || strings.IndexByte(more, name[i]) >= 0)
+			}
+			if (err == nil) != allowed {
+				t.Errorf("checkName(%q, more %q): got %v, want allowed %t", name, more, err, allowed)
+			}
+			if err == nil && strings.ContainsAny(name, "\"\\<>&' \x00\r\n\t") {
+				t.Errorf("%q would need escaping", name)
+			}
+		}
+	})
+}
+
+// A spy is a link that remembers the frames it was offered.
+type spy struct {
+	deaf
+	frames []string
+}
+
+func (s *spy) offer(_ *offering, frame []byte) int {
+	s.frames = append(s.frames, string(frame))
+	return len(frame)
+}
+
+// hears counts what a session was given: frames at once, and items that wait.
+func (s *spy) hears(page *session, text string) (place int) {
+	all := slices.Clone(s.frames)
+	for _, i := range page.queue {
+		all = append(all, string(i.body))
+	}
+	return slices.IndexFunc(all, func(f string) bool { return strings.Contains(f, text) })
+}
+
+// A page that is told of a gap by a late grant is told after the messages of
+// the same batch, which are older than the position that it is told.
+func TestGapIsToldAfterWhatIsUnderWay(t *testing.T) {
+	n, d := bareNode(func(*Config) {})
+	seq := uint64(0)
+	next := func(raw []byte) delivery {
+		seq++
+		stamp(raw, "somebody", seq)
+		return delivery{"log", seq, raw}
+	}
+	message := func(to Target, body string) delivery {
+		raw := binary.AppendUvarint(appendHeader(nil, kindEvent, time.Now()), 1<<40)
+		return next(append(appendAddress(raw, "", &to), `"body":"`+body+`"}`...))
+	}
+	d.dispatch([]delivery{message(User("2"), "first")})
+	link := new(spy)
+	page := &session{user: "1", node: n, link: link, start: func() {}, at: &cursor{"log", 1}}
+	if err := n.join(page); err != nil {
+		t.Fatal(err)
+	}
+	page.queue, page.busy, page.waiting = nil, false, 0 // hello has left
+
+	d.dispatch([]delivery{message(Tag("T"), "overtook"), message(User("1"), "under way"), next(control(kindWatch, time.Now(), "1", "log.1", "T"))})
+
+	message1, gap := link.hears(page, "under way"), link.hears(page, `"recovered":false`)
+	if message1 < 0 || gap < message1 {
+		t.Errorf("got the message at place %d and the gap at %d, want both, and the gap later", message1, gap)
+	}
+}

@@ -81,7 +81,7 @@ func (b *broadcaster) connected(ms *melody.Session) {
 		return nil
 	})
 	if err := b.joined(w.session); err != nil {
-		w.session.expel(closeRestart, "try again")
+		refuseJoin(w.session, err)
 	}
 }
 

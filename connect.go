@@ -39,11 +39,11 @@ func (p *Plugin) connect(c echo.Context) error {
 	if !p.enter() {
 		return p.refuseRetry(c, http.StatusServiceUnavailable, "shutting down")
 	}
-	if err := p.admit(c, user); err != nil {
+	s := &session{user: user, client: client, node: p.node, at: p.cursorOf(r)}
+	if err := p.admit(c, s); err != nil {
 		p.pages.Done()
 		return err
 	}
-	s := &session{user: user, client: client, node: p.node, at: p.cursorOf(r)}
 	if upgrade {
 		return p.serveSocket(c, s)
 	}
@@ -116,8 +116,8 @@ func normalOrigin(origin string) string {
 }
 
 // admit reserves a place, or answers why there is none.
-func (p *Plugin) admit(c echo.Context, user string) error {
-	err := p.node.admit(user, p.config.MaxSessions, p.config.MaxSessionsPerUser)
+func (p *Plugin) admit(c echo.Context, s *session) error {
+	err := p.node.admit(s, p.config.MaxSessions, p.config.MaxSessionsPerUser)
 	switch {
 	case err == nil:
 		return nil
@@ -148,6 +148,15 @@ func (p *Plugin) cursorOf(r *http.Request) *cursor {
 	return &at
 }
 
+// refuseJoin tells a page that was let in why it does not become live.
+func refuseJoin(s *session, err error) {
+	if errors.Is(err, errBanned) {
+		s.expel(closeNotAllowed, "disconnected")
+		return
+	}
+	s.expel(closeRestart, "try again")
+}
+
 // join makes a session live. A page that comes from another node may know more
 // than this one has heard yet: that is waited for.
 func (p *Plugin) join(s *session) error {
@@ -169,7 +178,7 @@ func (p *Plugin) part(s *session) {
 	if p.node.leave(s) {
 		signal(p.departed)
 	}
-	p.node.release(s.user)
+	p.node.release(s)
 	p.pages.Done()
 }
 
@@ -211,7 +220,7 @@ func (p *Plugin) serverStops(r *http.Request) bool {
 }
 
 func (p *Plugin) closeStreams() {
-	for _, s := range p.node.sessionsOf("") {
+	for _, s := range p.node.sessions() {
 		if _, streams := s.link.(*stream); streams {
 			s.close(closeRestart, "restart")
 		}

@@ -8,7 +8,7 @@ import (
 
 func TestDequeBehavesLikeASlice(t *testing.T) {
 	for seed := range uint64(50) {
-		r := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // a model
+		r := rand.New(rand.NewPCG(seed, 0))
 		var d deque[int]
 		var model []int
 		for i := range 2000 {

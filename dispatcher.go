@@ -118,10 +118,8 @@ func (d *dispatcher) hand() {
 	}
 	n.spare = append(n.spare, n.parcels...)[:min(spareParcels, len(n.spare)+len(n.parcels))]
 	n.parcels = n.parcels[:0]
-	for _, user := range n.settle() {
-		for _, s := range n.sessionsOf(user) {
-			s.expel(closeNotAllowed, "disconnected")
-		}
+	for _, s := range n.settle() {
+		s.expel(closeNotAllowed, "disconnected")
 	}
 }
 
@@ -165,17 +163,28 @@ func (d *dispatcher) take(c *courier) {
 	}
 }
 
-// settle notes that every session has what is for it up to the last message,
-// and returns which users another node has disconnected.
-func (n *node) settle() []string {
+// settle notes that every session has what is for it up to the last message, and
+// does what had to wait for that. It returns the sessions of users whom another
+// node has disconnected.
+func (n *node) settle() []*session {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
 	n.settled = n.history.last()
 	n.signalMove()
-	expels := n.expels
+	for _, s := range n.gapped {
+		n.greet(s, false)
+	}
+	n.stats.gaps.Add(uint64(len(n.gapped)))
+	clear(n.gapped)
+	n.gapped = n.gapped[:0]
+
+	var expelled []*session
+	for _, user := range n.expels {
+		expelled = append(expelled, n.ban(user)...)
+	}
 	n.expels = nil
-	return expels
+	return expelled
 }
 
 // A courier hands parcels to sessions on one goroutine.

@@ -87,7 +87,7 @@ func describe(e *envelope) string {
 		}
 		b.WriteByte('|')
 	}
-	b.Write(binary.BigEndian.AppendUint64(nil, uint64(e.at))) //nolint:gosec // bits
+	b.Write(binary.BigEndian.AppendUint64(nil, uint64(e.at)))
 	b.Write(binary.BigEndian.AppendUint64(nil, e.seq))
 	b.Write(binary.BigEndian.AppendUint64(nil, e.expires))
 	b.WriteByte(byte(e.kind))
@@ -139,7 +139,7 @@ func FuzzApply(f *testing.F) {
 
 // bareNode is a node without a plugin around it, and its dispatcher.
 func bareNode(configure func(*Config)) (*node, *dispatcher) {
-	c, _ := Config{User: func(echo.Context) (string, error) { return "", nil }, OnError: func(error) {}}.withDefaults() //nolint:errcheck // nothing is wrong with it
+	c, _ := Config{User: func(echo.Context) (string, error) { return "", nil }, OnError: func(error) {}}.withDefaults()
 	configure(&c)
 	p := &Plugin{config: c, hooks: newHooks(nil, nil)}
 	n := p.newNode()

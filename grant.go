@@ -64,11 +64,11 @@ func (s *session) known() uint64 {
 	return s.last
 }
 
-// gap tells a live page that it has missed something for good.
+// gap has a live page told that it has missed something for good, after what is
+// under way to it.
 func (n *node) gap(s *session) {
 	s.from = 0 // once is enough
-	n.stats.gaps.Add(1)
-	n.greet(s, false)
+	n.gapped = append(n.gapped, s)
 }
 
 // mayWatch tells whether a grant of the tags to the user stays in the bounds.

@@ -83,7 +83,7 @@ func TestNewestMessageStaysWhateverItsSize(t *testing.T) {
 
 func TestIndexHoldsWhatTheWindowHolds(t *testing.T) {
 	for seed := range uint64(20) {
-		r := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // a model
+		r := rand.New(rand.NewPCG(seed, 1))
 		h := newHistory(time.Hour, 50, 1<<20)
 		var log []Target // by offset, from 1 on
 		for range 400 {
@@ -91,7 +91,7 @@ func TestIndexHoldsWhatTheWindowHolds(t *testing.T) {
 			log = append(log, target)
 			h.append(to(target, 0, 1), 0)
 		}
-		users, tags, shared := indexOf(log, int(h.first())) //nolint:gosec // small
+		users, tags, shared := indexOf(log, int(h.first()))
 		compareLists(t, seed, "user", h.users, users)
 		compareLists(t, seed, "tag", h.tags, tags)
 		if got := listed(&h.shared); !slices.Equal(got, shared) {
@@ -123,13 +123,13 @@ func indexOf(log []Target, first int) (users, tags map[string][]uint64, shared [
 		target := log[i-1]
 		for _, term := range append([]term{target.term}, target.or...) {
 			for _, user := range term.users {
-				note(users, user, uint64(i)) //nolint:gosec // small
+				note(users, user, uint64(i))
 			}
 			for _, tag := range term.tags {
-				note(tags, tag, uint64(i)) //nolint:gosec // small
+				note(tags, tag, uint64(i))
 			}
-			if term.shared && !slices.Contains(shared, uint64(i)) { //nolint:gosec // small
-				shared = append(shared, uint64(i)) //nolint:gosec // small
+			if term.shared && !slices.Contains(shared, uint64(i)) {
+				shared = append(shared, uint64(i))
 			}
 		}
 	}
@@ -207,14 +207,14 @@ func TestPickMergesEachOnce(t *testing.T) {
 // Pages of a selection put together are the whole, whatever the lists.
 func TestPickPagesLeaveNothingOut(t *testing.T) {
 	for seed := range uint64(30) {
-		r := rand.New(rand.NewPCG(seed, 2)) //nolint:gosec // a model
+		r := rand.New(rand.NewPCG(seed, 2))
 		all := make(map[uint64]bool)
 		var lists []*offsets
 		for range 1 + r.IntN(4) {
 			list := new(offsets)
-			offset := uint64(r.IntN(1000)) //nolint:gosec // small
+			offset := uint64(r.IntN(1000))
 			for range r.IntN(3 * pageOffsets) {
-				offset += 1 + uint64(r.IntN(5)) //nolint:gosec // small
+				offset += 1 + uint64(r.IntN(5))
 				list.push(offset)
 				all[offset] = true
 			}

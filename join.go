@@ -9,6 +9,7 @@ import (
 var (
 	errNoLog   = errors.New("pull: the log is not reached yet")
 	errClosing = errors.New("pull: shutting down")
+	errBanned  = errors.New("pull: disconnected")
 
 	errFull        = errors.New("too many connections")
 	errFullForUser = errors.New("too many connections of this user")
@@ -27,8 +28,12 @@ func (n *node) join(s *session) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
+	delete(n.entering, s)
 	if n.closing {
 		return errClosing
+	}
+	if s.banned {
+		return errBanned
 	}
 	recovered := at != nil && at.epoch == n.epoch && n.history.covers(at.offset)
 	s.last, s.bound = n.history.last(), n.bound
@@ -97,7 +102,7 @@ func (n *node) leave(s *session) (wait bool) {
 }
 
 // admit reserves a place for a session before its connection is accepted.
-func (n *node) admit(user string, most, mostPerUser int) error {
+func (n *node) admit(s *session, most, mostPerUser int) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
@@ -107,27 +112,45 @@ func (n *node) admit(user string, most, mostPerUser int) error {
 	if most > 0 && n.seated >= most {
 		return errFull
 	}
-	if user != "" && mostPerUser > 0 && n.seats[user] >= mostPerUser {
+	if s.user != "" && mostPerUser > 0 && n.seats[s.user] >= mostPerUser {
 		return errFullForUser
 	}
 	n.seated++
-	if user != "" {
-		n.seats[user]++
+	if s.user != "" {
+		n.seats[s.user]++
 	}
+	n.entering[s] = struct{}{}
 	return nil
 }
 
-func (n *node) release(user string) {
+func (n *node) release(s *session) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
+	delete(n.entering, s)
 	n.seated--
-	if user == "" {
+	if s.user == "" {
 		return
 	}
-	if n.seats[user]--; n.seats[user] == 0 {
-		delete(n.seats, user)
+	if n.seats[s.user]--; n.seats[s.user] == 0 {
+		delete(n.seats, s.user)
 	}
+}
+
+// disconnect keeps the user's sessions that are about to join from it, and
+// returns those that have.
+func (n *node) disconnect(user string) []*session {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+
+	return n.ban(user)
+}
+
+func (n *node) ban(user string) []*session {
+	for s := range n.entering {
+		s.banned = s.banned || s.user == user
+	}
+	return slices.Clone(n.users[user])
 }
 
 // seal lets no further session join, and returns those that have.
@@ -139,15 +162,12 @@ func (n *node) seal() []*session {
 	return slices.Clone(n.all)
 }
 
-// sessionsOf returns the sessions of a user, or all where the user is empty.
-func (n *node) sessionsOf(user string) []*session {
+// sessions returns those that have joined.
+func (n *node) sessions() []*session {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
-	if user == "" {
-		return slices.Clone(n.all)
-	}
-	return slices.Clone(n.users[user])
+	return slices.Clone(n.all)
 }
 
 // sessionOf returns the user's session of a page, or nil.

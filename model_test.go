@@ -52,10 +52,11 @@ func TestModel(t *testing.T) {
 		seed = rand.Uint64()
 	}
 	for _, w := range []*world{
-		{name: "memory", network: "memory"},
-		{name: "TCP", network: "tcp"},
-		{name: "TLS", network: "tls"},
-		{name: "cluster", network: "tcp", nodes: 2},
+		{name: "memory", network: "memory", crowd: 40},
+		{name: "TCP", network: "tcp", crowd: 40},
+		{name: "TLS", network: "tls", crowd: 40},
+		{name: "crowd", network: "tcp", crowd: 200}, // so many that the dispatcher shares its work
+		{name: "cluster", network: "tcp", crowd: 40, nodes: 2},
 	} {
 		t.Run(w.name, func(t *testing.T) {
 			t.Logf("replay with -run 'TestModel/%s' -seed %d", w.name, seed)
@@ -70,6 +71,7 @@ func TestModel(t *testing.T) {
 type world struct {
 	name, network string
 	nodes         int // 0: one, with the embedded broker and a state file
+	crowd         int // pages
 	seed          uint64
 
 	t       *testing.T
@@ -88,7 +90,6 @@ type world struct {
 const (
 	modelUsers = 12
 	modelTags  = 5
-	modelPages = 40
 )
 
 func (w *world) live(t *testing.T) {
@@ -103,10 +104,10 @@ func (w *world) live(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), *modelLong)
 	defer cancel()
 	var busy, readers sync.WaitGroup
-	for i := range modelPages {
+	for i := range w.crowd {
 		p := &modelPage{world: w, number: i, chance: w.chance(1000 + i), events: i%4 == 3, native: i%8 == 7,
 			user: strconv.Itoa(i % modelUsers), client: "page-" + strconv.Itoa(i)}
-		if i == modelPages-1 {
+		if i == w.crowd-1 {
 			p.user = ""
 		}
 		w.pages = append(w.pages, p)
@@ -136,7 +137,7 @@ func (w *world) live(t *testing.T) {
 	w.compare()
 }
 
-func (w *world) chance(i int) *rand.Rand { return rand.New(rand.NewPCG(w.seed, uint64(i))) } //nolint:gosec // a model
+func (w *world) chance(i int) *rand.Rand { return rand.New(rand.NewPCG(w.seed, uint64(i))) }
 
 // A modelNode is one life of the application.
 type modelNode struct {
@@ -197,7 +198,7 @@ func (w *world) listen(n *modelNode) {
 		go func() { n.served <- n.server.Serve(l) }()
 		return
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a test
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -208,7 +209,7 @@ func (w *world) listen(n *modelNode) {
 		certificate := s.TLS.Certificates
 		s.Close()
 		l = tls.NewListener(l, &tls.Config{Certificates: certificate, MinVersion: tls.VersionTLS12})
-		insecure = &tls.Config{InsecureSkipVerify: true} //nolint:gosec // a test's own server
+		insecure = &tls.Config{InsecureSkipVerify: true}
 		n.scheme = "https"
 	}
 	n.dial = func(ctx context.Context, network, _ string) (net.Conn, error) {
@@ -375,9 +376,9 @@ func nobody(e pull.Event) bool {
 }
 
 func (w *world) post(n *modelNode, r *rand.Rand) {
-	request, _ := http.NewRequestWithContext(context.Background(), http.MethodPost, //nolint:errcheck // constant
+	request, _ := http.NewRequestWithContext(context.Background(), http.MethodPost,
 		n.scheme+"://app.test/send?seed="+strconv.FormatUint(r.Uint64(), 10), nil)
-	request.Header.Set(pull.HeaderClient, "page-"+strconv.Itoa(r.IntN(modelPages)))
+	request.Header.Set(pull.HeaderClient, "page-"+strconv.Itoa(r.IntN(w.crowd)))
 	if response, err := n.client.Do(request); err == nil {
 		_ = response.Body.Close()
 	}
@@ -386,7 +387,7 @@ func (w *world) post(n *modelNode, r *rand.Rand) {
 // send is the application's handler.
 func (w *world) send(c pull.Context) error {
 	seed, _ := strconv.ParseUint(c.QueryParam("seed"), 10, 64)
-	r := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // a model
+	r := rand.New(rand.NewPCG(seed, 0))
 	for range 1 + r.IntN(6) {
 		target, e := w.randomEvent(r)
 		if r.IntN(5) == 0 {
@@ -505,6 +506,7 @@ type modelPage struct {
 	events       bool // it uses Server-Sent Events
 	native       bool // … and what a browser remembers of them as its cursor
 	done         atomic.Bool
+	say          func(string) // over the WebSocket
 
 	mu       sync.Mutex // guards what follows
 	epoch    string
@@ -563,7 +565,7 @@ func (p *modelPage) render(n *modelNode) error {
 	if p.user != "" && p.chance.IntN(2) == 0 {
 		tag = "T" + strconv.Itoa(p.chance.IntN(modelTags))
 	}
-	r, _ := http.NewRequestWithContext(context.Background(), http.MethodGet, n.scheme+"://app.test/page?watch="+tag, nil) //nolint:errcheck // constant
+	r, _ := http.NewRequestWithContext(context.Background(), http.MethodGet, n.scheme+"://app.test/page?watch="+tag, nil)
 	r.Header.Set(userHeader, p.user)
 	response, err := n.client.Do(r)
 	if err != nil {
@@ -614,6 +616,9 @@ func (p *modelPage) connect(n *modelNode) (ended bool, err error) {
 		if p.chance.IntN(100) == 0 && !p.world.quiet.Load() {
 			p.do("not reading")
 			<-time.After(time.Duration(p.chance.IntN(300)) * time.Millisecond)
+		}
+		if p.say != nil && p.chance.IntN(200) == 0 {
+			p.say(`{"extend":["T0","T1"],"seen":["1"]}`)
 		}
 		p.do("reading")
 		id, frame, err := frames()
@@ -726,6 +731,7 @@ func (p *modelPage) dial(n *modelNode, cursor string) (frames func() (string, []
 		return nil, nil, err
 	}
 	closer = func() { _ = conn.Close() }
+	p.say = func(frame string) { _ = conn.WriteMessage(websocket.TextMessage, []byte(frame)) }
 	frames = func() (string, []byte, error) {
 		_ = conn.SetReadDeadline(time.Now().Add(20 * time.Second))
 		_, frame, err := conn.ReadMessage()
@@ -740,7 +746,7 @@ func (p *modelPage) dial(n *modelNode, cursor string) (frames func() (string, []
 
 func (p *modelPage) stream(n *modelNode, query string, header http.Header) (func() (string, []byte, error), func(), error) {
 	ctx, cancel := context.WithCancel(context.Background())
-	r, _ := http.NewRequestWithContext(ctx, http.MethodGet, n.scheme+"://app.test/pull"+query, nil) //nolint:errcheck // constant
+	r, _ := http.NewRequestWithContext(ctx, http.MethodGet, n.scheme+"://app.test/pull"+query, nil)
 	r.Header = header
 	r.Header.Set("Accept", "text/event-stream")
 	response, err := n.client.Do(r)
@@ -952,6 +958,6 @@ func (m *model) check(p *modelPage, part *modelPart) {
 }
 
 func describe(params *modelParams) string {
-	to, _ := json.Marshal(params.To) //nolint:errcheck,errchkjson // plain values
+	to, _ := json.Marshal(params.To)
 	return fmt.Sprintf("number %d to %s, sender %q", params.Number, to, cmp.Or(params.Sender, "-"))
 }

@@ -43,17 +43,19 @@ type node struct {
 	users    map[string][]*session
 	seats    map[string]int // admitted sessions by user
 	seated   int
-	guests   int           // joined sessions without a user
-	closing  bool          // no session joins any more
-	farewell bool          // this node's own has come back from the log
-	settled  uint64        // every session has what is for it up to here
-	moved    chan struct{} // closed when the position changes; nil when nobody waits
+	entering map[*session]struct{} // admitted, not joined yet
+	guests   int                   // joined sessions without a user
+	closing  bool                  // no session joins any more
+	farewell bool                  // this node's own has come back from the log
+	settled  uint64                // every session has what is for it up to here
+	moved    chan struct{}         // closed when the position changes; nil when nobody waits
 
 	// What apply leaves for the dispatcher to do without the lock.
 	touched []*session
 	parcels []*parcel
-	spare   []*parcel // to be used again
-	expels  []string
+	spare   []*parcel  // to be used again
+	expels  []string   // users whom another node has disconnected
+	gapped  []*session // that are to be told of a gap
 
 	position atomic.Pointer[string] // the epoch, to read without the lock
 	offset   atomic.Uint64          // history.last, likewise
@@ -173,8 +175,8 @@ func (n *node) applyOne(d delivery, now int64) {
 
 // control applies a message of the plugin's own.
 func (n *node) control(e *envelope, p *peer, ours bool) {
-	p.bye = e.kind == kindBye
-	n.farewell = n.farewell || ours && p.bye
+	p.bye = e.kind == kindBye || p.bye && e.kind != kindHello
+	n.farewell = n.farewell || ours && e.kind == kindBye
 	if p.dead {
 		p.dead = false // it was out of reach: what it has announced was let go
 		n.say(control(kindHello, time.Now()))

@@ -85,6 +85,7 @@ func (p *Plugin) newNode() *node {
 		presence: newPresence(id, c.PresenceGrace),
 		users:    make(map[string][]*session),
 		seats:    make(map[string]int),
+		entering: make(map[*session]struct{}),
 	}
 	n.history.reset(1)
 	return n
@@ -216,7 +217,7 @@ func (p *Plugin) Disconnect(user string) {
 		return
 	}
 	p.publisher.say(control(kindDisconnect, time.Now(), user))
-	for _, s := range p.node.sessionsOf(user) {
+	for _, s := range p.node.disconnect(user) {
 		s.expel(closeNotAllowed, "disconnected")
 	}
 }
@@ -283,7 +284,7 @@ func (p *Plugin) waitForPages(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 	}
-	left := p.node.sessionsOf("")
+	left := p.node.sessions()
 	for _, s := range left {
 		s.abandon()
 	}

@@ -53,8 +53,11 @@ type publisher struct {
 	memory *Memory    // the broker, where that is the one that never waits
 	seq    uint64     // of the last message; while busy the goroutine's own
 	queue  []shipment
-	busy   bool // the goroutine is publishing
-	ended  bool // nobody takes from the queue any more
+
+	unapplied int // bytes that went directly since the node had applied everything
+
+	busy  bool // the goroutine is publishing
+	ended bool // nobody takes from the queue any more
 
 	wake  chan struct{} // something is in the queue
 	freed chan struct{} // places were given back
@@ -102,7 +105,7 @@ func (p *publisher) ship(s shipment, wait bool) (answer <-chan error, err error)
 		p.mu.Unlock()
 		p.release(s.events, s.size)
 		return nil, ErrClosed
-	case p.memory != nil && !p.busy && len(p.queue) == 0 && s.isSmall() && p.seq-p.node.applied.Load() < batchMessages:
+	case p.direct(&s):
 		p.name(s.messages)
 		err := p.memory.Publish(context.Background(), s.messages...)
 		p.mu.Unlock()
@@ -141,7 +144,19 @@ func (p *publisher) shipAndWait(ctx context.Context, s shipment) error {
 	}
 }
 
-func (s *shipment) isSmall() bool { return len(s.messages) <= batchMessages && s.size <= batchBytes }
+// direct tells whether a shipment can go to the log at once: nothing is ahead of
+// it, and with it no more than a batch is what the node has still to apply.
+func (p *publisher) direct(s *shipment) bool {
+	if p.memory == nil || p.busy || len(p.queue) > 0 {
+		return false
+	}
+	ahead := p.seq - p.node.applied.Load()
+	if ahead == 0 {
+		p.unapplied = 0
+	}
+	p.unapplied += s.size
+	return ahead+uint64(len(s.messages)) <= batchMessages && p.unapplied <= batchBytes
+}
 
 // name gives messages that nobody has seen yet their names.
 func (p *publisher) name(messages [][]byte) {

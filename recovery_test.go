@@ -562,7 +562,7 @@ func TestMessageBeforeAnUnwatchIsReplayedWhateverTheClocksSay(t *testing.T) {
 func sentAt(at time.Time) func([]byte) {
 	return func(raw []byte) {
 		if raw[1] == 1 {
-			binary.BigEndian.PutUint64(raw[18:], uint64(at.UnixNano())) //nolint:gosec // bits
+			binary.BigEndian.PutUint64(raw[18:], uint64(at.UnixNano()))
 		}
 	}
 }
@@ -792,17 +792,109 @@ func TestSlowReaderIsCutAndRecovers(t *testing.T) {
 	})
 }
 
+func TestLongReplayLeavesInBoundedFrames(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const missed, queue = 500, 64 << 10
+		a := newApp(t, func(c *pull.Config) { c.QueueBytes, c.EventBytes = queue, 8<<10 })
+		defer a.stop(t)
+		gone, at := a.fresh(t, "1")
+		gone.leave()
+		for i := range missed { // 2 MB
+			if err := a.Send(t.Context(), pull.User("1"), event(strconv.Itoa(i), pad(4<<10))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		p := a.dial(t, "1", "?cursor="+at)
+		largest, frames, r := 0, 0, new(reading)
+
+		for len(r.commands) < missed {
+			kind, frame, err := p.ReadMessage()
+			if !r.take(kind, frame, err) {
+				t.Fatalf("got %v after %d messages", r.err, len(r.commands))
+			}
+			largest, frames = max(largest, len(frame)), frames+1
+		}
+
+		if largest > queue || frames > missed/4 {
+			t.Errorf("got %d frames of up to %d bytes, want few and none above %d", frames, largest, queue)
+		}
+		for i, command := range r.commands {
+			if command != strconv.Itoa(i) {
+				t.Fatalf("got %s at place %d", command, i)
+			}
+		}
+	})
+}
+
+// A page that replays more slowly than the window moves cannot have all of it.
+func TestReplayThatTheWindowOvertakesIsToldOfAGap(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newApp(t, func(c *pull.Config) { c.QueueBytes, c.EventBytes, c.WindowCount = 64<<10, 8<<10, 100 })
+		defer a.stop(t)
+		gone, at := a.fresh(t, "1")
+		epoch, _, _ := strings.Cut(at, ".")
+		gone.leave()
+		for i := range 90 {
+			if err := a.Send(t.Context(), pull.User("1"), event(strconv.Itoa(i), pad(4<<10))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		p := a.dial(t, "1", "?cursor="+at) // does not read yet
+		synctest.Wait()
+		for range 200 {
+			send(t, a, pull.User("2"), "noise")
+		}
+
+		commands, hellos, err := p.read().wait()
+
+		if len(commands) == 90 {
+			t.Fatal("everything was replayed: the test does not test")
+		}
+		if len(hellos) != 1 || !websocket.IsCloseError(err, 4001) {
+			t.Errorf("got %d hellos and %v, want one and close 4001", len(hellos), err)
+		}
+		for i, command := range commands {
+			if command != strconv.Itoa(i) {
+				t.Fatalf("got %s at place %d", command, i)
+			}
+		}
+		back := a.dial(t, "1", "?cursor="+epoch+"."+strconv.Itoa(5+len(commands))).read()
+		if _, hellos, _ := back.wait(); len(hellos) != 1 || hellos[0].Params["recovered"] != false {
+			t.Errorf("got hellos %v on return, want one that tells of the gap", hellos)
+		}
+	})
+}
+
+// The application bans a user and then disconnects the user's pages: also the
+// one that was let in a moment ago and waits for a log that is ahead.
+func TestDisconnectReachesAPageThatIsStillConnecting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newApp(t, nil)
+		defer a.stop(t)
+		_, at := a.fresh(t, "9")
+		r := a.dial(t, "1", "?cursor="+at+"00").read()
+		synctest.Wait()
+
+		a.Disconnect("1")
+		time.Sleep(10 * time.Second)
+
+		if _, _, err := r.wait(); !websocket.IsCloseError(err, 4003) {
+			t.Errorf("got %v, want close 4003", err)
+		}
+	})
+}
+
 // What a socket has taken half of must be followed by the rest.
 func TestSlowReaderOnARealSocketIsToldWhy(t *testing.T) {
 	a := newApp(t, nil)
 	defer a.stop(t)
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a test
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	server := &http.Server{Handler: a.echo, ReadHeaderTimeout: time.Minute}
 	go func() { _ = server.Serve(l) }()
-	defer server.Close()
+	defer func() { _ = server.Close() }()
 	a.echo.GET("/burst", pull.Handler(func(c pull.Context) error {
 		for range 200 {
 			if err := c.Pull().Send(pull.User("1"), event("x", pad(60_000))); err != nil {
@@ -815,7 +907,7 @@ func TestSlowReaderOnARealSocketIsToldWhy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	_ = response.Body.Close()
 	_, _, _ = conn.ReadMessage()
 	a.get(t, "/burst")
@@ -862,7 +954,7 @@ func TestThousandStalledPagesTakeBoundedMemory(t *testing.T) {
 			t.Errorf("got %d pages cut, want %d", cut, pages)
 		}
 		// The messages are shared: what waits for a thousand pages is one copy.
-		if grown := int64(most) - int64(before); grown > pages*queue/2 { //nolint:gosec // sizes of a heap
+		if grown := int64(most) - int64(before); grown > pages*queue/2 {
 			t.Errorf("the heap has grown by %d bytes, want far less than %d", grown, pages*queue)
 		}
 		time.Sleep(10 * time.Second)
@@ -1144,7 +1236,7 @@ func TestUnusableStateFileIsAReportedGap(t *testing.T) {
 				p.leave()
 				send(t, a, pull.User("1"), "one")
 				a.stop(t)
-				content, err := os.ReadFile(file) //nolint:gosec // the test's own
+				content, err := os.ReadFile(file)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -1208,7 +1300,7 @@ func newFaults() *faults {
 
 func (f *faults) Publish(ctx context.Context, messages ...[]byte) error {
 	f.mu.Lock()
-	log, hold, edit, err, lost := f.log, f.hold, f.edit, f.err, f.acks > 0
+	ordered, hold, edit, err, lost := f.log, f.hold, f.edit, f.err, f.acks > 0
 	if f.acks > 0 {
 		f.acks--
 	}
@@ -1236,7 +1328,7 @@ func (f *faults) Publish(ctx context.Context, messages ...[]byte) error {
 			edit(copies[i])
 		}
 	}
-	if err := log.Publish(ctx, copies...); err != nil {
+	if err := ordered.Publish(ctx, copies...); err != nil {
 		return err
 	}
 	if lost {
@@ -1247,7 +1339,7 @@ func (f *faults) Publish(ctx context.Context, messages ...[]byte) error {
 
 func (f *faults) Subscribe(ctx context.Context, window time.Duration, deliver func(string, uint64, []byte)) error {
 	f.mu.Lock()
-	log, away := f.log, f.away
+	ordered, away := f.log, f.away
 	inner, cancel := context.WithCancel(ctx)
 	number := f.begun
 	f.begun++
@@ -1259,7 +1351,7 @@ func (f *faults) Subscribe(ctx context.Context, window time.Duration, deliver fu
 	if away != nil {
 		return away
 	}
-	err := log.Subscribe(inner, window, func(epoch string, offset uint64, message []byte) {
+	err := ordered.Subscribe(inner, window, func(epoch string, offset uint64, message []byte) {
 		if inner.Err() == nil && !f.loses() {
 			deliver(epoch, offset, message)
 		}

@@ -35,6 +35,7 @@ type session struct {
 	slot   int    // place in node.all
 	last   uint64 // the page knows everything for it up to this offset
 	from   uint64 // the cursor it came with, if it has recovered
+	banned bool   // the user was disconnected before it could join
 	behind bool   // messages after last are still to be read from the window
 
 	due []*parcel // what the dispatcher is about to hand over; its own

@@ -41,7 +41,7 @@ func (p *Plugin) serveStream(c echo.Context, s *session) error {
 	w.WriteHeader(http.StatusOK)
 	c.Response().Status, c.Response().Committed = http.StatusOK, true
 	if err := p.join(s); err != nil {
-		s.close(closeRestart, "try again")
+		refuseJoin(s, err)
 	}
 	defer s.abandon()
 	if p.serverStops(c.Request()) {

@@ -100,7 +100,7 @@ func TestStateFileIsWholeOrNotThere(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	if got, err := os.ReadFile(path); string(got) != "new" || err != nil { //nolint:gosec // the test's own
+	if got, err := os.ReadFile(path); string(got) != "new" || err != nil {
 		t.Errorf("got %q and %v, want new", got, err)
 	}
 	assertOnly(t, dir, "state")

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/echo-pull/pull"
+)
+
+// BenchmarkRouting is the way of an event to one user among many sessions, from
+// Send until the page has it.
+func BenchmarkRouting(b *testing.B) {
+	for _, n := range []int{10, 100, 1000, 10_000, 50_000} {
+		b.Run(fmt.Sprintf("sessions=%d", n), func(b *testing.B) {
+			a := newApp(b)
+			a.openMany(n)
+
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				a.hearing.Add(1)
+				a.send(b, pull.User(user(i%n)))
+				a.hearing.Wait()
+			}
+		})
+	}
+}
+
+// BenchmarkReplay is what a page costs that comes back and has missed ten
+// messages among many for others, from the request until it has them.
+func BenchmarkReplay(b *testing.B) {
+	const missed = 10
+	for _, n := range []int{100, 1000, 10_000, 90_000} {
+		b.Run(fmt.Sprintf("window=%d", n), func(b *testing.B) {
+			a := newApp(b)
+			before := a.cursor(b)
+			for i := range n {
+				to := pull.User("somebody else")
+				if i%(n/missed) == 0 {
+					to = pull.User(user(7))
+				}
+				a.send(b, to)
+			}
+
+			b.ReportAllocs()
+			for b.Loop() {
+				a.hearing.Add(missed)
+				leave := a.open(user(7), before)
+				a.hearing.Wait()
+				leave()
+			}
+		})
+	}
+}
+
+// BenchmarkReplayLength is the same with a growing number of missed messages:
+// what replay should depend on.
+func BenchmarkReplayLength(b *testing.B) {
+	for _, n := range []int{1, 10, 100, 1000} {
+		b.Run(fmt.Sprintf("missed=%d", n), func(b *testing.B) {
+			a := newApp(b)
+			before := a.cursor(b)
+			for range n {
+				a.send(b, pull.User(user(7)))
+			}
+
+			b.ReportAllocs()
+			for b.Loop() {
+				a.hearing.Add(n)
+				leave := a.open(user(7), before)
+				a.hearing.Wait()
+				leave()
+			}
+		})
+	}
+}
+
+// BenchmarkTag is the way of an event to a tag's watchers, all of whom have a
+// page, until the last has it.
+func BenchmarkTag(b *testing.B) {
+	for _, n := range []int{1, 10, 100, 1000, 10_000} {
+		b.Run(fmt.Sprintf("watchers=%d", n), func(b *testing.B) {
+			a := newApp(b)
+			watch(b, a, n)
+			a.openMany(n)
+
+			b.ReportAllocs()
+			for b.Loop() {
+				a.hearing.Add(n)
+				a.send(b, pull.Tag("TASK_7"))
+				a.hearing.Wait()
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/watcher")
+		})
+	}
+}
+
+// BenchmarkWatch is granting and ending a watch of a tag that others watch.
+func BenchmarkWatch(b *testing.B) {
+	for _, n := range []int{1, 10, 100, 1000, 10_000} {
+		b.Run(fmt.Sprintf("watchers=%d", n), func(b *testing.B) {
+			a := newApp(b)
+			watch(b, a, n)
+
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := a.plugin.Watch().Add("newcomer", "TASK_7"); err != nil {
+					b.Fatal(err)
+				}
+				if err := a.plugin.Watch().Delete("newcomer", "TASK_7"); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func watch(tb testing.TB, a *app, n int) {
+	tb.Helper()
+	for i := range n {
+		if err := a.plugin.Watch().Add(user(i), "TASK_7"); err != nil {
+			tb.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,173 @@
+// Package load is the client of the bench: one process, one thread, raw
+// sockets under epoll, so that it takes little of the machine from the server.
+// It checks that each connection gets what it should, once and in order.
+package load
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/echo-pull/pull/bench/internal/wire"
+)
+
+// Options say whom a client connects to.
+type Options struct {
+	Addr    string
+	Control string
+	Dialect string
+	Users   int
+	Stalled int // of the users: the last of them, who never read
+}
+
+// A Client holds the connections. One goroutine at a time uses it.
+type Client struct {
+	dialect dialect
+	reports net.Conn // to the server's pacer
+	epoll   int
+	conns   []*conn // those that read
+	stalled []*conn
+	buffer  []byte
+	tally   tally
+}
+
+// Dial makes all connections.
+func Dial(o Options) (*Client, error) {
+	d, err := dialectOf(o.Dialect)
+	if err != nil {
+		return nil, err
+	}
+	reports, err := openReports(o.Control)
+	if err != nil {
+		return nil, err
+	}
+	conns, err := dialAll(o.Addr, d, o.Users, o.Stalled)
+	if err != nil {
+		return nil, err
+	}
+	c := &Client{dialect: d, reports: reports, buffer: make([]byte, 1<<18)}
+	c.conns, c.stalled = conns[:o.Users-o.Stalled], conns[o.Users-o.Stalled:]
+	c.tally.begin(wire.Job{Kind: wire.Broadcast}, c.conns)
+	return c, c.watch()
+}
+
+// openReports opens the stream that package server reads.
+func openReports(control string) (net.Conn, error) {
+	conn, err := net.Dial("tcp", control) //nolint:noctx // on this machine
+	if err != nil {
+		return nil, err
+	}
+	if _, err := io.WriteString(conn, "GET /reports HTTP/1.1\r\nHost: bench\r\nConnection: Upgrade\r\nUpgrade: reports\r\n\r\n"); err != nil {
+		return nil, err
+	}
+	answer := make([]byte, 4096)
+	n, err := conn.Read(answer)
+	if err != nil {
+		return nil, err
+	}
+	if !strings.HasPrefix(string(answer[:n]), "HTTP/1.1 101 ") {
+		return nil, fmt.Errorf("the server's control answered %q", answer[:n])
+	}
+	return conn, nil
+}
+
+// watch adds the connections to epoll, by their place in the slice.
+func (c *Client) watch() error {
+	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return err
+	}
+	c.epoll = epoll
+	for i, conn := range c.conns {
+		event := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(i)}
+		if err := unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, conn.fd, &event); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Begin starts to count a job's messages.
+func (c *Client) Begin(job wire.Job) {
+	closed := c.tally.result.Closed
+	c.tally.begin(job, c.conns)
+	c.tally.result.Closed = closed
+}
+
+// Done tells whether all deliveries of so many messages have come.
+func (c *Client) Done(messages int64) bool {
+	return c.tally.result.Deliveries >= c.tally.expected(messages)
+}
+
+// Deliveries is how many have come in the current job.
+func (c *Client) Deliveries() int64 { return c.tally.result.Deliveries }
+
+// End sums up a job of so many messages.
+func (c *Client) End(messages int64) Result { return c.tally.end(messages) }
+
+// Poll reads what comes, for up to the given time if nothing does.
+func (c *Client) Poll(wait time.Duration) error {
+	var ready [256]unix.EpollEvent
+	n, err := unix.EpollWait(c.epoll, ready[:], int(wait.Milliseconds()))
+	if err != nil && !errors.Is(err, unix.EINTR) {
+		return err
+	}
+	for i := range max(n, 0) {
+		c.read(c.conns[ready[i].Fd])
+	}
+	if below, ok := c.tally.news(); ok {
+		report := binary.LittleEndian.AppendUint64(nil, uint64(below)) //nolint:gosec // not negative
+		if _, err := c.reports.Write(report); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// read takes what one connection has. A closed one is counted and left alone.
+func (c *Client) read(from *conn) {
+	n, err := unix.Read(from.fd, c.buffer)
+	if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR) {
+		return
+	}
+	if err == nil && n > 0 {
+		now := time.Now().UnixNano()
+		err = from.feed(c.buffer[:n], func(opcode byte, text []byte) { c.take(from, opcode, text, now) })
+		if err == nil {
+			return
+		}
+	}
+	if !from.closed {
+		from.closed = true
+		c.tally.result.Closed++
+		_ = unix.EpollCtl(c.epoll, unix.EPOLL_CTL_DEL, from.fd, nil)
+	}
+}
+
+// take handles one whole text: signs of life are answered, messages counted.
+func (c *Client) take(from *conn, opcode byte, text []byte, now int64) {
+	switch {
+	case opcode == opPing:
+		_, _ = unix.Write(from.fd, maskedFrame(0xA, string(text)))
+	case opcode > 2:
+	case c.dialect.ping != "" && string(text) == c.dialect.ping:
+		_, _ = unix.Write(from.fd, maskedFrame(opText, c.dialect.pong))
+	default:
+		wire.Each(text, func(seq, sent int64) { c.tally.count(from, seq, sent, now) })
+	}
+}
+
+// Close cuts all connections.
+func (c *Client) Close() {
+	for _, conn := range append(c.conns, c.stalled...) {
+		_ = unix.Close(conn.fd)
+	}
+	_ = unix.Close(c.epoll)
+	_ = c.reports.Close()
+}

@@ -1,0 +1,43 @@
+package load
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+)
+
+func TestTextsSurviveAnySplit(t *testing.T) {
+	long := strings.Repeat("y", 300)
+	rows := []struct {
+		name   string
+		stream string
+		new    func() decoder
+		want   string
+	}{
+		{"frames", "\x81\x02ab\x89\x01p\x81\x7e\x01\x2c" + long + "\x81\x00", newFrames, "1ab9p1" + long + "1"},
+		{"events", "4\r\nab\n\n\r\n2\r\nab\r\n6\r\nc\n\nd\n\n\r\n", newEvents, "1ab1abc1d"},
+	}
+	for _, row := range rows {
+		for at := range len(row.stream) {
+			if got := decoded(t, row.new(), row.stream[:at], row.stream[at:]); got != row.want {
+				t.Errorf("%s split at %d: got %q, want %q", row.name, at, got, row.want)
+			}
+		}
+	}
+}
+
+// decoded is each text with its opcode before it.
+func decoded(t *testing.T, feed decoder, parts ...string) string {
+	t.Helper()
+	var got strings.Builder
+	for _, part := range parts {
+		err := feed([]byte(part), func(opcode byte, text []byte) {
+			got.WriteByte('0' + opcode)
+			got.Write(bytes.ReplaceAll(text, []byte("\n\n"), []byte("1")))
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return got.String()
+}

@@ -1,0 +1,101 @@
+package load
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+
+	"github.com/echo-pull/pull/bench/internal/wire"
+)
+
+// A dialect is what a client must say to a kind of server.
+type dialect struct {
+	path   string                // of the first request
+	header func(user int) string // more of it
+	status string                // of the answer
+	steps  func(user int) []step // of the greeting after it
+	ping   string                // a text that asks for a sign of life
+	pong   string                // the answer to it
+	stream func() decoder
+}
+
+// A step of a greeting: say something, then wait for all of these texts.
+type step struct {
+	say  string
+	hear []string
+}
+
+func dialectOf(name string) (dialect, error) {
+	d := dialect{path: "/?", header: upgrade, status: "101", steps: silent, stream: newFrames}
+	switch name {
+	case "websocket":
+	case "pull":
+		d.path = "/pull?"
+		d.header = func(user int) string { return upgrade(user) + identity(user) }
+		d.steps = hello
+	case "pull-sse":
+		d.path = "/pull?"
+		d.header = func(user int) string { return stream(user) + identity(user) }
+		d.steps = hello
+		d.status, d.stream = "200", newEvents
+	case "centrifuge":
+		d.steps = subscribe
+		d.ping, d.pong = "{}", "{}"
+	case "socket.io":
+		d.path = "/socket.io/?EIO=4&transport=websocket&"
+		d.steps = func(int) []step { return []step{{hear: []string{`0{"sid"`}}, {say: "40", hear: []string{`40{"sid"`}}} }
+		d.ping, d.pong = "2", "3"
+	case "sse":
+		d.header = stream
+		d.status, d.stream = "200", newEvents
+	default:
+		return d, fmt.Errorf("no dialect %q", name)
+	}
+	return d, nil
+}
+
+// identity is how the application with pull knows its users.
+func identity(user int) string {
+	return "Bench-User: u" + strconv.Itoa(user) + "\r\nBench-Tag: " + strconv.Itoa(user%wire.Tags) + "\r\n"
+}
+
+// silent servers say nothing first.
+func silent(int) []step { return nil }
+
+// hello is what pull says first.
+func hello(int) []step { return []step{{hear: []string{`"hello"`}}} }
+
+func stream(int) string { return "Accept: text/event-stream\r\n" }
+
+func upgrade(int) string {
+	return "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+}
+
+// subscribe connects to centrifuge and joins three channels.
+func subscribe(user int) []step {
+	return []step{
+		{say: `{"id":1,"connect":{}}`, hear: []string{`"id":1`}},
+		{
+			say: `{"id":2,"subscribe":{"channel":"all"}}` + "\n" +
+				`{"id":3,"subscribe":{"channel":"user:u` + strconv.Itoa(user) + `"}}` + "\n" +
+				`{"id":4,"subscribe":{"channel":"tag:` + strconv.Itoa(user%wire.Tags) + `"}}`,
+			hear: []string{`"id":2`, `"id":3`, `"id":4`},
+		},
+	}
+}
+
+// request is the first thing a client says.
+func (d dialect) request(host string, user int) []byte {
+	return fmt.Appendf(nil, "GET %suser=u%d&tag=%d&client=bench-client-%08d HTTP/1.1\r\nHost: %s\r\n%s\r\n",
+		d.path, user, user%wire.Tags, user, host, d.header(user))
+}
+
+// heard tells whether all of these texts have come.
+func (s step) heard(seen []byte) bool {
+	for _, text := range s.hear {
+		if !bytes.Contains(seen, []byte(text)) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,42 @@
+package load
+
+import "math/bits"
+
+// A histogram counts durations in buckets whose width is 1/64 of their value,
+// so that a quantile is right to 1.6 %, with no allocation for a sample.
+type histogram struct {
+	counts [64 * 64]int64
+	total  int64
+	max    int64
+}
+
+func (h *histogram) add(ns int64) {
+	ns = max(ns, 0)
+	h.counts[bucket(ns)]++
+	h.total++
+	h.max = max(h.max, ns)
+}
+
+// quantile is the upper end of the bucket that holds the q-th sample.
+func (h *histogram) quantile(q float64) int64 {
+	rank, seen := int64(q*float64(h.total)), int64(0)
+	for i, n := range h.counts {
+		seen += n
+		if seen > rank {
+			return min(upper(i), h.max)
+		}
+	}
+	return h.max
+}
+
+// bucket is ns itself below 128, and then the top seven bits of ns with their
+// exponent.
+func bucket(ns int64) int {
+	shift := max(bits.Len64(uint64(ns))-7, 0) //nolint:gosec // not negative
+	return shift*64 + int(ns>>shift)
+}
+
+func upper(bucket int) int64 {
+	shift := max(bucket/64-1, 0)
+	return int64(bucket-shift*64+1)<<shift - 1
+}

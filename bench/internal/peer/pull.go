@@ -1,0 +1,88 @@
+package peer
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/echo-pull/pull"
+	"github.com/echo-pull/pull/bench/internal/wire"
+)
+
+// module is the part of the application that sends.
+const module = "bench"
+
+// pullPeer is an application with the plugin: real Echo, every default of
+// Config, which means recovery and presence.
+type pullPeer struct {
+	http.Handler
+	*requests
+	plugin *pull.Plugin
+}
+
+func newPull() (*pullPeer, error) {
+	plugin, err := pull.New(pull.Config{
+		User: func(c echo.Context) (string, error) { return c.Request().Header.Get("Bench-User"), nil },
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := plugin.Register(pull.Module{ID: module, Use: pull.PublicSection}); err != nil {
+		return nil, err
+	}
+	e := echo.New()
+	e.Use(plugin.Middleware())
+	plugin.Mount(e.Group("/pull", watching(plugin)))
+	return &pullPeer{e, newRequests(e, pull.Handler(sendAll)), plugin}, nil
+}
+
+// watching grants who connects its tag, as the application's pages would have
+// before.
+func watching(plugin *pull.Plugin) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			header := c.Request().Header
+			if err := plugin.Watch().Add(header.Get("Bench-User"), header.Get("Bench-Tag")); err != nil {
+				return err
+			}
+			return next(c)
+		}
+	}
+}
+
+// sendAll is the application's handler.
+func sendAll(c pull.Context) error {
+	t := taskOf(c.Request().Context())
+	for _, m := range t.messages {
+		if err := c.Pull().Send(pull.User(t.user), event(m)); err != nil {
+			return err
+		}
+	}
+	return c.NoContent(http.StatusNoContent)
+}
+
+func event(m wire.Message) pull.Event {
+	return pull.Event{Module: module, Command: "m", Params: m}
+}
+
+func (p *pullPeer) Broadcast(m wire.Message) error { return p.send(pull.Shared(), m) }
+
+func (p *pullPeer) User(user string, m wire.Message) error { return p.send(pull.User(user), m) }
+
+func (p *pullPeer) Tag(tag string, m wire.Message) error { return p.send(pull.Tag(tag), m) }
+
+func (p *pullPeer) send(to pull.Target, m wire.Message) error {
+	return p.plugin.Send(context.Background(), to, event(m))
+}
+
+func (p *pullPeer) Request(ctx context.Context, user string, messages []wire.Message) error {
+	return p.do(ctx, user, messages)
+}
+
+func (p *pullPeer) Close() {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	_ = p.plugin.Shutdown(ctx)
+}

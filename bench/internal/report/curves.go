@@ -1,0 +1,108 @@
+package report
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/echo-pull/pull/bench/internal/record"
+)
+
+// timings answer questions about what testing.B measured.
+type timings record.Timings
+
+// Timed tells whether there is anything to show.
+func (t timings) Timed() bool { return len(t) > 0 }
+
+// A point of a curve.
+type point struct {
+	size int
+	record.Timing
+}
+
+// points are the timings of a benchmark whose rows are named what=N, by size.
+func (t timings) points(benchmark, what string) []point {
+	var all []point
+	for name, timing := range t {
+		if text, ok := strings.CutPrefix(name, benchmark+"/"+what+"="); ok {
+			if size, err := strconv.Atoi(text); err == nil {
+				all = append(all, point{size, timing})
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b point) int { return cmp.Compare(a.size, b.size) })
+	return all
+}
+
+// Curve is the table of a benchmark whose work grows.
+func (t timings) Curve(benchmark, what string) string {
+	table := table{head: []string{what, "µs", "allocations"}}
+	for _, p := range t.points(benchmark, what) {
+		table.rows = append(table.rows, []string{count(float64(p.size)), digits(p.Nanoseconds / 1000), count(p.Allocations)})
+	}
+	return table.String()
+}
+
+// Requests is the table of what the plugin adds to a request.
+func (t timings) Requests() string {
+	bare := t["Request/bare"]
+	table := table{head: []string{"handler", "ns", "over the bare one", "allocations"}}
+	for _, name := range []string{"bare", "nothing sent", "one event", "ten events"} {
+		timing, ok := t["Request/"+strings.ReplaceAll(name, " ", "_")]
+		if ok {
+			table.rows = append(table.rows, []string{
+				name, count(timing.Nanoseconds), count(timing.Nanoseconds - bare.Nanoseconds), count(timing.Allocations),
+			})
+		}
+	}
+	return table.String()
+}
+
+// aims are what the plugin may cost a request.
+func (t timings) aims() []aim {
+	over := func(name, base string, f func(record.Timing) float64) func(set) (float64, bool) {
+		return func(set) (float64, bool) {
+			a, ok := t["Request/"+name]
+			b, also := t["Request/"+base]
+			return f(a) - f(b), ok && also
+		}
+	}
+	nanoseconds := func(t record.Timing) float64 { return t.Nanoseconds }
+	allocations := func(t record.Timing) float64 { return t.Allocations }
+	return []aim{
+		{"a request that sends nothing: ns over the bare handler", 150, over("nothing_sent", "bare", nanoseconds)},
+		{"a request that sends nothing: allocations over the bare handler", 2, over("nothing_sent", "bare", allocations)},
+		{"a request with one event: ns over the bare handler", 500, over("one_event", "bare", nanoseconds)},
+		{"a request with one event: allocations over one with none", 5, over("one_event", "nothing_sent", allocations)},
+	}
+}
+
+// steep curves are drawn by their logarithm; flat ones would look steep then.
+const steep = 8
+
+// plots draw the curves, each by its own measure.
+func (t timings) plots() map[string]string {
+	all := map[string]string{}
+	for _, c := range []struct{ benchmark, what, title string }{
+		{"Routing", "sessions", "From Send to the page of one user"},
+		{"Replay", "window", "Coming back to ten missed messages"},
+		{"ReplayLength", "missed", "Coming back to missed messages"},
+		{"Tag", "watchers", "From Send to the last of a tag's watchers"},
+		{"Watch", "watchers", "Granting and ending one watch"},
+	} {
+		points := t.points(c.benchmark, c.what)
+		if len(points) == 0 {
+			continue
+		}
+		plot := chart{title: c.title, x: c.what, y: "µs", lines: []series{{name: c.benchmark, colour: colours()[0], bold: true}}}
+		for _, p := range points {
+			plot.ticks = append(plot.ticks, count(float64(p.size)))
+			plot.lines[0].values = append(plot.lines[0].values, p.Nanoseconds/1000)
+		}
+		least, most := span(plot.lines[0].values)
+		plot.log = most > steep*least
+		all["curve-"+strings.ToLower(c.benchmark)+".svg"] = plot.curves()
+	}
+	return all
+}

@@ -1,0 +1,91 @@
+// Package report turns the records of a run into a page of tables and plots.
+package report
+
+import (
+	"bytes"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"text/template"
+
+	"github.com/echo-pull/pull/bench/internal/record"
+)
+
+//go:embed benchmarks.md.tmpl
+var page string
+
+// The lines between which the results stand in the page; what people wrote
+// around them stays.
+const (
+	opening = "<!-- results: written by bench report -->\n"
+	closing = "<!-- end of results -->\n"
+)
+
+// Results are all that a page shows.
+type Results struct {
+	Machine record.Machine
+	Records []record.Record
+	Timings record.Timings // may be nil
+}
+
+// Write puts the results into the file, and the plots into a folder beside it.
+func Write(r Results, file string) error {
+	text, err := r.page()
+	if err != nil {
+		return err
+	}
+	plots := set(r.Records).plots()
+	maps.Copy(plots, timings(r.Timings).plots())
+	folder := filepath.Join(filepath.Dir(file), "benchmarks")
+	if err := os.MkdirAll(folder, 0o755); err != nil { //nolint:gosec // published documents
+		return err
+	}
+	for name, plot := range plots {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(plot), 0o644); err != nil { //nolint:gosec // as above
+			return err
+		}
+	}
+	around, err := os.ReadFile(filepath.Clean(file))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return os.WriteFile(file, insert(around, text), 0o644) //nolint:gosec // as above
+}
+
+// insert replaces what stands between the lines, or everything where there is
+// nothing to keep.
+func insert(around, results []byte) []byte {
+	before, rest, found := bytes.Cut(around, []byte(opening))
+	_, after, closed := bytes.Cut(rest, []byte(closing))
+	if !found || !closed {
+		before, after = []byte("# Benchmarks\n\n"), nil
+	}
+	return bytes.Join([][]byte{before, []byte(opening), results, []byte(closing), after}, nil)
+}
+
+// page fills the template; its functions are the tables.
+func (r Results) page() ([]byte, error) {
+	t, err := template.New("page").Parse(page)
+	if err != nil {
+		return nil, err
+	}
+	s, measured := set(r.Records), timings(r.Timings)
+	var b bytes.Buffer
+	err = t.Execute(&b, struct {
+		set
+		timings
+
+		Machine     record.Machine
+		Repetitions int
+		Users       string
+		Reach       string
+	}{s, measured, r.Machine, s.repetitions(), count(float64(s.typical())), s.reach(append(aims(), measured.aims()...))})
+	if err != nil {
+		return nil, fmt.Errorf("page: %w", err)
+	}
+	return b.Bytes(), nil
+}

@@ -1,0 +1,105 @@
+package wire
+
+import "time"
+
+// The kinds of publication.
+const (
+	Broadcast = "broadcast" // to everyone
+	User      = "user"      // to one user after the other
+	Tag       = "tag"       // to one tag after the other, each held by 1 % of the users
+	Request   = "request"   // one HTTP request sends ten events to a user, then to the next
+)
+
+const (
+	// Tags is how many tags there are: user number i holds tag i modulo Tags.
+	Tags = 100
+
+	// EventsPerRequest is what one handler sends in the kind Request.
+	EventsPerRequest = 10
+
+	// abreast bounds the messages in flight where many sets of receivers take
+	// turns and the window of each connection alone would allow a flood.
+	abreast = 1000
+)
+
+// A Job is one publication: the body of POST /publish.
+type Job struct {
+	Kind   string        `json:"kind"`
+	First  int64         `json:"first"`  // number of the first message
+	Count  int64         `json:"count"`  // of messages, at most
+	Size   int           `json:"size"`   // of a message in bytes
+	Users  int           `json:"users"`  // user numbers are below it
+	Window int64         `json:"window"` // messages in flight per connection; 0 publishes at Rate
+	Rate   float64       `json:"rate"`   // messages per second, on schedule whatever happens
+	For    time.Duration `json:"for"`    // ends the job early; in ns
+}
+
+// Groups is how many sets of receivers take turns. Every message goes to one.
+func (j Job) Groups() int64 {
+	switch j.Kind {
+	case User, Request:
+		return int64(j.Users)
+	case Tag:
+		return Tags
+	default:
+		return 1
+	}
+}
+
+// Unit is how many messages in a row a set of receivers gets.
+func (j Job) Unit() int64 {
+	if j.Kind == Request {
+		return EventsPerRequest
+	}
+	return 1
+}
+
+// InFlight is how many messages may be unanswered when the next unit leaves:
+// no connection ever has more than Window of them waiting (or one unit).
+func (j Job) InFlight() int64 {
+	each := max(j.Window, j.Unit())
+	return each * min(j.Groups(), max(1, abreast/each))
+}
+
+// Stride is how often the client reports progress. Where many small sets of
+// receivers take turns it reports for half of what is in flight at once, so
+// that the server's CPU goes into messages, not into reports.
+func (j Job) Stride() int64 {
+	if j.Groups() == 1 {
+		return 1
+	}
+	return max(1, j.InFlight()/2)
+}
+
+// Group is the set of receivers of message seq.
+func (j Job) Group(seq int64) int64 {
+	return (seq - j.First) / j.Unit() % j.Groups()
+}
+
+// Published is the answer to a Job.
+type Published struct {
+	Messages int64         `json:"messages"`
+	Elapsed  time.Duration `json:"elapsed"` // ns
+	CPU      time.Duration `json:"cpu"`     // user + system time of the server process; ns
+	Mallocs  uint64        `json:"mallocs"` // 0 where the runtime does not tell
+	Stalled  bool          `json:"stalled"` // progress ended before the job did
+	Errors   int64         `json:"errors"`  // messages that the peer refused
+}
+
+// Stats is the answer to GET /stats.
+type Stats struct {
+	CPU        time.Duration `json:"cpu"` // ns
+	RSS        uint64        `json:"rss"`
+	Heap       uint64        `json:"heap"`  // in use
+	Stack      uint64        `json:"stack"` // in use
+	Mallocs    uint64        `json:"mallocs"`
+	Goroutines int           `json:"goroutines"`
+	Version    string        `json:"version"` // of the runtime and the peer's library
+}
+
+// Ready is the first line a server process prints.
+type Ready struct {
+	Addr    string `json:"addr"`    // where clients connect
+	Control string `json:"control"` // where the driver does
+	Dialect string `json:"dialect"` // what clients must speak
+}

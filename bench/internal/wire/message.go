@@ -1,0 +1,85 @@
+// Package wire is what the processes of the bench agree on: the message whose
+// way is measured, and the words of the control interface.
+package wire
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+	"time"
+)
+
+const (
+	// base is added to sequence numbers, so that all have the same width.
+	base = 1_000_000_000_000
+
+	// numberWidth and timeWidth are the digits of N and T in a message.
+	numberWidth = 13
+	timeWidth   = 19
+)
+
+// before and between are the fixed text around the numbers of a message. No
+// peer's envelope contains before.
+const (
+	before  = `{"n":`
+	between = `,"t":`
+	after   = `,"p":"`
+	end     = `"}`
+)
+
+// Overhead is the size of a message with an empty pad.
+const Overhead = len(before) + numberWidth + len(between) + timeWidth + len(after) + len(end)
+
+// A Message is what a peer's application sends: small, JSON, and of the same
+// size for every peer. It finds its way through any envelope unchanged, so the
+// client can read it without knowing the envelope.
+type Message struct {
+	N   int64  `json:"n"` // sequence number + base
+	T   int64  `json:"t"` // when it was, or should have been, sent: ns since 1970
+	Pad string `json:"p"`
+}
+
+// NewMessage returns message number seq. Its pad is shared with all others.
+func NewMessage(seq int64, at time.Time, pad string) Message {
+	return Message{N: base + seq, T: at.UnixNano(), Pad: pad}
+}
+
+// Append appends the message as encoding/json would write it.
+func (m Message) Append(b []byte) []byte {
+	b = append(b, before...)
+	b = strconv.AppendInt(b, m.N, 10)
+	b = append(b, between...)
+	b = strconv.AppendInt(b, m.T, 10)
+	b = append(b, after...)
+	b = append(b, m.Pad...)
+	return append(b, end...)
+}
+
+// Pad returns the pad that makes messages size bytes long.
+func Pad(size int) (string, error) {
+	if size < Overhead {
+		return "", fmt.Errorf("a message has at least %d bytes, not %d", Overhead, size)
+	}
+	return string(bytes.Repeat([]byte{'x'}, size-Overhead)), nil
+}
+
+// Each calls f for every message in the text of one frame or event.
+func Each(text []byte, f func(seq, sent int64)) {
+	for {
+		at := bytes.Index(text, []byte(before))
+		if at < 0 || len(text)-at < Overhead {
+			return
+		}
+		text = text[at+len(before):]
+		f(digits(text[:numberWidth])-base, digits(text[numberWidth+len(between):][:timeWidth]))
+		text = text[numberWidth+len(between)+timeWidth:]
+	}
+}
+
+func digits(b []byte) int64 {
+	var n int64
+	for _, c := range b {
+		n = n*10 + int64(c-'0')
+	}
+	return n
+}

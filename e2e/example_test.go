@@ -1,0 +1,205 @@
+package e2e
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
+
+// called waits for a call of a hook, with arguments that satisfy the condition.
+func (p *tab) called(hook, condition string) {
+	p.Helper()
+	p.until(calls(hook, condition))
+}
+
+// calls is an expression: whether the panel of the example, which shows every
+// call of a hook, shows such a one.
+func calls(hook, condition string) string {
+	return fmt.Sprintf(`[...document.querySelectorAll('#calls [data-hook="%s"]')].some((call) => {
+		const args = JSON.parse(call.dataset.args)
+		return %s
+	})`, hook, condition)
+}
+
+// submit fills a field of the form that goes to the address, and sends it.
+func (p *tab) submit(address, field, text string) {
+	p.Helper()
+	p.run(fmt.Sprintf(`{
+		const form = document.querySelector('form[action="%s"]:has([name=%s])')
+		form.querySelector('[name=%[2]s]').value = %[3]q
+		form.querySelector('button:not(.fail)').click()
+	}`, address, field, text))
+}
+
+// choose names the one whom the next message is for.
+func (p *tab) choose(name string) {
+	p.Helper()
+	p.until(fmt.Sprintf(`[...document.getElementById("to").options].some((option) => option.value === %q)`, name))
+	p.run(fmt.Sprintf(`{
+		const to = document.getElementById("to")
+		to.value = %q
+		to.dispatchEvent(new Event("change"))
+	}`, name))
+}
+
+func (p *tab) shows(selector, text string) {
+	p.Helper()
+	p.until(fmt.Sprintf(`[...document.querySelectorAll(%q)].some((one) => one.textContent === %q)`, selector, text))
+}
+
+// never fails the test if something is so. It means something only after an
+// event that came later has arrived.
+func (p *tab) never(expression string) {
+	p.Helper()
+	if value[bool](p, "!!("+expression+")") {
+		p.Errorf("%s, want never", expression)
+	}
+}
+
+func TestChooseAName(t *testing.T) {
+	t.Parallel()
+	e := startExample(t)
+	guest := newPerson(t, "").open(t, e.url+"/")
+
+	guest.run(`document.querySelector("[name=name]").value = "Зоя <i>"`)
+	guest.must(chromedp.Click(chromedp.CSS("#login button")))
+
+	guest.connected()
+	guest.shows("#me", "Зоя <i>")
+	guest.must(chromedp.Click(chromedp.CSS("#leave")))
+	guest.until(`document.getElementById("login")`)
+	guest.clean("401")
+}
+
+func TestTaskChangesReachTheOtherWindow(t *testing.T) {
+	t.Parallel()
+	e := startExample(t)
+	ann := newPerson(t, "ann").open(t, e.url+"/")
+	bob := newPerson(t, "bob").open(t, e.url+"/m")
+	ann.connected()
+	bob.connected()
+
+	bob.submit("/tasks", "title", "<b>milk</b>")
+	ann.shows("#tasks .title", "<b>milk</b>")
+	ann.submit("/tasks", "title", "bread")
+	bob.shows("#tasks .title", "bread")
+	ann.run(`document.querySelector("#tasks [name=done]").click()`)
+	bob.until(`document.querySelector("#tasks [name=done]").checked`)
+	bob.run(`document.querySelector("#tasks [data-send=DELETE] button").click()`)
+	ann.until(`document.querySelectorAll("#tasks li").length === 1`)
+
+	late := newPerson(t, "eve").open(t, e.url+"/")
+	late.until(`document.querySelector("#tasks").innerText.trim().startsWith("bread")`)
+	for _, page := range []*tab{ann, bob, late} {
+		page.clean()
+	}
+}
+
+func TestMessagesReachWhomTheyAreFor(t *testing.T) {
+	t.Parallel()
+	e := startExample(t)
+	ann := newPerson(t, "ann").open(t, e.url+"/")
+	bob := newPerson(t, "bob").open(t, e.url+"/")
+	eve := newPerson(t, "eve").open(t, e.url+"/m")
+	for _, page := range []*tab{ann, bob, eve} {
+		page.connected()
+	}
+
+	ann.choose("bob")
+	ann.submit("/say", "text", "only for you")
+	bob.shows(".personal span", "only for you")
+	ann.submit("/say", "text", "and only for you") // who is still chosen
+	bob.shows(".personal span", "and only for you")
+	ann.choose("eve")
+	ann.submit("/say", "text", "and this for you")
+	eve.shows(".personal span", "and this for you")
+	ann.choose("")
+	ann.submit("/say", "text", "hello all")
+
+	for _, page := range []*tab{ann, bob, eve} {
+		page.shows("#messages span", "hello all")
+	}
+	eve.never(`document.body.textContent.includes("only for you")`)
+	bob.never(`document.body.textContent.includes("and this for you")`)
+	ann.never(`document.querySelector(".personal")`)
+}
+
+func TestFailedHandlerAnnouncesNothing(t *testing.T) {
+	t.Parallel()
+	e := startExample(t)
+	ann := newPerson(t, "ann").open(t, e.url+"/")
+	bob := newPerson(t, "bob").open(t, e.url+"/")
+	ann.connected()
+	bob.connected()
+
+	ann.run(`{
+		const button = document.querySelector("button.fail")
+		button.form.querySelector("[name=text]").value = "nobody hears this"
+		button.click()
+	}`)
+	ann.shows(".toasts .error", "409: the handler failed after Send")
+	ann.submit("/say", "text", "but this")
+
+	for _, page := range []*tab{ann, bob} {
+		page.shows("#messages span", "but this")
+		page.never(`document.body.textContent.includes("nobody hears this")`)
+	}
+	ann.clean("409")
+}
+
+func TestAdminSection(t *testing.T) {
+	t.Parallel()
+	e := startExample(t)
+	admin := newPerson(t, "root").open(t, e.url+"/admin")
+	ann := newPerson(t, "ann").open(t, e.url+"/")
+	admin.connected()
+	ann.connected()
+
+	ann.submit("/tasks", "title", "milk")
+
+	admin.called("onPullEvent-audit", `args.length === 3 && args[0] === "save" && args[1].by === "ann" && args[1].task.title === "milk"`)
+	admin.shows("#audit li", "annsavedmilk")
+	ann.shows("#tasks .title", "milk")
+	ann.submit("/say", "text", "done")
+	ann.shows("#messages span", "done")
+	ann.never(`document.querySelector('#calls [data-hook$="-audit"]')`)
+	admin.clean()
+}
+
+func TestTaskPageIsHeardByItsWatchersOnly(t *testing.T) {
+	t.Parallel()
+	e := startExample(t)
+	ann := newPerson(t, "ann").open(t, e.url+"/")
+	ann.connected()
+	ann.submit("/tasks", "title", "milk")
+	ann.shows("#tasks .title", "milk")
+	task := e.url + value[string](ann, `document.querySelector(".task a").getAttribute("href")`)
+	bob := newPerson(t, "bob").open(t, task)
+	eve := newPerson(t, "eve").open(t, task)
+	bob.connected()
+	eve.connected()
+
+	bob.submit("/say", "text", "I am on it")
+
+	eve.shows("#messages span", "I am on it")
+	ann.submit("/say", "text", "hello all")
+	ann.shows("#messages span", "hello all")
+	ann.never(`document.body.textContent.includes("I am on it")`)
+	ann.run(`document.querySelector("#tasks [data-send=DELETE] button").click()`)
+	eve.until(`!document.querySelector("#tasks li")`)
+	bob.clean()
+}
+
+func TestStrictPolicyIsInForce(t *testing.T) {
+	t.Parallel()
+	e := startExample(t)
+	ann := newPerson(t, "ann").open(t, e.url+"/")
+	ann.connected()
+	ann.clean()
+
+	ann.run(`document.body.append(Object.assign(document.createElement("script"), { textContent: "window.evil = true" }))`)
+
+	eventually(t, "the console tells of the violation", func() bool { return ann.said("Content Security Policy") })
+	ann.never("window.evil")
+}

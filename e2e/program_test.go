@@ -1,0 +1,87 @@
+package e2e
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"regexp"
+	"syscall"
+	"testing"
+)
+
+// An example is the program of the example, running.
+type example struct {
+	t    *testing.T
+	args []string
+	url  string
+	cmd  *exec.Cmd
+}
+
+// startExample runs the example on a free port.
+func startExample(t *testing.T, args ...string) *example {
+	t.Helper()
+	e := &example{t: t, args: args}
+	e.start("127.0.0.1:0")
+	t.Cleanup(e.kill)
+	return e
+}
+
+var opened = regexp.MustCompile(`http://(127\.0\.0\.1:\d+)`)
+
+func command(args ...string) *exec.Cmd { return exec.Command(program, args...) }
+
+func exitCode(err error) int {
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return exit.ExitCode()
+	}
+	return 0
+}
+
+// start returns when the program listens, which it says.
+func (e *example) start(addr string) {
+	e.t.Helper()
+	e.cmd = command(append([]string{"--addr", addr}, e.args...)...)
+	said, err := e.cmd.StderrPipe()
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	if err := e.cmd.Start(); err != nil {
+		e.t.Fatal(err)
+	}
+	lines := bufio.NewScanner(said)
+	for lines.Scan() {
+		if at := opened.FindStringSubmatch(lines.Text()); at != nil {
+			e.url = "http://" + at[1]
+			go func() { _, _ = io.Copy(os.Stderr, said) }()
+			return
+		}
+	}
+	e.t.Fatalf("the example has not started: %v", e.cmd.Wait())
+}
+
+// restart stops the program as an operator would, and starts it at the same address.
+func (e *example) restart() {
+	e.t.Helper()
+	if err := e.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		e.t.Fatal(err)
+	}
+	if err := e.cmd.Wait(); err != nil {
+		e.t.Fatalf("the example stopped with %v, want success", err)
+	}
+	e.start(e.url[len("http://"):])
+}
+
+// crash ends the program without warning, and starts it again.
+func (e *example) crash() {
+	e.t.Helper()
+	e.kill()
+	e.start(e.url[len("http://"):])
+}
+
+func (e *example) kill() {
+	_ = e.cmd.Process.Kill()
+	_ = e.cmd.Wait()
+}

@@ -55,6 +55,11 @@ func (m *Memory) Publish(ctx context.Context, messages ...[]byte) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	m.append(messages)
+	return nil
+}
+
+func (m *Memory) append(messages [][]byte) {
 	now := time.Now().UnixNano()
 
 	m.mu.Lock()
@@ -70,7 +75,6 @@ func (m *Memory) Publish(ctx context.Context, messages ...[]byte) error {
 	for follower := range m.followers {
 		signal(follower)
 	}
-	return nil
 }
 
 // Subscribe implements [Broker].
@@ -142,7 +146,7 @@ func (m *Memory) after(next uint64, batch []delivery) []delivery {
 
 	first := m.first()
 	for offset := max(next, first); offset < m.next && len(batch) < most; offset++ {
-		batch = append(batch, delivery{m.epoch, offset, m.log.at(int(offset - first)).message}) //nolint:gosec // an index
+		batch = append(batch, delivery{m.epoch, offset, m.log.at(int(offset - first)).message})
 	}
 	return batch
 }

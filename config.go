@@ -176,7 +176,7 @@ func fill[T comparable](field *T, value T) {
 	}
 }
 
-func (c *Config) check() error {
+func (c Config) check() error {
 	if c.User == nil {
 		return errors.New("pull: Config.User is missing")
 	}

@@ -56,8 +56,10 @@ func TestHandshake(t *testing.T) {
 		{name: "other port", headers: []string{userHeader, "42", "Origin", "http://app.test:8080"}, status: http.StatusForbidden},
 		{name: "opaque origin", headers: []string{userHeader, "42", "Origin", "null"}, status: http.StatusForbidden},
 		{name: "cross-site without an origin", headers: []string{userHeader, "42", "Sec-Fetch-Site", "cross-site"}, status: http.StatusForbidden},
-		{name: "allowed site", configure: func(c *pull.Config) { c.AllowedOrigins = []string{"https://Friend.test/"} },
-			headers: []string{userHeader, "42", "Origin", "https://friend.test"}, status: http.StatusForbidden},
+		{
+			name: "allowed site", configure: func(c *pull.Config) { c.AllowedOrigins = []string{"https://Friend.test/"} },
+			headers: []string{userHeader, "42", "Origin", "https://friend.test"}, status: http.StatusForbidden,
+		},
 		{name: "malformed client id", query: "?client=a/b", headers: []string{userHeader, "42"}, status: http.StatusBadRequest},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -19,7 +19,7 @@ func (d *deque[T]) push(item T) {
 
 // pop removes the first item. Its place is cleared: it must not keep alive what
 // it points to.
-func (d *deque[T]) pop() T {
+func (d *deque[T]) pop() T { //nolint:ireturn // whatever T is
 	var none T
 	first := d.items[d.head]
 	d.items[d.head] = none

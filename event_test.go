@@ -205,27 +205,26 @@ func TestTargets(t *testing.T) {
 					t.Fatal(err)
 				}
 
-				got := ""
+				var got, replayed strings.Builder
 				for i, p := range pages {
 					if p.event(t).Command == "target" {
-						got += letter(users[i])
+						got.WriteString(letter(users[i]))
 						p.event(t)
 					}
 				}
-				if got != tc.want {
-					t.Errorf("heard by %q, want %q", got, tc.want)
+				if got.String() != tc.want {
+					t.Errorf("heard by %q, want %q", got.String(), tc.want)
 				}
 				// The same, replayed.
-				replayed := ""
 				for _, user := range users {
 					p := a.dial(t, user, fmt.Sprintf("?cursor=%s.%d", epoch, before))
 					p.hello(t)
 					if p.event(t).Command == "target" {
-						replayed += letter(user)
+						replayed.WriteString(letter(user))
 					}
 				}
-				if replayed != tc.want {
-					t.Errorf("replayed to %q, want %q", replayed, tc.want)
+				if replayed.String() != tc.want {
+					t.Errorf("replayed to %q, want %q", replayed.String(), tc.want)
 				}
 			})
 		})
@@ -243,7 +242,7 @@ func letter(user string) string {
 func (a *app) position(t *testing.T) (epoch string, offset uint64) {
 	t.Helper()
 	p := a.dial(t, "position", "")
-	defer p.Close()
+	defer func() { _ = p.Close() }()
 	hello := p.hello(t).Params
 	return hello["epoch"].(string), uint64(hello["offset"].(float64))
 }

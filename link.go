@@ -1,6 +1,7 @@
 package pull
 
 import (
+	"slices"
 	"sync"
 	"time"
 )
@@ -85,9 +86,9 @@ func writeItems(l link, items []item) error {
 
 // position returns up to where the log is known after the items. Some have none.
 func position(items []item) (epoch string, last uint64) {
-	for i := len(items) - 1; i >= 0; i-- {
-		if items[i].last > 0 {
-			return items[i].epoch, items[i].last
+	for _, i := range slices.Backward(items) {
+		if i.last > 0 {
+			return i.epoch, i.last
 		}
 	}
 	return "", 0

@@ -43,10 +43,10 @@ func (c *handlerContext) Pull() *Outbox { return c.outbox }
 // kept in the echo.Context, because Echo gives that to the next request: a
 // goroutine left behind would add its events to someone else's outbox.
 type scope struct {
-	context.Context
-	outbox  Outbox
-	handler handlerContext
-	echo    echo.Context
+	context.Context //nolint:containedctx // it is a context
+	outbox          Outbox
+	handler         handlerContext
+	echo            echo.Context
 }
 
 type scopeKey struct{}

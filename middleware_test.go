@@ -135,7 +135,7 @@ func TestEpilogueAfterAnUpgradeOfTheAppsOwn(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			defer conn.Close()
+			defer func() { _ = conn.Close() }()
 			return announce(c)
 		}))
 		p := a.dial(t, "42", "")
@@ -146,7 +146,7 @@ func TestEpilogueAfterAnUpgradeOfTheAppsOwn(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer conn.Close()
+		defer func() { _ = conn.Close() }()
 
 		if got := p.event(t).Command; got != "announced" {
 			t.Errorf("got %q, want %q", got, "announced")
@@ -211,14 +211,12 @@ func TestSendAfterTheHandlerIsTooLate(t *testing.T) {
 	late := make(chan error, 10_000)
 	a.echo.GET("/", pull.Handler(func(c pull.Context) error {
 		o, ended := c.Pull(), c.Request().Context().Done()
-		left.Add(1)
-		go func() {
-			defer left.Done()
+		left.Go(func() {
 			<-ended
 			late <- o.Send(pull.Shared(), event("late", nil))
 			late <- o.Flush(context.WithoutCancel(t.Context()))
 			late <- o.Watch("LATE")
-		}()
+		})
 		return c.NoContent(http.StatusOK)
 	}))
 

@@ -105,8 +105,10 @@ func (w *world) live(t *testing.T) {
 	defer cancel()
 	var busy, readers sync.WaitGroup
 	for i := range w.crowd {
-		p := &modelPage{world: w, number: i, chance: w.chance(1000 + i), events: i%4 == 3, native: i%8 == 7,
-			user: strconv.Itoa(i % modelUsers), client: "page-" + strconv.Itoa(i)}
+		p := &modelPage{
+			world: w, number: i, chance: w.chance(1000 + i), events: i%4 == 3, native: i%8 == 7,
+			user: strconv.Itoa(i % modelUsers), client: "page-" + strconv.Itoa(i),
+		}
 		if i == w.crowd-1 {
 			p.user = ""
 		}
@@ -522,6 +524,7 @@ type modelPart struct {
 	epoch      string
 	from, upTo uint64
 	rendered   []uint64 // cursors of requests that granted a watch
+	excused    bool     // a grant came too late for the page, which was told
 	got        []uint64
 	numbers    []uint64
 }
@@ -701,6 +704,9 @@ func (p *modelPage) hello(m message, cursor string, first bool) {
 		if epoch == p.epoch && first && p.world.faults == nil {
 			p.world.t.Errorf("%s: gap at %d in epoch %s, where it was at %d (connected with %q, first message %t)", p, uint64(offset), epoch, p.position, cursor, first)
 		}
+	}
+	if !first {
+		p.part().excused = true
 	}
 	p.epoch, p.position = epoch, uint64(offset)
 	p.parts = append(p.parts, &modelPart{epoch: epoch, from: p.position, upTo: p.position})
@@ -924,7 +930,7 @@ func (w *modelWatch) verdict(part *modelPart, offset uint64) verdict {
 	switch {
 	case offset <= w.since || w.until > 0 && offset >= w.until:
 		return never
-	case offset > w.granted || slices.Contains(part.rendered, w.since):
+	case offset > w.granted || slices.Contains(part.rendered, w.since) && !part.excused:
 		return always
 	}
 	return perhaps

@@ -157,14 +157,13 @@ func (n *node) applyOne(d delivery, now int64) {
 	}
 	e.at = max(0, min(e.at, now)) // other nodes' clocks are not to be trusted either
 	peer, fresh := n.presence.hear(e.node, e.seq, e.at)
-	ours := string(e.node) == n.id
-	if ours {
+	if peer.self {
 		n.applied.Store(e.seq)
 	}
 	if e.kind != kindEvent || !fresh {
 		n.history.append(message{at: e.at}, now)
 		if fresh {
-			n.control(&e, peer, ours)
+			n.control(&e, peer)
 		}
 		return
 	}
@@ -174,39 +173,48 @@ func (n *node) applyOne(d delivery, now int64) {
 }
 
 // control applies a message of the plugin's own.
-func (n *node) control(e *envelope, p *peer, ours bool) {
+func (n *node) control(e *envelope, p *peer) {
 	p.bye = e.kind == kindBye || p.bye && e.kind != kindHello
-	n.farewell = n.farewell || ours && e.kind == kindBye
+	n.farewell = n.farewell || p.self && e.kind == kindBye
 	if p.dead {
 		p.dead = false // it was out of reach: what it has announced was let go
 		n.say(control(kindHello, time.Now()))
 	}
 	switch e.kind {
-	case kindWatch:
-		if len(e.list) > 2 {
-			n.granted(e.list[0], parseCursor(e.list[1]), e.list[2:], e.at)
-		}
-	case kindExtend:
-		for _, tag := range e.list[min(1, len(e.list)):] {
-			n.watches.extend(e.list[0], tag, e.at)
-		}
-	case kindUnwatch:
-		if len(e.list) > 0 {
-			n.watches.end(e.list[0], e.list[1:], n.history.last(), e.at)
-		}
 	case kindDisconnect:
-		if !ours { // this node has done it already
+		if !p.self { // this node has done it already
 			n.expels = append(n.expels, e.list...)
 		}
 	case kindHello:
-		if !ours {
+		if !p.self {
 			n.answerRoll()
 		}
 	case kindOnline:
-		n.changed(n.presence.online(p, e.list, ours))
+		n.changed(n.presence.online(p, e.list))
 	case kindOffline:
-		n.changed(n.presence.offline(p, e.list, e.at, ours))
+		n.changed(n.presence.offline(p, e.list, e.at, p.self))
+	case kindWatch, kindExtend, kindUnwatch:
+		n.applyWatch(e)
 	case kindEvent, kindBeat, kindBye:
+	}
+}
+
+// applyWatch applies a grant, an extension or an end. What is incomplete is not
+// from this plugin.
+func (n *node) applyWatch(e *envelope) {
+	if len(e.list) == 0 {
+		return
+	}
+	user, rest := e.list[0], e.list[1:]
+	switch {
+	case e.kind == kindUnwatch:
+		n.watches.end(user, rest, n.history.last(), e.at)
+	case e.kind == kindExtend:
+		for _, tag := range rest {
+			n.watches.extend(user, tag, e.at)
+		}
+	case len(rest) > 1:
+		n.granted(user, parseCursor(rest[0]), rest[1:], e.at)
 	}
 }
 

@@ -17,7 +17,7 @@ type offering struct {
 func (o *offering) write(socket syscall.RawConn, frame []byte) int {
 	if o.try == nil {
 		o.try = func(fd uintptr) bool {
-			o.n, _ = syscall.Write(int(fd), o.frame) //nolint:errcheck,gosec // see write; a descriptor
+			o.n, _ = syscall.Write(int(fd), o.frame)
 			return true
 		}
 	}

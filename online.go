@@ -35,18 +35,18 @@ const (
 // those who come. A user who came and went meanwhile is in it once.
 type news struct {
 	order  []string
-	online map[string]bool
+	status map[string]string
 	list   []byte // for everyone; nil when it has to be made anew
 }
 
 func (b *news) add(c change) {
-	if b.online == nil {
-		b.online = make(map[string]bool)
+	if b.status == nil {
+		b.status = make(map[string]string)
 	}
-	if _, waits := b.online[c.user]; !waits {
+	if b.status[c.user] == "" {
 		b.order = append(b.order, c.user)
 	}
-	b.online[c.user] = c.online
+	b.status[c.user] = map[bool]string{true: "online", false: "offline"}[c.online]
 }
 
 // changed spreads changes of presence.
@@ -128,15 +128,15 @@ func (n *node) bulletin(now time.Time) (*parcel, []*session) {
 	var body []byte
 	var users []string
 	for _, user := range told {
-		online := n.news.online[user]
-		delete(n.news.online, user)
+		status := n.news.status[user]
+		delete(n.news.status, user)
 		if tag, limited := n.watchedTag(); limited && !n.watches.has(user, tag, now.UnixNano()) {
 			continue
 		}
 		if users = append(users, user); len(users) > 1 {
 			body = append(body, ',')
 		}
-		body = appendUserChange(body, user, online, now)
+		body = appendUserChange(body, user, status, now)
 	}
 	if len(users) == 0 {
 		return nil, nil
@@ -193,13 +193,12 @@ func (n *node) onlineList(now time.Time) []byte {
 	return append(appendExtra(b, now), '}')
 }
 
-func appendUserChange(b []byte, user string, online bool, now time.Time) []byte {
+func appendUserChange(b []byte, user, status string, now time.Time) []byte {
 	b = append(b, `{"module_id":"online","command":"user_`...)
-	if online {
-		b = append(b, `online","params":{"STATUS":"online","USER_ID":`...)
-	} else {
-		b = append(b, `offline","params":{"STATUS":"offline","USER_ID":`...)
-	}
+	b = append(b, status...)
+	b = append(b, `","params":{"STATUS":"`...)
+	b = append(b, status...)
+	b = append(b, `","USER_ID":`...)
 	b = appendJSON(b, user)
 	b = append(b, `},"extra":`...)
 	return append(appendExtra(b, now), '}')

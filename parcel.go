@@ -103,11 +103,11 @@ func appendFrameHeader(b []byte, op byte, length int) []byte {
 	b = append(b, 0x80|op)
 	switch {
 	case length < 126:
-		return append(b, byte(length))
+		return append(b, byte(length)) //nolint:gosec // checked
 	case length < 1<<16:
-		return binary.BigEndian.AppendUint16(append(b, 126), uint16(length)) //nolint:gosec // checked
+		return binary.BigEndian.AppendUint16(append(b, 126), uint16(length))
 	default:
-		return binary.BigEndian.AppendUint64(append(b, 127), uint64(length)) //nolint:gosec // a length
+		return binary.BigEndian.AppendUint64(append(b, 127), uint64(length))
 	}
 }
 

@@ -112,13 +112,7 @@ func (p *Plugin) start() {
 }
 
 // spawn is the only place where goroutines begin.
-func (p *Plugin) spawn(f func()) {
-	p.running.Add(1)
-	go func() {
-		defer p.running.Done()
-		f()
-	}()
-}
+func (p *Plugin) spawn(f func()) { p.running.Go(f) }
 
 // listen dispatches what the log brings, until ctx ends.
 func (p *Plugin) listen(ctx context.Context) {

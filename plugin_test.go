@@ -219,3 +219,6 @@ func text(r *http.Response) string {
 	content, _ := io.ReadAll(r.Body)
 	return string(content)
 }
+
+// pass lets fake time pass. It is for the inside of a synctest bubble.
+func pass(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // takes no real time

@@ -26,6 +26,7 @@ type change struct {
 type peer struct {
 	seq   uint64 // of its last message
 	heard int64  // unix nanoseconds
+	self  bool   // it is this one
 	bye   bool   // it has said that it stops
 	dead  bool   // nothing was heard for too long; its users were let go
 	users map[string]struct{}
@@ -121,7 +122,7 @@ func (p *presence) takeGone() []string {
 func (p *presence) hear(node []byte, seq uint64, at int64) (*peer, bool) {
 	n := p.peers[string(node)]
 	if n == nil {
-		n = &peer{users: make(map[string]struct{})}
+		n = &peer{self: string(node) == p.self, users: make(map[string]struct{})}
 		p.peers[string(node)] = n
 	}
 	fresh := seq > n.seq
@@ -130,7 +131,7 @@ func (p *presence) hear(node []byte, seq uint64, at int64) (*peer, bool) {
 }
 
 // online notes users that a node has announced.
-func (p *presence) online(n *peer, users []string, ours bool) []change {
+func (p *presence) online(n *peer, users []string) []change {
 	var changes []change
 	for _, user := range users {
 		if _, known := n.users[user]; known {
@@ -138,14 +139,15 @@ func (p *presence) online(n *peer, users []string, ours bool) []change {
 		}
 		n.users[user] = struct{}{}
 		if p.users[user]++; p.users[user] == 1 {
-			changes = append(changes, change{user, true, ours})
+			changes = append(changes, change{user, true, n.self})
 		}
 	}
 	return changes
 }
 
-// offline notes users that a node no longer has.
-func (p *presence) offline(n *peer, users []string, at int64, ours bool) []change {
+// offline notes users that a node no longer has. tells says whether this node
+// tells the application.
+func (p *presence) offline(n *peer, users []string, at int64, tells bool) []change {
 	var changes []change
 	for _, user := range users {
 		if _, known := n.users[user]; !known {
@@ -155,7 +157,7 @@ func (p *presence) offline(n *peer, users []string, at int64, ours bool) []chang
 		if p.users[user]--; p.users[user] == 0 {
 			delete(p.users, user)
 			p.seen.SetDefault(user, time.Unix(0, at))
-			changes = append(changes, change{user, false, ours})
+			changes = append(changes, change{user, false, tells})
 		}
 	}
 	return changes

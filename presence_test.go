@@ -3,6 +3,7 @@ package pull_test
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -57,11 +58,11 @@ func TestUserIsOnlineUntilTheGraceIsOver(t *testing.T) {
 		quit(p)
 		left := time.Now()
 
-		time.Sleep(15 * time.Second) // fake
+		pass(15 * time.Second)
 		if !a.Presence().Online("42")["42"] {
 			t.Error("offline at the end of the grace, want online until it is over")
 		}
-		time.Sleep(time.Millisecond)
+		pass(time.Millisecond)
 		synctest.Wait()
 
 		if a.Presence().Online("42")["42"] {
@@ -86,13 +87,13 @@ func TestReloadSecondTabAndFlappingMakeNoNoise(t *testing.T) {
 		p := a.dial(t, "42", "")
 		for range 5 {
 			quit(p)
-			time.Sleep(14 * time.Second)
+			pass(14 * time.Second)
 			p = a.dial(t, "42", "")
 		}
 		second := a.dial(t, "42", "")
 		quit(second)
 		go p.drain()
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		synctest.Wait()
 
 		if got, want := d.read(), []string{"online 42"}; !slices.Equal(got, want) {
@@ -109,7 +110,7 @@ func TestCrashOfTheClientIsNoticed(t *testing.T) {
 		p.SetPingHandler(func(string) error { return nil })
 		go p.drain()
 
-		time.Sleep(time.Minute + 16*time.Second)
+		pass(time.Minute + 16*time.Second)
 		synctest.Wait()
 
 		if got, want := d.read(), []string{"online 42", "offline 42"}; !slices.Equal(got, want) {
@@ -128,10 +129,10 @@ func TestHooksAreCalledInOrderAndHoldNothingUp(t *testing.T) {
 		})
 		defer a.stop(t)
 		for user := range 3 {
-			p := a.dial(t, fmt.Sprint(user), "")
+			p := a.dial(t, strconv.Itoa(user), "")
 			p.hello(t)
 			quit(p)
-			time.Sleep(16 * time.Second)
+			pass(16 * time.Second)
 		}
 		if err := a.Send(t.Context(), pull.Shared(), event("update", nil)); err != nil {
 			t.Errorf("Send while a hook hangs: %v", err)
@@ -285,7 +286,7 @@ func TestPageAsksWhenUsersWereSeen(t *testing.T) {
 				}
 			}
 		}()
-		time.Sleep(75 * time.Second)
+		pass(75 * time.Second)
 		if err := p.WriteMessage(websocket.TextMessage, []byte(`{"seen":["42","7","8"]}`)); err != nil {
 			t.Fatal(err)
 		}
@@ -310,11 +311,11 @@ func TestPresenceInParallel(t *testing.T) {
 	for user := range 8 {
 		users.Go(func() {
 			for range 25 {
-				p := a.dial(t, fmt.Sprint(user), "")
+				p := a.dial(t, strconv.Itoa(user), "")
 				p.hello(t)
-				a.Presence().Online(fmt.Sprint(user))
+				a.Presence().Online(strconv.Itoa(user))
 				a.Presence().Users()
-				a.Presence().LastSeen(fmt.Sprint(user))
+				a.Presence().LastSeen(strconv.Itoa(user))
 				_ = p.Close()
 			}
 		})

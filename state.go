@@ -116,7 +116,7 @@ func (n *node) watchImages() []watchImage {
 	defer n.mu.Unlock()
 
 	var images []watchImage
-	for w := range n.watches.everything() {
+	for _, w := range n.watches.everything() {
 		images = append(images, watchImage{w.user, w.tag, w.since, w.until, w.expires})
 	}
 	return images

@@ -59,13 +59,13 @@ func (t Target) Or(other Target) Target {
 }
 
 // nobody tells that an event to the target needs not be sent.
-func (t *Target) nobody() bool {
+func (t Target) nobody() bool {
 	return t.empty() && !slices.ContainsFunc(t.or, func(u term) bool { return !u.empty() })
 }
 
 func (t *term) empty() bool { return !t.shared && len(t.users) == 0 && len(t.tags) == 0 }
 
-func (t *Target) check() error {
+func (t Target) check() error {
 	if err := t.term.check(); err != nil {
 		return err
 	}

@@ -2,6 +2,8 @@ package pull
 
 import (
 	"iter"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -80,19 +82,13 @@ func (t *watches) restore(w *watch, now int64) {
 	t.ended[w.user] = append(t.ended[w.user], w)
 }
 
-// everything yields the watches, ended ones too.
-func (t *watches) everything() iter.Seq[*watch] {
-	return func(yield func(*watch) bool) {
-		for _, lists := range []map[string][]*watch{t.byUser, t.ended} {
-			for _, list := range lists {
-				for _, w := range list {
-					if !yield(w) {
-						return
-					}
-				}
-			}
-		}
+// everything returns the watches, ended ones too.
+func (t *watches) everything() []*watch {
+	all := slices.Collect(maps.Values(t.all))
+	for _, list := range t.ended {
+		all = append(all, list...)
 	}
+	return all
 }
 
 // extend gives a watch its full time again, and tells whether there was one when

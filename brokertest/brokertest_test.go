@@ -106,7 +106,7 @@ func (s *slate) Subscribe(ctx context.Context, _ time.Duration, deliver func(str
 }
 
 func (s *slate) hand(deliver func(string, uint64, []byte), epoch string, offset int, m string) {
-	at := uint64(offset) //nolint:gosec // small
+	at := uint64(offset)
 	switch {
 	case s.wrong == "skips" && offset > 3:
 		at++

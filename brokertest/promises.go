@@ -1,14 +1,13 @@
 package brokertest
 
 import (
-	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 )
 
 // A promise is one sentence of the contract and the test of it.
@@ -19,7 +18,7 @@ type promise struct {
 	run     func(*bench) error
 }
 
-var promises = []promise{ //nolint:gochecknoglobals // a table
+var promises = []promise{
 	{"order", "Subscribe delivers messages in the order in which Publish took them", nil, inOrder},
 	{"no hole", "offsets rise by exactly one within an epoch", nil, noHole},
 	{"starts above zero", "the first offset is at least 1, so that there is a position before it", nil, aboveZero},
@@ -35,10 +34,14 @@ var promises = []promise{ //nolint:gochecknoglobals // a table
 	{"ends in the middle", "Subscribe returns nil when ctx ends later, and then no longer calls deliver", nil, endsLater},
 	{"publish cancelled", "Publish fails if ctx is done already, and then the log holds nothing of it", nil, publishCancelled},
 	{"nothing", "a Publish of no messages changes nothing", nil, publishNothing},
-	{"told the truth", "Publish fails while the engine is out of reach; what it said yes to is in the log, in order",
-		func(s *Suite) bool { return s.Break != nil }, toldTheTruth},
-	{"another log", "a log that has lost its messages has another epoch",
-		func(s *Suite) bool { return s.Lose != nil }, anotherLog},
+	{
+		"told the truth", "Publish fails while the engine is out of reach; what it said yes to is in the log, in order",
+		func(s *Suite) bool { return s.Break != nil }, toldTheTruth,
+	},
+	{
+		"another log", "a log that has lost its messages has another epoch",
+		func(s *Suite) bool { return s.Lose != nil }, anotherLog,
+	},
 }
 
 func numbers(from, to int) []string {
@@ -93,7 +96,7 @@ func aboveZero(b *bench) error {
 func unaltered(b *bench) error {
 	var bytes strings.Builder
 	for i := range 256 {
-		bytes.WriteByte(byte(i)) //nolint:gosec // below 256
+		bytes.WriteByte(byte(i))
 	}
 	list := []string{bytes.String(), "\x00", "\xff\xfe", "line\r\nline\n", "✓", strings.Repeat("x", 64<<10), "end"}
 	r := b.subscribe()
@@ -125,7 +128,7 @@ func kept(b *bench) error {
 }
 
 func oneAtATime(b *bench) error {
-	r := b.subscribeTo(func(record) { time.Sleep(time.Microsecond) })
+	r := b.subscribeTo(func(record) { runtime.Gosched() })
 	if err := b.concurrently(8, 25); err != nil {
 		return err
 	}
@@ -270,133 +273,6 @@ func epochStays(b *bench) error {
 	}
 	if !after[0].same(before[0]) {
 		return fmt.Errorf("got %v, want %v as in the subscription before", after[0], before[0])
-	}
-	return steady(after)
-}
-
-func endsCancelled(b *bench) error {
-	ctx, cancel := context.WithCancel(b.ctx)
-	cancel()
-	ended := make(chan error, 1)
-	go func() { ended <- b.Subscribe(ctx, window, func(string, uint64, []byte) {}) }()
-	select {
-	case err := <-ended:
-		if err != nil {
-			return fmt.Errorf("got %w, want nil", err)
-		}
-		return nil
-	case <-b.ctx.Done():
-		return errors.New("Subscribe has not returned")
-	}
-}
-
-func endsLater(b *bench) error {
-	r := b.subscribe()
-	if err := b.publish("first"); err != nil {
-		return err
-	}
-	if _, err := b.read(r, "first"); err != nil {
-		return err
-	}
-	r.stop()
-	select {
-	case <-r.ended:
-	case <-b.ctx.Done():
-		return errors.New("Subscribe has not returned")
-	}
-	if r.err != nil {
-		return fmt.Errorf("got %w, want nil", r.err)
-	}
-	if err := b.publish("end"); err != nil {
-		return err
-	}
-	if _, err := b.read(b.subscribe(), "end"); err != nil {
-		return err
-	}
-	log, _ := r.all()
-	return want(log, "first")
-}
-
-func publishCancelled(b *bench) error {
-	ctx, cancel := context.WithCancel(b.ctx)
-	cancel()
-	if err := b.Publish(ctx, []byte("never")); err == nil {
-		return errors.New("got nil, want an error")
-	}
-	if err := b.publish("end"); err != nil {
-		return err
-	}
-	log, err := b.read(b.subscribe(), "end")
-	return errors.Join(err, want(log, "end"))
-}
-
-func publishNothing(b *bench) error {
-	if err := errors.Join(b.publish("first"), b.publish(), b.publish("end")); err != nil {
-		return err
-	}
-	log, err := b.read(b.subscribe(), "end")
-	return errors.Join(err, want(log, "first", "end"), steady(log))
-}
-
-func toldTheTruth(b *bench) error {
-	if err := b.publish("before"); err != nil {
-		return err
-	}
-	mend := b.suite.Break(b.Broker)
-	ctx, cancel := context.WithTimeout(b.ctx, 500*time.Millisecond)
-	defer cancel()
-	err := b.Publish(ctx, []byte("during"))
-	mend()
-	if err == nil {
-		return errors.New("got nil from a broken engine, want an error")
-	}
-	if err := b.publishAgain("end"); err != nil {
-		return err
-	}
-	log, err := b.read(b.subscribe(), "end")
-	if err != nil {
-		return err
-	}
-	got := slices.DeleteFunc(texts(log), func(m string) bool { return m == "during" }) // nobody knows
-	if !slices.Equal(slices.Compact(got), []string{"before", "end"}) {
-		return fmt.Errorf("got %q, want before and end", got)
-	}
-	return steady(log)
-}
-
-// publishAgain publishes until the engine has recovered, as pull does.
-func (b *bench) publishAgain(message string) error {
-	for {
-		err := b.publish(message)
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-time.After(50 * time.Millisecond):
-		case <-b.ctx.Done():
-			return err
-		}
-	}
-}
-
-func anotherLog(b *bench) error {
-	if err := b.publish("lost"); err != nil {
-		return err
-	}
-	before, err := b.read(b.subscribe(), "lost")
-	if err != nil {
-		return err
-	}
-	b.suite.Lose(b.Broker)
-	if err := b.publishAgain("end"); err != nil {
-		return err
-	}
-	after, err := b.read(b.subscribe(), "end")
-	if err != nil {
-		return err
-	}
-	if last := after[len(after)-1]; last.epoch == before[0].epoch {
-		return fmt.Errorf("got %v after the log was lost, want another epoch than %v", last, before[0])
 	}
 	return steady(after)
 }

@@ -1,0 +1,49 @@
+# make test    everything: installs what is missing, then all tests, a real browser included
+# make check   what needs no browser, in about a minute
+# make lint    golangci-lint
+# make bench   pull beside its peers, about half an hour; see bench/README.md
+# make build   the browser client's bundle, client/dist
+
+LINT = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.12.0
+
+.PHONY: test check setup vet go client e2e fuzz lint bench build
+
+test: setup vet go client e2e
+
+check: vet go client
+
+setup:
+	./scripts/setup
+
+vet:
+	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not gofmt-ed: $$unformatted"; exit 1; }
+	go vet ./...
+	cd bench && go vet ./... && go build -o /dev/null .
+	cd e2e && go vet ./...
+
+go:
+	go test -race ./...
+	cd bench && go test -race ./...
+
+client: client/node_modules
+	cd client && npm run --silent types && npm test --silent && npm run --silent check
+
+client/node_modules: client/package-lock.json
+	cd client && npm ci --silent --no-audit --no-fund
+	touch $@
+
+e2e:
+	cd e2e && go test -race -count=1 ./...
+
+# Each fuzz test for a little while.
+fuzz:
+	for f in $$(go test -list '^Fuzz' . | grep ^Fuzz); do go test -run '^$$' -fuzz "^$$f$$" -fuzztime 20s . || exit 1; done
+
+lint:
+	go run $(LINT) run ./... ./bench/... ./e2e/...
+
+bench:
+	$(MAKE) -C bench bench
+
+build: client/node_modules
+	cd client && npm run build

@@ -1,9 +1,6 @@
 import { delegate, proxy, ready } from "./bx.js"
 import { customEvents } from "./customevents.js"
-import { Pull } from "./pull.js"
-
-/** Where a second copy of this script finds the client of the page. */
-const mark = Symbol.for("echo-pull")
+import { mark, Pull } from "./pull.js"
 
 /** Puts the names of Bitrix on a page, and its client if the script tag names a
  *  server. What exists already stays: a page may have the real BX, or this script

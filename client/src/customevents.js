@@ -29,7 +29,7 @@ export function customEvents(window) {
       const wanted = withTarget(args)
       const [target, name, handler] = wanted
       if (typeof handler !== "function" || handlers.some(same(wanted))) {
-        console.error("pull: no function, or added twice", name, handler)
+        console.error("pull: cannot add", name, handler)
       } else handlers.add({ target, name, handler })
     },
 

@@ -5,7 +5,8 @@ import { Handlers } from "./handlers.js"
  *  @typedef {{ userId: UserId, callback: StatusCallback, isOnline?: boolean }} Interest */
 
 /** Tells who asked for it that a user has come or gone, from the messages of
- *  module online. A list is complete: who is not on it is offline. */
+ *  module online. Who is not on a list is offline, unless more users are online
+ *  than it names. */
 export class Presence {
   /** @type {Handlers<Interest>} */
   #interests = new Handlers()
@@ -39,7 +40,10 @@ export class Presence {
  *  @param {string} command
  *  @param {any} params */
 function stateOf(id, command, params) {
-  if (command === "online_list") return Object.hasOwn(params.USERS ?? {}, id)
+  if (command === "online_list") {
+    const { USERS = {}, COUNT } = params
+    return Object.hasOwn(USERS, id) || (COUNT > Object.keys(USERS).length && undefined)
+  }
   const change = /^user_(on|off)line$/.exec(command)
   if (change && String(params.USER_ID) === id) return change[1] === "on"
 }

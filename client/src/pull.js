@@ -18,6 +18,9 @@ import { Socket } from "./websocket.js"
 
 /** @typedef {import("./message.js").Message} Message */
 
+/** Where a window keeps the client of its script tag. */
+export const mark = Symbol.for("echo-pull")
+
 /** A page's client: it keeps one connection to the server, and runs what the page
  *  has hooked to each message for it once and in order. */
 export class Pull {
@@ -184,7 +187,7 @@ export class Pull {
     const { id, command } = message
     const kind = kindOf(message)
     if (kind === "control") return this.#control(message)
-    if (!this.isConnected()) throw invalid("first message", command)
+    if (!this.isConnected()) throw invalid("message", command)
     if (id !== undefined && !this.#cursor.take(id)) return
     if (this.#capture) console.info("pull:", message)
 
@@ -227,13 +230,15 @@ export class Pull {
     this.#emit("status", state)
   }
 
-  /** Hooks run where the page has BX: the real one, or the names of pull.js. BX
-   *  stops at a handler that throws, so each hook is run for itself.
+  /** Hooks run where the page has BX: the real one, or the names of pull.js. They
+   *  are the page's, so where the script tag has made a client no other runs them,
+   *  or every handler would hear everything twice. BX stops at a handler that
+   *  throws, so each hook is run for itself.
    *  @param {string} name
    *  @param {unknown[]} args */
   #hook(name, args) {
-    const { page } = this.#options
-    safely(() => /** @type {any} */ (page).BX?.onCustomEvent(page, name, args, true))
+    const page = /** @type {any} */ (this.#options.page)
+    if ((page[mark] ?? this) === this) safely(() => page.BX?.onCustomEvent(page, name, args, true))
   }
 
   /** @param {string} name

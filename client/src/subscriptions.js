@@ -17,7 +17,7 @@ export class Subscriptions {
   add(form) {
     const wanted = typeof form?.getModuleId === "function" ? ofHandler(form) : ofObject(form)
     if (wanted) this.#handlers.add(wanted)
-    else console.error("pull: cannot subscribe", form)
+    else console.error("pull: cannot add", form)
     return () => this.#handlers.remove((one) => one.callback === wanted?.callback && same(one, wanted))
   }
 

@@ -49,6 +49,22 @@ test("a late script starts at once, and BX.PULL.start is idempotent", async (t) 
   assert.equal(server.sockets.length, 1)
 })
 
+test("another client leaves the page's hooks to the page's own", (t) => {
+  /** @type {unknown[]} */
+  const calls = []
+  const { page, server, time } = scripted(t, { url: "/pull" })
+  page.BX.addCustomEvent("onPullEvent-tasks", (/** @type {string} */ command) => calls.push(command))
+  const own = server.last
+  const other = new Pull(/** @type {any} */ ({ url: "/pull", page, WebSocket: page.WebSocket }))
+  t.after(() => other.stop())
+  other.subscribe({ moduleId: "tasks", callback: (/** @type {any} */ { command }) => calls.push(`own ${command}`) })
+  other.start()
+  time.pass(0)
+  own.say(hello(), event(101, { module_id: "tasks", command: "update" }))
+  server.last.say(hello(), event(101, { module_id: "tasks", command: "update" }))
+  assert.deepEqual(calls, ["update", "own update"])
+})
+
 test("hooks registered before and after the start run, with exactly their arguments", (t) => {
   /** @type {unknown[][]} */
   const calls = []

@@ -279,7 +279,8 @@ test("who subscribed to a user hears of each change once", (t) => {
     online({ command: "user_online", params: { USER_ID: "7" } }),
     online({ command: "user_offline", params: { USER_ID: "8" } }),
     online({ command: "constructor", params: { USER_ID: "7" } }),
-    online({ command: "online_list", params: { USERS: { 8: {} } } }),
+    online({ command: "online_list", params: { USERS: { 9: {} }, COUNT: 501 } }), // not everyone
+    online({ command: "online_list", params: { USERS: { 8: {} }, COUNT: 1 } }),
     online({ command: "online_list", params: { USERS: { 7: {} } } }),
     online({ command: "user_offline", params: { USER_ID: 7 } }),
   )

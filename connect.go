@@ -22,6 +22,7 @@ const (
 // Server-Sent Events. Any other request that would be accepted gets 426, which
 // tells a page that its WebSocket was broken by something on the way.
 func (p *Plugin) connect(c echo.Context) error {
+	began := p.node.disconnects()
 	user, err := p.visitor(c)
 	if err != nil {
 		return err
@@ -39,7 +40,7 @@ func (p *Plugin) connect(c echo.Context) error {
 	if !p.enter() {
 		return p.refuseRetry(c, http.StatusServiceUnavailable, "shutting down")
 	}
-	s := &session{user: user, client: client, node: p.node, at: p.cursorOf(r)}
+	s := &session{user: user, client: client, node: p.node, began: began, at: p.cursorOf(r)}
 	if err := p.admit(c, s); err != nil {
 		p.pages.Done()
 		return err

@@ -173,6 +173,7 @@ func (n *node) settle() []*session {
 	n.settled = n.history.last()
 	n.signalMove()
 	for _, s := range n.gapped {
+		s.behind, s.last = false, n.history.last() // what is left of a replay is part of the gap
 		n.greet(s, false)
 	}
 	n.stats.gaps.Add(uint64(len(n.gapped)))

@@ -305,32 +305,65 @@ func (s *spy) hears(page *session, text string) (place int) {
 	return slices.IndexFunc(all, func(f string) bool { return strings.Contains(f, text) })
 }
 
+// A writer makes envelopes as another node would send them.
+type writer struct{ seq uint64 }
+
+func (w *writer) next(raw []byte) delivery {
+	w.seq++
+	stamp(raw, "somebody", w.seq)
+	return delivery{"log", w.seq, raw}
+}
+
+func (w *writer) message(to Target, body string) delivery {
+	raw := binary.AppendUvarint(appendHeader(nil, kindEvent, time.Now()), 1<<40)
+	return w.next(append(appendAddress(raw, "", &to), `"body":"`+body+`"}`...))
+}
+
+func (w *writer) grant(user, from, tag string) delivery {
+	return w.next(control(kindWatch, time.Now(), user, from, tag))
+}
+
 // A page that is told of a gap by a late grant is told after the messages of
 // the same batch, which are older than the position that it is told.
 func TestGapIsToldAfterWhatIsUnderWay(t *testing.T) {
 	n, d := bareNode(func(*Config) {})
-	seq := uint64(0)
-	next := func(raw []byte) delivery {
-		seq++
-		stamp(raw, "somebody", seq)
-		return delivery{"log", seq, raw}
-	}
-	message := func(to Target, body string) delivery {
-		raw := binary.AppendUvarint(appendHeader(nil, kindEvent, time.Now()), 1<<40)
-		return next(append(appendAddress(raw, "", &to), `"body":"`+body+`"}`...))
-	}
-	d.dispatch([]delivery{message(User("2"), "first")})
-	link := new(spy)
+	w, link := new(writer), new(spy)
+	d.dispatch([]delivery{w.message(User("2"), "first")})
 	page := &session{user: "1", node: n, link: link, start: func() {}, at: &cursor{"log", 1}}
 	if err := n.join(page); err != nil {
 		t.Fatal(err)
 	}
 	page.queue, page.busy, page.waiting = nil, false, 0 // hello has left
 
-	d.dispatch([]delivery{message(Tag("T"), "overtook"), message(User("1"), "under way"), next(control(kindWatch, time.Now(), "1", "log.1", "T"))})
+	d.dispatch([]delivery{w.message(Tag("T"), "overtook"), w.message(User("1"), "under way"), w.grant("1", "log.1", "T")})
 
-	message1, gap := link.hears(page, "under way"), link.hears(page, `"recovered":false`)
-	if message1 < 0 || gap < message1 {
-		t.Errorf("got the message at place %d and the gap at %d, want both, and the gap later", message1, gap)
+	message, gap := link.hears(page, "under way"), link.hears(page, `"recovered":false`)
+	if message < 0 || gap < message {
+		t.Errorf("got the message at place %d and the gap at %d, want both, and the gap later", message, gap)
+	}
+}
+
+// It is at the position that it is told: what it was still to read from the
+// window is older.
+func TestGapEndsAReplay(t *testing.T) {
+	n, d := bareNode(func(*Config) {})
+	w := new(writer)
+	batch := []delivery{w.message(User("2"), "first"), w.message(Tag("T"), "overtook")}
+	for range 200 {
+		batch = append(batch, w.message(User("1"), strings.Repeat("x", 4<<10)))
+	}
+	d.dispatch(batch)
+	page := &session{user: "1", node: n, link: new(spy), start: func() {}, at: &cursor{"log", 1}}
+	if err := n.join(page); err != nil || !page.behind {
+		t.Fatalf("got %v, behind %t, want a page that has more to read", err, page.behind)
+	}
+
+	d.dispatch([]delivery{w.grant("1", "log.1", "T")})
+
+	if page.queue[len(page.queue)-1].last != w.seq {
+		t.Fatal("the page was not told of the gap")
+	}
+	if items, _ := n.page(page); len(items) > 0 {
+		t.Errorf("got %d messages up to %d after the page was told that it is at %d", len(items), items[len(items)-1].last, w.seq)
 	}
 }

@@ -28,11 +28,10 @@ func (n *node) join(s *session) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
-	delete(n.entering, s)
 	if n.closing {
 		return errClosing
 	}
-	if s.banned {
+	if n.bans[s.user].number > s.began {
 		return errBanned
 	}
 	recovered := at != nil && at.epoch == n.epoch && n.history.covers(at.offset)
@@ -119,7 +118,6 @@ func (n *node) admit(s *session, most, mostPerUser int) error {
 	if s.user != "" {
 		n.seats[s.user]++
 	}
-	n.entering[s] = struct{}{}
 	return nil
 }
 
@@ -127,7 +125,6 @@ func (n *node) release(s *session) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
-	delete(n.entering, s)
 	n.seated--
 	if s.user == "" {
 		return
@@ -135,6 +132,21 @@ func (n *node) release(s *session) {
 	if n.seats[s.user]--; n.seats[s.user] == 0 {
 		delete(n.seats, s.user)
 	}
+}
+
+// A ban is when a user was disconnected, as the number of the disconnect.
+type ban struct {
+	number uint64
+	at     time.Time
+}
+
+// disconnects returns how many there were. A session that began to connect
+// before its user was disconnected does not join afterwards.
+func (n *node) disconnects() uint64 {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+
+	return n.banned
 }
 
 // disconnect keeps the user's sessions that are about to join from it, and
@@ -147,10 +159,18 @@ func (n *node) disconnect(user string) []*session {
 }
 
 func (n *node) ban(user string) []*session {
-	for s := range n.entering {
-		s.banned = s.banned || s.user == user
-	}
+	n.banned++
+	n.bans[user] = ban{n.banned, time.Now()}
 	return slices.Clone(n.users[user])
+}
+
+// forgive forgets bans that no handshake can still be older than.
+func (n *node) forgive(now time.Time) {
+	for user, b := range n.bans {
+		if now.Sub(b.at) > time.Minute {
+			delete(n.bans, user)
+		}
+	}
 }
 
 // seal lets no further session join, and returns those that have.

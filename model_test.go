@@ -574,7 +574,7 @@ func (p *modelPage) render(n *modelNode) error {
 	if err != nil {
 		return err
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	body, err := io.ReadAll(response.Body)
 	if err != nil || response.StatusCode != http.StatusOK {
 		return errors.Join(err, errors.New("no page"))
@@ -964,6 +964,9 @@ func (m *model) check(p *modelPage, part *modelPart) {
 }
 
 func describe(params *modelParams) string {
-	to, _ := json.Marshal(params.To)
+	to, err := json.Marshal(params.To)
+	if err != nil {
+		return err.Error()
+	}
 	return fmt.Sprintf("number %d to %s, sender %q", params.Number, to, cmp.Or(params.Sender, "-"))
 }

@@ -43,12 +43,13 @@ type node struct {
 	users    map[string][]*session
 	seats    map[string]int // admitted sessions by user
 	seated   int
-	entering map[*session]struct{} // admitted, not joined yet
-	guests   int                   // joined sessions without a user
-	closing  bool                  // no session joins any more
-	farewell bool                  // this node's own has come back from the log
-	settled  uint64                // every session has what is for it up to here
-	moved    chan struct{}         // closed when the position changes; nil when nobody waits
+	bans     map[string]ban // the last disconnect of a user
+	banned   uint64         // number of disconnects
+	guests   int            // joined sessions without a user
+	closing  bool           // no session joins any more
+	farewell bool           // this node's own has come back from the log
+	settled  uint64         // every session has what is for it up to here
+	moved    chan struct{}  // closed when the position changes; nil when nobody waits
 
 	// What apply leaves for the dispatcher to do without the lock.
 	touched []*session

@@ -100,6 +100,7 @@ func (n *node) sweep(now time.Time) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
+	n.forgive(now)
 	n.watches.sweep(now.UnixNano())
 	n.history.evict(now.UnixNano(), 0)
 	n.presence.seen.DeleteExpired()

@@ -85,7 +85,7 @@ func (p *Plugin) newNode() *node {
 		presence: newPresence(id, c.PresenceGrace),
 		users:    make(map[string][]*session),
 		seats:    make(map[string]int),
-		entering: make(map[*session]struct{}),
+		bans:     make(map[string]ban),
 	}
 	n.history.reset(1)
 	return n

@@ -224,7 +224,7 @@ func TestTicksMoveTheCursorOfAQuietPage(t *testing.T) {
 		for range 100 {
 			send(t, a, pull.User("2"), "noise")
 		}
-		time.Sleep(26 * time.Second)
+		pass(26 * time.Second)
 		quiet.sees(t)
 		quiet.leave()
 		send(t, a, pull.User("1"), "missed")
@@ -258,7 +258,7 @@ func TestPageIsToldOfAGap(t *testing.T) {
 		{"within the window", wide, nothing, same, true},
 		{"over by age", func(c *pull.Config) { c.WindowAge = time.Minute }, func(t *testing.T, a *app) {
 			send(t, a, pull.User("1"), "old")
-			time.Sleep(2 * time.Minute)
+			pass(2 * time.Minute)
 		}, same, false},
 		{"over by count", func(c *pull.Config) { c.WindowCount = 10 }, noise(11, nil), same, false},
 		{"within count", func(c *pull.Config) { c.WindowCount = 10 }, noise(5, nil), same, true},
@@ -283,7 +283,7 @@ func TestPageIsToldOfAGap(t *testing.T) {
 				test.meanwhile(t, a)
 
 				r := a.dial(t, "1", "?cursor="+test.cursor(at)).read()
-				time.Sleep(2 * time.Second)
+				pass(2 * time.Second)
 				send(t, a, pull.User("1"), "live")
 
 				commands, hellos, _ := r.wait()
@@ -314,7 +314,7 @@ func TestTTLEndsAReplay(t *testing.T) {
 		}
 		send(t, a, pull.User("1"), "long")
 		a.resume(t, "1", at).sees(t, "short", "long")
-		time.Sleep(11 * time.Second)
+		pass(11 * time.Second)
 
 		r := a.resume(t, "1", at)
 
@@ -433,7 +433,7 @@ func TestBrokerThatReturnsHasLostNothing(t *testing.T) {
 		f.interrupt()
 		sent := make(chan error, 1)
 		go func() { sent <- a.Send(context.Background(), pull.User("1"), event("waited", nil)) }()
-		time.Sleep(30 * time.Second)
+		pass(30 * time.Second)
 		r.sees(t)
 
 		f.set(func(f *faults) { f.err, f.away = nil, nil })
@@ -441,7 +441,7 @@ func TestBrokerThatReturnsHasLostNothing(t *testing.T) {
 		if err := <-sent; err != nil {
 			t.Errorf("Send: got %v, want nil", err)
 		}
-		time.Sleep(5 * time.Second)
+		pass(5 * time.Second)
 		r.sees(t, "waited")
 	})
 }
@@ -465,7 +465,7 @@ func TestBrokenLogIsTold(t *testing.T) {
 				synctest.Wait()
 
 				fail(t, a, f)
-				time.Sleep(5 * time.Second)
+				pass(5 * time.Second)
 				send(t, a, pull.User("1"), "after")
 
 				commands, hellos, err := r.wait()
@@ -522,7 +522,7 @@ func TestWatchOutlivesItsLog(t *testing.T) {
 			t.Fatal(err)
 		}
 		f.newEpoch()
-		time.Sleep(time.Second)
+		pass(time.Second)
 		send(t, a, pull.User("9"), "first")
 		p, at := a.fresh(t, "1")
 		p.leave()
@@ -622,9 +622,9 @@ func TestRetryAfterALongOutageDoublesNothing(t *testing.T) {
 		go func() { _ = a.Send(context.Background(), pull.User("1"), event("once", nil)) }()
 		synctest.Wait()
 		f.set(func(f *faults) { f.err = errBroker }) // then it is out of reach
-		time.Sleep(100 * time.Second)
+		pass(100 * time.Second)
 		f.set(func(f *faults) { f.err = nil })
-		time.Sleep(10 * time.Second)
+		pass(10 * time.Second)
 
 		send(t, a, pull.User("1"), "after")
 
@@ -640,14 +640,14 @@ func TestExtensionThatWaitedForTheBrokerCounts(t *testing.T) {
 		if err := a.Watch().Add("1", "T"); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(31 * time.Minute)
+		pass(31 * time.Minute)
 		f.set(func(f *faults) { f.err = errBroker })
 		if !a.Watch().Extend("1", "T")["T"] {
 			t.Fatal("the watch has ended early")
 		}
-		time.Sleep(90 * time.Second)
+		pass(90 * time.Second)
 		f.set(func(f *faults) { f.err = nil })
-		time.Sleep(10 * time.Second)
+		pass(10 * time.Second)
 
 		if users := a.Watch().Users("T"); !slices.Equal(users, []string{"1"}) {
 			t.Errorf("got watchers %v, want the user whose extension was promised", users)
@@ -693,7 +693,7 @@ func TestSlowBrokerDelaysNoResponse(t *testing.T) {
 		if took := time.Since(start); took != 0 {
 			t.Errorf("responses took %s, want none of the broker's 10 s", took)
 		}
-		time.Sleep(11 * time.Second)
+		pass(11 * time.Second)
 		r.sees(t, "0", "0", "0")
 	})
 }
@@ -744,7 +744,7 @@ func TestFullQueueIsToldAndLosesNothing(t *testing.T) {
 		f.set(func(f *faults) { f.hold = nil })
 		close(hold)
 		synctest.Wait()
-		time.Sleep(time.Second)
+		pass(time.Second)
 
 		commands, _, _ := a.resume(t, "1", at).wait()
 		for i, command := range commands {
@@ -876,7 +876,7 @@ func TestDisconnectReachesAPageThatIsStillConnecting(t *testing.T) {
 		synctest.Wait()
 
 		a.Disconnect("1")
-		time.Sleep(10 * time.Second)
+		pass(10 * time.Second)
 
 		if _, _, err := r.wait(); !websocket.IsCloseError(err, 4003) {
 			t.Errorf("got %v, want close 4003", err)
@@ -957,7 +957,7 @@ func TestThousandStalledPagesTakeBoundedMemory(t *testing.T) {
 		if grown := int64(most) - int64(before); grown > pages*queue/2 {
 			t.Errorf("the heap has grown by %d bytes, want far less than %d", grown, pages*queue)
 		}
-		time.Sleep(10 * time.Second)
+		pass(10 * time.Second)
 		if left := a.Stats().Sessions; left != 0 {
 			t.Errorf("got %d sessions, want none that has not read for 10 s after the cut", left)
 		}
@@ -1088,14 +1088,14 @@ func TestShutdownHearsItsFarewell(t *testing.T) {
 		f := newFaults()
 		a := newApp(t, func(c *pull.Config) { c.Broker, c.PresenceGrace = f, time.Second })
 		p, _ := a.fresh(t, "1")
-		time.Sleep(time.Second)
+		pass(time.Second)
 		hold := make(chan struct{})
 		f.set(func(f *faults) { f.hold = hold })
 		ended := make(chan error)
 		go func() { ended <- a.Shutdown(t.Context()) }()
 		synctest.Wait() // the farewell is on its way
 		p.leave()
-		time.Sleep(2 * time.Second) // the user's grace is over: one more message
+		pass(2 * time.Second) // the user's grace is over: one more message
 		f.set(func(f *faults) { f.hold = nil })
 
 		close(hold)
@@ -1152,7 +1152,7 @@ func TestPlannedRestartLosesNothing(t *testing.T) {
 		send(t, a, pull.User("1"), "one")
 		send(t, a, pull.Tag("T"), "two")
 		a.stop(t)
-		time.Sleep(3 * time.Second)
+		pass(3 * time.Second)
 
 		a = newApp(t, keep)
 		defer a.stop(t)
@@ -1180,7 +1180,7 @@ func TestQuietPageIsStillThereAfterManyRestarts(t *testing.T) {
 		for i := range 5 {
 			send(t, a, pull.Tag("T"), strconv.Itoa(i))
 			a.stop(t)
-			time.Sleep(time.Second)
+			pass(time.Second)
 			a = newApp(t, keep)
 		}
 		defer a.stop(t)

@@ -28,6 +28,7 @@ type session struct {
 	user, client string
 	node         *node
 	link         link
+	began        uint64  // disconnects before it began to connect
 	at           *cursor // where the page says it is; nil if it does not
 	start        func()  // has flush called on a goroutine of the session's
 
@@ -35,7 +36,6 @@ type session struct {
 	slot   int    // place in node.all
 	last   uint64 // the page knows everything for it up to this offset
 	from   uint64 // the cursor it came with, if it has recovered
-	banned bool   // the user was disconnected before it could join
 	behind bool   // messages after last are still to be read from the window
 
 	due []*parcel // what the dispatcher is about to hand over; its own

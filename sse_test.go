@@ -277,7 +277,7 @@ func TestStreamExtendsItsWatchesByPost(t *testing.T) {
 		s := a.stream(t, "1", "?client=c")
 		defer s.close()
 		s.hello(t)
-		time.Sleep(31 * time.Minute)
+		pass(31 * time.Minute)
 
 		response := a.do(t, http.MethodPost, "/pull/watch", `{"extend":["T","other"]}`, userHeader, "1", pull.HeaderClient, "c")
 
@@ -285,7 +285,7 @@ func TestStreamExtendsItsWatchesByPost(t *testing.T) {
 		if got := strings.TrimSpace(string(body)); got != `{"T":true,"other":false}` {
 			t.Errorf("got %s, want true for T alone", got)
 		}
-		time.Sleep(31 * time.Minute)
+		pass(31 * time.Minute)
 		if users := a.Watch().Users("T"); len(users) != 1 {
 			t.Errorf("got watchers %v after another 31 minutes, want the user", users)
 		}

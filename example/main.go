@@ -28,7 +28,9 @@ import (
 var files embed.FS
 
 func main() {
-	config := pull.Config{User: user, Platform: platform, Nonce: nonce}
+	config := pull.Config{User: user, Nonce: nonce, Platform: func(c echo.Context) pull.Platform {
+		return map[string]pull.Platform{"/m": pull.Mobile}[c.Path()]
+	}}
 	addr := flag.String("addr", "127.0.0.1:8080", "where to listen")
 	flag.StringVar(&config.StateFile, "state", "", "file that carries events over a restart")
 	flag.DurationVar(&config.PresenceGrace, "grace", 0, "how long a user who has left counts as online (default 15s)")
@@ -68,13 +70,12 @@ func routes(e *echo.Echo, a *app) {
 	a.pull.Mount(e.Group("/pull"))
 
 	g := e.Group("", a.enter, a.pull.Middleware())
-	g.GET("/", pull.Handler(a.page))
-	g.GET("/m", pull.Handler(a.page))
-	g.GET("/tasks/:id", pull.Handler(a.page))
+	for _, path := range []string{"/", "/m", "/tasks/:id"} {
+		g.GET(path, pull.Handler(a.page))
+	}
 	g.GET("/admin", pull.Handler(a.page), a.pull.Section(pull.AdminSection))
-	g.POST("/tasks", pull.Handler(a.save))
-	g.POST("/tasks/:id", pull.Handler(a.save))
-	g.DELETE("/tasks/:id", pull.Handler(a.remove))
+	g.POST("/tasks", pull.Handler(a.change))
+	g.Match([]string{http.MethodPost, http.MethodDelete}, "/tasks/:id", pull.Handler(a.change))
 	g.POST("/say", pull.Handler(say))
 }
 
@@ -97,10 +98,6 @@ func user(c echo.Context) (string, error) {
 		return url.QueryUnescape(cookie.Value)
 	}
 	return "", nil // a guest
-}
-
-func platform(c echo.Context) pull.Platform {
-	return map[string]pull.Platform{"/m": pull.Mobile}[c.Path()]
 }
 
 func nonce(c echo.Context) string { return c.Get("nonce").(string) }
@@ -135,32 +132,30 @@ func (a *app) page(c pull.Context) error {
 	return c.Render(http.StatusOK, c.Path(), data)
 }
 
-// save keeps a task as a page has sent it.
-func (a *app) save(c pull.Context) error {
-	t := task{ID: time.Now().Format("20060102-150405.000000")}
+// change keeps a task as a page has sent it, or deletes it, and lets everyone know;
+// the admin page learns who it was. Both events leave together when the handler
+// has succeeded.
+func (a *app) change(c pull.Context) error {
+	t := a.tasks[c.Param("id")]
+	if t.ID == "" {
+		t.ID = time.Now().Format("20060102-150405.000000")
+	}
 	if err := c.Bind(&t); err != nil {
 		return err
 	}
-	err := tell(c, "save", t)
-	if err == nil {
+	command := map[string]string{http.MethodPost: "save", http.MethodDelete: "delete"}[c.Request().Method]
+	by := map[string]any{"by": c.Get("user"), "task": t}
+	err := errors.Join(
+		c.Pull().Send(pull.Shared(), pull.Event{Module: "tasks", Command: command, Params: t}),
+		c.Pull().Send(pull.Tag("/admin"), pull.Event{Module: "audit", Command: command, Params: by}))
+	switch {
+	case err != nil:
+	case command == "delete":
+		delete(a.tasks, t.ID)
+	default:
 		a.tasks[t.ID] = t
 	}
 	return err
-}
-
-func (a *app) remove(c pull.Context) error {
-	t := task{ID: c.Param("id"), Title: a.tasks[c.Param("id")].Title}
-	delete(a.tasks, t.ID)
-	return tell(c, "delete", t)
-}
-
-// tell lets everyone know of a change, and the admin page who made it. Both
-// events leave together when the handler has succeeded.
-func tell(c pull.Context, command string, t task) error {
-	by := map[string]any{"by": c.Get("user"), "task": t}
-	return errors.Join(
-		c.Pull().Send(pull.Shared(), pull.Event{Module: "tasks", Command: command, Params: t}),
-		c.Pull().Send(pull.Tag("/admin"), pull.Event{Module: "audit", Command: command, Params: by}))
 }
 
 // say sends a message to everyone, to a user, or to those who look at a page. If

@@ -246,7 +246,7 @@ func (w *wire) limit(d time.Duration) {
 
 	w.over = make(chan struct{})
 	w.closing.Store(true)
-	_ = w.Conn.SetDeadline(time.Now().Add(d))
+	_ = w.SetDeadline(time.Now().Add(d))
 }
 
 // finish leaves the client its time to answer the goodbye.

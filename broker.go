@@ -127,7 +127,7 @@ func (m *Memory) join(news chan struct{}, oldest int64) uint64 {
 	for i < m.log.len() && m.log.at(i).at < oldest {
 		i++
 	}
-	return m.first() + uint64(i) //nolint:gosec // an index
+	return m.first() + uint64(i)
 }
 
 func (m *Memory) leave(news chan struct{}) {
@@ -146,7 +146,7 @@ func (m *Memory) after(next uint64, batch []delivery) []delivery {
 
 	first := m.first()
 	for offset := max(next, first); offset < m.next && len(batch) < most; offset++ {
-		batch = append(batch, delivery{m.epoch, offset, m.log.at(int(offset - first)).message})
+		batch = append(batch, delivery{m.epoch, offset, m.log.at(int(offset - first)).message}) //nolint:gosec // an index
 	}
 	return batch
 }

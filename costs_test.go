@@ -159,7 +159,7 @@ func recoverPage(b *testing.B, address string, i int, cursor string, missed int)
 		b.Error(err)
 		return nil
 	}
-	fmt.Fprintf(c, "GET /pull?cursor=%s HTTP/1.1\r\nHost: app.test\r\nX-User: u%d\r\nConnection: Upgrade\r\n"+
+	_, _ = fmt.Fprintf(c, "GET /pull?cursor=%s HTTP/1.1\r\nHost: app.test\r\nX-User: u%d\r\nConnection: Upgrade\r\n"+
 		"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", cursor, i)
 	r := bufio.NewReader(c)
 	headers := textproto.NewReader(r)

@@ -177,8 +177,12 @@ func (n *node) settle() []*session {
 		n.greet(s, false)
 	}
 	n.stats.gaps.Add(uint64(len(n.gapped)))
+	for _, s := range n.lagging {
+		s.catchUp()
+	}
 	clear(n.gapped)
-	n.gapped = n.gapped[:0]
+	clear(n.lagging)
+	n.gapped, n.lagging = n.gapped[:0], n.lagging[:0]
 
 	var expelled []*session
 	for _, user := range n.expels {

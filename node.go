@@ -57,6 +57,7 @@ type node struct {
 	spare   []*parcel  // to be used again
 	expels  []string   // users whom another node has disconnected
 	gapped  []*session // that are to be told of a gap
+	lagging []*session // that are to catch up
 
 	position atomic.Pointer[string] // the epoch, to read without the lock
 	offset   atomic.Uint64          // history.last, likewise
@@ -124,10 +125,29 @@ func (n *node) signalMove() {
 }
 
 func (n *node) finishBatch() {
+	handed := n.touched[:0]
 	for _, s := range n.touched {
+		if n.isTooMuch(s) {
+			s.behind, s.due = true, nil // it reads the window from where it is
+			n.lagging = append(n.lagging, s)
+			continue
+		}
 		s.last = max(s.last, s.due[len(s.due)-1].last)
+		handed = append(handed, s)
 	}
+	clear(n.touched[len(handed):])
+	n.touched = handed
 	n.publishPosition()
+}
+
+// isTooMuch tells whether what one batch has for an idle session would fill its
+// queue. Such a page is not slow, it only gets much at once.
+func (n *node) isTooMuch(s *session) bool {
+	size := 0
+	for _, p := range s.due {
+		size += p.size
+	}
+	return size > n.bound/2 && s.isIdle()
 }
 
 // restart begins anew after the log broke: with the message d, in a new epoch

@@ -175,7 +175,7 @@ func (n *node) onlineList(now time.Time) []byte {
 		if tag, limited := n.watchedTag(); limited && !n.watches.has(user, tag, now.UnixNano()) {
 			continue
 		}
-		if count++; listed == listedUsers {
+		if count++; listed == listedUsers || len(b) > n.bound/4 {
 			continue
 		}
 		if listed++; listed > 1 {

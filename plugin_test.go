@@ -214,6 +214,35 @@ func TestHandlersEventReachesThePage(t *testing.T) {
 	})
 }
 
+func TestBurstForAnIdlePageDoesNotCutIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newApp(t, nil)
+		defer a.stop(t)
+		const events = 200
+		a.echo.POST("/burst", pull.Handler(func(c pull.Context) error {
+			for n := range events { // twelve times what may wait for a session
+				if err := c.Pull().Send(pull.User("42"), event("part", map[string]any{"n": n, "x": strings.Repeat("x", 60_000)})); err != nil {
+					return err
+				}
+			}
+			return c.NoContent(http.StatusNoContent)
+		}))
+		p := a.dial(t, "42", "")
+		p.hello(t)
+
+		a.do(t, http.MethodPost, "/burst", "")
+
+		for n := range events {
+			if got := p.event(t).Params["n"]; got != float64(n) {
+				t.Fatalf("got part %v, want %d", got, n)
+			}
+		}
+		if got := a.Stats().Cut; got != 0 {
+			t.Errorf("%d sessions were cut, want none", got)
+		}
+	})
+}
+
 // text returns the body of a response that do has read.
 func text(r *http.Response) string {
 	content, _ := io.ReadAll(r.Body)

@@ -153,6 +153,7 @@ func TestNothingIsMissedBetweenRenderAndConnect(t *testing.T) {
 		defer a.stop(t)
 		a.withPage()
 		send(t, a, pull.User("1"), "before")
+		synctest.Wait()
 		at := a.rendered(t, "1")
 		send(t, a, pull.User("1"), "one")
 		send(t, a, pull.Shared(), "two")
@@ -281,6 +282,7 @@ func TestPageIsToldOfAGap(t *testing.T) {
 				p, at := a.fresh(t, "1")
 				p.leave()
 				test.meanwhile(t, a)
+				synctest.Wait()
 
 				r := a.dial(t, "1", "?cursor="+test.cursor(at)).read()
 				pass(2 * time.Second)
@@ -328,6 +330,7 @@ func TestWatchCountsFromTheRequestThatGrantedIt(t *testing.T) {
 		defer a.stop(t)
 		a.withPage("T")
 		send(t, a, pull.Tag("T"), "before")
+		synctest.Wait()
 		at := a.rendered(t, "1")
 		send(t, a, pull.Tag("T"), "after")
 
@@ -524,6 +527,7 @@ func TestWatchOutlivesItsLog(t *testing.T) {
 		f.newEpoch()
 		pass(time.Second)
 		send(t, a, pull.User("9"), "first")
+		synctest.Wait()
 		p, at := a.fresh(t, "1")
 		p.leave()
 		send(t, a, pull.Tag("T"), "missed")
@@ -844,6 +848,7 @@ func TestReplayThatTheWindowOvertakesIsToldOfAGap(t *testing.T) {
 		for range 200 {
 			send(t, a, pull.User("2"), "noise")
 		}
+		synctest.Wait() // the window has moved
 
 		commands, hellos, err := p.read().wait()
 

@@ -178,6 +178,25 @@ func (s *session) bye(code int, reason string) {
 	s.wake()
 }
 
+// isIdle tells whether nothing waits for the session.
+func (s *session) isIdle() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	return !s.busy
+}
+
+// catchUp has the session read from the window what it is behind.
+func (s *session) catchUp() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	if !s.ended {
+		s.catching = true
+		s.wake()
+	}
+}
+
 // close ends the session after what waits for it.
 func (s *session) close(code int, reason string) {
 	s.mu.Lock()
@@ -259,11 +278,12 @@ func (s *session) next() ([]item, bool) {
 		s.mu.Unlock()
 		return nil, false
 	}
+	s.catching = false // unless there is more, or more comes meanwhile
 	s.mu.Unlock()
 
 	page, more := s.node.page(s)
 	s.mu.Lock()
-	s.catching = more && !s.ended
+	s.catching = (s.catching || more) && !s.ended
 	for i := range page {
 		s.waiting += page[i].size()
 		s.told = max(s.told, page[i].last)

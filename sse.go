@@ -36,6 +36,7 @@ func (p *Plugin) serveStream(c echo.Context, s *session) error {
 		writer: w, ctl: http.NewResponseController(w),
 		wake: make(chan struct{}, 1), gone: make(chan struct{}),
 	}
+	_ = link.ctl.SetReadDeadline(time.Time{}) // a server's ReadTimeout is for requests that end
 	s.link = link
 	s.start = func() { signal(link.wake) }
 	w.WriteHeader(http.StatusOK)

@@ -142,3 +142,17 @@ func BenchmarkRouteToOneUser(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkSend is what a handler waits for: checking, encoding, collecting.
+func BenchmarkSend(b *testing.B) {
+	p := benchPlugin(b)
+	o := &Outbox{plugin: p}
+	t, e := User("42"), Event{Module: "tasks", Command: "update", Params: &task{7, "Write it down"}}
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := o.Send(t, e); err != nil {
+			b.Fatal(err)
+		}
+		o.Discard()
+	}
+}

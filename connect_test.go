@@ -15,21 +15,6 @@ import (
 	"github.com/echo-pull/pull"
 )
 
-// closed reads until the connection ends and returns the close code and reason.
-func (p *page) closed(t *testing.T) (int, string) {
-	t.Helper()
-	for {
-		_, _, err := p.ReadMessage()
-		var closed *websocket.CloseError
-		if errors.As(err, &closed) {
-			return closed.Code, closed.Text
-		}
-		if err != nil {
-			t.Fatalf("read: %v, want a close frame", err)
-		}
-	}
-}
-
 func TestHandshake(t *testing.T) {
 	for _, tc := range []struct {
 		name      string
@@ -198,11 +183,7 @@ func TestSilentPageIsDropped(t *testing.T) {
 		p.SetPingHandler(func(string) error { return nil }) // never answer
 		start := time.Now()
 
-		for {
-			if _, _, err := p.ReadMessage(); err != nil {
-				break
-			}
-		}
+		p.drain()
 
 		if got := time.Since(start); got != time.Minute {
 			t.Errorf("dropped after %s, want 1m0s", got)
@@ -230,30 +211,6 @@ func TestPingIsAnswered(t *testing.T) {
 	})
 }
 
-func TestTickMovesTheCursorOfAQuietPage(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a := newApp(t, nil)
-		defer a.stop(t)
-		p := a.dial(t, "42", "")
-		at := p.hello(t).Params["offset"].(float64)
-		for range 3 {
-			if err := a.Send(t.Context(), pull.User("7"), event("update", nil)); err != nil {
-				t.Fatal(err)
-			}
-		}
-		start := time.Now()
-
-		m := p.control(t)
-
-		if m.Command != "tick" || m.Params["offset"].(float64) < at+3 {
-			t.Errorf("got %s %v, want tick with an offset of at least %v", m.Command, m.Params, at+3)
-		}
-		if got := time.Since(start); got > 25*time.Second {
-			t.Errorf("first tick after %s, want at most 25s", got)
-		}
-	})
-}
-
 func TestDisconnect(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newApp(t, nil)
@@ -270,35 +227,26 @@ func TestDisconnect(t *testing.T) {
 				t.Errorf("closed with %d, want 4003", code)
 			}
 		}
-		if err := a.Send(t.Context(), pull.Shared(), event("update", nil)); err != nil {
-			t.Fatal(err)
-		}
+		send(t, a, pull.Shared(), "update")
 		other.event(t)
 	})
 }
 
-func TestShutdownDrainsAndSaysComeBack(t *testing.T) {
+// The application bans a user and then disconnects the user's pages: also the
+// one that was let in a moment ago and waits for a log that is ahead.
+func TestDisconnectReachesAPageThatIsStillConnecting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newApp(t, nil)
-		p := a.dial(t, "42", "")
-		p.hello(t)
-		for range 100 {
-			if err := a.Send(t.Context(), pull.User("42"), event("update", nil)); err != nil {
-				t.Fatal(err)
-			}
-		}
-
-		go a.stop(t)
-
-		for range 100 {
-			p.event(t)
-		}
-		if code, _ := p.closed(t); code != 1012 {
-			t.Errorf("closed with %d, want 1012", code)
-		}
+		defer a.stop(t)
+		_, at := a.fresh(t, "9")
+		r := a.dial(t, "1", "?cursor="+at+"00").read()
 		synctest.Wait()
-		if err := a.Send(t.Context(), pull.User("42"), event("update", nil)); !errors.Is(err, pull.ErrClosed) {
-			t.Errorf("got %v, want ErrClosed", err)
+
+		a.Disconnect("1")
+		pass(10 * time.Second)
+
+		if _, _, err := r.wait(); !websocket.IsCloseError(err, 4003) {
+			t.Errorf("got %v, want close 4003", err)
 		}
 	})
 }
@@ -307,9 +255,7 @@ func TestWatchAnswersOnTheWire(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newApp(t, nil)
 		defer a.stop(t)
-		if err := a.Watch().Add("42", "TASK_7"); err != nil {
-			t.Fatal(err)
-		}
+		grant(t, a, "42", "TASK_7")
 		p := a.dial(t, "42", "")
 		p.hello(t)
 
@@ -335,4 +281,19 @@ func TestWatchAnswersOnTheWire(t *testing.T) {
 			t.Errorf("POST of another site answers %d, want 403", got)
 		}
 	})
+}
+
+// closed reads until the connection ends and returns the close code and reason.
+func (p *page) closed(t *testing.T) (int, string) {
+	t.Helper()
+	for {
+		_, _, err := p.ReadMessage()
+		var closed *websocket.CloseError
+		if errors.As(err, &closed) {
+			return closed.Code, closed.Text
+		}
+		if err != nil {
+			t.Fatalf("read: %v, want a close frame", err)
+		}
+	}
 }

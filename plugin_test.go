@@ -189,6 +189,26 @@ func event(command string, params any) pull.Event {
 	return pull.Event{Module: "tasks", Command: command, Params: params}
 }
 
+func send(t *testing.T, a *app, to pull.Target, command string) {
+	t.Helper()
+	sendEvent(t, a, to, event(command, nil))
+}
+
+func sendEvent(t *testing.T, a *app, to pull.Target, e pull.Event) {
+	t.Helper()
+	if err := a.Send(t.Context(), to, e); err != nil {
+		t.Fatalf("send %s: %v", e.Command, err)
+	}
+}
+
+// grant has a user watch tags.
+func grant(t *testing.T, a *app, user string, tags ...string) {
+	t.Helper()
+	if err := a.Watch().Add(user, tags...); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestHandlersEventReachesThePage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newApp(t, nil)

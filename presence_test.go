@@ -203,9 +203,7 @@ func TestPagesHearOfOneAnother(t *testing.T) {
 			t.Errorf("told after %s, want the grace and at most a second or two", got)
 		}
 
-		if err := a.Send(t.Context(), pull.Shared(), event("last", nil)); err != nil {
-			t.Fatal(err)
-		}
+		send(t, a, pull.Shared(), "last")
 		for m := guest.next(t); m.Command != "last"; m = guest.next(t) {
 			if m.Module == "online" {
 				t.Errorf("a guest heard %s", m.Command)
@@ -240,9 +238,7 @@ func TestOnlineScopes(t *testing.T) {
 		staff := newApp(t, func(c *pull.Config) { c.Online = pull.OnlineWatchers("STAFF") })
 		defer staff.stop(t)
 		for _, user := range []string{"1", "2"} {
-			if err := staff.Watch().Add(user, "STAFF"); err != nil {
-				t.Fatal(err)
-			}
+			grant(t, staff, user, "STAFF")
 		}
 		quiet := nobody.dial(t, "1", "")
 		quiet.hello(t)

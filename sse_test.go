@@ -271,9 +271,7 @@ func TestStreamExtendsItsWatchesByPost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newApp(t, nil)
 		defer a.stop(t)
-		if err := a.Watch().Add("1", "T"); err != nil {
-			t.Fatal(err)
-		}
+		grant(t, a, "1", "T")
 		s := a.stream(t, "1", "?client=c")
 		defer s.close()
 		s.hello(t)
@@ -281,8 +279,7 @@ func TestStreamExtendsItsWatchesByPost(t *testing.T) {
 
 		response := a.do(t, http.MethodPost, "/pull/watch", `{"extend":["T","other"]}`, userHeader, "1", pull.HeaderClient, "c")
 
-		body, _ := io.ReadAll(response.Body)
-		if got := strings.TrimSpace(string(body)); got != `{"T":true,"other":false}` {
+		if got := strings.TrimSpace(text(response)); got != `{"T":true,"other":false}` {
 			t.Errorf("got %s, want true for T alone", got)
 		}
 		pass(31 * time.Minute)
@@ -333,9 +330,7 @@ func TestStreamThatStopsReadingIsCut(t *testing.T) {
 		id, _ := slow.hello(t)
 		other, _ := a.fresh(t, "1")
 		for i := range 40 {
-			if err := a.Send(t.Context(), pull.User("1"), event(strconv.Itoa(i), pad(4<<10))); err != nil {
-				t.Fatal(err)
-			}
+			sendEvent(t, a, pull.User("1"), event(strconv.Itoa(i), pad(4<<10)))
 			synctest.Wait()
 		}
 

@@ -19,9 +19,7 @@ func TestWatchEndsAtTheVerySecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newApp(t, nil)
 		defer a.stop(t)
-		if err := a.Watch().Add("42", "TASK_7"); err != nil {
-			t.Fatal(err)
-		}
+		grant(t, a, "42", "TASK_7")
 		pass(32*time.Minute - time.Nanosecond)
 		if got := a.Watch().Users("TASK_7"); !slices.Equal(got, []string{"42"}) {
 			t.Errorf("just before the end the watchers are %v, want 42", got)
@@ -45,9 +43,7 @@ func TestExtensionGivesTheFullTimeAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newApp(t, nil)
 		defer a.stop(t)
-		if err := a.Watch().Add("42", "TASK_7"); err != nil {
-			t.Fatal(err)
-		}
+		grant(t, a, "42", "TASK_7")
 		for range 4 {
 			pass(31 * time.Minute)
 			if got := a.Watch().Extend("42", "TASK_7", "TASK_8"); !got["TASK_7"] || got["TASK_8"] {
@@ -70,10 +66,8 @@ func TestTagReachesItsWatchersOnly(t *testing.T) {
 		p, q := a.dial(t, "42", ""), a.dial(t, "7", "")
 		p.hello(t)
 		q.hello(t)
-		if err := a.Watch().Add("42", "TASK_7", "TASK_8"); err != nil {
-			t.Fatal(err)
-		}
-		for _, send := range []struct {
+		grant(t, a, "42", "TASK_7", "TASK_8")
+		for _, m := range []struct {
 			to      pull.Target
 			command string
 		}{
@@ -82,9 +76,7 @@ func TestTagReachesItsWatchersOnly(t *testing.T) {
 			{pull.Tag("TASK_9"), "nobody"},
 			{pull.Shared(), "last"},
 		} {
-			if err := a.Send(t.Context(), send.to, event(send.command, nil)); err != nil {
-				t.Fatal(err)
-			}
+			send(t, a, m.to, m.command)
 		}
 
 		for _, want := range []string{"once", "last"} {
@@ -102,9 +94,7 @@ func TestDeleteEndsWatches(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newApp(t, nil)
 		defer a.stop(t)
-		if err := a.Watch().Add("42", "A", "B", "C"); err != nil {
-			t.Fatal(err)
-		}
+		grant(t, a, "42", "A", "B", "C")
 
 		if err := a.Watch().Delete("42", "A"); err != nil {
 			t.Fatal(err)
@@ -139,9 +129,7 @@ func TestPageHearsItsTagFromTheRequestThatRenderedIt(t *testing.T) {
 			return c.String(http.StatusOK, c.Pull().Cursor())
 		}))
 		response := a.get(t, "/page", userHeader, "42")
-		if err := a.Send(t.Context(), pull.Tag("TASK_7"), event("before.the.connection", nil)); err != nil {
-			t.Fatal(err)
-		}
+		send(t, a, pull.Tag("TASK_7"), "before.the.connection")
 
 		p := a.dial(t, "42", "?cursor="+text(response))
 

@@ -1,0 +1,161 @@
+package pull_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/echo-pull/pull"
+)
+
+// faults is a broker that fails on demand, around a log that does not.
+type faults struct {
+	mu      sync.Mutex // guards what follows
+	log     *pull.Memory
+	err     error                      // Publish fails and takes nothing
+	acks    int                        // so many Publishes take the messages and fail all the same
+	away    error                      // Subscribe fails
+	edit    func(message []byte)       // changes what Publish takes
+	hold    chan struct{}              // Publish waits for it to be closed
+	lose    int                        // so many deliveries are left out
+	running map[int]context.CancelFunc // ends a subscription
+	begun   int                        // subscriptions
+	taken   int                        // messages that Publish was given
+	retries int                        // Publishes that failed
+}
+
+var errBroker = errors.New("broker is down")
+
+func newFaults() *faults {
+	return &faults{log: new(pull.Memory), running: make(map[int]context.CancelFunc)}
+}
+
+// node returns one of the applications that share the broker.
+func (f *faults) node(t *testing.T) *app {
+	t.Helper()
+	return newApp(t, func(c *pull.Config) { c.Broker = f })
+}
+
+func (f *faults) Publish(ctx context.Context, messages ...[]byte) error {
+	f.mu.Lock()
+	ordered, hold, edit, err, lost := f.log, f.hold, f.edit, f.err, f.acks > 0
+	if f.acks > 0 {
+		f.acks--
+	}
+	if err != nil || lost {
+		f.retries++
+	}
+	f.taken += len(messages)
+	f.mu.Unlock()
+
+	if hold != nil {
+		select {
+		case <-hold:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	if err != nil {
+		return err
+	}
+	// A retry changes the name in the message, as the contract allows.
+	copies := make([][]byte, len(messages))
+	for i, m := range messages {
+		copies[i] = append([]byte(nil), m...)
+		if edit != nil {
+			edit(copies[i])
+		}
+	}
+	if err := ordered.Publish(ctx, copies...); err != nil {
+		return err
+	}
+	if lost {
+		return errBroker
+	}
+	return nil
+}
+
+func (f *faults) Subscribe(ctx context.Context, window time.Duration, deliver func(string, uint64, []byte)) error {
+	f.mu.Lock()
+	ordered, away := f.log, f.away
+	inner, cancel := context.WithCancel(ctx)
+	number := f.begun
+	f.begun++
+	f.running[number] = cancel
+	f.mu.Unlock()
+
+	defer f.set(func(f *faults) { delete(f.running, number) })
+	defer cancel()
+	if away != nil {
+		return away
+	}
+	err := ordered.Subscribe(inner, window, func(epoch string, offset uint64, message []byte) {
+		if inner.Err() == nil && !f.loses() {
+			deliver(epoch, offset, message)
+		}
+	})
+	if ctx.Err() != nil {
+		return err
+	}
+	return errBroker
+}
+
+func (f *faults) loses() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+
+	if f.lose > 0 {
+		f.lose--
+		return true
+	}
+	return false
+}
+
+// set changes how the broker fails.
+func (f *faults) set(change func(*faults)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+
+	change(f)
+}
+
+func (f *faults) rewrite(edit func([]byte)) { f.set(func(f *faults) { f.edit = edit }) }
+
+// interrupt ends the running subscriptions.
+func (f *faults) interrupt() {
+	f.set(func(f *faults) {
+		for _, cancel := range f.running {
+			cancel()
+		}
+	})
+}
+
+// newEpoch loses the log.
+func (f *faults) newEpoch() {
+	f.set(func(f *faults) { f.log = new(pull.Memory) })
+	f.interrupt()
+}
+
+// reports collects what OnError hears.
+type reports struct {
+	mu   sync.Mutex // guards list
+	list []error
+}
+
+func (r *reports) add(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+
+	r.list = append(r.list, err)
+}
+
+func (r *reports) contain(text string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+
+	return slices.ContainsFunc(r.list, func(err error) bool { return strings.Contains(err.Error(), text) })
+}

@@ -1,0 +1,131 @@
+package pull_test
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/echo-pull/pull"
+)
+
+func TestPageIsToldOfAGap(t *testing.T) {
+	wide := func(*pull.Config) {}
+	noise := func(n int, params any) func(*testing.T, *app) {
+		return func(t *testing.T, a *app) {
+			for range n {
+				sendEvent(t, a, pull.User("2"), event("noise", params))
+			}
+		}
+	}
+	nothing := noise(1, nil)
+	same := func(cursor string) string { return cursor }
+	for _, test := range []struct {
+		name      string
+		configure func(*pull.Config)
+		meanwhile func(*testing.T, *app)
+		cursor    func(string) string
+		recovered bool
+	}{
+		{"within the window", wide, nothing, same, true},
+		{"over by age", func(c *pull.Config) { c.WindowAge = time.Minute }, func(t *testing.T, a *app) {
+			send(t, a, pull.User("1"), "old")
+			pass(2 * time.Minute)
+		}, same, false},
+		{"over by count", func(c *pull.Config) { c.WindowCount = 10 }, noise(11, nil), same, false},
+		{"within count", func(c *pull.Config) { c.WindowCount = 10 }, noise(5, nil), same, true},
+		{"over by bytes", func(c *pull.Config) { c.WindowBytes = 10_000 }, noise(11, pad(1000)), same, false},
+		{"of another log", wide, nothing, func(string) string { return "other.1" }, false},
+		{"of no log", wide, nothing, func(string) string { return "none.0" }, false},
+		{"from the future", wide, nothing, func(c string) string { return c + "0000" }, false},
+		{"from the near future", wide, nothing, func(c string) string { return strings.TrimRight(c, "0123456789") + "99" }, false},
+		{"from the end of numbers", wide, nothing, func(c string) string {
+			return strings.TrimRight(c, "0123456789") + "18446744073709551615"
+		}, false},
+		{"malformed", wide, nothing, func(string) string { return "-" }, false},
+		{"without offset", wide, nothing, func(c string) string { return strings.TrimRight(c, "0123456789") }, false},
+		{"negative", wide, nothing, func(c string) string { return strings.Replace(c, ".", ".-", 1) }, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := newApp(t, test.configure)
+				defer a.stop(t)
+				p, at := a.fresh(t, "1")
+				p.leave()
+				test.meanwhile(t, a)
+				synctest.Wait()
+
+				r := a.dial(t, "1", "?cursor="+test.cursor(at)).read()
+				pass(2 * time.Second)
+				send(t, a, pull.User("1"), "live")
+
+				commands, hellos, _ := r.wait()
+				if len(hellos) != 1 || hellos[0].Params["recovered"] != test.recovered {
+					t.Errorf("got hellos %v, want one with recovered %t", hellos, test.recovered)
+				}
+				if !slices.Equal(commands, []string{"live"}) {
+					t.Errorf("got %q, want what is sent after hello", commands)
+				}
+				if gaps := a.Stats().Gaps; (gaps == 1) == test.recovered {
+					t.Errorf("got %d gaps in Stats", gaps)
+				}
+			})
+		})
+	}
+}
+
+// A page that replays more slowly than the window moves cannot have all of it.
+func TestReplayThatTheWindowOvertakesIsToldOfAGap(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newApp(t, func(c *pull.Config) { c.QueueBytes, c.EventBytes, c.WindowCount = 64<<10, 8<<10, 100 })
+		defer a.stop(t)
+		gone, at := a.fresh(t, "1")
+		epoch, _, _ := strings.Cut(at, ".")
+		gone.leave()
+		for i := range 90 {
+			sendEvent(t, a, pull.User("1"), event(strconv.Itoa(i), pad(4<<10)))
+		}
+		p := a.dial(t, "1", "?cursor="+at) // does not read yet
+		synctest.Wait()
+		for range 200 {
+			send(t, a, pull.User("2"), "noise")
+		}
+		synctest.Wait() // the window has moved
+
+		commands, hellos, err := p.read().wait()
+
+		if len(commands) == 90 {
+			t.Fatal("everything was replayed: the test does not test")
+		}
+		if len(hellos) != 1 || !websocket.IsCloseError(err, 4001) {
+			t.Errorf("got %d hellos and %v, want one and close 4001", len(hellos), err)
+		}
+		counted(t, commands)
+		back := a.dial(t, "1", "?cursor="+epoch+"."+strconv.Itoa(5+len(commands))).read()
+		back.learnsOfAGap(t)
+	})
+}
+
+func TestPageThatMissedNothingIsToldNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newApp(t, nil)
+		defer a.stop(t)
+		a.echo.GET("/page", pull.Handler(func(c pull.Context) error {
+			send(t, a, pull.Tag("T").Or(pull.User("1")), "one")
+			r := a.resume(t, "1", c.Pull().Cursor())
+			if err := c.Pull().Watch("T"); err != nil {
+				return err
+			}
+			send(t, a, pull.Tag("T"), "two")
+			r.sees(t, "one", "two")
+			return c.NoContent(http.StatusNoContent)
+		}))
+
+		a.get(t, "/page", userHeader, "1")
+	})
+}

@@ -1,0 +1,136 @@
+package pull_test
+
+import (
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+)
+
+// A reading is what a page has read so far.
+type reading struct {
+	mu       sync.Mutex // guards what follows
+	commands []string   // of the application's messages
+	ids      []uint64
+	hellos   []message
+	tick     uint64
+	err      error
+	page     *page
+}
+
+// read has a page read, and answer pings, until its connection ends.
+func (p *page) read() *reading {
+	r := &reading{page: p}
+	go func() {
+		for r.take(p.ReadMessage()) {
+		}
+	}()
+	return r
+}
+
+func (r *reading) take(_ int, frame []byte, err error) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+
+	var messages []message
+	if err == nil {
+		err = json.Unmarshal(frame, &messages)
+	}
+	r.err = err
+	for _, m := range messages {
+		switch {
+		case m.ID > 0:
+			r.commands, r.ids = append(r.commands, m.Command), append(r.ids, m.ID)
+		case m.Command == "hello":
+			r.hellos = append(r.hellos, m)
+		case m.Command == "tick":
+			offset, _ := m.Params["offset"].(float64)
+			r.tick = uint64(offset)
+		}
+	}
+	return err == nil
+}
+
+// wait returns what has been read when nothing moves any more.
+func (r *reading) wait() (commands []string, hellos []message, err error) {
+	synctest.Wait()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+
+	return slices.Clone(r.commands), slices.Clone(r.hellos), r.err
+}
+
+// sees fails unless exactly these messages have come, with no gap.
+func (r *reading) sees(t *testing.T, want ...string) {
+	t.Helper()
+	commands, hellos, err := r.wait()
+	if !slices.Equal(commands, want) {
+		t.Errorf("got %q, want %q", commands, want)
+	}
+	if len(hellos) != 1 || err != nil {
+		t.Errorf("got %d hellos and error %v, want 1 and none", len(hellos), err)
+	}
+}
+
+// learnsOfAGap fails unless the page was told, at once, that it has missed something.
+func (r *reading) learnsOfAGap(t *testing.T) {
+	t.Helper()
+	if _, hellos, _ := r.wait(); len(hellos) != 1 || hellos[0].Params["recovered"] != false {
+		t.Errorf("got hellos %v, want one that tells of a gap", hellos)
+	}
+}
+
+// counted fails unless the commands are 0, 1, 2 …
+func counted(t *testing.T, commands []string) {
+	t.Helper()
+	for i, command := range commands {
+		if command != strconv.Itoa(i) {
+			t.Fatalf("got %s at place %d", command, i)
+		}
+	}
+}
+
+// resume connects a page that was at a cursor, which must still be in the window.
+func (a *app) resume(t *testing.T, user, cursor string) *reading {
+	t.Helper()
+	p := a.dial(t, user, "?cursor="+cursor)
+	r := p.read()
+	if _, hellos, _ := r.wait(); len(hellos) != 1 || hellos[0].Params["recovered"] != true {
+		t.Fatalf("resumed at %s: got hellos %v, want recovered", cursor, hellos)
+	}
+	return r
+}
+
+// fresh connects a page and returns where it is.
+func (a *app) fresh(t *testing.T, user string) (r *reading, cursor string) {
+	t.Helper()
+	r = a.dial(t, user, "").read()
+	_, hellos, err := r.wait()
+	if len(hellos) != 1 {
+		t.Fatalf("connected: got hellos %v, error %v, want one", hellos, err)
+	}
+	return r, cursorAt(hellos[0])
+}
+
+// leave closes the page as a lost network does.
+func (r *reading) leave() { quit(r.page) }
+
+// stall connects a page that reads hello and then nothing more.
+func (a *app) stall(t *testing.T, user string) (p *page, cursor string) {
+	t.Helper()
+	p = a.dial(t, user, "")
+	return p, cursorAt(p.hello(t))
+}
+
+// pad is params that make an event so large.
+func pad(bytes int) map[string]any { return map[string]any{"pad": strings.Repeat("x", bytes)} }
+
+// cursorAt is where a page is after the hello of a connection without a cursor.
+func cursorAt(hello message) string {
+	epoch, _ := hello.Params["epoch"].(string)
+	offset, _ := hello.Params["offset"].(float64)
+	return epoch + "." + strconv.FormatUint(uint64(offset), 10)
+}

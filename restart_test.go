@@ -1,0 +1,142 @@
+package pull_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/echo-pull/pull"
+)
+
+func TestPlannedRestartLosesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		file := filepath.Join(t.TempDir(), "state")
+		keep := func(c *pull.Config) { c.StateFile = file }
+		a := newApp(t, keep)
+		a.withPage("T")
+		at := a.rendered(t, "1")
+		send(t, a, pull.User("1"), "one")
+		send(t, a, pull.Tag("T"), "two")
+		a.stop(t)
+		pass(3 * time.Second)
+
+		a = newApp(t, keep)
+		defer a.stop(t)
+		send(t, a, pull.Tag("T"), "three")
+		r := a.resume(t, "1", at)
+		send(t, a, pull.Shared(), "four")
+
+		r.sees(t, "one", "two", "three", "four")
+		if _, err := os.Stat(file); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("the file is still there (%v): after a crash it would be taken for the log", err)
+		}
+	})
+}
+
+func TestQuietPageIsStillThereAfterManyRestarts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		file := filepath.Join(t.TempDir(), "state")
+		keep := func(c *pull.Config) { c.StateFile = file }
+		a := newApp(t, keep)
+		grant(t, a, "1", "T")
+		p, at := a.fresh(t, "1")
+		p.leave()
+		for i := range 5 {
+			send(t, a, pull.Tag("T"), strconv.Itoa(i))
+			a.stop(t)
+			pass(time.Second)
+			a = newApp(t, keep)
+		}
+		defer a.stop(t)
+
+		r := a.resume(t, "1", at)
+
+		r.sees(t, "0", "1", "2", "3", "4")
+	})
+}
+
+func TestCrashIsAGap(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		file := filepath.Join(t.TempDir(), "state")
+		keep := func(c *pull.Config) { c.StateFile = file }
+		a := newApp(t, keep)
+		a.stop(t)
+		a = newApp(t, keep) // has taken the file; then it is gone without a word
+		p, at := a.fresh(t, "1")
+		p.leave()
+		send(t, a, pull.User("1"), "lost")
+
+		b := newApp(t, keep)
+		r := b.dial(t, "1", "?cursor="+at).read()
+
+		r.learnsOfAGap(t)
+		b.stop(t)
+		a.stop(t)
+	})
+}
+
+func TestUnusableStateFileIsAReportedGap(t *testing.T) {
+	for name, damage := range map[string]func([]byte) []byte{
+		"empty":        func([]byte) []byte { return nil },
+		"foreign":      func([]byte) []byte { return []byte("-----BEGIN CERTIFICATE-----") },
+		"half-written": func(b []byte) []byte { return b[:len(b)/2] },
+		"cut header":   func(b []byte) []byte { return b[:20] },
+		"damaged":      func(b []byte) []byte { b[len(b)-20] ^= 1; return b },
+		"longer":       func(b []byte) []byte { return append(b, 0) },
+		"other version": func(b []byte) []byte {
+			return []byte(strings.Replace(string(b), "state 1", "state 2", 1))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var reported reports
+				file := filepath.Join(t.TempDir(), "state")
+				keep := func(c *pull.Config) { c.StateFile, c.OnError = file, reported.add }
+				a := newApp(t, keep)
+				p, at := a.fresh(t, "1")
+				p.leave()
+				send(t, a, pull.User("1"), "one")
+				a.stop(t)
+				content, err := os.ReadFile(file)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(file, damage(content), 0o600); err != nil {
+					t.Fatal(err)
+				}
+
+				a = newApp(t, keep)
+				defer a.stop(t)
+				r := a.dial(t, "1", "?cursor="+at).read()
+
+				r.learnsOfAGap(t)
+				if !reported.contain("state file") {
+					t.Errorf("got reports %v, want one of the state file", reported.list)
+				}
+				send(t, a, pull.User("1"), "ours")
+				if commands, _, _ := r.wait(); !slices.Equal(commands, []string{"ours"}) {
+					t.Errorf("got %q, want what is sent now", commands)
+				}
+			})
+		})
+	}
+}
+
+func TestStateFileThatCannotBeWrittenIsReported(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newApp(t, func(c *pull.Config) { c.StateFile = filepath.Join(t.TempDir(), "missing", "state") })
+
+		err := a.Shutdown(t.Context())
+
+		if err == nil || !strings.Contains(err.Error(), "save state") {
+			t.Errorf("got %v, want an error that names the state", err)
+		}
+		a.stop(t)
+	})
+}

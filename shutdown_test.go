@@ -1,0 +1,176 @@
+package pull_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/echo-pull/pull"
+)
+
+func TestShutdownDeliversFirstAndSaysComeBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFaults()
+		a := f.node(t)
+		withSend(a, 3, pull.User("1"))
+		r, _ := a.fresh(t, "1")
+		hold := make(chan struct{})
+		f.set(func(f *faults) { f.hold = hold })
+		a.get(t, "/send")
+		time.AfterFunc(3*time.Second, func() { close(hold) })
+
+		a.stop(t)
+
+		commands, _, err := r.wait()
+		if !slices.Equal(commands, []string{"0", "1", "2"}) || !websocket.IsCloseError(err, 1012) {
+			t.Errorf("got %q and %v, want all three and close 1012", commands, err)
+		}
+		if err := a.Send(t.Context(), pull.User("1"), event("x", nil)); !errors.Is(err, pull.ErrClosed) {
+			t.Errorf("Send afterwards: got %v, want %v", err, pull.ErrClosed)
+		}
+	})
+}
+
+func TestShutdownDrainsAndSaysComeBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newApp(t, nil)
+		p := a.dial(t, "42", "")
+		p.hello(t)
+		for range 100 {
+			send(t, a, pull.User("42"), "update")
+		}
+
+		go a.stop(t)
+
+		for range 100 {
+			p.event(t)
+		}
+		if code, _ := p.closed(t); code != 1012 {
+			t.Errorf("closed with %d, want 1012", code)
+		}
+		synctest.Wait()
+		if err := a.Send(t.Context(), pull.User("42"), event("update", nil)); !errors.Is(err, pull.ErrClosed) {
+			t.Errorf("got %v, want ErrClosed", err)
+		}
+	})
+}
+
+func TestShutdownIsBoundedByItsContext(t *testing.T) {
+	for _, stalled := range []string{"broker", "page", "stream"} {
+		t.Run(stalled, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFaults()
+				a := f.node(t)
+				withSend(a, 100, pull.User("1"))
+				a.stall(t, "1")
+				if stalled == "stream" {
+					a.stream(t, "1", "")
+				}
+				hold := make(chan struct{})
+				if stalled == "broker" {
+					f.set(func(f *faults) { f.hold = hold })
+				}
+				a.get(t, "/send")
+				start := time.Now()
+				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+				defer cancel()
+
+				err := a.Shutdown(ctx)
+
+				if took := time.Since(start); took > 2*time.Second {
+					t.Errorf("took %s, want no more than 2s", took)
+				}
+				if err == nil {
+					t.Error("got nil, want an error that says what was cut off")
+				}
+				close(hold)
+				a.stop(t)
+			})
+		})
+	}
+}
+
+func TestShutdownWaitsForNoPageThatIsStillConnecting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newApp(t, nil)
+		_, at := a.fresh(t, "1")
+		r := a.dial(t, "2", "?cursor="+at+"00").read() // ahead of the log: waits for it
+		synctest.Wait()
+		start := time.Now()
+
+		a.stop(t)
+
+		if took := time.Since(start); took > 10*time.Second {
+			t.Errorf("took %s", took)
+		}
+		if _, _, err := r.wait(); !websocket.IsCloseError(err, 1012) {
+			t.Errorf("got %v, want close 1012", err)
+		}
+	})
+}
+
+// What is said after the farewell does not take it back.
+func TestShutdownHearsItsFarewell(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFaults()
+		a := newApp(t, func(c *pull.Config) { c.Broker, c.PresenceGrace = f, time.Second })
+		p, _ := a.fresh(t, "1")
+		pass(time.Second)
+		hold := make(chan struct{})
+		f.set(func(f *faults) { f.hold = hold })
+		ended := make(chan error)
+		go func() { ended <- a.Shutdown(t.Context()) }()
+		synctest.Wait() // the farewell is on its way
+		p.leave()
+		pass(2 * time.Second) // the user's grace is over: one more message
+		f.set(func(f *faults) { f.hold = nil })
+
+		close(hold)
+
+		if err := <-ended; err != nil {
+			t.Errorf("got %v, want nil", err)
+		}
+		a.stop(t)
+	})
+}
+
+func TestFlushAfterAShutdownThatGaveUpIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newApp(t, nil)
+		entered, leave := make(chan struct{}), make(chan struct{})
+		var flushed error
+		a.echo.GET("/long", pull.Handler(func(c pull.Context) error {
+			if err := c.Pull().Send(pull.User("2"), event("x", nil)); err != nil {
+				return err
+			}
+			close(entered)
+			<-leave
+			ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
+			defer cancel()
+			flushed = c.Pull().Flush(ctx)
+			return c.NoContent(http.StatusNoContent)
+		}))
+		done := make(chan struct{})
+		go func() { defer close(done); a.get(t, "/long") }()
+		<-entered
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := a.Shutdown(ctx); err == nil {
+			t.Error("Shutdown: got nil, want an error: the request goes on")
+		}
+
+		close(leave)
+		<-done
+
+		if !errors.Is(flushed, pull.ErrClosed) {
+			t.Errorf("Flush: got %v, want %v", flushed, pull.ErrClosed)
+		}
+		a.stop(t)
+	})
+}

@@ -90,8 +90,7 @@ type Config struct {
 	EventBytes int
 
 	// QueueBytes bounds what may wait for one session; a session that cannot
-	// keep up is cut with 4001, returns and recovers. It is at least twice
-	// EventBytes. Default 1 MiB.
+	// keep up is cut with 4001, returns and recovers. Default 1 MiB.
 	QueueBytes int
 
 	// MaxSessions bounds all sessions of this node: over it a page gets 503.
@@ -147,7 +146,7 @@ func (c Config) withDefaults() (Config, error) {
 	fill(&c.WindowCount, defaultWindowCount)
 	fill(&c.WindowBytes, defaultWindowBytes)
 	fill(&c.EventBytes, defaultEventBytes)
-	fill(&c.QueueBytes, max(defaultQueueBytes, 2*c.EventBytes))
+	fill(&c.QueueBytes, defaultQueueBytes)
 	fill(&c.MaxSessionsPerUser, defaultPerUser)
 	fill(&c.MaxTagsPerUser, defaultTags)
 	fill(&c.MaxUsersPerTag, defaultTagUsers)
@@ -162,9 +161,6 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Skipper == nil {
 		c.Skipper = middleware.DefaultSkipper
-	}
-	if c.QueueBytes < 2*c.EventBytes {
-		return c, fmt.Errorf("pull: QueueBytes %d is less than twice EventBytes %d", c.QueueBytes, c.EventBytes)
 	}
 	return c, nil
 }

@@ -19,8 +19,9 @@ const (
 )
 
 // connect accepts a page's connection: it upgrades to a WebSocket, or streams
-// Server-Sent Events. Any other request that would be accepted gets 426, which
-// tells a page that its WebSocket was broken by something on the way.
+// Server-Sent Events. Any other request is checked like these, and if it would be
+// accepted gets 426, which tells a page that its WebSocket was broken by something
+// on the way.
 func (p *Plugin) connect(c echo.Context) error {
 	began := p.node.disconnects()
 	user, err := p.visitor(c)
@@ -28,11 +29,6 @@ func (p *Plugin) connect(c echo.Context) error {
 		return err
 	}
 	r := c.Request()
-	upgrade := websocket.IsWebSocketUpgrade(r)
-	if !upgrade && !strings.Contains(r.Header.Get(echo.HeaderAccept), "text/event-stream") {
-		c.Response().Header().Set(echo.HeaderUpgrade, "websocket")
-		return refuse(http.StatusUpgradeRequired, "connect by WebSocket or as text/event-stream")
-	}
 	client := c.QueryParam("client")
 	if client != "" && !validClient(client) {
 		return refuse(http.StatusBadRequest, "client is 1 to 64 letters, digits, - and _")
@@ -45,11 +41,15 @@ func (p *Plugin) connect(c echo.Context) error {
 		p.pages.Done()
 		return err
 	}
-	if upgrade {
+	if websocket.IsWebSocketUpgrade(r) {
 		return p.serveSocket(c, s)
 	}
 	defer p.part(s)
-	return p.serveStream(c, s)
+	if strings.Contains(r.Header.Get(echo.HeaderAccept), "text/event-stream") {
+		return p.serveStream(c, s)
+	}
+	c.Response().Header().Set(echo.HeaderUpgrade, "websocket")
+	return refuse(http.StatusUpgradeRequired, "connect by WebSocket or as text/event-stream")
 }
 
 // visitor decides who may connect, and says who it is.

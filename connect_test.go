@@ -110,6 +110,9 @@ func TestLimitsOnSessions(t *testing.T) {
 		if _, response, _ := a.tryDial(t, "", userHeader, "42"); response.StatusCode != http.StatusTooManyRequests || response.Header.Get("Retry-After") == "" {
 			t.Errorf("status %d for a user's third session, want 429 with Retry-After", response.StatusCode)
 		}
+		if got := a.get(t, "/pull", userHeader, "42").StatusCode; got != http.StatusTooManyRequests {
+			t.Errorf("status %d for a page that asks why, want 429", got)
+		}
 		a.dial(t, "7", "").hello(t)
 		if _, response, _ := a.tryDial(t, "", userHeader, "8"); response.StatusCode != http.StatusServiceUnavailable {
 			t.Errorf("status %d for the fourth session, want 503", response.StatusCode)

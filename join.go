@@ -54,7 +54,7 @@ func (n *node) join(s *session) error {
 	if len(page) > 0 {
 		s.moveTo(n.epoch, page[len(page)-1].last)
 	}
-	s.push(append(items, page...)...)
+	s.begin(append(items, page...))
 	return nil
 }
 

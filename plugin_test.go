@@ -263,6 +263,26 @@ func TestBurstForAnIdlePageDoesNotCutIt(t *testing.T) {
 	})
 }
 
+func TestEventLargerThanAQueueStillArrives(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newApp(t, func(c *pull.Config) { c.QueueBytes = 512 })
+		defer a.stop(t)
+		p := a.dial(t, "42", "")
+		p.hello(t)
+
+		for range 3 {
+			synctest.Wait() // nothing waits for the page
+			sendEvent(t, a, pull.User("42"), event("large", strings.Repeat("x", 60_000)))
+			if got := p.event(t).Command; got != "large" {
+				t.Errorf("got %q, want %q", got, "large")
+			}
+		}
+		if got := a.Stats().Cut; got != 0 {
+			t.Errorf("%d sessions were cut, want none", got)
+		}
+	})
+}
+
 // text returns the body of a response that do has read.
 func text(r *http.Response) string {
 	content, _ := io.ReadAll(r.Body)

@@ -93,6 +93,19 @@ func (s *session) overflow() {
 	s.node.stats.cut.Add(1)
 }
 
+// begin queues what a page is welcomed with, which is bounded by itself: a page
+// can always come in.
+func (s *session) begin(items []item) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	s.queue = items
+	for i := range items {
+		s.waiting += items[i].size()
+	}
+	s.wake()
+}
+
 // push queues items of the plugin's own.
 func (s *session) push(items ...item) {
 	s.mu.Lock()

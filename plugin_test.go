@@ -272,7 +272,7 @@ func TestEventLargerThanAQueueStillArrives(t *testing.T) {
 
 		for range 3 {
 			synctest.Wait() // nothing waits for the page
-			sendEvent(t, a, pull.User("42"), event("large", strings.Repeat("x", 60_000)))
+			sendEvent(t, a, pull.User("42"), event("large", map[string]any{"x": strings.Repeat("x", 60_000)}))
 			if got := p.event(t).Command; got != "large" {
 				t.Errorf("got %q, want %q", got, "large")
 			}

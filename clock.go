@@ -68,14 +68,15 @@ func (n *node) slot(slot int) (live, behind []*session, epoch string, settled ui
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
-	for i := slot; i < len(n.all); i += tickSlots {
-		s := n.all[i]
-		if s.behind {
+	for _, s := range n.all {
+		switch {
+		case s.turn != slot:
+		case s.behind:
 			behind = append(behind, s)
-			continue
+		default:
+			s.last = max(s.last, n.settled)
+			live = append(live, s)
 		}
-		s.last = max(s.last, n.settled)
-		live = append(live, s)
 	}
 	return live, behind, n.epoch, n.settled
 }

@@ -60,6 +60,7 @@ func (n *node) join(s *session) error {
 
 func (n *node) add(s *session) {
 	s.slot = len(n.all)
+	s.turn, n.turn = n.turn, (n.turn+1)%tickSlots
 	n.all = append(n.all, s)
 	if s.user == "" {
 		n.guests++

@@ -45,6 +45,7 @@ type node struct {
 	seated   int
 	bans     map[string]ban // the last disconnect of a user
 	banned   uint64         // number of disconnects
+	turn     int            // of the next session
 	guests   int            // joined sessions without a user
 	closing  bool           // no session joins any more
 	farewell bool           // this node's own has come back from the log

@@ -3,8 +3,8 @@ package pull_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"regexp"
@@ -13,10 +13,8 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/gorilla/websocket"
-	"github.com/labstack/echo/v4/middleware"
 
 	"github.com/echo-pull/pull"
 )
@@ -85,6 +83,7 @@ func TestProtocolPageShowsWhatIsSent(t *testing.T) {
 var (
 	anyTime   = regexp.MustCompile(`"server_time":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ","server_time_unix":\d+\.\d{6}`)
 	anyEpoch  = regexp.MustCompile(`("epoch":"|id: )[a-z2-7]{8}\b`)
+	anySecond = regexp.MustCompile(`("7":)\d+(\.\d+)?`)
 	anyOffset = regexp.MustCompile(`("offset":|"id":|id: EPOCH\.)(\d+)`)
 )
 
@@ -93,6 +92,7 @@ var (
 func normal(text string) string {
 	text = anyTime.ReplaceAllString(text, `"server_time":TIME`)
 	text = anyEpoch.ReplaceAllString(text, "${1}EPOCH")
+	text = anySecond.ReplaceAllString(text, "${1}SECONDS")
 	var offsets []int
 	for _, found := range anyOffset.FindAllStringSubmatch(text, -1) {
 		n, _ := strconv.Atoi(found[2])
@@ -108,66 +108,97 @@ func normal(text string) string {
 }
 
 // conversation has a server and clients say what the page shows: name → text.
+// conversation has a server and clients say what the page shows: name → text.
 func conversation(t *testing.T, examples map[string]string) map[string]string {
 	t.Helper()
-	a := newApp(t, func(c *pull.Config) { c.Guests, c.WindowCount = true, 100 })
-	a.echo.Pre(middleware.RemoveTrailingSlash())
-	stopped := false
-	defer func() {
-		if !stopped {
-			a.stop(t)
-		}
-	}()
+	a := newApp(t, func(c *pull.Config) { c.Guests, c.MaxSessionsPerUser = true, 1 })
 	said := make(map[string]string)
-	task := func() {
-		if err := a.Send(t.Context(), pull.User("42"), event("update", map[string]any{"ID": 7})); err != nil {
-			t.Fatal(err)
-		}
-	}
-
-	guest := a.dial(t, "", "")
-	guest.hello(t)
+	a.dial(t, "", "").hello(t) // GUESTS counts it
 	if err := a.Watch().Add("42", "TASK_7"); err != nil {
 		t.Fatal(err)
 	}
 
-	p := a.dial(t, "42", "?client=k2f9")
-	said["first-frame"] = p.frame(t)
-	task()
-	said["event"] = p.frame(t)
-	said["tick"] = p.frameWith(t, `"tick"`)
-	for _, ask := range []string{"extend", "seen"} {
-		if err := p.WriteMessage(websocket.TextMessage, []byte(examples[ask])); err != nil {
-			t.Fatal(err)
-		}
-		said[ask] = examples[ask] // the answer tells that it was understood
-	}
-	said["watch-answer"] = p.frameWith(t, `"watch"`)
-	said["seen-answer"] = p.frameWith(t, `"seen"`)
-	_ = guest
-	_ = io.EOF
-	_ = http.MethodGet
-	_ = time.Second
-	_ = strings.Cut
+	p := a.dial(t, "42", "?client=2f0c1d9b7e5a4c3d")
+	said["first-frame"] = p.frame(t, "hello")
+	a.updateTask(t)
+	said["event"] = p.frame(t, "update")
+	at := eventCursor(t, said["first-frame"], said["event"])
+	said["tick"] = p.frame(t, "tick")
+	said["refusal"] = a.refusal(t)
+
+	visitor := a.dial(t, "7", "")
+	said["user-online"] = p.frame(t, "user_online")
+	_ = visitor.Close()
+	said["user-offline"] = p.frame(t, "user_offline")
+	said["extend"], said["watch-answer"] = p.ask(t, examples["extend"], "watch")
+	said["seen"], said["seen-answer"] = p.ask(t, examples["seen"], "seen")
+	posted := a.do(t, http.MethodPost, "/pull/watch", examples["extend"], userHeader, "42")
+	said["post-answer"] = strings.TrimSpace(text(posted))
+
+	quit(p)
+	a.updateTask(t)
+	send(t, a, pull.User("9"), "elsewhere")
+	synctest.Wait()
+	p = a.dial(t, "42", "?cursor="+at)
+	said["recovered-frame"] = p.frame(t, "hello")
+	quit(p)
+
+	s := a.stream(t, "42", "")
+	s.hello(t)
+	a.updateTask(t)
+	said["sse-event"] = s.block(t) + "\n"
+	said["sse-tick"] = s.block(t) + "\n" + s.block(t) + "\n"
+	stopped := make(chan struct{})
+	go func() { defer close(stopped); a.stop(t) }()
+	said["sse-close"] = s.block(t) + "\n"
+	s.close()
+	<-stopped
 	return said
 }
 
-// frame returns the next frame as it is.
-func (p *page) frame(t *testing.T) string {
+func (a *app) updateTask(t *testing.T) {
 	t.Helper()
-	_, frame, err := p.ReadMessage()
-	if err != nil {
-		t.Fatalf("read: %v", err)
+	if err := a.Send(t.Context(), pull.User("42"), event("update", map[string]any{"ID": 7})); err != nil {
+		t.Fatal(err)
 	}
-	return string(frame)
 }
 
-// frameWith returns the next frame that has a text in it.
-func (p *page) frameWith(t *testing.T, text string) string {
+// refusal returns what a second connection of the user is answered.
+func (a *app) refusal(t *testing.T) string {
+	t.Helper()
+	r := a.get(t, "/pull", userHeader, "42", "Accept", "text/event-stream")
+	return fmt.Sprintf("%s %s\nRetry-After: %s\n\n%s", r.Proto, r.Status, r.Header.Get("Retry-After"), text(r))
+}
+
+// frame returns the next frame that has a command in it.
+func (p *page) frame(t *testing.T, command string) string {
 	t.Helper()
 	for {
-		if frame := p.frame(t); strings.Contains(frame, text) {
-			return frame
+		_, frame, err := p.ReadMessage()
+		if err != nil {
+			t.Fatalf("read: %v, want %s", err, command)
+		}
+		if strings.Contains(string(frame), `"command":"`+command+`"`) {
+			return string(frame)
 		}
 	}
+}
+
+// ask sends a frame of the page's. That it is answered shows that it is right.
+func (p *page) ask(t *testing.T, frame, command string) (asked, answer string) {
+	t.Helper()
+	if err := p.WriteMessage(websocket.TextMessage, []byte(frame)); err != nil {
+		t.Fatal(err)
+	}
+	return frame, p.frame(t, command)
+}
+
+// eventCursor is where a page is that has read a hello and then an event.
+func eventCursor(t *testing.T, hello, event string) string {
+	t.Helper()
+	var first, second []message
+	if err := errors.Join(json.Unmarshal([]byte(hello), &first), json.Unmarshal([]byte(event), &second)); err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("%s.%d", first[0].Params["epoch"], second[0].ID)
 }

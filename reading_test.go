@@ -83,7 +83,7 @@ func (r *reading) learnsOfAGap(t *testing.T) {
 	}
 }
 
-// counted fails unless the commands are 0, 1, 2 …
+// counted fails unless the commands are 0, 1, 2 and so on.
 func counted(t *testing.T, commands []string) {
 	t.Helper()
 	for i, command := range commands {

@@ -34,6 +34,7 @@ type session struct {
 
 	// Guarded by node.mu.
 	slot   int    // place in node.all
+	turn   int    // in which of a tick's slots it is reminded
 	last   uint64 // the page knows everything for it up to this offset
 	from   uint64 // the cursor it came with, if it has recovered
 	behind bool   // messages after last are still to be read from the window

@@ -141,7 +141,7 @@ func FuzzApply(f *testing.F) {
 func bareNode(configure func(*Config)) (*node, *dispatcher) {
 	c, _ := Config{User: func(echo.Context) (string, error) { return "", nil }, OnError: func(error) {}}.withDefaults()
 	configure(&c)
-	p := &Plugin{config: c, hooks: newHooks(nil, nil)}
+	p := &Plugin{config: c, hooks: newHooks(nil, nil, nil)}
 	n := p.newNode()
 	n.say = func([]byte) {}
 	return n, newDispatcher(n, 0)

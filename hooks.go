@@ -2,6 +2,7 @@ package pull
 
 import (
 	"context"
+	"fmt"
 	"sync"
 )
 
@@ -9,14 +10,15 @@ import (
 // time, on a goroutine of their own, so that a slow one holds nothing up.
 type hooks struct {
 	online, offline func(user string)
+	report          func(error)
 
 	mu     sync.Mutex // guards queue
 	queue  []change
 	arrive chan struct{}
 }
 
-func newHooks(online, offline func(user string)) *hooks {
-	return &hooks{online: online, offline: offline, arrive: make(chan struct{}, 1)}
+func newHooks(online, offline func(user string), report func(error)) *hooks {
+	return &hooks{online: online, offline: offline, report: report, arrive: make(chan struct{}, 1)}
 }
 
 // tell queues the changes that this node tells of.
@@ -57,7 +59,14 @@ func (h *hooks) take() []change {
 	return taken
 }
 
+// call runs one hook. What panics in it is the application's mistake, but no
+// reason to take the application down.
 func (h *hooks) call(c change) {
+	defer func() {
+		if v := recover(); v != nil {
+			h.report(fmt.Errorf("pull: hook for user %q panicked: %v", c.user, v))
+		}
+	}()
 	hook := h.online
 	if !c.online {
 		hook = h.offline

@@ -58,7 +58,7 @@ func New(config Config) (*Plugin, error) {
 		config: config, broker: config.Broker, origins: originSet(config.AllowedOrigins),
 		departed: make(chan struct{}, 1), down: make(chan struct{}),
 	}
-	p.hooks = newHooks(config.OnOnline, config.OnOffline)
+	p.hooks = newHooks(config.OnOnline, config.OnOffline, config.OnError)
 	p.node = p.newNode()
 	if p.broker == nil {
 		// The log is also what the dispatcher has still to read.

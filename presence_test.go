@@ -148,6 +148,33 @@ func TestHooksAreCalledInOrderAndHoldNothingUp(t *testing.T) {
 	})
 }
 
+func TestHookThatPanicsIsReportedAndStopsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, reports := new(diary), new(diary)
+		a := newApp(t, func(c *pull.Config) {
+			c.OnOnline = func(user string) {
+				if user == "1" {
+					panic("at the disco")
+				}
+				d.note("online")(user)
+			}
+			c.OnError = func(err error) { reports.note("error")(err.Error()) }
+		})
+		defer a.stop(t)
+
+		a.dial(t, "1", "").hello(t)
+		a.dial(t, "2", "").hello(t)
+		synctest.Wait()
+
+		if got, want := d.read(), []string{"online 2"}; !slices.Equal(got, want) {
+			t.Errorf("the application heard %v, want %v", got, want)
+		}
+		if got := reports.read(); len(got) != 1 {
+			t.Errorf("got reports %v, want one", got)
+		}
+	})
+}
+
 // online returns the next message about presence.
 func (p *page) online(t *testing.T) message {
 	t.Helper()

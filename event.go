@@ -96,6 +96,7 @@ type encoder struct {
 	params bytes.Buffer
 	json   *json.Encoder
 	raw    []byte
+	second second
 }
 
 var encoders = sync.Pool{New: func() any { //nolint:gochecknoglobals // a cache of buffers, shared by all plugins
@@ -122,7 +123,8 @@ func (c *encoder) encode(t *Target, e *Event, sender string, now time.Time, limi
 	b = binary.AppendUvarint(b, e.expires(now))
 	b = appendAddress(b, sender, t)
 	head := len(b)
-	b = e.appendBody(b, params, now)
+	b = e.appendBody(b, params)
+	b = append(c.second.appendExtra(b, now), '}')
 	c.raw = b
 	if size := len(b) - head; size > limit {
 		return nil, &SizeError{Size: size, Limit: limit}
@@ -148,25 +150,33 @@ func (c *encoder) encodeParams(e *Event) ([]byte, error) {
 	return params, nil
 }
 
-// appendBody appends the event as pages get it, without the leading brace and
-// the id: those are known only when the log has ordered the message.
-func (e *Event) appendBody(b, params []byte, now time.Time) []byte {
+// appendBody appends the event as pages get it up to its extra, without the
+// leading brace and the id: those are known only when the log has ordered it.
+func (e *Event) appendBody(b, params []byte) []byte {
 	b = append(b, `"module_id":"`...)
 	b = append(b, e.Module...)
 	b = append(b, `","command":"`...)
 	b = append(b, e.Command...)
 	b = append(b, `","params":`...)
 	b = append(b, params...)
-	b = append(b, `,"extra":`...)
-	b = appendExtra(b, now)
-	return append(b, '}')
+	return append(b, `,"extra":`...)
+}
+
+// A second is the text of a moment's second, which costs more to write than
+// everything around it and is the same for many moments in a row.
+type second struct {
+	unix int64
+	text []byte
 }
 
 // appendExtra appends what the server says of a message besides its params:
 // when it was sent, for people and for arithmetic.
-func appendExtra(b []byte, now time.Time) []byte {
+func (s *second) appendExtra(b []byte, now time.Time) []byte {
+	if unix := now.Unix(); unix != s.unix || s.text == nil {
+		s.unix, s.text = unix, now.UTC().AppendFormat(s.text[:0], time.RFC3339)
+	}
 	b = append(b, `{"server_time":"`...)
-	b = now.UTC().AppendFormat(b, time.RFC3339)
+	b = append(b, s.text...)
 	b = append(b, `","server_time_unix":`...)
 	b = strconv.AppendInt(b, now.Unix(), 10)
 	b = append(b, '.')

@@ -77,7 +77,7 @@ func (p *Plugin) Middleware() echo.MiddlewareFunc {
 			}
 			parent := r.Context()
 			if outer, _ := parent.Value(scopeKey{}).(*scope); outer != nil {
-				if !outer.outbox.over() {
+				if !outer.outbox.ended.Load() {
 					return next(c) // the middleware is installed twice
 				}
 				parent = outer.Context // a request that is served again

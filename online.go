@@ -191,7 +191,7 @@ func (n *node) onlineList(now time.Time) []byte {
 	b = append(b, `,"GUESTS":`...)
 	b = strconv.AppendInt(b, int64(n.guests), 10)
 	b = append(b, `},"extra":`...)
-	return append(appendExtra(b, now), '}')
+	return append(new(second).appendExtra(b, now), '}')
 }
 
 func appendUserChange(b []byte, user, status string, now time.Time) []byte {
@@ -202,7 +202,7 @@ func appendUserChange(b []byte, user, status string, now time.Time) []byte {
 	b = append(b, `","USER_ID":`...)
 	b = appendJSON(b, user)
 	b = append(b, `},"extra":`...)
-	return append(appendExtra(b, now), '}')
+	return append(new(second).appendExtra(b, now), '}')
 }
 
 // hello returns the first message of a connection.

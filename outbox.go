@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -21,10 +22,11 @@ type Outbox struct {
 	header http.Header // of the request
 	began  cursor      // the log when the request began
 	scope  asker
-	asking sync.Mutex // held while scope is asked, which must not outlive the handler
+	ended  atomic.Bool // set under mu
+	asked  atomic.Bool // somebody has asked scope, or is about to
+	asking sync.Mutex  // held while scope is asked, which must not outlive the handler
 
-	mu     sync.Mutex // guards what follows
-	ended  bool
+	mu     sync.Mutex     // guards what follows
 	taken  bool           // first is in use elsewhere
 	events [][]byte       // envelopes; nil where a later one of the same key has replaced it
 	first  [1][]byte      // most requests need no more
@@ -62,7 +64,7 @@ func (o *Outbox) Send(t Target, e Event) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 
-	if o.ended {
+	if o.ended.Load() {
 		o.plugin.publisher.release(1, len(raw))
 		return ErrTooLate
 	}
@@ -108,7 +110,7 @@ func (o *Outbox) Flush(ctx context.Context) error {
 		return ErrNoOutbox
 	}
 	o.mu.Lock()
-	ended := o.ended
+	ended := o.ended.Load()
 	s := o.takeShipment()
 	o.mu.Unlock()
 
@@ -171,10 +173,11 @@ func (o *Outbox) Watch(tags ...string) error {
 
 // user asks who is behind the request, as long as there is one.
 func (o *Outbox) user() (string, error) {
+	o.asked.Store(true) // before looking at ended: end does it the other way round
 	o.asking.Lock()
 	defer o.asking.Unlock()
 
-	if o.over() {
+	if o.ended.Load() {
 		return "", ErrTooLate
 	}
 	return o.scope.user()
@@ -190,22 +193,19 @@ func (o *Outbox) Cursor() string {
 	return o.began.String()
 }
 
-// over tells whether the request has ended.
-func (o *Outbox) over() bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-
-	return o.ended
-}
-
 // end is the epilogue: the events leave, or are forgotten.
 func (o *Outbox) end(commit bool) {
-	o.asking.Lock() // Config.User may be reading the request that ends now
+	var s shipment
 	o.mu.Lock()
-	o.ended = true
-	s := o.takeShipment()
+	o.ended.Store(true)
+	if len(o.events) > 0 {
+		s = o.takeShipment()
+	}
 	o.mu.Unlock()
-	o.asking.Unlock()
+	if o.asked.Load() {
+		o.asking.Lock()   // Config.User may be reading the request that ends now
+		o.asking.Unlock() //nolint:staticcheck // waiting is all
+	}
 
 	switch {
 	case s.events == 0:

@@ -92,8 +92,6 @@ func (p *tab) run(script string) {
 }
 
 // value evaluates an expression.
-//
-//nolint:ireturn // T is what the caller names
 func value[T any](p *tab, expression string) T {
 	p.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, patience)

@@ -20,11 +20,11 @@ type Context interface {
 func Handler(h func(Context) error) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		s, _ := c.Request().Context().Value(scopeKey{}).(*scope)
-		if s == nil {
+		switch {
+		case s == nil:
 			return h(&handlerContext{Context: c})
-		}
-		if s.handler.Context != nil && s.handler.Context != c {
-			return h(&handlerContext{Context: c, outbox: &s.outbox}) // a handler around a handler
+		case s.handler.Context != nil: // a handler around a handler
+			return h(&handlerContext{Context: c, outbox: &s.outbox})
 		}
 		s.handler = handlerContext{Context: c, outbox: &s.outbox}
 		return h(&s.handler)

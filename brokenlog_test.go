@@ -75,3 +75,22 @@ func TestWatchOutlivesItsLog(t *testing.T) {
 		r.sees(t, "missed")
 	})
 }
+
+func TestErrorHandlerMayAskThePlugin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFaults()
+		var a *app
+		asked := make(chan pull.Stats, 1)
+		a = newApp(t, func(c *pull.Config) {
+			c.Broker = f
+			c.OnError = func(error) { asked <- a.Stats() }
+		})
+		defer a.stop(t)
+		f.newEpoch()
+		send(t, a, pull.User("1"), "x")
+
+		if got := <-asked; got.Sessions != 0 {
+			t.Errorf("%d sessions, want none", got.Sessions)
+		}
+	})
+}

@@ -94,7 +94,15 @@ func (d *dispatcher) dispatch(batch []delivery) {
 			d.node.restart(batch[n])
 		}
 		batch = batch[n:]
+		d.report()
 	}
+}
+
+func (d *dispatcher) report() {
+	for _, err := range d.node.problems {
+		d.node.report(err)
+	}
+	d.node.problems = nil
 }
 
 // hand gives the sessions what apply has laid out for them.

@@ -60,6 +60,8 @@ type node struct {
 	gapped  []*session // that are to be told of a gap
 	lagging []*session // that are to catch up
 
+	problems []error // to report
+
 	position atomic.Pointer[string] // the epoch, to read without the lock
 	offset   atomic.Uint64          // history.last, likewise
 	applied  atomic.Uint64          // last message of this node's own that was applied
@@ -151,13 +153,17 @@ func (n *node) isTooMuch(s *session) bool {
 	return size > n.bound/2 && s.isIdle()
 }
 
+// problem notes what the application is to hear of: not under the lock, because
+// it may ask the plugin something then.
+func (n *node) problem(err error) { n.problems = append(n.problems, err) }
+
 // restart begins anew after the log broke: with the message d, in a new epoch
 // or behind a hole. Every page is told that there is a gap.
 func (n *node) restart(d delivery) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
-	n.report(fmt.Errorf("pull: log broke after %s, goes on at %s: pages are told of a gap",
+	n.problem(fmt.Errorf("pull: log broke after %s, goes on at %s: pages are told of a gap",
 		cursor{n.epoch, n.history.last()}, cursor{d.epoch, d.offset}))
 	if d.epoch != n.epoch {
 		n.watches.rebase(d.offset - 1)
@@ -173,7 +179,7 @@ func (n *node) restart(d delivery) {
 func (n *node) applyOne(d delivery, now int64) {
 	e, err := open(d.raw)
 	if err != nil {
-		n.report(fmt.Errorf("%w: at %s", err, cursor{d.epoch, d.offset}))
+		n.problem(fmt.Errorf("%w: at %s", err, cursor{d.epoch, d.offset}))
 		n.history.append(message{at: now}, now)
 		return
 	}

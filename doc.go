@@ -125,9 +125,10 @@
 // dispatcher.go, route.go, parcel.go, session.go, link.go, and the two kinds of
 // connection, broadcaster.go and sse.go. Who may connect, and how a session
 // begins: connect.go, join.go, cursor.go, incoming.go. What the application asks:
-// access.go, and how it sets things up: config.go. The rest is small: registry.go,
-// client.go, hooks.go, clock.go, state.go, errors.go, deque.go, and the one write
-// that differs between systems, offer_unix.go and offer_other.go.
+// access.go, and how it sets things up: config.go. How all of it ends:
+// shutdown.go, state.go. The rest is small: registry.go, client.go, hooks.go,
+// clock.go, errors.go, deque.go, and the one write that differs between systems,
+// offer_unix.go and offer_other.go.
 //
 // The protocol is in docs/protocol.md, what is promised with the test for each
 // promise in docs/guarantees.md, and why things are as they are in docs/decisions.

@@ -16,7 +16,12 @@ type request struct {
 	Seen   []string `json:"seen"`   // users whose last visit it asks for
 }
 
-const listLimit = 100 // tags or users in one request
+const (
+	listLimit = 100 // tags or users in one request
+
+	incomingBurst = 20                     // requests that a client may send at once
+	incomingEvery = 500 * time.Millisecond // and one more each …
+)
 
 var errRequest = errors.New("malformed request")
 
@@ -89,4 +94,20 @@ func (p *Plugin) watch(c echo.Context) error {
 		return c.JSON(http.StatusOK, p.extend(user, q.Extend))
 	}
 	return c.JSON(http.StatusOK, p.seen(user, q.Seen))
+}
+
+// allow tells whether the client may send one more frame now.
+func (s *session) allow(now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	if s.refilled.IsZero() {
+		s.tokens, s.refilled = incomingBurst, now
+	}
+	if earned := int(now.Sub(s.refilled) / incomingEvery); earned > 0 {
+		s.tokens = min(incomingBurst, s.tokens+earned)
+		s.refilled = s.refilled.Add(time.Duration(earned) * incomingEvery)
+	}
+	s.tokens--
+	return s.tokens >= 0
 }

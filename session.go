@@ -15,9 +15,7 @@ const (
 	// it is being closed.
 	closeWait = 5 * time.Second
 
-	incomingBurst = 20                     // frames that a client may send at once
-	incomingEvery = 500 * time.Millisecond // and one more each …
-	replayPage    = 256 << 10              // bytes of a replay that leave together
+	replayPage = 256 << 10 // bytes of a replay that leave together
 )
 
 // A session is one live connection of a page. Messages for it come from the
@@ -307,20 +305,4 @@ func (s *session) next() ([]item, bool) {
 		return s.next()
 	}
 	return page, true
-}
-
-// allow tells whether the client may send one more frame now.
-func (s *session) allow(now time.Time) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-
-	if s.refilled.IsZero() {
-		s.tokens, s.refilled = incomingBurst, now
-	}
-	if earned := int(now.Sub(s.refilled) / incomingEvery); earned > 0 {
-		s.tokens = min(incomingBurst, s.tokens+earned)
-		s.refilled = s.refilled.Add(time.Duration(earned) * incomingEvery)
-	}
-	s.tokens--
-	return s.tokens >= 0
 }

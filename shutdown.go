@@ -1,0 +1,110 @@
+package pull
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Shutdown ends the plugin in the direction in which events flow: no new
+// sessions and no new events (ErrClosed); what was collected leaves when its
+// request succeeds; the sessions get what waits for them and are closed with
+// 1012, "come back"; every goroutine ends. Call it after the server's own
+// Shutdown. If ctx ends first, the rest is cut off and reported as an error.
+// A second call waits for the first.
+func (p *Plugin) Shutdown(ctx context.Context) error {
+	if !p.close() {
+		select {
+		case <-p.down:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	defer close(p.down)
+	err := p.publisher.drain(ctx)
+	p.publisher.say(control(kindBye, time.Now()))
+	err = errors.Join(err, p.settle(ctx))
+	for _, s := range p.node.seal() {
+		s.close(closeRestart, "restart")
+	}
+	err = errors.Join(err, p.waitForPages(ctx))
+	p.stop()
+	err = errors.Join(err, p.waitForGoroutines(ctx))
+	return errors.Join(err, p.save())
+}
+
+// close refuses everything new, once.
+func (p *Plugin) close() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+
+	first := !p.closed
+	p.closed = true
+	return first
+}
+
+// settle waits until the node has handed over all that it has published.
+func (p *Plugin) settle(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, stuck)
+	defer cancel()
+	n := p.node
+	if n.await(ctx, func() bool { return n.saidAll() }) {
+		return nil
+	}
+	return errors.New("pull: the log did not bring back what was published")
+}
+
+// waitForPages waits until every session has ended, and cuts those that have
+// not when ctx does.
+func (p *Plugin) waitForPages(ctx context.Context) error {
+	gone := make(chan struct{})
+	p.spawn(func() {
+		p.pages.Wait()
+		close(gone)
+	})
+	select {
+	case <-gone:
+		return nil
+	case <-ctx.Done():
+	}
+	left := p.node.sessions()
+	for _, s := range left {
+		s.abandon()
+	}
+	<-gone
+	return fmt.Errorf("pull: %d sessions were cut: %w", len(left), ctx.Err())
+}
+
+// waitForGoroutines waits for everything to end. Only a hook or a broker of the
+// application's can hold that up.
+func (p *Plugin) waitForGoroutines(ctx context.Context) error {
+	ended := make(chan struct{})
+	go func() { // the one goroutine that running cannot count
+		p.running.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+		return nil
+	case <-time.After(closeWait):
+	}
+	select {
+	case <-ended:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("pull: a hook or the broker goes on: %w", ctx.Err())
+	}
+}
+
+// enter counts one more page unless the plugin is closed.
+func (p *Plugin) enter() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+
+	if !p.closed {
+		p.pages.Add(1)
+	}
+	return !p.closed
+}

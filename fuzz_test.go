@@ -128,7 +128,7 @@ func FuzzApply(f *testing.F) {
 			t.Fatal(err)
 		}
 		d.dispatch([]delivery{{"log", next, second}, {"log", next + 1, first}, {"other", offset, second}, {"other", offset + 1, second}})
-		back := &session{user: "1", node: n, link: deaf{}, start: func() {}, at: &cursor{"other", offset}}
+		back := &session{user: "1", node: n, link: deaf{}, start: func() {}, at: &cursor{"other", offset}, began: n.disconnects()}
 		if err := n.join(back); err != nil {
 			t.Fatal(err)
 		}

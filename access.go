@@ -101,6 +101,20 @@ func (p *Plugin) awaitOwn(done func() bool) error {
 	return nil
 }
 
+// embeddedWait bounds how long a request waits for the embedded log, which
+// answers at once unless a large broadcast is just being handed over.
+const embeddedWait = 50 * time.Millisecond
+
+// awaitEmbedded waits for the embedded log. Another one is not waited for.
+func (p *Plugin) awaitEmbedded(done func() bool) {
+	if p.publisher.memory == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), embeddedWait)
+	defer cancel()
+	p.node.await(ctx, done)
+}
+
 // Presence says who is online: see [Plugin.Presence].
 type Presence struct{ node *node }
 

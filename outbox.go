@@ -157,8 +157,10 @@ func (o *Outbox) drop(s shipment) {
 
 // Watch has the current user watch the tags, for Config.WatchTTL; on all pages
 // and devices. It does not wait for the end of the request and is not undone
-// when that fails. A page that connects with this request's cursor hears
-// everything sent to the tags since the request began. A guest gets [ErrGuest];
+// when that fails. With the embedded log the watch is in force on return; with
+// another the response does not wait for it. In any case a page that connects
+// with this request's cursor hears everything sent to the tags since the request
+// began. A guest gets [ErrGuest];
 // over the bounds it is [ErrTooManyWatches].
 func (o *Outbox) Watch(tags ...string) error {
 	if o == nil {
@@ -168,7 +170,11 @@ func (o *Outbox) Watch(tags ...string) error {
 	if err != nil {
 		return err
 	}
-	return o.plugin.grant(user, o.began.String(), tags)
+	if err := o.plugin.grant(user, o.began.String(), tags); err != nil {
+		return err
+	}
+	o.plugin.awaitEmbedded(func() bool { return o.plugin.node.watchesAll(user, tags) })
+	return nil
 }
 
 // user asks who is behind the request, as long as there is one.

@@ -144,6 +144,25 @@ func TestPageHearsItsTagFromTheRequestThatRenderedIt(t *testing.T) {
 	})
 }
 
+func TestWatchOfARequestIsInForceOnReturn(t *testing.T) {
+	a := newApp(t, nil)
+	defer a.stop(t)
+	var got []string
+	a.echo.GET("/page", pull.Handler(func(c pull.Context) error {
+		if err := c.Pull().Watch("TASK_7"); err != nil {
+			return err
+		}
+		got = a.Watch().Users("TASK_7")
+		return nil
+	}))
+
+	a.get(t, "/page", userHeader, "42")
+
+	if !slices.Equal(got, []string{"42"}) {
+		t.Errorf("watchers %v, want 42", got)
+	}
+}
+
 func TestMalformedWatchesAreErrors(t *testing.T) {
 	a := newApp(t, func(c *pull.Config) { c.MaxTagsPerUser, c.MaxUsersPerTag = 3, 2 })
 	defer a.stop(t)

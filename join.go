@@ -46,15 +46,16 @@ func (n *node) join(s *session) error {
 	n.add(s)
 	s.moveTo(n.epoch, s.last)
 	items := []item{{body: n.hello(s, recovered), epoch: n.epoch, last: s.last}}
+	page, more := n.pageLocked(s)
+	items = append(items, page...)
 	if roll := n.rollCall(s); roll != nil {
 		items = append(items, item{body: roll})
 	}
-	page, more := n.pageLocked(s)
 	s.catching = more
 	if len(page) > 0 {
 		s.moveTo(n.epoch, page[len(page)-1].last)
 	}
-	s.begin(append(items, page...))
+	s.begin(items)
 	return nil
 }
 

@@ -41,6 +41,7 @@ func (p *Plugin) clock(ctx context.Context) {
 		case now := <-alive.C:
 			p.publisher.say(control(kindBeat, now))
 		case <-p.departed:
+			p.node.sweepPresence(time.Now()) // without a grace it is over at once
 		case now := <-departure.C:
 			p.node.sweepPresence(now)
 		}
@@ -79,6 +80,17 @@ func (n *node) slot(slot int) (live, behind []*session, epoch string, settled ui
 		}
 	}
 	return live, behind, n.epoch, n.settled
+}
+
+// sweep lets go of what is too old to matter.
+func (n *node) sweep(now time.Time) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+
+	n.forgive(now)
+	n.watches.sweep(now.UnixNano())
+	n.history.evict(now.UnixNano(), 0)
+	n.presence.seen.DeleteExpired()
 }
 
 // publishBulletin tells pages who came and went.

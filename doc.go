@@ -124,11 +124,10 @@
 // history.go, watch.go, grant.go, presence.go, online.go. The way out:
 // dispatcher.go, route.go, parcel.go, session.go, link.go, and the two kinds of
 // connection, broadcaster.go and sse.go. Who may connect, and how a session
-// begins: connect.go, join.go, cursor.go, incoming.go. What the application asks:
-// access.go, and how it sets things up: config.go. How all of it ends:
-// shutdown.go, state.go. The rest is small: registry.go, client.go, hooks.go,
-// clock.go, errors.go, deque.go, and the one write that differs between systems,
-// offer_unix.go and offer_other.go.
+// begins: connect.go, join.go, cursor.go, incoming.go. How it is set up and how it
+// ends: config.go, shutdown.go, state.go. The rest is small: registry.go,
+// client.go, hooks.go, clock.go, stats.go, errors.go, deque.go, and the one write
+// that differs between systems, offer_unix.go and offer_other.go.
 //
 // The protocol is in docs/protocol.md, what is promised with the test for each
 // promise in docs/guarantees.md, and why things are as they are in docs/decisions.

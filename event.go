@@ -186,3 +186,12 @@ func (s *second) appendExtra(b []byte, now time.Time) []byte {
 	}
 	return append(b, '}')
 }
+
+// appendJSON appends a string of the application's as JSON.
+func appendJSON(b []byte, s string) []byte {
+	quoted, err := json.Marshal(s)
+	if err != nil {
+		return append(b, `""`...) // never: every string is JSON
+	}
+	return append(b, quoted...)
+}

@@ -1,9 +1,71 @@
 package pull
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"time"
 )
+
+const tagsPerGrant = 1000 // in one message of the log
+
+// grant puts a grant into the log, after the position from.
+func (p *Plugin) grant(user, from string, tags []string) error {
+	if user == "" {
+		return ErrGuest
+	}
+	if err := errors.Join(checkIDs("user id", []string{user}), checkIDs("tag", tags)); err != nil {
+		return err
+	}
+	if p.publisher.closed.Load() {
+		return ErrClosed
+	}
+	if err := p.node.mayWatch(user, tags); err != nil {
+		return err
+	}
+	for some := range slices.Chunk(tags, tagsPerGrant) {
+		p.publisher.say(control(kindWatch, time.Now(), append([]string{user, from}, some...)...))
+	}
+	return nil
+}
+
+// extend answers which of the tags the user watches, and has those go on. What
+// was extended a moment ago is not put into the log again.
+func (p *Plugin) extend(user string, tags []string) map[string]bool {
+	answer := p.node.watching(user, tags)
+	fading := p.node.fading(user, tags, time.Now())
+	for some := range slices.Chunk(fading, tagsPerGrant) {
+		p.publisher.say(control(kindExtend, time.Now(), append([]string{user}, some...)...))
+	}
+	return answer
+}
+
+// awaitWait bounds how long a call waits for the log when the broker is out of reach.
+const awaitWait = 5 * time.Second
+
+func (p *Plugin) awaitOwn(done func() bool) error {
+	ctx, cancel := context.WithTimeout(context.Background(), awaitWait)
+	defer cancel()
+	if !p.node.await(ctx, done) {
+		return fmt.Errorf("pull: the log has not answered for %s, it may do so later", awaitWait)
+	}
+	return nil
+}
+
+// embeddedWait bounds how long a request waits for the embedded log, which
+// answers at once unless a large broadcast is just being handed over.
+const embeddedWait = 50 * time.Millisecond
+
+// awaitEmbedded waits for the embedded log. Another one is not waited for.
+func (p *Plugin) awaitEmbedded(done func() bool) {
+	if p.publisher.memory == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), embeddedWait)
+	defer cancel()
+	p.node.await(ctx, done)
+}
 
 // granted applies a grant. The watch counts from the position at which the
 // granting request began, so that the page rendered by it hears everything that

@@ -3,6 +3,7 @@ package pull
 import (
 	"errors"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -19,6 +20,21 @@ var (
 func (n *node) greet(s *session, recovered bool) {
 	s.moveTo(n.epoch, n.history.last())
 	s.push(item{body: n.hello(s, recovered), epoch: n.epoch, last: n.history.last()})
+}
+
+// hello returns the first message of a connection.
+func (n *node) hello(s *session, recovered bool) []byte {
+	b := []byte(`{"module_id":"pull","command":"hello","params":{"protocol":1,"epoch":`)
+	b = appendJSON(b, n.epoch)
+	b = append(b, `,"offset":`...)
+	b = strconv.AppendUint(b, n.history.last(), 10)
+	b = append(b, `,"user":`...)
+	b = appendJSON(b, s.user)
+	b = append(b, `,"recovered":`...)
+	b = strconv.AppendBool(b, recovered)
+	b = append(b, `,"tick":`...)
+	b = strconv.AppendFloat(b, n.tick.Seconds(), 'g', -1, 64)
+	return append(b, "}}"...)
 }
 
 // join makes a session live. In one step it learns the position of the log,

@@ -68,11 +68,6 @@ type node struct {
 	stats    counters
 }
 
-// counters are what Stats tells of the past.
-type counters struct {
-	messages, deliveries, cut, recovered, gaps atomic.Uint64
-}
-
 func (n *node) cursor() cursor {
 	epoch := n.position.Load()
 	if epoch == nil {

@@ -1,7 +1,6 @@
 package pull
 
 import (
-	"encoding/json"
 	"maps"
 	"slices"
 	"strconv"
@@ -95,21 +94,10 @@ func (n *node) departure() (time.Time, bool) {
 	return n.presence.due()
 }
 
-// sweep lets go of what is too old to matter.
-func (n *node) sweep(now time.Time) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-
-	n.forgive(now)
-	n.watches.sweep(now.UnixNano())
-	n.history.evict(now.UnixNano(), 0)
-	n.presence.seen.DeleteExpired()
-}
-
 // watchedTag is the tag whose watchers hear of one another, if that is the scope.
 func (n *node) watchedTag() (string, bool) { return strings.CutPrefix(string(n.scope), onlineTag) }
 
-// hears tells whether a user hears of presence, and is heard of.
+// hearsOnline tells whether a user hears of presence, and is heard of.
 func (n *node) hearsOnline(user string, now int64) bool {
 	if user == "" || n.scope == OnlineNobody {
 		return false
@@ -203,28 +191,4 @@ func appendUserChange(b []byte, user, status string, now time.Time) []byte {
 	b = appendJSON(b, user)
 	b = append(b, `},"extra":`...)
 	return append(new(second).appendExtra(b, now), '}')
-}
-
-// hello returns the first message of a connection.
-func (n *node) hello(s *session, recovered bool) []byte {
-	b := []byte(`{"module_id":"pull","command":"hello","params":{"protocol":1,"epoch":`)
-	b = appendJSON(b, n.epoch)
-	b = append(b, `,"offset":`...)
-	b = strconv.AppendUint(b, n.history.last(), 10)
-	b = append(b, `,"user":`...)
-	b = appendJSON(b, s.user)
-	b = append(b, `,"recovered":`...)
-	b = strconv.AppendBool(b, recovered)
-	b = append(b, `,"tick":`...)
-	b = strconv.AppendFloat(b, n.tick.Seconds(), 'g', -1, 64)
-	return append(b, "}}"...)
-}
-
-// appendJSON appends a string of the application's as JSON.
-func appendJSON(b []byte, s string) []byte {
-	quoted, err := json.Marshal(s)
-	if err != nil {
-		return append(b, `""`...) // never: every string is JSON
-	}
-	return append(b, quoted...)
 }

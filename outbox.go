@@ -160,8 +160,7 @@ func (o *Outbox) drop(s shipment) {
 // when that fails. With the embedded log the watch is in force on return; with
 // another the response does not wait for it. In any case a page that connects
 // with this request's cursor hears everything sent to the tags since the request
-// began. A guest gets [ErrGuest];
-// over the bounds it is [ErrTooManyWatches].
+// began. A guest gets [ErrGuest]; over the bounds it is [ErrTooManyWatches].
 func (o *Outbox) Watch(tags ...string) error {
 	if o == nil {
 		return ErrNoOutbox

@@ -111,7 +111,7 @@ func (p *Plugin) start() {
 	}
 }
 
-// spawn is the only place where goroutines begin.
+// spawn begins every goroutine but the one with which Shutdown waits for them.
 func (p *Plugin) spawn(f func()) { p.running.Go(f) }
 
 // listen dispatches what the log brings, until ctx ends.

@@ -80,6 +80,22 @@ func TestUserIsOnlineUntilTheGraceIsOver(t *testing.T) {
 	})
 }
 
+func TestWithoutAGraceUsersLeaveAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := new(diary)
+		a := newApp(t, func(c *pull.Config) { c.PresenceGrace, c.OnOffline = -1, d.note("offline") })
+		defer a.stop(t)
+		p := a.dial(t, "42", "")
+		p.hello(t)
+
+		quit(p)
+
+		if got, want := d.read(), []string{"offline 42"}; !slices.Equal(got, want) {
+			t.Errorf("the application heard %v, want %v", got, want)
+		}
+	})
+}
+
 func TestReloadSecondTabAndFlappingMakeNoNoise(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, d := newDiaryApp(t)

@@ -1,11 +1,60 @@
 package pull
 
 import (
+	"errors"
 	"iter"
 	"maps"
 	"slices"
 	"time"
 )
+
+// Watches grants and ends users' subscriptions to tags: see [Plugin.Watch].
+type Watches struct{ plugin *Plugin }
+
+// Watch returns the watches. A watch belongs to a user, with all pages and
+// devices; only server code grants one, a page can only extend it. It ends
+// Config.WatchTTL after its last extension. Tags are free text of 1 to 255
+// bytes. All methods are safe for concurrent use, and what they do holds on
+// every node of the application.
+func (p *Plugin) Watch() Watches { return Watches{p} }
+
+// Add has the user watch the tags from now on, or extends the watch, and
+// returns when this node knows of it. Over the bounds of Config it returns
+// [ErrTooManyWatches].
+func (w Watches) Add(user string, tags ...string) error {
+	if err := w.plugin.grant(user, "", tags); err != nil {
+		return err
+	}
+	return w.plugin.awaitOwn(func() bool { return w.plugin.node.watchesAll(user, tags) })
+}
+
+// Extend gives the user's watches of the tags their full time again. The answer
+// has true for each tag that the user watches; a watch is never created.
+func (w Watches) Extend(user string, tags ...string) map[string]bool {
+	return w.plugin.extend(user, tags)
+}
+
+// Delete ends the user's watches of the tags, or all of the user's watches
+// where no tag is named, and returns when this node knows of it.
+func (w Watches) Delete(user string, tags ...string) error {
+	if err := errors.Join(checkIDs("user id", []string{user}), checkIDs("tag", tags)); err != nil {
+		return err
+	}
+	if w.plugin.publisher.closed.Load() {
+		return ErrClosed
+	}
+	w.plugin.publisher.say(control(kindUnwatch, time.Now(), append([]string{user}, tags...)...))
+	return w.plugin.awaitOwn(func() bool { return w.plugin.node.watchesNone(user, tags) })
+}
+
+// Users returns the users who watch the tag, sorted.
+func (w Watches) Users(tag string) []string {
+	n := w.plugin.node
+	n.mu.Lock()
+	defer n.mu.Unlock()
+
+	return slices.Sorted(n.watches.watchers(tag, time.Now().UnixNano()))
+}
 
 // A watch is one user's subscription to one tag, from a position in the log on.
 type watch struct {

@@ -1,0 +1,43 @@
+package pull
+
+import "sync/atomic"
+
+// Stats is a snapshot of what a plugin is doing on this node.
+type Stats struct {
+	Sessions int // live connections
+	Users    int // users who are online, on all nodes
+	Guests   int // sessions without a user
+	Watches  int
+
+	Messages   uint64 // events that the log has brought
+	Deliveries uint64 // hand-overs to sessions, each of one or more messages
+	Recovered  uint64 // sessions that resumed from a cursor
+	Gaps       uint64 // sessions that were told of a gap
+	Cut        uint64 // sessions that were too slow
+
+	PublisherEvents int // events collected or waiting for the broker
+	PublisherBytes  int
+	WindowMessages  int // places in the window
+	WindowBytes     int
+}
+
+// Stats returns the counters of this node. It is cheap enough for a metrics
+// endpoint.
+func (p *Plugin) Stats() Stats {
+	n := p.node
+	n.mu.Lock()
+	defer n.mu.Unlock()
+
+	return Stats{
+		Sessions: len(n.all), Users: len(n.presence.users), Guests: n.guests, Watches: len(n.watches.all),
+		Messages: n.stats.messages.Load(), Deliveries: n.stats.deliveries.Load(),
+		Recovered: n.stats.recovered.Load(), Gaps: n.stats.gaps.Load(), Cut: n.stats.cut.Load(),
+		PublisherEvents: int(p.publisher.events.Load()), PublisherBytes: int(p.publisher.bytes.Load()),
+		WindowMessages: n.history.log.len(), WindowBytes: n.history.size,
+	}
+}
+
+// counters are what Stats tells of the past.
+type counters struct {
+	messages, deliveries, cut, recovered, gaps atomic.Uint64
+}

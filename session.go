@@ -317,17 +317,24 @@ func (s *session) next() ([]item, bool) {
 	s.mu.Unlock()
 
 	page, more := s.node.page(s)
-	s.mu.Lock()
-	s.catching = (s.catching || more) && !s.ended
-	for i := range page {
-		s.waiting += page[i].size()
-		if page[i].epoch == s.epoch { // not if the log broke meanwhile: hello has moved the page
-			s.told = max(s.told, page[i].last)
-		}
-	}
-	s.mu.Unlock()
+	s.advance(page, more)
 	if len(page) == 0 {
 		return s.next()
 	}
 	return page, true
+}
+
+// advance notes what the page is about to get of the window, and whether there is
+// more. If the log broke meanwhile, hello has moved the page already.
+func (s *session) advance(page []item, more bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	s.catching = (s.catching || more) && !s.ended
+	for i := range page {
+		s.waiting += page[i].size()
+		if page[i].epoch == s.epoch {
+			s.told = max(s.told, page[i].last)
+		}
+	}
 }

@@ -192,3 +192,27 @@ func TestPresenceIsBoundedWhileTheBrokerIsAway(t *testing.T) {
 		stays.leave()
 	})
 }
+
+func TestAddAndDeleteReturnWhenTheNodeKnows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFaults()
+		a := f.node(t)
+		defer a.stop(t)
+		for _, step := range []struct {
+			call func() error
+			want int
+		}{
+			{func() error { return a.Watch().Add("1", "T") }, 1},
+			{func() error { return a.Watch().Delete("1", "T") }, 0},
+		} {
+			back := f.outOfReach()
+			time.AfterFunc(time.Second, back)
+			if err := step.call(); err != nil {
+				t.Fatal(err)
+			}
+			if got := a.Watch().Users("T"); len(got) != step.want {
+				t.Errorf("got %v watching, want %d", got, step.want)
+			}
+		}
+	})
+}

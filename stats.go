@@ -13,7 +13,7 @@ type Stats struct {
 	Deliveries uint64 // hand-overs to sessions, each of one or more messages
 	Recovered  uint64 // sessions that resumed from a cursor
 	Gaps       uint64 // sessions that were told of a gap
-	Cut        uint64 // sessions that were too slow
+	Cut        uint64 // sessions that were closed because they were too slow, whatever for
 
 	PublisherEvents int // events collected or waiting for the broker
 	PublisherBytes  int

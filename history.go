@@ -1,12 +1,12 @@
 package pull
 
 import (
+	"sort"
 	"time"
 )
 
-// A message is what the window remembers of an envelope. addr and body are
-// parts of the log's own bytes. A control message has neither: it only keeps its
-// place, so that positions in the window are offsets in the log.
+// A message is what the window remembers of an event's envelope. addr and body
+// are parts of the log's own bytes.
 type message struct {
 	offset  uint64
 	at      int64  // unix nanoseconds
@@ -17,16 +17,18 @@ type message struct {
 
 func (m *message) size() int { return len(m.addr) + len(m.body) }
 
-// A history is the window: the recent part of the log, and for each user and
-// tag where in it their messages are. It is passive: its owner guards it.
+// A history is the window: the events of the recent part of the log, and for
+// each user and tag where in it their messages are. Control messages take no
+// place in it. It is passive: its owner guards it.
 type history struct {
 	age   time.Duration
 	count int
 	bytes int
 
-	log    deque[message]
-	next   uint64 // offset after the last one
-	size   int    // bytes of the messages in log
+	log    deque[message] // by offset, in which there may be gaps
+	from   uint64         // nothing is missing from this offset on
+	next   uint64         // offset after the last one
+	size   int            // bytes of the messages in log
 	shared offsets
 	users  map[string]*offsets
 	tags   map[string]*offsets
@@ -37,32 +39,46 @@ type offsets = deque[uint64]
 
 // reset forgets everything: the next message is at offset next.
 func (h *history) reset(next uint64) {
-	h.log, h.next, h.size, h.shared = deque[message]{}, next, 0, offsets{}
+	h.log, h.from, h.next, h.size, h.shared = deque[message]{}, next, next, 0, offsets{}
 	h.users, h.tags = make(map[string]*offsets), make(map[string]*offsets)
 }
 
-func (h *history) first() uint64 { return h.next - uint64(h.log.len()) } //nolint:gosec // a length
-func (h *history) last() uint64  { return h.next - 1 }
+func (h *history) last() uint64 { return h.next - 1 }
 
 // covers tells whether everything after the offset is still here.
-func (h *history) covers(offset uint64) bool { return h.first() <= offset+1 && offset+1 <= h.next }
+func (h *history) covers(offset uint64) bool { return h.from <= offset+1 && offset+1 <= h.next }
 
-func (h *history) at(offset uint64) *message {
-	return h.log.at(int(offset - h.first())) //nolint:gosec // within the window
+// indexAfter returns where in log the first message after an offset is.
+func (h *history) indexAfter(offset uint64) int {
+	n := h.log.len()
+	if n == 0 || offset < h.log.at(0).offset {
+		return 0
+	}
+	// Without gaps it would be at the top; with them it is that many places below at most.
+	first, last := h.log.at(0).offset, h.log.at(n-1).offset
+	top := min(uint64(n), offset-first+1)                          //nolint:gosec // a length
+	low := top - min(top, last-first+1-uint64(n))                  //nolint:gosec // a length
+	return int(low) + sort.Search(int(top-low), func(i int) bool { //nolint:gosec // within the window
+		return h.log.at(int(low)+i).offset > offset //nolint:gosec // within the window
+	})
 }
+
+// at returns the message at an offset at which there is one.
+func (h *history) at(offset uint64) *message { return h.log.at(h.indexAfter(offset - 1)) }
 
 // append remembers the message at the offset next, and forgets what that
 // pushes out of the window at the time now; never the message itself.
 func (h *history) append(m message, now int64) {
 	m.offset = h.next
-	h.log.push(m)
 	h.next++
+	h.log.push(m)
 	h.size += m.size()
-	if m.addr != nil {
-		h.index(&m)
-	}
+	h.index(&m)
 	h.evict(now, 1)
 }
+
+// skip passes the offset of a message that no page gets.
+func (h *history) skip() { h.next++ }
 
 func (h *history) index(m *message) {
 	for t := range m.addr.terms() {
@@ -105,10 +121,9 @@ func (h *history) evict(now int64, keep int) bool {
 			return true
 		}
 		m := h.log.pop()
+		h.from = m.offset + 1
 		h.size -= m.size()
-		if m.addr != nil {
-			h.unindex(&m)
-		}
+		h.unindex(&m)
 	}
 	return false
 }

@@ -42,13 +42,13 @@ func TestWindowIsBounded(t *testing.T) {
 
 			h.evict(9*second, 0)
 
-			if h.first() != test.first || h.last() != 10 {
-				t.Errorf("got %d to %d, want %d to 10", h.first(), h.last(), test.first)
+			if h.from != test.first || h.last() != 10 {
+				t.Errorf("got %d to %d, want %d to 10", h.from, h.last(), test.first)
 			}
 			if want := h.log.len() * (head + 100); h.size != want {
 				t.Errorf("got %d bytes, want %d", h.size, want)
 			}
-			for offset := h.first(); offset <= h.last(); offset++ {
+			for offset := h.from; offset <= h.last(); offset++ {
 				if got := h.at(offset).offset; got != offset {
 					t.Errorf("at %d: got %d", offset, got)
 				}
@@ -91,7 +91,7 @@ func TestIndexHoldsWhatTheWindowHolds(t *testing.T) {
 			log = append(log, target)
 			h.append(to(target, 0, 1), 0)
 		}
-		users, tags, shared := indexOf(log, int(h.first()))
+		users, tags, shared := indexOf(log, int(h.from))
 		compareLists(t, seed, "user", h.users, users)
 		compareLists(t, seed, "tag", h.tags, tags)
 		if got := listed(&h.shared); !slices.Equal(got, shared) {
@@ -251,5 +251,41 @@ func BenchmarkPick(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// Control messages take no place: they push nothing out, and nothing is wrong
+// about where the others are.
+func TestControlMessagesTakeNoPlaceInTheWindow(t *testing.T) {
+	for seed := range uint64(30) {
+		r := rand.New(rand.NewPCG(seed, 3))
+		h := newHistory(time.Hour, 50, 1<<20)
+		var events []uint64
+		for range 2000 {
+			if r.IntN(20) < int(seed%20) {
+				h.skip()
+				continue
+			}
+			events = append(events, h.next)
+			h.append(to(User("1"), 0, 1), 0)
+		}
+		kept := events[max(0, len(events)-50):]
+		if h.log.len() != len(kept) || h.last() != 2000 {
+			t.Fatalf("seed %d: got %d messages up to %d, want %d up to 2000", seed, h.log.len(), h.last(), len(kept))
+		}
+		for _, offset := range kept {
+			if got := h.at(offset).offset; got != offset {
+				t.Fatalf("seed %d: at %d: got %d", seed, offset, got)
+			}
+		}
+		for offset := h.from - 1; offset <= h.last(); offset++ {
+			want := kept[slices.IndexFunc(append(kept, 1<<60), func(o uint64) bool { return o > offset })%len(kept):]
+			if offset >= kept[len(kept)-1] {
+				want = nil
+			}
+			if got := h.after(offset).offsets; !slices.Equal(got, want) {
+				t.Fatalf("seed %d: after %d: got %v, want %v", seed, offset, got, want)
+			}
+		}
 	}
 }

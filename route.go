@@ -101,7 +101,7 @@ func (n *node) hand(s *session, p *parcel) {
 
 // reaches tells whether a message of the window is for a session.
 func (n *node) reaches(m *message, s *session, now int64) bool {
-	if m.addr == nil || int64(m.expires) <= now { //nolint:gosec // seconds
+	if int64(m.expires) <= now { //nolint:gosec // seconds
 		return false
 	}
 	if sender := m.addr.sender(); len(sender) > 0 && string(sender) == s.client {
@@ -172,7 +172,7 @@ func (n *node) pageLocked(s *session) (items []item, more bool) {
 
 // after selects what may be for a user after an offset.
 func (n *node) after(offset uint64, user string) selection {
-	if n.history.last()-offset < uint64(n.watches.countOf(user)) { //nolint:gosec // a length
+	if n.history.log.len()-n.history.indexAfter(offset) < n.watches.countOf(user) {
 		return n.history.after(offset) // fewer messages than tags
 	}
 	return pick(offset, n.listsFor(user))

@@ -48,10 +48,12 @@ func pick(after uint64, lists []*offsets) selection {
 
 // after selects whatever follows an offset that the window covers.
 func (h *history) after(offset uint64) selection {
-	end := min(h.last(), offset+pageOffsets)
-	s := selection{complete: end == h.last(), upTo: end}
-	for next := offset + 1; next <= end; next++ {
-		s.offsets = append(s.offsets, next)
+	from := h.indexAfter(offset)
+	to := min(h.log.len(), from+pageOffsets)
+	s := selection{complete: to == h.log.len(), upTo: offset}
+	for i := from; i < to; i++ {
+		s.upTo = h.log.at(i).offset
+		s.offsets = append(s.offsets, s.upTo)
 	}
 	return s
 }

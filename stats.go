@@ -17,7 +17,7 @@ type Stats struct {
 
 	PublisherEvents int // events collected or waiting for the broker
 	PublisherBytes  int
-	WindowMessages  int // places in the window
+	WindowMessages  int // events in the window
 	WindowBytes     int
 }
 

@@ -9,7 +9,8 @@ import (
 // are parts of the log's own bytes.
 type message struct {
 	offset  uint64
-	at      int64  // unix nanoseconds
+	at      int64  // when it was sent, unix nanoseconds
+	aged    int64  // the same, but never before the message ahead of it: clocks differ
 	expires uint64 // unix seconds
 	addr    address
 	body    []byte
@@ -27,6 +28,7 @@ type history struct {
 
 	log    deque[message] // by offset, in which there may be gaps
 	from   uint64         // nothing is missing from this offset on
+	latest int64          // of all times in the log
 	next   uint64         // offset after the last one
 	size   int            // bytes of the messages in log
 	shared offsets
@@ -39,7 +41,7 @@ type offsets = deque[uint64]
 
 // reset forgets everything: the next message is at offset next.
 func (h *history) reset(next uint64) {
-	h.log, h.from, h.next, h.size, h.shared = deque[message]{}, next, next, 0, offsets{}
+	h.log, h.from, h.next, h.latest, h.size, h.shared = deque[message]{}, next, next, 0, 0, offsets{}
 	h.users, h.tags = make(map[string]*offsets), make(map[string]*offsets)
 }
 
@@ -69,16 +71,19 @@ func (h *history) at(offset uint64) *message { return h.log.at(h.indexAfter(offs
 // append remembers the message at the offset next, and forgets what that
 // pushes out of the window at the time now; never the message itself.
 func (h *history) append(m message, now int64) {
-	m.offset = h.next
-	h.next++
+	h.skip(m.at)
+	m.offset, m.aged = h.last(), h.latest
 	h.log.push(m)
 	h.size += m.size()
 	h.index(&m)
 	h.evict(now, 1)
 }
 
-// skip passes the offset of a message that no page gets.
-func (h *history) skip() { h.next++ }
+// skip passes the offset of a message, which was sent at a time.
+func (h *history) skip(at int64) {
+	h.next++
+	h.latest = max(h.latest, at)
+}
 
 func (h *history) index(m *message) {
 	for t := range m.addr.terms() {
@@ -114,7 +119,7 @@ func add(list *offsets, offset uint64) {
 func (h *history) evict(now int64, keep int) bool {
 	oldest := now - int64(h.age)
 	for h.log.len() > 0 {
-		if h.log.len() <= h.count && h.size <= h.bytes && h.log.at(0).at >= oldest {
+		if h.log.len() <= h.count && h.size <= h.bytes && h.log.at(0).aged >= oldest {
 			return false
 		}
 		if h.log.len() <= keep {

@@ -263,7 +263,7 @@ func TestControlMessagesTakeNoPlaceInTheWindow(t *testing.T) {
 		var events []uint64
 		for range 2000 {
 			if r.IntN(20) < int(seed%20) {
-				h.skip()
+				h.skip(0)
 				continue
 			}
 			events = append(events, h.next)

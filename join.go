@@ -42,15 +42,40 @@ func (n *node) hello(s *session, recovered bool) []byte {
 // join makes a session live. In one step it learns the position of the log,
 // what it has missed since its cursor, and is routed everything that follows.
 func (n *node) join(s *session) error {
+	w, err := n.let(s)
+	if err == nil {
+		s.begin(w.items())
+	}
+	return err
+}
+
+// A welcome is what a page gets first.
+type welcome struct {
+	hello  item
+	missed replay
+	roll   []byte // nil if the page does not hear who is online
+}
+
+func (w *welcome) items() []item {
+	items := append([]item{w.hello}, w.missed.items()...)
+	if w.roll != nil {
+		items = append(items, item{body: w.roll})
+	}
+	return items
+}
+
+// let lets a session in. From now on messages are routed to it, which wait until
+// it has begun.
+func (n *node) let(s *session) (w welcome, err error) {
 	at := s.at
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
 	if n.closing {
-		return errClosing
+		return w, errClosing
 	}
 	if n.bans[s.user] > s.began {
-		return errBanned
+		return w, errBanned
 	}
 	recovered := at != nil && at.epoch == n.epoch && n.history.covers(at.offset) && !n.watches.hasLost(s.user, at.offset)
 	s.last, s.bound = n.history.last(), n.bound
@@ -62,19 +87,15 @@ func (n *node) join(s *session) error {
 		n.stats.gaps.Add(1)
 	}
 	n.add(s)
-	s.moveTo(n.epoch, s.last)
-	items := []item{{body: n.hello(s, recovered), epoch: n.epoch, last: s.last}}
-	page, more := n.pageLocked(s)
-	items = append(items, page...)
-	if roll := n.rollCall(s); roll != nil {
-		items = append(items, item{body: roll})
+	w.hello = item{body: n.hello(s, recovered), epoch: n.epoch, last: s.last}
+	w.missed = n.read(s)
+	w.roll = n.rollCall(s)
+	told := w.hello.last
+	if missed := w.missed.messages; len(missed) > 0 {
+		told = missed[len(missed)-1].offset
 	}
-	s.catching = more
-	if len(page) > 0 {
-		s.moveTo(n.epoch, page[len(page)-1].last)
-	}
-	s.begin(items)
-	return nil
+	s.expect(n.epoch, told, w.missed.more)
+	return w, nil
 }
 
 func (n *node) add(s *session) {

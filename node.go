@@ -221,7 +221,7 @@ func (n *node) applyOne(d delivery, now int64) {
 	e, err := open(d.raw)
 	if err != nil {
 		n.problem(fmt.Errorf("%w: at %s", err, cursor{d.epoch, d.offset}))
-		n.history.skip()
+		n.history.skip(0)
 		return
 	}
 	e.at = max(0, min(e.at, now)) // other nodes' clocks are not to be trusted either
@@ -230,7 +230,7 @@ func (n *node) applyOne(d delivery, now int64) {
 		n.applied.Store(e.seq)
 	}
 	if e.kind != kindEvent || !fresh {
-		n.history.skip()
+		n.history.skip(e.at)
 		if fresh {
 			n.control(&e, peer)
 		}

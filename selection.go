@@ -14,7 +14,7 @@ type selection struct {
 }
 
 // pageOffsets bounds how many offsets a selection holds.
-const pageOffsets = 4096
+const pageOffsets = 1024
 
 // pick merges what the lists hold after an offset. It costs a look at each list
 // and what it returns, whatever the window holds.

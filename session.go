@@ -107,17 +107,26 @@ func (s *session) fallBehind() {
 	}
 }
 
-// begin queues what a page is welcomed with, which is bounded by itself: a page
-// can always come in.
+// expect has everything wait for begin, whose last message is at an offset and may
+// be followed by more of the window.
+func (s *session) expect(epoch string, told uint64, more bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	s.epoch, s.told, s.catching, s.busy = epoch, told, more, true
+}
+
+// begin queues what a page is welcomed with before what has come meanwhile. It is
+// bounded by itself, so that a page can always come in.
 func (s *session) begin(items []item) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	s.queue = items
+	s.queue = append(items, s.queue...)
 	for i := range items {
 		s.waiting += items[i].size()
 	}
-	s.wake()
+	s.start()
 }
 
 // push queues items of the plugin's own.

@@ -164,7 +164,9 @@ func (p *Plugin) join(s *session) error {
 	if s.at != nil && p.isAhead(*s.at) {
 		ctx, cancel := context.WithTimeout(context.Background(), ahead)
 		defer cancel()
-		p.node.await(ctx, func() bool { return !p.isAhead(*s.at) })
+		if !p.node.awaitPosition(ctx, *s.at) {
+			return errCrowd
+		}
 	}
 	return p.node.join(s)
 }

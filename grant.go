@@ -60,7 +60,7 @@ const awaitWait = 5 * time.Second
 func (p *Plugin) awaitOwn(name uint64) error {
 	ctx, cancel := context.WithTimeout(context.Background(), awaitWait)
 	defer cancel()
-	if !p.node.await(ctx, func() bool { return p.node.applied.Load() >= name }) {
+	if !p.node.awaitApplied(ctx, name) {
 		return fmt.Errorf("pull: the log has not answered for %s, it may do so later", awaitWait)
 	}
 	return nil
@@ -77,7 +77,7 @@ func (p *Plugin) awaitEmbedded(name uint64) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), embeddedWait)
 	defer cancel()
-	p.node.await(ctx, func() bool { return p.node.applied.Load() >= name })
+	p.node.awaitApplied(ctx, name)
 }
 
 // granted applies a grant. The watch counts from the position at which the

@@ -11,6 +11,7 @@ var (
 	errNoLog   = errors.New("pull: the log is not reached yet")
 	errClosing = errors.New("pull: shutting down")
 	errBanned  = errors.New("pull: disconnected")
+	errCrowd   = errors.New("pull: too many pages are ahead of the log")
 
 	errFull        = errors.New("too many connections")
 	errFullForUser = errors.New("too many connections of this user")

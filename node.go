@@ -47,29 +47,31 @@ type node struct {
 	say      func([]byte)   // puts a control message in the log; does not wait
 	tell     func([]change) // lets the application know; does not wait
 
-	mu       sync.Mutex // guards what follows
-	log      string     // the broker's epoch; empty until the log has been heard
-	epoch    string     // by which pages know it: the same, unless the log went back within its epoch
-	history  history
-	watches  watches
-	presence *presence
-	news     news // changes of presence that pages have not been told yet
-	all      []*session
-	users    map[string][]*session
-	seats    map[string]int // admitted sessions by user
-	seated   int
-	bans     map[string]uint64     // number of the last disconnect of a user
-	banning  deque[ban]            // the same, the oldest first
-	banned   uint64                // number of disconnects
-	turns    [tickSlots][]*session // by the slot of a tick in which they are reminded
-	turn     int                   // of the next session
-	guests   int                   // joined sessions without a user
-	closing  bool                  // no session joins any more
-	farewell bool                  // this node's own has come back from the log
-	rolling  bool                  // who is here was said, and has not come back from the log
-	excepted map[string]struct{}   // by the message that is being routed; kept to be used again
-	settled  uint64                // every session has what is for it up to here
-	moved    chan struct{}         // closed when the position changes; nil when nobody waits
+	mu        sync.Mutex // guards what follows
+	log       string     // the broker's epoch; empty until the log has been heard
+	epoch     string     // by which pages know it: the same, unless the log went back within its epoch
+	history   history
+	watches   watches
+	presence  *presence
+	news      news // changes of presence that pages have not been told yet
+	all       []*session
+	users     map[string][]*session
+	seats     map[string]int // admitted sessions by user
+	seated    int
+	bans      map[string]uint64     // number of the last disconnect of a user
+	banning   deque[ban]            // the same, the oldest first
+	banned    uint64                // number of disconnects
+	turns     [tickSlots][]*session // by the slot of a tick in which they are reminded
+	turn      int                   // of the next session
+	guests    int                   // joined sessions without a user
+	closing   bool                  // no session joins any more
+	farewell  bool                  // this node's own has come back from the log
+	rolling   bool                  // who is here was said, and has not come back from the log
+	excepted  map[string]struct{}   // by the message that is being routed; kept to be used again
+	settled   uint64                // every session has what is for it up to here
+	positions waitlist              // pages that are ahead of the log
+	names     waitlist              // calls that wait for a message of this node's own
+	moved     chan struct{}         // closed when the position changes; nil when nobody waits
 
 	// What apply leaves for the dispatcher to do without the lock.
 	touched []*session
@@ -130,6 +132,9 @@ func (n *node) isNew(d *delivery) bool {
 }
 
 func (n *node) begin(log, epoch string, offset uint64) {
+	if n.epoch != epoch {
+		n.positions.wake(^uint64(0)) // it does not become what they wait for any more
+	}
 	n.log, n.epoch = log, epoch
 	n.history.reset(offset)
 	n.settled = offset - 1
@@ -146,6 +151,8 @@ func (n *node) publishPosition() {
 }
 
 func (n *node) signalMove() {
+	n.positions.wake(n.history.last())
+	n.names.wake(n.applied.Load())
 	if n.moved != nil {
 		close(n.moved)
 		n.moved = nil

@@ -1,0 +1,120 @@
+package pull
+
+import "time"
+
+// A replay is a part of what a session is behind. It is selected under the node's
+// lock and encoded without it.
+type replay struct {
+	epoch    string
+	messages []message
+	more     bool
+}
+
+func (r *replay) items() []item {
+	items := make([]item, len(r.messages))
+	for i := range r.messages {
+		m := &r.messages[i]
+		body := appendMessage(make([]byte, 0, len(m.body)+maxIDBytes), m)
+		items[i] = item{body: body, epoch: r.epoch, last: m.offset}
+	}
+	return items
+}
+
+// page reads on in the window for a session that is behind. When there is
+// nothing more, the session is live.
+func (n *node) page(s *session) (items []item, more bool) {
+	n.mu.Lock()
+	r := n.read(s)
+	n.mu.Unlock()
+
+	return r.items(), r.more
+}
+
+// read selects the next part of a replay; the caller holds mu.
+func (n *node) read(s *session) replay {
+	r := replay{epoch: n.epoch}
+	if !s.behind {
+		return r
+	}
+	if !n.history.covers(s.last) {
+		s.fallBehind() // the window has moved on while the page read
+		return r
+	}
+	found := n.after(s.last, s.user)
+	size, most := 0, min(replayPage, n.bound/2)
+	now := time.Now().Unix()
+	for _, offset := range found.offsets {
+		if m := n.history.at(offset); n.reaches(m, s, now) {
+			if size += len(m.body) + maxIDBytes; size > most && len(r.messages) > 0 {
+				r.more = true
+				return r
+			}
+			r.messages = append(r.messages, *m)
+		}
+		s.last = offset
+	}
+	if r.more = !found.complete; r.more {
+		s.last = found.upTo
+	} else {
+		s.behind = false
+	}
+	return r
+}
+
+// after selects what may be for a user after an offset.
+func (n *node) after(offset uint64, user string) selection {
+	if n.history.log.len()-n.history.indexAfter(offset) < n.watches.countOf(user) {
+		return n.history.after(offset) // fewer messages than tags
+	}
+	return pick(offset, n.listsFor(user))
+}
+
+// listsFor returns the positions of everything that may be for a user.
+func (n *node) listsFor(user string) []*offsets {
+	lists := []*offsets{&n.history.shared}
+	if user == "" {
+		return lists
+	}
+	if list := n.history.users[user]; list != nil {
+		lists = append(lists, list)
+	}
+	for tag := range n.watches.tagsOf(user) {
+		if list := n.history.tags[tag]; list != nil {
+			lists = append(lists, list)
+		}
+	}
+	return lists
+}
+
+// reaches tells whether a message of the window is for a session.
+func (n *node) reaches(m *message, s *session, now int64) bool {
+	if int64(m.expires) <= now { //nolint:gosec // seconds
+		return false
+	}
+	if sender := m.addr.sender(); len(sender) > 0 && string(sender) == s.client {
+		return false
+	}
+	return n.isFor(m, s.user)
+}
+
+// isFor tells whether the user is at a message's target. A guest has no name.
+func (n *node) isFor(m *message, user string) bool {
+	for t := range m.addr.terms() {
+		if (t.shared || user != "" && n.isAt(t, user, m)) && !t.except.has(user) {
+			return true
+		}
+	}
+	return false
+}
+
+func (n *node) isAt(t addressTerm, user string, m *message) bool {
+	if t.users.has(user) {
+		return true
+	}
+	for tag := range t.tags.all() {
+		if n.watches.hears(user, string(tag), m) {
+			return true
+		}
+	}
+	return false
+}

@@ -63,8 +63,9 @@ func (n *node) read(s *session) replay {
 
 // after selects what may be for a user after an offset.
 func (n *node) after(offset uint64, user string) selection {
-	if n.history.log.len()-n.history.indexAfter(offset) < n.watches.countOf(user) {
-		return n.history.after(offset) // fewer messages than tags
+	tags := n.watches.countOf(user)
+	if tags > pageOffsets || n.history.log.len()-n.history.indexAfter(offset) < tags {
+		return n.history.after(offset) // to look at messages costs less than to look at tags
 	}
 	return pick(offset, n.listsFor(user))
 }

@@ -310,27 +310,31 @@ func (s *session) written(items []item) {
 
 // next takes what flush has to write: the queue, else a page of the window.
 func (s *session) next() ([]item, bool) {
-	s.mu.Lock()
-	items, catching := s.queue, s.catching
-	if len(items) > 0 {
-		s.queue = nil
-		s.mu.Unlock()
-		return items, true
+	for {
+		items, catching := s.take()
+		if len(items) > 0 || !catching {
+			return items, len(items) > 0
+		}
+		page, more := s.node.page(s)
+		s.advance(page, more)
+		if len(page) > 0 {
+			return page, true
+		}
 	}
-	if !catching {
-		s.busy = false
-		s.mu.Unlock()
-		return nil, false
-	}
-	s.catching = false // unless there is more, or more comes meanwhile
-	s.mu.Unlock()
+}
 
-	page, more := s.node.page(s)
-	s.advance(page, more)
-	if len(page) == 0 {
-		return s.next()
+// take takes the queue. Where that is empty, it is flush's turn to read the
+// window, or flush is over.
+func (s *session) take() (items []item, catching bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	items, s.queue = s.queue, nil
+	if len(items) == 0 {
+		catching, s.busy = s.catching, s.catching
+		s.catching = false // unless there is more, or more comes meanwhile
 	}
-	return page, true
+	return items, catching
 }
 
 // advance notes what the page is about to get of the window, and whether there is

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -67,6 +68,9 @@ func (m *Memory) append(messages [][]byte) {
 
 	m.start()
 	for _, message := range messages {
+		if m.next > maxOffset {
+			m.begin()
+		}
 		m.log.push(record{now, message})
 		m.bytes += len(message)
 		m.next++
@@ -92,14 +96,14 @@ func (m *Memory) Subscribe(ctx context.Context, window time.Duration, deliver fu
 // batch is valid until take returns.
 func (m *Memory) follow(ctx context.Context, window time.Duration, take func(batch []delivery)) error {
 	news := make(chan struct{}, 1)
-	next := m.join(news, time.Now().Add(-window).UnixNano())
+	epoch, next := m.join(news, time.Now().Add(-window).UnixNano())
 	defer m.leave(news)
 
 	var batch []delivery
 	for ctx.Err() == nil {
-		batch = m.after(next, batch[:0])
+		batch = m.after(epoch, next, batch[:0])
 		if len(batch) > 0 {
-			next = batch[len(batch)-1].offset + 1
+			epoch, next = batch[0].epoch, batch[len(batch)-1].offset+1
 			take(batch)
 			clear(batch)
 			continue
@@ -112,9 +116,9 @@ func (m *Memory) follow(ctx context.Context, window time.Duration, take func(bat
 	return nil
 }
 
-// join adds a follower and returns the offset of the first message that is not
-// older than a time.
-func (m *Memory) join(news chan struct{}, oldest int64) uint64 {
+// join adds a follower and returns the position of the first message that is
+// not older than a time.
+func (m *Memory) join(news chan struct{}, oldest int64) (epoch string, next uint64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 
@@ -127,7 +131,7 @@ func (m *Memory) join(news chan struct{}, oldest int64) uint64 {
 	for i < m.log.len() && m.log.at(i).at < oldest {
 		i++
 	}
-	return m.first() + uint64(i)
+	return m.epoch, m.first() + uint64(i)
 }
 
 func (m *Memory) leave(news chan struct{}) {
@@ -137,14 +141,18 @@ func (m *Memory) leave(news chan struct{}) {
 	delete(m.followers, news)
 }
 
-// after appends messages from the offset next on to a batch.
-func (m *Memory) after(next uint64, batch []delivery) []delivery {
+// after appends messages from the offset next on to a batch, or from the first
+// one on where the epoch is another by now.
+func (m *Memory) after(epoch string, next uint64, batch []delivery) []delivery {
 	const most = 4096
 
 	m.mu.Lock()
 	defer m.mu.Unlock()
 
 	first := m.first()
+	if epoch != m.epoch {
+		next = first
+	}
 	for offset := max(next, first); offset < m.next && len(batch) < most; offset++ {
 		batch = append(batch, delivery{m.epoch, offset, m.log.at(int(offset - first)).message}) //nolint:gosec // an index
 	}
@@ -154,8 +162,22 @@ func (m *Memory) after(next uint64, batch []delivery) []delivery {
 // start makes the zero value a log with a name of its own.
 func (m *Memory) start() {
 	if m.epoch == "" {
-		m.epoch, m.next = randomID(), 1
+		m.begin()
 	}
+}
+
+// renew begins another log. What nobody has read of this one is lost, which the
+// new epoch tells.
+func (m *Memory) renew() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+
+	m.begin()
+}
+
+func (m *Memory) begin() {
+	m.epoch, m.next = randomID(), 1
+	m.log, m.bytes = deque[record]{}, 0
 }
 
 func (m *Memory) first() uint64 { return m.next - uint64(m.log.len()) } //nolint:gosec // a length
@@ -194,13 +216,27 @@ func (m *Memory) image() logImage {
 	return img
 }
 
+// check reports values that no Memory writes.
+func (img *logImage) check() error {
+	count := uint64(len(img.Messages))
+	switch {
+	case checkIDs("epoch", []string{img.Epoch}) != nil, img.First == 0, img.First > maxOffset, img.First+count > maxOffset:
+		return errors.New("impossible position")
+	case len(img.Times) != len(img.Messages):
+		return errors.New("incomplete log")
+	case slices.ContainsFunc(img.Times, func(at int64) bool { return at < 0 }):
+		return errors.New("impossible time")
+	}
+	return nil
+}
+
 // restore continues the log of an image in an unused Memory.
 func (m *Memory) restore(img logImage) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 
-	if img.Epoch == "" || img.First == 0 || len(img.Times) != len(img.Messages) {
-		return errors.New("pull: incomplete log")
+	if err := img.check(); err != nil {
+		return err
 	}
 	m.epoch, m.next = img.Epoch, img.First
 	for i, message := range img.Messages {

@@ -38,6 +38,7 @@ func (p *Plugin) clock(ctx context.Context) {
 		case now := <-sweep.C:
 			p.node.sweep(now)
 			p.node.sweepPresence(now)
+			p.renameLog(now)
 		case now := <-alive.C:
 			p.publisher.say(control(kindBeat, now))
 		case <-p.departed:

@@ -75,9 +75,16 @@ type Config struct {
 	Broker Broker
 
 	// StateFile is where a single node keeps its window over a planned restart:
-	// Shutdown writes the file, New reads and removes it. A file that cannot be
-	// used is reported and gives pages a gap. It goes with the default Broker
-	// only. Default: nothing is kept.
+	// Shutdown writes the file, New reads and removes it. Contents that cannot be
+	// used are reported and give pages a gap; a place that cannot be used is an
+	// error of New. It goes with the default Broker only, on a local disk. Default:
+	// nothing is kept.
+	//
+	// The file belongs to one process at a time, which <file>.lock and <file>.live
+	// beside it see to. Where two overlap, as in a deployment without downtime,
+	// each has a log of its own: pages that move from one to the other are told
+	// of a gap, neither log is kept while both run, and the one that remains
+	// begins another, of which its pages are told.
 	StateFile string
 
 	// WindowAge, WindowCount and WindowBytes bound what a node remembers for

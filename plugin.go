@@ -22,7 +22,8 @@ import (
 type Plugin struct {
 	config      Config
 	broker      Broker
-	memory      *Memory // the broker, where it is the embedded one of this plugin
+	memory      *Memory    // the broker, where it is the embedded one of this plugin
+	state       *stateFile // nil where nothing is kept
 	registry    registry
 	node        *node
 	publisher   *publisher
@@ -40,7 +41,8 @@ type Plugin struct {
 	closed  bool
 	pages   sync.WaitGroup // sessions
 	running sync.WaitGroup // all goroutines
-	down    chan struct{}  // closed when Shutdown is through
+	down    chan struct{}  // closed when Shutdown is through …
+	outcome error          // … with this
 }
 
 // readyWait is how long New waits for the log to answer. A broker that is out
@@ -64,7 +66,9 @@ func New(config Config) (*Plugin, error) {
 		// The log is also what the dispatcher has still to read.
 		p.memory = &Memory{Count: config.WindowCount + aheadMessages, Bytes: config.WindowBytes + aheadBytes}
 		p.broker = p.memory
-		p.restore()
+		if err := p.restore(); err != nil {
+			return nil, err
+		}
 	}
 	p.publisher = newPublisher(p.broker, p.node, config.OnError)
 	p.node.say = p.publisher.say

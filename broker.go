@@ -34,8 +34,8 @@ type Broker interface {
 // oldest first; a subscriber that falls further behind than that sees a hole.
 // Safe for concurrent use.
 type Memory struct {
-	Count int // messages remembered at most. Default 100,000
-	Bytes int // bytes of them at most. Default 64 MiB
+	Count int // messages remembered at most; 0 or less is the default, 100,000
+	Bytes int // bytes of them at most, but the last one is kept; 0 or less is 64 MiB
 
 	mu        sync.Mutex // guards what follows
 	epoch     string
@@ -184,10 +184,10 @@ func (m *Memory) first() uint64 { return m.next - uint64(m.log.len()) } //nolint
 
 func (m *Memory) trim() {
 	count, bytes := m.Count, m.Bytes
-	if count == 0 {
+	if count <= 0 {
 		count = defaultWindowCount
 	}
-	if bytes == 0 {
+	if bytes <= 0 {
 		bytes = defaultWindowBytes
 	}
 	for m.log.len() > count || m.bytes > bytes && m.log.len() > 1 {

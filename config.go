@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/url"
 	"strings"
 	"time"
@@ -45,11 +46,15 @@ func (p Platform) String() string {
 }
 
 // Config configures a [Plugin]. Every field but User is optional: the zero
-// value is its default. Functions may be called concurrently.
+// value is its default. A negative number is an error of New, except where the
+// field says otherwise; the largest one means that there is no bound, and the
+// longest duration is for ever. Functions may be called concurrently.
 type Config struct {
 	// User says who is behind a request, from what the application's own
 	// authentication has left in it. "" is a guest. An error refuses: an
-	// *echo.HTTPError with its own status, any other with 401. At most 255 bytes.
+	// *echo.HTTPError with its own status, any other with 401. An id has at most
+	// 255 bytes, in UTF-8 and without control characters; any other is reported
+	// and refused with 401.
 	User func(echo.Context) (id string, err error)
 
 	// Guests lets guests connect. They hear shared events and nothing else.
@@ -89,6 +94,9 @@ type Config struct {
 
 	// WindowAge, WindowCount and WindowBytes bound what a node remembers for
 	// pages that return. Defaults 5 minutes, 100,000 messages and 64 MiB.
+	// WindowBytes counts the messages, with the ids and tags that they are for;
+	// what keeps them in order takes about 200 bytes more for each. The embedded
+	// log has room for 1,024 messages and 16 MiB more, for what is under way.
 	WindowAge   time.Duration
 	WindowCount int
 	WindowBytes int
@@ -118,10 +126,12 @@ type Config struct {
 	AllowedOrigins []string
 
 	// Tick is how often a session gets a ping and its position. A session that
-	// answers no ping for 2 × Tick + 10 s is gone. Default 25 seconds.
+	// answers no ping for 2 × Tick + 10 s is gone. At least 25 ms. Default 25
+	// seconds.
 	Tick time.Duration
 
-	// WatchTTL is how long a watch lives after its last extension. Default 32 minutes.
+	// WatchTTL is how long a watch lives after its last extension. At least 25 ms.
+	// Default 32 minutes.
 	WatchTTL time.Duration
 
 	// PresenceGrace is how long a user stays online after the last session has
@@ -144,6 +154,17 @@ type Config struct {
 	Logger *slog.Logger
 }
 
+// What is longer than a century is for ever, and what is more than unbounded has
+// no bound. Both can be added to the time, or to one another, without overflow.
+const (
+	forever   = 100 * 365 * 24 * time.Hour
+	unbounded = math.MaxInt / 4
+)
+
+// least is the shortest Tick, of which each slot has a millisecond, and WatchTTL.
+// What is shorter is most likely a number without its unit.
+const least = tickSlots * time.Millisecond
+
 // withDefaults returns the configuration with every default filled in.
 func (c Config) withDefaults() (Config, error) {
 	if err := c.check(); err != nil {
@@ -160,6 +181,7 @@ func (c Config) withDefaults() (Config, error) {
 	fill(&c.Tick, defaultTick)
 	fill(&c.WatchTTL, defaultWatchTTL)
 	fill(&c.PresenceGrace, defaultGrace)
+	c.bound()
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
@@ -170,6 +192,19 @@ func (c Config) withDefaults() (Config, error) {
 		c.Skipper = middleware.DefaultSkipper
 	}
 	return c, nil
+}
+
+// bound makes what is as good as endless small enough to be added to.
+func (c *Config) bound() {
+	for _, d := range []*time.Duration{&c.WindowAge, &c.Tick, &c.WatchTTL, &c.PresenceGrace} {
+		*d = min(*d, forever)
+	}
+	for _, n := range []*int{
+		&c.WindowCount, &c.WindowBytes, &c.EventBytes, &c.QueueBytes,
+		&c.MaxSessions, &c.MaxSessionsPerUser, &c.MaxTagsPerUser, &c.MaxUsersPerTag,
+	} {
+		*n = min(*n, unbounded)
+	}
 }
 
 func fill[T comparable](field *T, value T) {
@@ -195,6 +230,11 @@ func (c Config) check() error {
 	} {
 		if n < 0 {
 			return fmt.Errorf("pull: Config.%s is negative", name)
+		}
+	}
+	for name, d := range map[string]time.Duration{"Tick": c.Tick, "WatchTTL": c.WatchTTL} {
+		if d != 0 && d < least {
+			return fmt.Errorf("pull: Config.%s is %s, the least is %s", name, d, least)
 		}
 	}
 	for _, origin := range c.AllowedOrigins {

@@ -176,8 +176,12 @@ func (p *Plugin) Mount(g *echo.Group) {
 
 // Send sends an event from outside of a request: cron jobs, queue workers. It
 // returns when the log has accepted the event, with the same errors as
-// [Outbox.Send], or when ctx ends, after which the event may still leave.
+// [Outbox.Send], or when ctx ends, after which the event may still leave. Where
+// ctx has ended before, nothing is sent.
 func (p *Plugin) Send(ctx context.Context, t Target, e Event) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	raw, err := p.encode(&t, &e, "", time.Now())
 	if err != nil || raw == nil {
 		return err
@@ -209,9 +213,10 @@ func (p *Plugin) encode(t *Target, e *Event, sender string, now time.Time) ([]by
 
 // Disconnect closes the user's sessions on all nodes with 4003, upon which
 // pages do not try again by themselves. They come back only through the
-// application's own authentication, so that has to refuse them first.
+// application's own authentication, so that has to refuse them first. Guests and
+// what cannot be a user's id have no sessions of their own: then it does nothing.
 func (p *Plugin) Disconnect(user string) {
-	if user == "" {
+	if checkIDs("user id", []string{user}) != nil {
 		return
 	}
 	p.publisher.say(control(kindDisconnect, time.Now(), user))

@@ -100,6 +100,7 @@ func checkIDs(what string, ids []string) error {
 			return fmt.Errorf("pull: empty %s", what)
 		case len(id) > idBytes:
 			return fmt.Errorf("pull: %s of %d bytes, the limit is %d", what, len(id), idBytes)
+		case isPlain(id):
 		case !utf8.ValidString(id):
 			return fmt.Errorf("pull: %s %q is not UTF-8", what, id)
 		case strings.ContainsFunc(id, unicode.IsControl):
@@ -107,4 +108,15 @@ func checkIDs(what string, ids []string) error {
 		}
 	}
 	return nil
+}
+
+// isPlain tells whether a string is of nothing but printable ASCII, as
+// most ids are.
+func isPlain(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
 }

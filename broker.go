@@ -23,9 +23,14 @@ type Broker interface {
 	// Subscribe calls deliver for every message of the last window and then
 	// for every new one, one at a time and in log order, until ctx is done.
 	// Then it returns nil. An error means that the log is out of reach: the
-	// caller subscribes again. Offsets rise by exactly one within an epoch: a
-	// hole tells the caller that messages are lost, another epoch that the log
-	// is. deliver may keep the message but not write to it.
+	// caller subscribes again. deliver may keep the message but not write to it.
+	//
+	// An epoch names a log, in 1 to 255 bytes of UTF-8 without control characters.
+	// Within it offsets begin at 1 or above, rise by exactly one from message to
+	// message, never go back, stay below 2^53, which is as far as pages can
+	// count, and are the same in every subscription. A hole tells the caller that
+	// messages are lost, another epoch that the log is: a log that has lost its
+	// last messages, and would use their offsets again, takes another epoch.
 	Subscribe(ctx context.Context, window time.Duration, deliver func(epoch string, offset uint64, message []byte)) error
 }
 

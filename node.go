@@ -82,7 +82,7 @@ func (n *node) apply(batch []delivery) (count int, broken bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
-	now := time.Now().UnixNano()
+	now := time.Now()
 	for i, d := range batch {
 		switch {
 		case n.epoch == "":
@@ -171,7 +171,8 @@ func (n *node) restart(d delivery) {
 	n.stats.gaps.Add(uint64(len(n.all)))
 }
 
-func (n *node) applyOne(d delivery, now int64) {
+func (n *node) applyOne(d delivery, clock time.Time) {
+	now := clock.UnixNano()
 	e, err := open(d.raw)
 	if err != nil {
 		n.problem(fmt.Errorf("%w: at %s", err, cursor{d.epoch, d.offset}))
@@ -179,7 +180,10 @@ func (n *node) applyOne(d delivery, now int64) {
 		return
 	}
 	e.at = max(0, min(e.at, now)) // other nodes' clocks are not to be trusted either
-	peer, fresh := n.presence.hear(e.node, e.seq, e.at)
+	if n.applied.Load() == 0 {
+		clock = clock.Add(newcomer - deadNode) // from before this node: nobody knows how long
+	}
+	peer, fresh := n.presence.hear(e.node, e.seq, e.at, clock)
 	if peer.self {
 		n.applied.Store(e.seq)
 	}

@@ -101,7 +101,8 @@ type Config struct {
 	WindowCount int
 	WindowBytes int
 
-	// EventBytes bounds an encoded event. Default 64 KiB.
+	// EventBytes bounds an encoded event: by 64 MiB at most, which is all that may
+	// wait for the broker. Default 64 KiB.
 	EventBytes int
 
 	// QueueBytes bounds what may wait for one session; a session that cannot
@@ -205,6 +206,7 @@ func (c *Config) bound() {
 	} {
 		*n = min(*n, unbounded)
 	}
+	c.EventBytes = min(c.EventBytes, publisherBytes)
 }
 
 func fill[T comparable](field *T, value T) {

@@ -214,6 +214,19 @@ func TestIDsThatNoPageCanNameAreErrorsAtTheCall(t *testing.T) {
 	})
 }
 
+// What is larger than the publisher's queue could never leave.
+func TestEventsHaveABoundEvenWithoutOne(t *testing.T) {
+	a := newApp(t, func(c *pull.Config) { c.EventBytes = math.MaxInt })
+	defer a.stop(t)
+
+	err := a.Send(t.Context(), pull.User("1"), event("x", strings.Repeat("x", 64<<20)))
+
+	var size *pull.SizeError
+	if !errors.As(err, &size) || size.Limit != 64<<20 {
+		t.Errorf("got %v, want a SizeError with a limit of 64 MiB", err)
+	}
+}
+
 func TestSendToNobodyIsNoError(t *testing.T) {
 	a := newApp(t, nil)
 	defer a.stop(t)

@@ -11,7 +11,8 @@ import (
 // sessions and no new events (ErrClosed); what was collected leaves when its
 // request succeeds; the sessions get what waits for them and are closed with
 // 1012, "come back"; every goroutine ends. Call it after the server's own
-// Shutdown. If ctx ends first, the rest is cut off and reported as an error.
+// Shutdown. If ctx ends first, the rest is cut off and reported as an error; where
+// events are part of it, no state file is written, so that pages get a gap.
 // A second call waits for the first and returns what that one did.
 func (p *Plugin) Shutdown(ctx context.Context) error {
 	if !p.close() {

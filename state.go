@@ -139,6 +139,7 @@ func (p *Plugin) save(complete bool) error {
 // again. Pages are told of a gap: what the others have sent is not in the log.
 func (p *Plugin) renameLog(now time.Time) {
 	if p.state != nil && p.state.aloneAgain() {
+		p.config.OnError(fmt.Errorf("pull: no other process uses state file %s any more: this one begins another log", p.config.StateFile))
 		p.memory.renew()
 		p.publisher.say(control(kindBeat, now)) // with which the node meets the new log
 	}

@@ -3,6 +3,7 @@ package pull
 import (
 	"bytes"
 	"context"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -121,6 +122,26 @@ func TestImpossibleWatchesAreRefused(t *testing.T) {
 		if got, err := decodeState(content); err == nil || got != nil {
 			t.Errorf("%s: got no error", name)
 		}
+	}
+}
+
+// The clock may have been ahead when the watch was saved.
+func TestRestoredWatchLivesNoLongerThanAnyOther(t *testing.T) {
+	n, _ := bareNode(func(c *Config) { c.WatchTTL = time.Hour })
+	img := someState()
+	img.Watches = []watchImage{{User: "1", Tag: "T", Expires: math.MaxInt64}}
+	if err := (&Plugin{memory: new(Memory), node: n}).adopt(img); err != nil {
+		t.Fatal(err)
+	}
+
+	now := time.Now().UnixNano()
+
+	if !n.watches.has("1", "T", now) || n.watches.has("1", "T", now+int64(time.Hour)) {
+		t.Error("want a watch that lives for an hour")
+	}
+	n.watches.sweep(now + int64(3*time.Hour))
+	if len(n.watches.all) > 0 {
+		t.Error("the watch is still there")
 	}
 }
 

@@ -183,6 +183,29 @@ func TestStateFileIsWholeOrNotThere(t *testing.T) {
 	assertOnly(t, dir, "state")
 }
 
+// A process may start at the very moment at which the last one ends.
+func TestStateFileIsFreeAsSoonAsItIsSaved(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state")
+	first, _, _, err := openStateFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.close()
+	if err := first.save(func() ([]byte, error) { return []byte("log"), nil }); err != nil {
+		t.Fatal(err)
+	}
+
+	next, content, unused, err := openStateFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer next.close()
+
+	if string(content) != "log" || unused != nil || !next.alone || first.aloneAgain() {
+		t.Errorf("got %q, %v and alone %t, want the log and a process that is alone", content, unused, next.alone)
+	}
+}
+
 func TestStateThatCannotBeWrittenLeavesNothingBehind(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "state")

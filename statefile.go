@@ -25,10 +25,9 @@ type stateFile struct {
 	path string
 	name string // of this plugin, in the record
 
-	mu     sync.Mutex // guards what follows
-	live   *os.File   // locked until close
-	alone  bool       // no other has lived on the file since the log was named
-	closed bool
+	mu    sync.Mutex // guards what follows
+	live  *os.File   // locked; nil once the file is given up
+	alone bool       // no other has lived on the file since the log was named
 }
 
 // temporary ends the name of a file that is not yet whole.
@@ -103,7 +102,10 @@ func (s *stateFile) take(record *os.File) (content []byte, unused, err error) {
 		return nil, unused, nil
 	}
 	if last != savedRecord(content) {
-		content, unused = nil, errors.Join(errStale, unused)
+		unused = errors.Join(errStale, unused)
+	}
+	if unused != nil {
+		content = nil
 	}
 	return content, unused, os.Remove(s.path)
 }
@@ -128,12 +130,14 @@ func (s *stateFile) tryOut() error {
 }
 
 // save writes the file, whole or not at all, and only if the log is all that
-// was sent by those who have lived on it.
+// was sent by those who have lived on it. In the same step it gives the file up,
+// so that a process that starts at this moment is alone.
 func (s *stateFile) save(encode func() ([]byte, error)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
 	return s.guard(true, func(record *os.File) error {
+		defer s.leave()
 		last, err := readRecord(record)
 		if err != nil || !s.alone || last != s.opened() {
 			return err
@@ -158,7 +162,7 @@ func (s *stateFile) aloneAgain() bool {
 	again := false
 	_ = s.guard(false, func(record *os.File) error { // what fails here is an error of save
 		last, err := readRecord(record)
-		if err != nil || s.closed || s.alone && last == s.opened() {
+		if err != nil || s.live == nil || s.alone && last == s.opened() {
 			return err
 		}
 		if s.alone, err = s.enter(); err != nil || !s.alone {
@@ -170,12 +174,11 @@ func (s *stateFile) aloneAgain() bool {
 	return again
 }
 
-// close gives the file up.
+// close gives the file up without saving.
 func (s *stateFile) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	s.closed = true
 	s.leave()
 }
 

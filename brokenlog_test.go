@@ -1,6 +1,8 @@
 package pull_test
 
 import (
+	"context"
+	"net/http"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -15,7 +17,9 @@ func TestBrokenLogIsTold(t *testing.T) {
 			f.set(func(f *faults) { f.lose = 1 })
 			send(t, a, pull.User("1"), "lost")
 		},
-		"epoch": func(_ *testing.T, _ *app, f *faults) { f.newEpoch() },
+		"epoch":         func(_ *testing.T, _ *app, f *faults) { f.newEpoch() },
+		"back":          func(_ *testing.T, _ *app, f *faults) { f.goBack(0) },
+		"back a little": func(_ *testing.T, _ *app, f *faults) { f.goBack(2) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -92,5 +96,92 @@ func TestErrorHandlerMayAskThePlugin(t *testing.T) {
 		if got := <-asked; got.Sessions != 0 {
 			t.Errorf("%d sessions, want none", got.Sessions)
 		}
+	})
+}
+
+// A cursor of the log before it went back must not count in the log after that,
+// however far that one gets.
+func TestCursorFromBeforeTheLogWentBackIsAGap(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFaults()
+		a := f.node(t)
+		b := f.node(t)
+		defer b.stop(t)
+		defer a.stop(t)
+		for range 10 {
+			send(t, a, pull.User("9"), "noise")
+		}
+		gone, at := a.fresh(t, "1")
+		gone.leave()
+		f.goBack(3)
+		pass(5 * time.Second)
+		send(t, a, pull.User("1"), "otherwise-lost")
+		for range 20 {
+			send(t, a, pull.User("9"), "noise")
+		}
+		synctest.Wait()
+
+		a.dial(t, "1", "?cursor="+at).read().learnsOfAGap(t)
+		_, here := a.fresh(t, "1")
+		send(t, a, pull.User("1"), "new")
+		synctest.Wait()
+		b.resume(t, "1", here).sees(t, "new") // the other node knows the log by the same name
+	})
+}
+
+func TestBrokerThatBreaksItsContractIsReported(t *testing.T) {
+	for name, wrong := range map[string]struct {
+		epoch  string
+		offset uint64
+	}{
+		"offset zero": {"log", 0}, "offset beyond what pages can hold": {"log", 1 << 53},
+		"the largest offset": {"log", 1<<64 - 1}, "no epoch": {"", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var reported reports
+				a := newApp(t, func(c *pull.Config) {
+					c.Broker, c.OnError = &wrongBroker{epoch: wrong.epoch, offset: wrong.offset}, reported.add
+				})
+				defer func() { _ = a.Shutdown(t.Context()); _ = a.echo.Close(); <-a.served }()
+				pass(time.Second)
+
+				if !reported.contain("broke its contract") {
+					t.Errorf("got reports %v, want one that says that the broker broke its contract", reported.list)
+				}
+				if got := a.get(t, "/pull", userHeader, "1").StatusCode; got != http.StatusServiceUnavailable {
+					t.Errorf("a page gets %d, want 503", got)
+				}
+			})
+		})
+	}
+}
+
+// A wrongBroker delivers one message at a position that cannot be.
+type wrongBroker struct {
+	epoch  string
+	offset uint64
+}
+
+func (*wrongBroker) Publish(context.Context, ...[]byte) error { return nil }
+
+func (b *wrongBroker) Subscribe(ctx context.Context, _ time.Duration, deliver func(string, uint64, []byte)) error {
+	deliver(b.epoch, b.offset, []byte("x"))
+	<-ctx.Done()
+	return nil
+}
+
+func TestLargestOffsetIsAPosition(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFaults()
+		f.shift = 1<<53 - 100
+		a := f.node(t)
+		defer a.stop(t)
+		gone, at := a.fresh(t, "1")
+		gone.leave()
+		send(t, a, pull.User("1"), "missed")
+		synctest.Wait()
+
+		a.resume(t, "1", at).sees(t, "missed")
 	})
 }

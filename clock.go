@@ -36,13 +36,15 @@ func (p *Plugin) clock(ctx context.Context) {
 		case now := <-bulletin.C:
 			p.publishBulletin(&o, now)
 		case now := <-sweep.C:
-			p.node.sweep(now)
+			for p.node.sweep(now) { //nolint:revive // a little at a time: others need the lock, too
+			}
 			p.node.sweepPresence(now)
 			p.renameLog(now)
 		case now := <-alive.C:
-			p.publisher.say(control(kindBeat, now))
-		case <-p.departed:
-			p.node.sweepPresence(time.Now()) // without a grace it is over at once
+			if p.publisher.isIdle() { // else what waits there is a sign of life as well
+				p.publisher.say(control(kindBeat, now))
+			}
+		case <-p.departed: // the next departure is another one
 		case now := <-departure.C:
 			p.node.sweepPresence(now)
 		}
@@ -70,28 +72,30 @@ func (n *node) slot(slot int) (live, behind []*session, epoch string, settled ui
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
-	for _, s := range n.all {
-		switch {
-		case s.turn != slot:
-		case s.behind:
+	for _, s := range n.turns[slot] {
+		if s.behind {
 			behind = append(behind, s)
-		default:
-			s.last = max(s.last, n.settled)
-			live = append(live, s)
+			continue
 		}
+		s.last = max(s.last, n.settled)
+		live = append(live, s)
 	}
 	return live, behind, n.epoch, n.settled
 }
 
-// sweep lets go of what is too old to matter.
-func (n *node) sweep(now time.Time) {
+// sweepStep bounds how much of each kind one sweep lets go of.
+const sweepStep = 1000
+
+// sweep lets go of some of what is too old to matter, and returns whether there
+// is more.
+func (n *node) sweep(now time.Time) (more bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
 	n.forgive(now)
-	n.watches.sweep(now.UnixNano())
-	n.history.evict(now.UnixNano(), 0)
-	n.presence.seen.DeleteExpired()
+	more = n.watches.sweep(now.UnixNano(), sweepStep)
+	more = n.presence.forget(now, sweepStep) || more
+	return n.history.evict(now.UnixNano(), max(0, n.history.log.len()-sweepStep)) || more
 }
 
 // publishBulletin tells pages who came and went.
@@ -102,8 +106,11 @@ func (p *Plugin) publishBulletin(o *offering, now time.Time) {
 	}
 }
 
-// tickBody is the message that moves the cursor of a quiet page.
-func tickBody(offset uint64) []byte {
-	b := []byte(`{"module_id":"pull","command":"tick","params":{"offset":`)
+// tickBody is the message that moves the cursor of a quiet page. A page that the
+// log of the epoch is not the log of, because it is being told of another one,
+// stays where it is.
+func tickBody(epoch string, offset uint64) []byte {
+	b := []byte(`{"module_id":"pull","command":"tick","params":{"epoch":`)
+	b = append(appendJSON(b, epoch), `,"offset":`...)
 	return append(strconv.AppendUint(b, offset, 10), "}}"...)
 }

@@ -144,7 +144,11 @@ type Config struct {
 
 	// OnOnline and OnOffline are called when a user comes online on any node
 	// and, after the grace, has left all of them: once per change, in order, by
-	// one node, one call at a time, and never holding anything up.
+	// one node, one call at a time, and never holding anything up. Where more than
+	// 1,000 calls wait, opposite ones for a user cancel out. Shutdown calls neither:
+	// pages go to another node, which calls OnOffline for those who do not arrive,
+	// or come back to the next process, which calls OnOnline. An application that
+	// keeps a list of who is online empties it when it starts.
 	OnOnline, OnOffline func(user string)
 
 	// OnError hears what no caller can be told: the broker failed, the log

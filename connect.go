@@ -135,7 +135,7 @@ func (p *Plugin) admit(c echo.Context, s *session) error {
 	}
 }
 
-func (p *Plugin) refuseRetry(c echo.Context, status int, reason string) error {
+func (p *Plugin) refuseRetry(c echo.Context, status int, reason string) *echo.HTTPError {
 	c.Response().Header().Set(echo.HeaderRetryAfter, "5")
 	return refuse(status, reason)
 }

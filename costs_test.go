@@ -17,7 +17,7 @@ import (
 )
 
 // heap returns the bytes in use after a collection.
-func heap() float64 {
+func heapBytes() float64 {
 	runtime.GC()
 	runtime.GC()
 	var m runtime.MemStats
@@ -28,11 +28,11 @@ func heap() float64 {
 // perOne reports by how many bytes the heap grows for each of n things.
 func perOne(b *testing.B, n int, grow func(i int)) {
 	b.Helper()
-	before := heap()
+	before := heapBytes()
 	for i := range n {
 		grow(i)
 	}
-	b.ReportMetric((heap()-before)/float64(n), "B/one")
+	b.ReportMetric((heapBytes()-before)/float64(n), "B/one")
 }
 
 // BenchmarkMemory is what things cost that a node remembers. Run it with
@@ -68,7 +68,7 @@ func BenchmarkMemory(b *testing.B) {
 	for _, tags := range []int{1, 20} {
 		b.Run(fmt.Sprintf("watch, %d tags a user", tags), func(b *testing.B) {
 			for b.Loop() {
-				w := newWatches(time.Hour, time.Minute)
+				w := newWatches(time.Hour, time.Minute, defaultTags)
 				perOne(b, many, func(i int) { w.grant("user"+strconv.Itoa(i/tags), "TASK_"+strconv.Itoa(i%1000), 0, at) })
 				runtime.KeepAlive(w)
 			}
@@ -111,7 +111,7 @@ func BenchmarkReconnect(b *testing.B) {
 			}
 		}
 		address := serveTCP(b, p)
-		before := heap()
+		before := heapBytes()
 		start := time.Now()
 
 		conns := make([]net.Conn, pages)
@@ -130,7 +130,7 @@ func BenchmarkReconnect(b *testing.B) {
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
 		b.ReportMetric(float64(m.HeapSys+m.StackSys)/(1<<20), "MiB-at-most") // with both ends of the connections
-		b.ReportMetric((heap()-before)/pages, "B/page")
+		b.ReportMetric((heapBytes()-before)/pages, "B/page")
 		for _, c := range conns {
 			_ = c.Close()
 		}

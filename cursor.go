@@ -12,10 +12,6 @@ type cursor struct {
 	offset uint64
 }
 
-// maxOffset is the last offset that a page can count with: JavaScript's numbers
-// are exact up to here.
-const maxOffset = 1<<53 - 1
-
 // String returns the cursor as pages carry it: "epoch.offset". A node that has
 // not heard from the log yet has no position; a page that asks for one gets a
 // cursor of no log, so that it is told of a gap instead of missing something.

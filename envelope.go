@@ -41,6 +41,7 @@ const (
 	kindBye             // a node stops
 	kindOnline          // users of the node…
 	kindOffline         // users of the node…
+	kindRoll            // "part/parts" of a list, all users of the node…
 )
 
 // appendHeader begins an envelope. The publisher names it later.
@@ -55,6 +56,9 @@ func stamp(raw []byte, node string, seq uint64) {
 	copy(raw[2:2+nodeIDBytes], node)
 	binary.BigEndian.PutUint64(raw[2+nodeIDBytes:], seq)
 }
+
+// nameOf returns by which number its node knows an envelope.
+func nameOf(raw []byte) uint64 { return binary.BigEndian.Uint64(raw[2+nodeIDBytes:]) }
 
 // control encodes a message of the plugin's own.
 func control(k kind, at time.Time, list ...string) []byte {
@@ -124,13 +128,13 @@ func open(raw []byte) (envelope, error) {
 	e := envelope{
 		kind: kind(raw[1]),
 		node: raw[2 : 2+nodeIDBytes],
-		seq:  binary.BigEndian.Uint64(raw[2+nodeIDBytes:]),
+		seq:  nameOf(raw),
 		at:   int64(binary.BigEndian.Uint64(raw[10+nodeIDBytes:])), //nolint:gosec // any bits are a time
 	}
 	r := reader{rest: raw[headerBytes:]}
 	if e.kind != kindEvent {
 		e.list = r.strings()
-		if r.bad || len(r.rest) > 0 || e.kind == 0 || e.kind > kindOffline {
+		if r.bad || len(r.rest) > 0 || e.kind == 0 || e.kind > kindRoll {
 			return envelope{}, errEnvelope
 		}
 		return e, nil

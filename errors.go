@@ -25,6 +25,11 @@ var (
 	// fail the request, or try again later.
 	ErrQueueFull = errors.New("pull: publisher's queue is full")
 
+	// ErrOutboxFull is returned when one request has collected more than its share
+	// of the publisher's queue: 16,384 events, watches included, or 16 MiB. Nothing
+	// was collected. [Outbox.Flush] makes room.
+	ErrOutboxFull = errors.New("pull: the request has collected too much")
+
 	// ErrClosed is returned after [Plugin.Shutdown] was called.
 	ErrClosed = errors.New("pull: plugin is shut down")
 

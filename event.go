@@ -199,13 +199,18 @@ func (s *second) appendExtra(b []byte, now time.Time) []byte {
 	b = append(b, `{"server_time":"`...)
 	b = append(b, s.text...)
 	b = append(b, `","server_time_unix":`...)
+	return append(appendUnix(b, now), '}')
+}
+
+// appendUnix appends a moment as seconds since 1970, to the microsecond.
+func appendUnix(b []byte, now time.Time) []byte {
 	b = strconv.AppendInt(b, now.Unix(), 10)
 	b = append(b, '.')
 	micros := now.Nanosecond() / int(time.Microsecond)
 	for scale := 100_000; scale > 0; scale /= 10 {
 		b = append(b, byte('0'+micros/scale%10))
 	}
-	return append(b, '}')
+	return b
 }
 
 // appendJSON appends a string of the application's as JSON.

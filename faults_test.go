@@ -1,6 +1,7 @@
 package pull_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -22,6 +23,8 @@ type faults struct {
 	edit    func(message []byte)       // changes what Publish takes
 	hold    chan struct{}              // Publish waits for it to be closed
 	lose    int                        // so many deliveries are left out
+	shift   uint64                     // added to all offsets
+	epoch   string                     // names the log, whatever the log says
 	running map[int]context.CancelFunc // ends a subscription
 	begun   int                        // subscriptions
 	taken   int                        // messages that Publish was given
@@ -81,7 +84,7 @@ func (f *faults) Publish(ctx context.Context, messages ...[]byte) error {
 
 func (f *faults) Subscribe(ctx context.Context, window time.Duration, deliver func(string, uint64, []byte)) error {
 	f.mu.Lock()
-	ordered, away := f.log, f.away
+	ordered, away, shift, name := f.log, f.away, f.shift, f.epoch
 	inner, cancel := context.WithCancel(ctx)
 	number := f.begun
 	f.begun++
@@ -95,7 +98,7 @@ func (f *faults) Subscribe(ctx context.Context, window time.Duration, deliver fu
 	}
 	err := ordered.Subscribe(inner, window, func(epoch string, offset uint64, message []byte) {
 		if inner.Err() == nil && !f.loses() {
-			deliver(epoch, offset, message)
+			deliver(cmp.Or(name, epoch), offset+shift, message)
 		}
 	})
 	if ctx.Err() != nil {
@@ -137,6 +140,31 @@ func (f *faults) interrupt() {
 // newEpoch loses the log.
 func (f *faults) newEpoch() {
 	f.set(func(f *faults) { f.log = new(pull.Memory) })
+	f.interrupt()
+}
+
+// count returns how many messages Publish was given.
+func (f *faults) count() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+
+	return f.taken
+}
+
+// goBack loses the end of the log, but not its name.
+func (f *faults) goBack(to uint64) {
+	ctx, cancel := context.WithCancel(context.Background())
+	shorter := new(pull.Memory)
+	var name string
+	_ = f.log.Subscribe(ctx, time.Hour, func(epoch string, offset uint64, message []byte) {
+		name = epoch
+		if offset > to {
+			cancel()
+			return
+		}
+		_ = shorter.Publish(ctx, message)
+	})
+	f.set(func(f *faults) { f.log, f.epoch = shorter, name })
 	f.interrupt()
 }
 

@@ -366,6 +366,30 @@ func TestGapIsToldAfterWhatIsUnderWay(t *testing.T) {
 	}
 }
 
+// The log breaks after a page was read from the window and before it has left.
+func TestReplayUnderWayDoesNotMoveThePageInTheNextLog(t *testing.T) {
+	n, d := bareNode(func(*Config) {})
+	w := new(writer)
+	batch := []delivery{w.message(User("2"), "first")}
+	for range 200 {
+		batch = append(batch, w.message(User("1"), strings.Repeat("x", 4<<10)))
+	}
+	d.dispatch(batch)
+	link := new(spy)
+	page := &session{user: "1", node: n, link: link, start: func() {}, at: &cursor{"log", 1}}
+	if err := n.join(page); err != nil || !page.behind {
+		t.Fatalf("got %v, behind %t, want a page that has more to read", err, page.behind)
+	}
+
+	items, more := n.page(page)
+	n.restart(delivery{"next", 5, batch[0].raw})
+	page.advance(items, more)
+
+	if page.epoch != "next" || page.told > 5 {
+		t.Errorf("the page is told that it is at %s.%d, want a position of the next log, which begins at 5", page.epoch, page.told)
+	}
+}
+
 // It is at the position that it is told: what it was still to read from the
 // window is older.
 func TestGapEndsAReplay(t *testing.T) {

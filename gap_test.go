@@ -105,6 +105,9 @@ func TestReplayThatTheWindowOvertakesIsToldOfAGap(t *testing.T) {
 		if len(hellos) != 1 || !websocket.IsCloseError(err, 4001) {
 			t.Errorf("got %d hellos and %v, want one and close 4001", len(hellos), err)
 		}
+		if cut := a.Stats().Cut; cut != 1 {
+			t.Errorf("Stats counts %d cuts, want 1", cut)
+		}
 		counted(t, commands)
 		back := a.dial(t, "1", "?cursor="+epoch+"."+strconv.Itoa(5+len(commands))).read()
 		back.learnsOfAGap(t)
@@ -127,5 +130,113 @@ func TestPageThatMissedNothingIsToldNothing(t *testing.T) {
 		}))
 
 		a.get(t, "/page", userHeader, "1")
+	})
+}
+
+// The page reads everything that there is for it; that others get much between two
+// ticks is not its fault.
+func TestIdlePageIsNotCutWhenTheWindowTurnsOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newApp(t, func(c *pull.Config) { c.WindowCount, c.QueueBytes, c.EventBytes = 50, 64<<10, 8<<10 })
+		defer a.stop(t)
+		r, _ := a.fresh(t, "1")
+		for range 200 {
+			send(t, a, pull.User("2"), "noise")
+		}
+		a.echo.GET("/burst", pull.Handler(func(c pull.Context) error {
+			for i := range 20 { // more than may wait for the page
+				if err := c.Pull().Send(pull.User("1"), event(strconv.Itoa(i), pad(4<<10))); err != nil {
+					return err
+				}
+			}
+			return nil
+		}))
+
+		a.get(t, "/burst")
+
+		commands, hellos, err := r.wait()
+		counted(t, commands)
+		if len(commands) != 20 || len(hellos) != 1 || err != nil || a.Stats().Cut != 0 {
+			t.Errorf("got %d events, %d hellos, %v and %d cuts, want 20, one and none", len(commands), len(hellos), err, a.Stats().Cut)
+		}
+	})
+}
+
+// What a late grant makes the page's is more than it can be given in one go.
+func TestLateGrantOfManyMessagesIsAGap(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFaults()
+		a := f.node(t)
+		b := f.node(t)
+		defer b.stop(t)
+		defer a.stop(t)
+		a.withPage("T")
+		back := f.outOfReach()
+		at := a.rendered(t, "1")
+		synctest.Wait() // the grant is on its way
+		f.set(func(f *faults) { f.hold = nil })
+		for range 5000 {
+			send(t, b, pull.Tag("T"), "overtook")
+		}
+		r := a.resume(t, "1", at)
+		back()
+		synctest.Wait()
+
+		commands, hellos, err := r.wait()
+		if told := len(hellos) == 2 && hellos[1].Params["recovered"] == false; !told && len(commands) != 5000 || err != nil {
+			t.Errorf("got %d of 5000 events, hellos %v and %v, want all or a gap", len(commands), hellos, err)
+		}
+	})
+}
+
+// Watches that ended are remembered for pages that come back, but not without end.
+func TestForgottenWatchesAreAGap(t *testing.T) {
+	for name, rounds := range map[string]int{"remembered": 10, "forgotten": 40} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := newApp(t, nil)
+				defer a.stop(t)
+				gone, at := a.fresh(t, "1")
+				gone.leave()
+				for range rounds {
+					grant(t, a, "1", "T")
+					send(t, a, pull.Tag("T"), "heard")
+					if err := a.Watch().Delete("1", "T"); err != nil {
+						t.Fatal(err)
+					}
+					send(t, a, pull.Tag("T"), "unheard")
+				}
+				synctest.Wait()
+
+				commands, hellos, _ := a.dial(t, "1", "?cursor="+at).read().wait()
+				if told := hellos[0].Params["recovered"] == false; !told && len(commands) != rounds || told && rounds <= 10 {
+					t.Errorf("got %d of %d events and told of a gap %t", len(commands), rounds, told)
+				}
+				if slices.Contains(commands, "unheard") {
+					t.Error("got what was sent while there was no watch")
+				}
+			})
+		})
+	}
+}
+
+func TestExceptionsAndSendersAreLeftOutLiveAndReplayed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newApp(t, nil)
+		defer a.stop(t)
+		var many []string
+		for i := range 2000 {
+			many = append(many, strconv.Itoa(i))
+		}
+		live, at := a.fresh(t, "1999")
+		other, _ := a.fresh(t, "other")
+		send(t, a, pull.Shared().Except(many...), "many")
+		send(t, a, pull.Shared().Except("1999"), "one")
+		send(t, a, pull.Shared().Except("1"), "another")
+		send(t, a, pull.Shared().Except(many...).Or(pull.User("1999")), "union")
+
+		live.sees(t, "another", "union")
+		other.sees(t, "many", "one", "another", "union")
+		a.resume(t, "1999", at).sees(t, "another", "union")
 	})
 }

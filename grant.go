@@ -10,44 +10,57 @@ import (
 
 const tagsPerGrant = 1000 // in one message of the log
 
-// grant puts a grant into the log, after the position from.
-func (p *Plugin) grant(user, from string, tags []string) error {
+// grant puts a grant into the log, after the position from. It returns the name
+// of the last message that it took.
+func (p *Plugin) grant(user, from string, tags []string) (last uint64, err error) {
 	if user == "" {
-		return ErrGuest
+		return 0, ErrGuest
 	}
 	if err := errors.Join(checkIDs("user id", []string{user}), checkIDs("tag", tags)); err != nil {
-		return err
+		return 0, err
 	}
-	if p.publisher.closed.Load() {
-		return ErrClosed
+	if len(tags) == 0 {
+		return 0, nil
 	}
 	if err := p.node.mayWatch(user, tags); err != nil {
-		return err
+		return 0, err
 	}
-	for some := range slices.Chunk(tags, tagsPerGrant) {
-		p.publisher.say(control(kindWatch, time.Now(), append([]string{user, from}, some...)...))
+	return p.sayInParts(kindWatch, []string{user, from}, tags)
+}
+
+// sayInParts puts a control message about tags into the log, or some where there
+// are many tags. Only what was named first may be missing then if the queue is
+// full.
+func (p *Plugin) sayInParts(k kind, first, tags []string) (last uint64, err error) {
+	for {
+		some := tags[:min(len(tags), tagsPerGrant)]
+		tags = tags[len(some):]
+		last, err = p.publisher.order(control(k, time.Now(), slices.Concat(first, some)...))
+		if err != nil || len(tags) == 0 {
+			return last, err
+		}
 	}
-	return nil
 }
 
 // extend answers which of the tags the user watches, and has those go on. What
 // was extended a moment ago is not put into the log again.
-func (p *Plugin) extend(user string, tags []string) map[string]bool {
+func (p *Plugin) extend(user string, tags []string) (map[string]bool, error) {
 	answer := p.node.watching(user, tags)
-	fading := p.node.fading(user, tags, time.Now())
-	for some := range slices.Chunk(fading, tagsPerGrant) {
-		p.publisher.say(control(kindExtend, time.Now(), append([]string{user}, some...)...))
+	if fading := p.node.fading(user, tags, time.Now()); len(fading) > 0 {
+		_, err := p.sayInParts(kindExtend, []string{user}, fading)
+		return answer, err
 	}
-	return answer
+	return answer, nil
 }
 
 // awaitWait bounds how long a call waits for the log when the broker is out of reach.
 const awaitWait = 5 * time.Second
 
-func (p *Plugin) awaitOwn(done func() bool) error {
+// awaitOwn waits until the node has applied a message of its own.
+func (p *Plugin) awaitOwn(name uint64) error {
 	ctx, cancel := context.WithTimeout(context.Background(), awaitWait)
 	defer cancel()
-	if !p.node.await(ctx, done) {
+	if !p.node.await(ctx, func() bool { return p.node.applied.Load() >= name }) {
 		return fmt.Errorf("pull: the log has not answered for %s, it may do so later", awaitWait)
 	}
 	return nil
@@ -58,13 +71,13 @@ func (p *Plugin) awaitOwn(done func() bool) error {
 const embeddedWait = 50 * time.Millisecond
 
 // awaitEmbedded waits for the embedded log. Another one is not waited for.
-func (p *Plugin) awaitEmbedded(done func() bool) {
+func (p *Plugin) awaitEmbedded(name uint64) {
 	if p.publisher.memory == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), embeddedWait)
 	defer cancel()
-	p.node.await(ctx, done)
+	p.node.await(ctx, func() bool { return p.node.applied.Load() >= name })
 }
 
 // granted applies a grant. The watch counts from the position at which the
@@ -84,26 +97,33 @@ func (n *node) granted(user string, from cursor, tags []string, at int64) {
 	}
 }
 
-// unheard returns the messages to a tag between two offsets that the user is
+// unheard selects the messages to a tag between two offsets that the user is
 // not at by other ways.
-func (n *node) unheard(user, tag string, since, granted uint64) []uint64 {
+func (n *node) unheard(user, tag string, since, granted uint64) selection {
 	list := n.history.tags[tag]
 	if list == nil || since+1 >= granted {
-		return nil
+		return selection{complete: true}
 	}
-	return slices.DeleteFunc(pick(since, []*offsets{list}).offsets, func(offset uint64) bool {
+	missed := pick(since, []*offsets{list})
+	missed.offsets = slices.DeleteFunc(missed.offsets, func(offset uint64) bool {
 		return n.isFor(n.history.at(offset), user)
 	})
+	return missed
 }
 
 // makeUp gives the sessions of a user what a new watch counts as theirs. A page
 // that came with the position from which the watch counts, or a later one, but
 // is past such a message cannot have it any more in log order: it is told of a
-// gap.
-func (n *node) makeUp(user string, missed []uint64, since uint64) {
+// gap. So is one that would have more of them than one selection holds.
+func (n *node) makeUp(user string, missed selection, since uint64) {
 	now := time.Now().Unix()
 	for _, s := range n.users[user] {
-		for _, offset := range missed {
+		counts := s.from > 0 && s.from >= since
+		if counts && !missed.complete {
+			n.gap(s)
+			continue
+		}
+		for _, offset := range missed.offsets {
 			m := n.history.at(offset)
 			switch {
 			case !n.reaches(m, s, now):
@@ -111,8 +131,9 @@ func (n *node) makeUp(user string, missed []uint64, since uint64) {
 				if !s.behind { // else it reads the message from the window
 					n.hand(s, n.parcel(nil, m))
 				}
-			case s.from > 0 && s.from >= since:
+			case counts:
 				n.gap(s)
+				counts = false
 			}
 		}
 	}
@@ -165,33 +186,6 @@ func (n *node) watching(user string, tags []string) map[string]bool {
 		answer[tag] = n.watches.has(user, tag, now)
 	}
 	return answer
-}
-
-// watchesAll tells whether the user watches all of the tags.
-func (n *node) watchesAll(user string, tags []string) bool {
-	for _, has := range n.watching(user, tags) {
-		if !has {
-			return false
-		}
-	}
-	return true
-}
-
-// watchesNone tells whether the user watches none of the tags, or none at all
-// where no tag is named.
-func (n *node) watchesNone(user string, tags []string) bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-
-	if len(tags) == 0 {
-		return len(n.watches.byUser[user]) == 0
-	}
-	for _, tag := range tags {
-		if n.watches.all[watchKey{user, tag}] != nil {
-			return false
-		}
-	}
-	return true
 }
 
 // fading returns which of the tags the user watches that were not extended

@@ -1,8 +1,6 @@
 package pull
 
 import (
-	"slices"
-	"sort"
 	"time"
 )
 
@@ -95,12 +93,16 @@ func add(list *offsets, offset uint64) {
 	}
 }
 
-// evict forgets messages that are over a bound at the time now, but keeps some.
-func (h *history) evict(now int64, keep int) {
+// evict forgets messages that are over a bound at the time now, but keeps some. It
+// returns whether one of those is over a bound as well.
+func (h *history) evict(now int64, keep int) bool {
 	oldest := now - int64(h.age)
-	for h.log.len() > keep {
+	for h.log.len() > 0 {
 		if h.log.len() <= h.count && h.size <= h.bytes && h.log.at(0).at >= oldest {
-			return
+			return false
+		}
+		if h.log.len() <= keep {
+			return true
 		}
 		m := h.log.pop()
 		h.size -= m.size()
@@ -108,6 +110,7 @@ func (h *history) evict(now int64, keep int) {
 			h.unindex(&m)
 		}
 	}
+	return false
 }
 
 func (h *history) unindex(m *message) {
@@ -136,40 +139,4 @@ func drop(list *offsets, offset uint64) {
 	if list.len() > 0 && *list.at(0) == offset {
 		list.pop()
 	}
-}
-
-// A selection is a part of some lists, merged.
-type selection struct {
-	offsets  []uint64 // ascending, each once
-	complete bool     // nothing follows in any of the lists
-	upTo     uint64   // where it is not complete: it is so up to here
-}
-
-// pageOffsets bounds how many offsets of one list a selection looks at.
-const pageOffsets = 4096
-
-// pick merges what the lists hold after an offset. It costs what it returns
-// and a look at each list, whatever the window holds.
-func pick(after uint64, lists []*offsets) selection {
-	s := selection{complete: true, upTo: ^uint64(0)}
-	for _, list := range lists {
-		n := list.len()
-		from := sort.Search(n, func(i int) bool { return *list.at(i) > after })
-		to := min(n, from+pageOffsets)
-		for i := from; i < to; i++ {
-			s.offsets = append(s.offsets, *list.at(i))
-		}
-		if to < n {
-			s.complete, s.upTo = false, min(s.upTo, *list.at(to - 1))
-		}
-	}
-	if len(lists) > 1 {
-		slices.Sort(s.offsets)
-		s.offsets = slices.Compact(s.offsets)
-	}
-	if !s.complete {
-		end := sort.Search(len(s.offsets), func(i int) bool { return s.offsets[i] > s.upTo })
-		s.offsets = s.offsets[:end]
-	}
-	return s
 }

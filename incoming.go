@@ -51,7 +51,9 @@ func (p *Plugin) receive(s *session, frame []byte) {
 		return
 	}
 	if q.Extend != nil {
-		s.answer("watch", p.extend(s.user, q.Extend))
+		if answer, err := p.extend(s.user, q.Extend); err == nil { // else the page asks again
+			s.answer("watch", answer)
+		}
 	}
 	if q.Seen != nil {
 		s.answer("seen", p.seen(s.user, q.Seen))
@@ -91,7 +93,11 @@ func (p *Plugin) watch(c echo.Context) error {
 	}
 	c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
 	if q.Extend != nil {
-		return c.JSON(http.StatusOK, p.extend(user, q.Extend))
+		answer, err := p.extend(user, q.Extend)
+		if err != nil {
+			return p.refuseRetry(c, http.StatusServiceUnavailable, "try again").SetInternal(err)
+		}
+		return c.JSON(http.StatusOK, answer)
 	}
 	return c.JSON(http.StatusOK, p.seen(user, q.Seen))
 }

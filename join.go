@@ -33,7 +33,9 @@ func (n *node) hello(s *session, recovered bool) []byte {
 	b = append(b, `,"recovered":`...)
 	b = strconv.AppendBool(b, recovered)
 	b = append(b, `,"tick":`...)
-	b = strconv.AppendFloat(b, n.tick.Seconds(), 'g', -1, 64)
+	b = strconv.AppendFloat(b, n.tick.Seconds(), 'f', -1, 64)
+	b = append(b, `,"server_time_unix":`...)
+	b = appendUnix(b, time.Now())
 	return append(b, "}}"...)
 }
 
@@ -47,10 +49,10 @@ func (n *node) join(s *session) error {
 	if n.closing {
 		return errClosing
 	}
-	if n.bans[s.user].number > s.began {
+	if n.bans[s.user] > s.began {
 		return errBanned
 	}
-	recovered := at != nil && at.epoch == n.epoch && n.history.covers(at.offset)
+	recovered := at != nil && at.epoch == n.epoch && n.history.covers(at.offset) && !n.watches.hasLost(s.user, at.offset)
 	s.last, s.bound = n.history.last(), n.bound
 	if recovered {
 		s.last, s.behind = at.offset, at.offset != n.history.last()
@@ -77,16 +79,19 @@ func (n *node) join(s *session) error {
 
 func (n *node) add(s *session) {
 	s.slot = len(n.all)
-	s.turn, n.turn = n.turn, (n.turn+1)%tickSlots
 	n.all = append(n.all, s)
+	s.turn, n.turn = n.turn, (n.turn+1)%tickSlots
+	s.place = len(n.turns[s.turn])
+	n.turns[s.turn] = append(n.turns[s.turn], s)
 	if s.user == "" {
 		n.guests++
 		return
 	}
 	n.users[s.user] = append(n.users[s.user], s)
-	if len(n.users[s.user]) == 1 && n.presence.arrive(s.user) {
-		n.announceGone()
-		n.say(control(kindOnline, time.Now(), s.user))
+	if len(n.users[s.user]) == 1 {
+		n.presence.sweep(time.Now()) // a grace that has just ended is over
+		n.presence.arrive(s.user)
+		n.announce()
 	}
 }
 
@@ -96,14 +101,11 @@ func (n *node) leave(s *session) (wait bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
-	last := len(n.all) - 1
-	if s.slot > last || n.all[s.slot] != s {
+	if s.slot >= len(n.all) || n.all[s.slot] != s {
 		return false // never joined
 	}
-	n.all[s.slot] = n.all[last]
-	n.all[s.slot].slot = s.slot
-	n.all[last] = nil
-	n.all = n.all[:last]
+	n.all = removeAt(n.all, s.slot, func(moved *session) { moved.slot = s.slot })
+	n.turns[s.turn] = removeAt(n.turns[s.turn], s.place, func(moved *session) { moved.place = s.place })
 	if s.user == "" {
 		n.guests--
 		return false
@@ -115,7 +117,18 @@ func (n *node) leave(s *session) (wait bool) {
 		return false
 	}
 	delete(n.users, s.user)
-	return n.presence.depart(s.user, time.Now())
+	wait = n.presence.depart(s.user, time.Now())
+	n.announce()
+	return wait
+}
+
+// removeAt takes an item out of a list in which order does not matter: the last
+// one moves to its place.
+func removeAt[T any](list []*T, at int, move func(moved *T)) []*T {
+	last := len(list) - 1
+	move(list[last])
+	list[at], list[last] = list[last], nil
+	return list[:last]
 }
 
 // admit reserves a place for a session before its connection is accepted.
@@ -154,6 +167,7 @@ func (n *node) release(s *session) {
 
 // A ban is when a user was disconnected, as the number of the disconnect.
 type ban struct {
+	user   string
 	number uint64
 	at     time.Time
 }
@@ -178,15 +192,16 @@ func (n *node) disconnect(user string) []*session {
 
 func (n *node) ban(user string) []*session {
 	n.banned++
-	n.bans[user] = ban{n.banned, time.Now()}
+	n.bans[user] = n.banned
+	n.banning.push(ban{user, n.banned, time.Now()})
 	return slices.Clone(n.users[user])
 }
 
 // forgive forgets bans that no handshake can still be older than.
 func (n *node) forgive(now time.Time) {
-	for user, b := range n.bans {
-		if now.Sub(b.at) > time.Minute {
-			delete(n.bans, user)
+	for n.banning.len() > 0 && now.Sub(n.banning.at(0).at) > time.Minute {
+		if b := n.banning.pop(); n.bans[b.user] == b.number {
+			delete(n.bans, b.user)
 		}
 	}
 }

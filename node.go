@@ -3,6 +3,8 @@ package pull
 import (
 	"context"
 	"fmt"
+	"hash/fnv"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,6 +15,18 @@ type delivery struct {
 	epoch  string
 	offset uint64
 	raw    []byte
+}
+
+// maxOffset is the largest offset that a page can hold: 2⁵³ − 1, the largest
+// integer of JavaScript up to which all are exact.
+const maxOffset = 1<<53 - 1
+
+// check returns in what the broker broke its contract.
+func (d *delivery) check() error {
+	if d.epoch == "" || d.offset == 0 || d.offset > maxOffset {
+		return fmt.Errorf("broker broke its contract: offset %d in epoch %q", d.offset, d.epoch)
+	}
+	return nil
 }
 
 // A node is what this process derives from the log, and who is connected to it.
@@ -34,7 +48,8 @@ type node struct {
 	tell     func([]change) // lets the application know; does not wait
 
 	mu       sync.Mutex // guards what follows
-	epoch    string     // empty until the log has been heard
+	log      string     // the broker's epoch; empty until the log has been heard
+	epoch    string     // by which pages know it: the same, unless the log went back within its epoch
 	history  history
 	watches  watches
 	presence *presence
@@ -43,14 +58,18 @@ type node struct {
 	users    map[string][]*session
 	seats    map[string]int // admitted sessions by user
 	seated   int
-	bans     map[string]ban // the last disconnect of a user
-	banned   uint64         // number of disconnects
-	turn     int            // of the next session
-	guests   int            // joined sessions without a user
-	closing  bool           // no session joins any more
-	farewell bool           // this node's own has come back from the log
-	settled  uint64         // every session has what is for it up to here
-	moved    chan struct{}  // closed when the position changes; nil when nobody waits
+	bans     map[string]uint64     // number of the last disconnect of a user
+	banning  deque[ban]            // the same, the oldest first
+	banned   uint64                // number of disconnects
+	turns    [tickSlots][]*session // by the slot of a tick in which they are reminded
+	turn     int                   // of the next session
+	guests   int                   // joined sessions without a user
+	closing  bool                  // no session joins any more
+	farewell bool                  // this node's own has come back from the log
+	rolling  bool                  // who is here was said, and has not come back from the log
+	excepted map[string]struct{}   // by the message that is being routed; kept to be used again
+	settled  uint64                // every session has what is for it up to here
+	moved    chan struct{}         // closed when the position changes; nil when nobody waits
 
 	// What apply leaves for the dispatcher to do without the lock.
 	touched []*session
@@ -85,11 +104,11 @@ func (n *node) apply(batch []delivery) (count int, broken bool) {
 	now := time.Now()
 	for i, d := range batch {
 		switch {
-		case n.epoch == "":
-			n.begin(d.epoch, d.offset)
-		case d.epoch == n.epoch && d.offset < n.history.next:
+		case n.log == "":
+			n.begin(d.epoch, d.epoch, d.offset)
+		case d.epoch == n.log && d.offset < n.history.next && !n.isNew(&d):
 			continue // known from before the subscription was renewed
-		case d.epoch != n.epoch || d.offset > n.history.next:
+		case d.epoch != n.log || d.offset != n.history.next:
 			n.finishBatch()
 			return i, true
 		}
@@ -99,8 +118,19 @@ func (n *node) apply(batch []delivery) (count int, broken bool) {
 	return len(batch), false
 }
 
-func (n *node) begin(epoch string, offset uint64) {
-	n.epoch = epoch
+// isNew tells whether a message lies at an offset at which something else was
+// before: the log went back within its epoch. The names of messages tell.
+func (n *node) isNew(d *delivery) bool {
+	e, err := open(d.raw)
+	if err != nil {
+		return false
+	}
+	p := n.presence.peers[string(e.node)]
+	return p == nil || e.seq > p.seq
+}
+
+func (n *node) begin(log, epoch string, offset uint64) {
+	n.log, n.epoch = log, epoch
 	n.history.reset(offset)
 	n.settled = offset - 1
 	n.publishPosition()
@@ -125,7 +155,7 @@ func (n *node) signalMove() {
 func (n *node) finishBatch() {
 	handed := n.touched[:0]
 	for _, s := range n.touched {
-		if n.isTooMuch(s) {
+		if s.last = max(s.last, n.settled); n.isTooMuch(s) {
 			s.behind, s.due = true, nil // it reads the window from where it is
 			n.lagging = append(n.lagging, s)
 			continue
@@ -145,30 +175,46 @@ func (n *node) isTooMuch(s *session) bool {
 	for _, p := range s.due {
 		size += p.size
 	}
-	return size > n.bound/2 && s.isIdle()
+	return size > n.bound/2 && n.history.covers(s.last) && s.isIdle()
 }
 
 // problem notes what the application is to hear of: not under the lock, because
 // it may ask the plugin something then.
 func (n *node) problem(err error) { n.problems = append(n.problems, err) }
 
-// restart begins anew after the log broke: with the message d, in a new epoch
-// or behind a hole. Every page is told that there is a gap.
+// restart begins again after the log broke: with the message d, in a new epoch,
+// behind a hole, or at an offset that another message had. Every page is told
+// that there is a gap.
 func (n *node) restart(d delivery) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
 	n.problem(fmt.Errorf("pull: log broke after %s, goes on at %s: pages are told of a gap",
 		cursor{n.epoch, n.history.last()}, cursor{d.epoch, d.offset}))
-	if d.epoch != n.epoch {
+	epoch := n.epoch
+	if d.epoch != n.log || d.offset < n.history.next {
 		n.watches.rebase(d.offset - 1)
+		epoch = n.epochAfter(d)
 	}
-	n.begin(d.epoch, d.offset)
+	n.begin(d.epoch, epoch, d.offset)
+	n.callRoll()
 	for _, s := range n.all {
 		s.behind, s.last = false, n.history.last()
 		n.greet(s, false)
 	}
 	n.stats.gaps.Add(uint64(len(n.all)))
+}
+
+// epochAfter names the log that begins with a message. Where the broker has not
+// given it another name, the message does, on every node the same: old cursors
+// mean nothing any more.
+func (n *node) epochAfter(d delivery) string {
+	if d.epoch != n.log {
+		return d.epoch
+	}
+	h := fnv.New64a()
+	_, _ = h.Write(d.raw[:min(len(d.raw), headerBytes)])
+	return d.epoch + "~" + strconv.FormatUint(h.Sum64(), 36)
 }
 
 func (n *node) applyOne(d delivery, clock time.Time) {
@@ -207,6 +253,9 @@ func (n *node) control(e *envelope, p *peer) {
 		p.dead = false // it was out of reach: what it has announced was let go
 		n.say(control(kindHello, time.Now()))
 	}
+	if p.self && n.presence.announcing > 0 && (e.kind == kindOnline || e.kind == kindOffline) {
+		n.presence.announcing--
+	}
 	switch e.kind {
 	case kindDisconnect:
 		if !p.self { // this node has done it already
@@ -220,9 +269,15 @@ func (n *node) control(e *envelope, p *peer) {
 		n.changed(n.presence.online(p, e.list))
 	case kindOffline:
 		n.changed(n.presence.offline(p, e.list, e.at, p.self))
+	case kindRoll:
+		n.rolling = n.rolling && !p.self
+		n.changed(n.presence.list(p, e.list, e.at))
 	case kindWatch, kindExtend, kindUnwatch:
 		n.applyWatch(e)
 	case kindEvent, kindBeat, kindBye:
+	}
+	if p.self {
+		n.announce() // what has happened since the last announcement
 	}
 }
 

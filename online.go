@@ -1,7 +1,6 @@
 package pull
 
 import (
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,7 +26,7 @@ func OnlineWatchers(tag string) OnlineScope { return OnlineScope(onlineTag + tag
 const (
 	bulletinUsers = 100 // changes that leave in one second at most; the rest follows in the next
 	listedUsers   = 500 // users in the list that a page gets when it connects
-	rollUsers     = 500 // users in one message to other nodes
+	rollUsers     = 500 // users that one message of the log names at most
 )
 
 // news are changes that pages have not been told of, in order, and the list for
@@ -35,7 +34,8 @@ const (
 type news struct {
 	order  []string
 	status map[string]string
-	list   []byte // for everyone; nil when it has to be made anew
+	list   []byte    // for those who come
+	stale  time.Time // when the list has to be made anew
 }
 
 func (b *news) add(c change) {
@@ -58,32 +58,41 @@ func (n *node) changed(changes []change) {
 	n.tell(changes)
 }
 
-// announceGone says in the log whose grace is over.
-func (n *node) announceGone() {
-	n.announce(kindOffline, n.presence.takeGone())
-}
-
-func (n *node) announce(k kind, users []string) {
-	for len(users) > 0 {
-		some := users[:min(len(users), rollUsers)]
-		users = users[len(some):]
-		n.say(control(k, time.Now(), some...))
+// announce says in the log who has come to this node and who has left it.
+func (n *node) announce() {
+	for _, a := range n.presence.takeNews() {
+		n.say(control(a.kind, time.Now(), a.users...))
 	}
 }
 
-// answerRoll tells a node that has just started who is here.
+// answerRoll says in the log who all is here. A node that asks while the answer to
+// another one is still on its way gets that: it comes after the question.
 func (n *node) answerRoll() {
-	n.announce(kindOnline, slices.Collect(maps.Keys(n.presence.here.Items())))
+	if n.rolling {
+		return
+	}
+	n.rolling = true
+	for _, part := range listOf(n.presence.announced()) {
+		n.say(control(kindRoll, time.Now(), part...))
+	}
 }
 
-// sweepPresence ends graces and buries dead nodes.
+// callRoll asks the other nodes who is there, and says who is here: messages are
+// lost, and with them some that said who has come and who has left.
+func (n *node) callRoll() {
+	n.rolling, n.presence.announcing = false, 0
+	n.say(control(kindHello, time.Now()))
+	n.answerRoll()
+}
+
+// sweepPresence ends graces that are over, and lets go of dead nodes.
 func (n *node) sweepPresence(now time.Time) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
-	n.presence.sweep()
-	n.announceGone()
-	n.changed(n.presence.bury(now, max(n.history.age, n.watches.ttl)))
+	n.presence.sweep(now)
+	n.announce()
+	n.changed(n.presence.bury(now, max(n.history.age, n.watches.ttl)+deadNode))
 }
 
 // departure returns when the next grace ends.
@@ -92,6 +101,14 @@ func (n *node) departure() (time.Time, bool) {
 	defer n.mu.Unlock()
 
 	return n.presence.due()
+}
+
+// online returns everyone who is online.
+func (n *node) online() []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+
+	return slices.AppendSeq(make([]string, 0, n.presence.count()), n.presence.all())
 }
 
 // watchedTag is the tag whose watchers hear of one another, if that is the scope.
@@ -111,7 +128,6 @@ func (n *node) bulletin(now time.Time) (*parcel, []*session) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
-	n.news.list = nil
 	told := n.news.order[:min(len(n.news.order), bulletinUsers)]
 	n.news.order = n.news.order[len(told):]
 	var body []byte
@@ -132,39 +148,68 @@ func (n *node) bulletin(now time.Time) (*parcel, []*session) {
 	}
 	p := new(parcel)
 	p.close(append(append(make([]byte, maxFrameHeader, maxFrameHeader+2+len(body)), '['), body...))
+	return p, n.bulletinHearers(users, now.UnixNano())
+}
 
+// bulletinHearers returns the sessions that hear of changes: not those of a user
+// who would only hear of itself.
+func (n *node) bulletinHearers(changed []string, now int64) []*session {
+	alone := ""
+	if len(changed) == 1 {
+		alone = changed[0]
+	}
 	var hearers []*session
+	if tag, limited := n.watchedTag(); limited {
+		for user := range n.watches.watchers(tag, now) {
+			if user != alone {
+				hearers = append(hearers, n.users[user]...)
+			}
+		}
+		return hearers
+	}
 	for _, s := range n.all {
-		if own := len(users) == 1 && users[0] == s.user; !own && n.hearsOnline(s.user, now.UnixNano()) {
+		if s.user != "" && s.user != alone {
 			hearers = append(hearers, s)
 		}
 	}
-	return p, hearers
+	return hearers
 }
 
 // rollCall returns the list of who is online for a page that connects, or nil.
-// For everyone it is made at most once a second: what has changed since is in
-// the next bulletin, which the page gets as well.
+// It is made once a second at most, and so seldom that making it takes a
+// thousandth of the time at most: what has changed since is in the next
+// bulletins, which the page gets as well.
 func (n *node) rollCall(s *session) []byte {
 	now := time.Now()
 	if !n.hearsOnline(s.user, now.UnixNano()) {
 		return nil
 	}
-	if n.news.list == nil {
+	if n.news.list == nil || !now.Before(n.news.stale) {
 		n.news.list = n.onlineList(now)
+		n.news.stale = now.Add(max(bulletinEvery, 1000*time.Since(now)))
 	}
 	return n.news.list
 }
 
+// onlineList names some of those who are online, and counts all.
 func (n *node) onlineList(now time.Time) []byte {
+	users, count := n.presence.all(), n.presence.count()
+	if tag, limited := n.watchedTag(); limited {
+		users, count = n.watches.watchers(tag, now.UnixNano()), 0
+		for user := range users {
+			if n.presence.has(user) {
+				count++
+			}
+		}
+	}
 	b := []byte(`{"module_id":"online","command":"online_list","params":{"USERS":{`)
-	listed, count := 0, 0
-	for user := range n.presence.all() {
-		if tag, limited := n.watchedTag(); limited && !n.watches.has(user, tag, now.UnixNano()) {
+	listed := 0
+	for user := range users {
+		if !n.presence.has(user) {
 			continue
 		}
-		if count++; listed == listedUsers || len(b) > n.bound/4 {
-			continue
+		if listed == listedUsers || len(b) > n.bound/4 {
+			break
 		}
 		if listed++; listed > 1 {
 			b = append(b, ',')

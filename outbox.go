@@ -31,6 +31,8 @@ type Outbox struct {
 	events [][]byte       // envelopes; nil where a later one of the same key has replaced it
 	first  [1][]byte      // most requests need no more
 	keys   map[string]int // key and target → index in events
+
+	held, heldBytes int // what the request has taken of its share of the publisher's queue
 }
 
 // An asker knows who is behind a request, for as long as that is under way.
@@ -48,7 +50,7 @@ func From(ctx context.Context) *Outbox {
 
 // Send collects an event for the target. Everything that can be wrong with it
 // is told here, and then nothing was collected: [ErrUnknownModule],
-// [ErrTooLarge], a [ParamsError], [ErrQueueFull], [ErrTooLate], [ErrClosed], or
+// [ErrTooLarge], a [ParamsError], [ErrOutboxFull], [ErrQueueFull], [ErrTooLate], [ErrClosed], or
 // another error for a malformed name, tag or id.
 func (o *Outbox) Send(t Target, e Event) error {
 	if o == nil {
@@ -58,15 +60,18 @@ func (o *Outbox) Send(t Target, e Event) error {
 	if err != nil || raw == nil {
 		return err
 	}
-	if err := o.plugin.publisher.reserve(len(raw)); err != nil {
-		return err
-	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 
 	if o.ended.Load() {
-		o.plugin.publisher.release(1, len(raw))
 		return ErrTooLate
+	}
+	if err := o.takeShare(1, len(raw)); err != nil {
+		return err
+	}
+	if err := o.plugin.publisher.reserve(len(raw)); err != nil {
+		o.giveShare(1, len(raw))
+		return err
 	}
 	if e.Key != "" {
 		o.replace(e.Key, &t)
@@ -97,6 +102,7 @@ func (o *Outbox) replace(key string, t *Target) {
 	name := key + "\x00" + string(appendAddress(nil, "", t))
 	if i, sent := o.keys[name]; sent {
 		o.plugin.publisher.release(1, len(o.events[i]))
+		o.giveShare(1, len(o.events[i]))
 		o.events[i] = nil
 	}
 	o.keys[name] = len(o.events)
@@ -142,7 +148,23 @@ func (o *Outbox) takeShipment() shipment {
 		s.size += len(raw)
 	}
 	o.events, o.keys, o.taken = nil, nil, true
+	o.giveShare(s.events, s.size)
 	return s
+}
+
+// takeShare takes a part of what one request may take of the publisher's queue;
+// the caller holds mu.
+func (o *Outbox) takeShare(events, bytes int) error {
+	if o.held+events > shareEvents || o.heldBytes+bytes > shareBytes {
+		return ErrOutboxFull
+	}
+	o.giveShare(-events, -bytes)
+	return nil
+}
+
+func (o *Outbox) giveShare(events, bytes int) {
+	o.held -= events
+	o.heldBytes -= bytes
 }
 
 // Discard forgets what was collected since the last Flush.
@@ -177,11 +199,24 @@ func (o *Outbox) Watch(tags ...string) error {
 	if err != nil {
 		return err
 	}
-	if err := o.plugin.grant(user, o.began.String(), tags); err != nil {
+	if err := o.takeWatchShare(tags); err != nil {
 		return err
 	}
-	o.plugin.awaitEmbedded(func() bool { return o.plugin.node.watchesAll(user, tags) })
+	last, err := o.plugin.grant(user, o.began.String(), tags)
+	if err != nil {
+		return err
+	}
+	o.plugin.awaitEmbedded(last)
 	return nil
+}
+
+// takeWatchShare counts the messages of a grant, which leave at once and are not
+// given back.
+func (o *Outbox) takeWatchShare(tags []string) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+
+	return o.takeShare((len(tags)+tagsPerGrant-1)/tagsPerGrant, 0)
 }
 
 // user asks who is behind the request, as long as there is one.

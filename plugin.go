@@ -85,11 +85,11 @@ func (p *Plugin) newNode() *node {
 		id: id, bound: c.QueueBytes, maxUsers: c.MaxUsersPerTag, maxTags: c.MaxTagsPerUser,
 		scope: c.Online, tick: c.Tick, report: c.OnError, tell: p.hooks.tell,
 		history:  history{age: c.WindowAge, count: c.WindowCount, bytes: c.WindowBytes},
-		watches:  newWatches(c.WatchTTL, c.WindowAge),
+		watches:  newWatches(c.WatchTTL, c.WindowAge, c.MaxTagsPerUser),
 		presence: newPresence(id, c.PresenceGrace),
 		users:    make(map[string][]*session),
 		seats:    make(map[string]int),
-		bans:     make(map[string]ban),
+		bans:     make(map[string]uint64),
 	}
 	n.history.reset(1)
 	return n
@@ -134,17 +134,11 @@ func (p *Plugin) listen(ctx context.Context) {
 
 // subscribe feeds the dispatcher from the broker, again and again until ctx ends.
 func (p *Plugin) subscribe(ctx context.Context, window time.Duration) {
-	deliver := func(epoch string, offset uint64, message []byte) {
-		p.dispatcher.accept(ctx, delivery{epoch, offset, message})
-	}
 	for wait := shortestRetry; ; wait = min(2*wait, longestRetry) {
 		began := time.Now()
-		err := p.broker.Subscribe(ctx, window, deliver)
+		err := p.subscribeOnce(ctx, window)
 		if ctx.Err() != nil {
 			return
-		}
-		if err == nil {
-			err = errors.New("ended by itself")
 		}
 		p.config.OnError(fmt.Errorf("pull: subscription: %w", err))
 		if time.Since(began) > longestRetry {
@@ -156,6 +150,29 @@ func (p *Plugin) subscribe(ctx context.Context, window time.Duration) {
 			return
 		}
 	}
+}
+
+// subscribeOnce feeds the dispatcher until the subscription ends, and returns
+// why. A broker that breaks its contract is not listened to any longer.
+func (p *Plugin) subscribeOnce(ctx context.Context, window time.Duration) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	err := p.broker.Subscribe(ctx, window, func(epoch string, offset uint64, message []byte) {
+		d := delivery{epoch, offset, message}
+		if broken := d.check(); broken != nil {
+			cancel(broken)
+		}
+		if ctx.Err() == nil {
+			p.dispatcher.accept(ctx, d)
+		}
+	})
+	if broken := context.Cause(ctx); broken != nil {
+		return broken
+	}
+	if err == nil {
+		err = errors.New("ended by itself")
+	}
+	return err
 }
 
 // Register adds modules. The ids are lower-cased; an id that is registered
@@ -219,7 +236,9 @@ func (p *Plugin) Disconnect(user string) {
 	if checkIDs("user id", []string{user}) != nil {
 		return
 	}
-	p.publisher.say(control(kindDisconnect, time.Now(), user))
+	if _, err := p.publisher.order(control(kindDisconnect, time.Now(), user)); err != nil {
+		p.config.OnError(fmt.Errorf("pull: disconnect user %q on other nodes: %w", user, err))
+	}
 	for _, s := range p.node.disconnect(user) {
 		s.expel(closeNotAllowed, "disconnected")
 	}

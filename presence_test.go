@@ -361,3 +361,66 @@ func TestPresenceInParallel(t *testing.T) {
 	}
 	users.Wait()
 }
+
+// A node that has lost messages of the log asks again who is where.
+func TestPresenceHealsAfterAHole(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFaults()
+		a := newApp(t, func(c *pull.Config) { c.Broker, c.PresenceGrace = f, -1 })
+		b := newApp(t, func(c *pull.Config) { c.Broker, c.PresenceGrace = f, -1 })
+		defer b.stop(t)
+		defer a.stop(t)
+		leaves, _ := a.fresh(t, "leaves")
+		stays, _ := a.fresh(t, "stays")
+		defer stays.leave()
+		synctest.Wait()
+
+		f.set(func(f *faults) { f.lose = 2 }) // both nodes miss that one leaves
+		leaves.leave()
+		synctest.Wait()
+		comes, _ := a.fresh(t, "comes")
+		defer comes.leave()
+		pass(10 * time.Second)
+		send(t, b, pull.User("9"), "after")
+		synctest.Wait()
+
+		for name, node := range map[string]*app{"a": a, "b": b} {
+			if got, want := node.Presence().Users(), []string{"comes", "stays"}; !slices.Equal(got, want) {
+				t.Errorf("node %s: got %v online, want %v", name, got, want)
+			}
+		}
+	})
+}
+
+// Whoever is away longer than a deploy takes has come online when it comes back.
+func TestShutdownTellsNobodyOffline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, d := newDiaryApp(t)
+		a.fresh(t, "1")
+		a.stop(t)
+
+		if got, want := d.read(), []string{"online 1"}; !slices.Equal(got, want) {
+			t.Errorf("the application heard %v, want %v", got, want)
+		}
+	})
+}
+
+func TestOtherNodesTellWhoDoesNotComeBackFromAShutdown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFaults()
+		d := new(diary)
+		a := f.node(t)
+		b := newApp(t, func(c *pull.Config) { c.Broker, c.OnOffline = f, d.note("offline") })
+		defer b.stop(t)
+		a.fresh(t, "gone")
+		a.fresh(t, "moves")
+		a.stop(t)
+		b.fresh(t, "moves")
+
+		pass(time.Minute)
+
+		if got, want := d.read(), []string{"offline gone"}; !slices.Equal(got, want) {
+			t.Errorf("the application heard %v, want %v", got, want)
+		}
+	})
+}

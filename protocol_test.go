@@ -82,6 +82,7 @@ func TestProtocolPageShowsWhatIsSent(t *testing.T) {
 
 var (
 	anyTime   = regexp.MustCompile(`"server_time":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ","server_time_unix":\d+\.\d{6}`)
+	anyClock  = regexp.MustCompile(`("tick":\d+,"server_time_unix":)\d+\.\d{6}`)
 	anyEpoch  = regexp.MustCompile(`("epoch":"|id: )[a-z2-7]{8}\b`)
 	anySecond = regexp.MustCompile(`("7":)\d+(\.\d+)?`)
 	anyOffset = regexp.MustCompile(`("offset":|"id":|id: EPOCH\.)(\d+)`)
@@ -91,6 +92,7 @@ var (
 // all that are in the text, so that order and equality stay.
 func normal(text string) string {
 	text = anyTime.ReplaceAllString(text, `"server_time":TIME`)
+	text = anyClock.ReplaceAllString(text, "${1}TIME")
 	text = anyEpoch.ReplaceAllString(text, "${1}EPOCH")
 	text = anySecond.ReplaceAllString(text, "${1}SECONDS")
 	var offsets []int

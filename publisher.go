@@ -16,6 +16,11 @@ const (
 	// is better slowed down a little than refused.
 	brake = 100 * time.Microsecond
 
+	// One request may take so much of the queue, so that it is not somebody else's
+	// request that fails.
+	shareEvents = publisherEvents / 4
+	shareBytes  = publisherBytes / 4
+
 	batchMessages = 512     // messages handed to the broker at once
 	batchBytes    = 4 << 20 // bytes of them, unless one message has more
 
@@ -51,7 +56,7 @@ type publisher struct {
 
 	mu     sync.Mutex // guards what follows
 	memory *Memory    // the broker, where that is the one that never waits
-	seq    uint64     // of the last message; while busy the goroutine's own
+	seq    uint64     // of the last message
 	queue  []shipment
 
 	unapplied int // bytes that went directly since the node had applied everything
@@ -94,37 +99,36 @@ func (p *publisher) release(events, size int) {
 	signal(p.freed)
 }
 
-// ship hands a shipment over. It never waits. Where the broker does not either,
-// and nothing is ahead of the shipment, the log has it on return: that saves the
-// turns of two goroutines. Otherwise, for who wants to wait, answer brings the
-// outcome.
-func (p *publisher) ship(s shipment, wait bool) (answer <-chan error, err error) { //nolint:revive // wait saves a channel
+// ship hands a shipment over and returns the name of its last message. It never
+// waits. Where the broker does not either, and nothing is ahead of the shipment,
+// the log has it on return: that saves the turns of two goroutines, and done is
+// told nothing.
+func (p *publisher) ship(s shipment) (last uint64, shipped bool, err error) {
 	p.mu.Lock()
-	switch {
-	case p.ended:
+	if p.ended {
 		p.mu.Unlock()
 		p.release(s.events, s.size)
-		return nil, ErrClosed
-	case p.direct(&s):
-		p.name(s.messages)
+		return 0, false, ErrClosed
+	}
+	shipped = p.direct(&s)
+	p.name(s.messages)
+	last = p.seq
+	if shipped {
 		p.memory.append(s.messages)
 		p.mu.Unlock()
 		p.release(s.events, s.size)
-		return nil, nil
-	}
-	if wait {
-		s.done = make(chan error, 1)
+		return last, true, nil
 	}
 	p.queue = append(p.queue, s)
 	p.mu.Unlock()
 
 	signal(p.wake)
-	return s.done, nil
+	return last, false, nil
 }
 
 // shipForGood hands over what nobody waits for.
 func (p *publisher) shipForGood(s shipment) {
-	if _, err := p.ship(s, false); err != nil && s.events > 0 {
+	if _, _, err := p.ship(s); err != nil && s.events > 0 {
 		p.report(fmt.Errorf("%w: %d events came too late", err, s.events))
 	}
 }
@@ -132,12 +136,13 @@ func (p *publisher) shipForGood(s shipment) {
 // shipAndWait hands a shipment over and waits until the log has it. If ctx ends
 // first, it may still leave.
 func (p *publisher) shipAndWait(ctx context.Context, s shipment) error {
-	answer, err := p.ship(s, true)
-	if answer == nil {
+	done := make(chan error, 1)
+	s.done = done
+	if _, shipped, err := p.ship(s); shipped || err != nil {
 		return err
 	}
 	select {
-	case err := <-answer:
+	case err := <-done:
 		return err
 	case <-ctx.Done():
 		return ctx.Err()
@@ -166,8 +171,27 @@ func (p *publisher) name(messages [][]byte) {
 	}
 }
 
-// say hands a control message over.
+// say hands over a control message of the plugin's own accord. How many of those
+// may wait is bounded by what causes them.
 func (p *publisher) say(raw []byte) { p.shipForGood(shipment{messages: [][]byte{raw}}) }
+
+// order hands over a control message that the application or a page asked for,
+// which takes a place in the queue like an event. It returns the message's name.
+func (p *publisher) order(raw []byte) (name uint64, err error) {
+	if err := p.reserve(len(raw)); err != nil {
+		return 0, err
+	}
+	name, _, err = p.ship(shipment{messages: [][]byte{raw}, events: 1, size: len(raw)})
+	return name, err
+}
+
+// isIdle tells whether nothing waits for the broker.
+func (p *publisher) isIdle() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+
+	return !p.busy && len(p.queue) == 0
+}
 
 // signal wakes the one who waits, now or when it next does.
 func signal(c chan struct{}) {
@@ -246,8 +270,7 @@ func (p *publisher) publish(ctx context.Context, batch [][]byte) error {
 	if len(batch) == 0 {
 		return nil
 	}
-	before := p.seq
-	p.name(batch)
+	before := nameOf(batch[0]) - 1
 	for wait := shortestRetry; ; wait = min(2*wait, longestRetry) {
 		if ctx.Err() != nil {
 			return ErrClosed

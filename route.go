@@ -2,7 +2,6 @@ package pull
 
 import (
 	"bytes"
-	"slices"
 	"time"
 )
 
@@ -38,32 +37,55 @@ func (n *node) parcel(to address, m *message) *parcel {
 }
 
 func (n *node) routeTerm(m *message, t addressTerm, p *parcel) {
-	sender := m.addr.sender()
+	r := routing{node: n, sender: m.addr.sender(), except: n.exceptions(t.except), parcel: p}
 	if t.shared {
-		for _, s := range n.all {
-			n.routeTo(s, t, sender, p)
-		}
+		r.to(n.all)
 		return
 	}
 	for user := range t.users.all() {
-		for _, s := range n.users[string(user)] {
-			n.routeTo(s, t, sender, p)
-		}
+		r.to(n.users[string(user)])
 	}
 	for tag := range t.tags.all() {
 		for user := range n.watches.watchers(string(tag), m.at) {
-			for _, s := range n.users[user] {
-				n.routeTo(s, t, sender, p)
-			}
+			r.to(n.users[user])
 		}
 	}
 }
 
-func (n *node) routeTo(s *session, t addressTerm, sender []byte, p *parcel) {
-	if s.behind || string(sender) == s.client && len(sender) > 0 || t.except.has(s.user) {
-		return
+// A routing is a message under way to the sessions at one term of its target.
+type routing struct {
+	node   *node
+	sender []byte
+	except map[string]struct{}
+	parcel *parcel
+}
+
+func (r *routing) to(sessions []*session) {
+	for _, s := range sessions {
+		if s.behind || len(r.sender) > 0 && string(r.sender) == s.client {
+			continue
+		}
+		if _, excepted := r.except[s.user]; excepted && len(r.except) > 0 {
+			continue
+		}
+		r.node.hand(s, r.parcel)
 	}
-	n.hand(s, p)
+}
+
+// exceptions returns a list as a set, which is valid until the next call: to look
+// each session up in the list would cost their product.
+func (n *node) exceptions(list stringList) map[string]struct{} {
+	if list.n == 0 {
+		return nil
+	}
+	if n.excepted == nil || len(n.excepted) > 1000 { // clear takes as long as the map was ever large
+		n.excepted = make(map[string]struct{})
+	}
+	clear(n.excepted)
+	for user := range list.all() {
+		n.excepted[string(user)] = struct{}{}
+	}
+	return n.excepted
 }
 
 // hand puts a parcel among what the dispatcher is about to give to a session.
@@ -124,11 +146,10 @@ func (n *node) pageLocked(s *session) (items []item, more bool) {
 		return nil, false
 	}
 	if !n.history.covers(s.last) {
-		// The window has moved on while the page read: it returns for a gap.
-		s.close(closeTooSlow, "too slow")
+		s.fallBehind() // the window has moved on while the page read
 		return nil, false
 	}
-	found := pick(s.last, n.listsFor(s.user))
+	found := n.after(s.last, s.user)
 	size, most := 0, min(replayPage, n.bound/2)
 	now := time.Now().Unix()
 	for _, offset := range found.offsets {
@@ -149,6 +170,14 @@ func (n *node) pageLocked(s *session) (items []item, more bool) {
 	return items, true
 }
 
+// after selects what may be for a user after an offset.
+func (n *node) after(offset uint64, user string) selection {
+	if n.history.last()-offset < uint64(n.watches.countOf(user)) { //nolint:gosec // a length
+		return n.history.after(offset) // fewer messages than tags
+	}
+	return pick(offset, n.listsFor(user))
+}
+
 // listsFor returns the positions of everything that may be for a user.
 func (n *node) listsFor(user string) []*offsets {
 	lists := []*offsets{&n.history.shared}
@@ -158,8 +187,8 @@ func (n *node) listsFor(user string) []*offsets {
 	if list := n.history.users[user]; list != nil {
 		lists = append(lists, list)
 	}
-	for w := range n.watches.of(user) {
-		if list := n.history.tags[w.tag]; list != nil && !slices.Contains(lists, list) {
+	for tag := range n.watches.tagsOf(user) {
+		if list := n.history.tags[tag]; list != nil {
 			lists = append(lists, list)
 		}
 	}

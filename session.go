@@ -1,6 +1,8 @@
 package pull
 
 import (
+	"errors"
+	"os"
 	"sync"
 	"time"
 )
@@ -32,7 +34,8 @@ type session struct {
 
 	// Guarded by node.mu.
 	slot   int    // place in node.all
-	turn   int    // in which of a tick's slots it is reminded
+	turn   int    // in which of a tick's slots it is reminded …
+	place  int    // … and its place in node.turns there
 	last   uint64 // the page knows everything for it up to this offset
 	from   uint64 // the cursor it came with, if it has recovered
 	behind bool   // messages after last are still to be read from the window
@@ -92,6 +95,18 @@ func (s *session) overflow() {
 	s.node.stats.cut.Add(1)
 }
 
+// fallBehind closes a session that reads the window more slowly than that moves
+// on: it comes back, and is told of a gap.
+func (s *session) fallBehind() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	if !s.ended {
+		s.bye(closeTooSlow, "too slow")
+		s.node.stats.cut.Add(1)
+	}
+}
+
 // begin queues what a page is welcomed with, which is bounded by itself: a page
 // can always come in.
 func (s *session) begin(items []item) {
@@ -137,7 +152,7 @@ func (s *session) nudge(o *offering, epoch string, offset uint64) {
 	frame := s.link.ping(nil)
 	if s.epoch == epoch {
 		s.told = max(s.told, offset)
-		body := tickBody(s.told)
+		body := tickBody(epoch, s.told)
 		frame = s.link.begin(frame, len(body)+2, epoch, s.told)
 		frame = append(append(append(frame, '['), body...), ']')
 		frame = s.link.end(frame)
@@ -256,7 +271,7 @@ func (s *session) flush() {
 			return
 		}
 		if err := writeItems(s.link, items); err != nil {
-			s.abandon()
+			s.fail(err)
 			return
 		}
 		s.written(items)
@@ -265,6 +280,14 @@ func (s *session) flush() {
 			return
 		}
 	}
+}
+
+// fail ends a session that cannot be written to.
+func (s *session) fail(err error) {
+	if !s.parting() && errors.Is(err, os.ErrDeadlineExceeded) {
+		s.node.stats.cut.Add(1) // it has taken nothing for too long
+	}
+	s.abandon()
 }
 
 func (s *session) written(items []item) {
@@ -294,15 +317,24 @@ func (s *session) next() ([]item, bool) {
 	s.mu.Unlock()
 
 	page, more := s.node.page(s)
-	s.mu.Lock()
-	s.catching = (s.catching || more) && !s.ended
-	for i := range page {
-		s.waiting += page[i].size()
-		s.told = max(s.told, page[i].last)
-	}
-	s.mu.Unlock()
+	s.advance(page, more)
 	if len(page) == 0 {
 		return s.next()
 	}
 	return page, true
+}
+
+// advance notes what the page is about to get of the window, and whether there is
+// more. If the log broke meanwhile, hello has moved the page already.
+func (s *session) advance(page []item, more bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	s.catching = (s.catching || more) && !s.ended
+	for i := range page {
+		s.waiting += page[i].size()
+		if page[i].epoch == s.epoch {
+			s.told = max(s.told, page[i].last)
+		}
+	}
 }

@@ -139,7 +139,7 @@ func TestRestoredWatchLivesNoLongerThanAnyOther(t *testing.T) {
 	if !n.watches.has("1", "T", now) || n.watches.has("1", "T", now+int64(time.Hour)) {
 		t.Error("want a watch that lives for an hour")
 	}
-	n.watches.sweep(now + int64(3*time.Hour))
+	n.watches.sweep(now+int64(3*time.Hour), 10)
 	if len(n.watches.all) > 0 {
 		t.Error("the watch is still there")
 	}

@@ -13,7 +13,7 @@ type Stats struct {
 	Deliveries uint64 // hand-overs to sessions, each of one or more messages
 	Recovered  uint64 // sessions that resumed from a cursor
 	Gaps       uint64 // sessions that were told of a gap
-	Cut        uint64 // sessions that were too slow
+	Cut        uint64 // sessions that were closed because they were too slow, whatever for
 
 	PublisherEvents int // events collected or waiting for the broker
 	PublisherBytes  int
@@ -29,7 +29,7 @@ func (p *Plugin) Stats() Stats {
 	defer n.mu.Unlock()
 
 	return Stats{
-		Sessions: len(n.all), Users: len(n.presence.users), Guests: n.guests, Watches: len(n.watches.all),
+		Sessions: len(n.all), Users: n.presence.count(), Guests: n.guests, Watches: len(n.watches.all),
 		Messages: n.stats.messages.Load(), Deliveries: n.stats.deliveries.Load(),
 		Recovered: n.stats.recovered.Load(), Gaps: n.stats.gaps.Load(), Cut: n.stats.cut.Load(),
 		PublisherEvents: int(p.publisher.events.Load()), PublisherBytes: int(p.publisher.bytes.Load()),

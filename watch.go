@@ -1,6 +1,7 @@
 package pull
 
 import (
+	"cmp"
 	"errors"
 	"iter"
 	"maps"
@@ -20,41 +21,54 @@ func (p *Plugin) Watch() Watches { return Watches{p} }
 
 // Add has the user watch the tags from now on, or extends the watch, and
 // returns when this node knows of it. Over the bounds of Config it returns
-// [ErrTooManyWatches].
+// [ErrTooManyWatches], and [ErrQueueFull] where the broker has fallen too far
+// behind.
 func (w Watches) Add(user string, tags ...string) error {
-	if err := w.plugin.grant(user, "", tags); err != nil {
+	last, err := w.plugin.grant(user, "", tags)
+	if err != nil {
 		return err
 	}
-	return w.plugin.awaitOwn(func() bool { return w.plugin.node.watchesAll(user, tags) })
+	return w.plugin.awaitOwn(last)
 }
 
 // Extend gives the user's watches of the tags their full time again. The answer
 // has true for each tag that the user watches; a watch is never created. What
-// cannot be a user's id or a tag is watched by nobody.
+// cannot be a user's id or a tag is watched by nobody. That the broker has fallen
+// so far behind that nothing could be extended is reported to Config.OnError.
 func (w Watches) Extend(user string, tags ...string) map[string]bool {
-	return w.plugin.extend(user, tags)
+	answer, err := w.plugin.extend(user, tags)
+	if err != nil {
+		w.plugin.config.OnError(err)
+	}
+	return answer
 }
 
 // Delete ends the user's watches of the tags, or all of the user's watches
-// where no tag is named, and returns when this node knows of it.
+// where no tag is named, and returns when this node knows of it; with
+// [ErrQueueFull] where the broker has fallen too far behind.
 func (w Watches) Delete(user string, tags ...string) error {
 	if err := errors.Join(checkIDs("user id", []string{user}), checkIDs("tag", tags)); err != nil {
 		return err
 	}
-	if w.plugin.publisher.closed.Load() {
-		return ErrClosed
+	last, err := w.plugin.sayInParts(kindUnwatch, []string{user}, tags)
+	if err != nil {
+		return err
 	}
-	w.plugin.publisher.say(control(kindUnwatch, time.Now(), append([]string{user}, tags...)...))
-	return w.plugin.awaitOwn(func() bool { return w.plugin.node.watchesNone(user, tags) })
+	return w.plugin.awaitOwn(last)
 }
 
 // Users returns the users who watch the tag, sorted.
 func (w Watches) Users(tag string) []string {
-	n := w.plugin.node
+	users := w.plugin.node.watchersOf(tag)
+	slices.Sort(users)
+	return users
+}
+
+func (n *node) watchersOf(tag string) []string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
-	return slices.Sorted(n.watches.watchers(tag, time.Now().UnixNano()))
+	return slices.Collect(n.watches.watchers(tag, time.Now().UnixNano()))
 }
 
 // A watch is one user's subscription to one tag, from a position in the log on.
@@ -63,7 +77,6 @@ type watch struct {
 	since     uint64 // hears what comes after this offset
 	until     uint64 // … and before this one, if it has ended
 	expires   int64  // unix nanoseconds; hears nothing sent from then on
-	forget    int64  // when no replay can need it any more, once it has ended
 	byTag     int    // its place among the tag's watches
 	byUser    int    // its place among the user's
 }
@@ -79,21 +92,29 @@ type watchKey struct{ user, tag string }
 // that every node has the same. It is passive: its owner guards it.
 type watches struct {
 	ttl  time.Duration
-	keep time.Duration // how long ended watches may still matter for a replay
+	keep time.Duration // how long after its end a watch may still matter for a replay
 
 	all    map[watchKey]*watch
 	byTag  map[string][]*watch
 	byUser map[string][]*watch
-	ended  map[string][]*watch // by user
+	ended  pastWatches
+	expiry deque[expiry] // of each watch one, the earlier ones first
 }
 
-func newWatches(ttl, keep time.Duration) watches {
+// An expiry is when to look whether a watch has expired. It may have been
+// extended since.
+type expiry struct {
+	watch *watch
+	at    int64 // unix nanoseconds
+}
+
+func newWatches(ttl, keep time.Duration, most int) watches {
 	return watches{
 		ttl: ttl, keep: keep,
 		all:    make(map[watchKey]*watch),
 		byTag:  make(map[string][]*watch),
 		byUser: make(map[string][]*watch),
-		ended:  make(map[string][]*watch),
+		ended:  newPastWatches(most),
 	}
 }
 
@@ -103,7 +124,9 @@ func (t *watches) grant(user, tag string, since uint64, at int64) bool {
 		return false
 	}
 	if old := t.all[watchKey{user, tag}]; old != nil {
-		t.retire(old, at)
+		old.until = since + 1 // it has expired; what follows is the new one's
+		t.retire(old)
+		t.ended.add(old, at+int64(t.keep))
 	}
 	if same := t.byUser[user]; len(same) > 0 {
 		user = same[0].user // one copy of a string serves all of its watches
@@ -120,6 +143,7 @@ func (t *watches) start(w *watch) {
 	t.all[watchKey{w.user, w.tag}] = w
 	t.byTag[w.tag] = append(t.byTag[w.tag], w)
 	t.byUser[w.user] = append(t.byUser[w.user], w)
+	t.expiry.push(expiry{w, w.expires})
 }
 
 // restore takes over a watch of the process before this one.
@@ -128,16 +152,13 @@ func (t *watches) restore(w *watch, now int64) {
 		t.start(w)
 		return
 	}
-	w.forget = now + int64(t.keep)
-	t.ended[w.user] = append(t.ended[w.user], w)
+	t.ended.add(w, now+int64(t.keep))
 }
 
-// everything returns the watches, ended ones too.
+// everything returns the watches, ended ones too, in the order in which they expire.
 func (t *watches) everything() []*watch {
-	all := slices.Collect(maps.Values(t.all))
-	for _, list := range t.ended {
-		all = append(all, list...)
-	}
+	all := slices.AppendSeq(t.ended.everything(), maps.Values(t.all))
+	slices.SortFunc(all, func(a, b *watch) int { return cmp.Compare(a.expires, b.expires) })
 	return all
 }
 
@@ -153,7 +174,8 @@ func (t *watches) extend(user, tag string, at int64) bool {
 }
 
 // end stops the user's watches of the tags, or all of them where there are no
-// tags, at an offset of the log.
+// tags, at an offset of the log. The order of the log decides what they have
+// heard, not the clocks of those who have sent it.
 func (t *watches) end(user string, tags []string, offset uint64, at int64) {
 	if len(tags) == 0 {
 		for len(t.byUser[user]) > 0 {
@@ -168,57 +190,44 @@ func (t *watches) end(user string, tags []string, offset uint64, at int64) {
 	}
 }
 
-// endOne ends a watch at an offset. The order of the log decides what it has
-// heard, not the clocks of those who have sent it.
 func (t *watches) endOne(w *watch, offset uint64, at int64) {
 	w.until = offset
-	t.retire(w, at)
+	t.retire(w)
+	t.ended.add(w, at+int64(t.keep))
 }
 
-// retire takes a watch out of use. It is kept for as long as the window may
-// hold messages that it heard: a page that comes back has a right to them.
-func (t *watches) retire(w *watch, at int64) {
-	w.forget = at + int64(t.keep)
+// retire takes a watch out of use.
+func (t *watches) retire(w *watch) {
 	delete(t.all, watchKey{w.user, w.tag})
-	removeWatch(t.byTag, w.tag, w.byTag, func(moved *watch, slot int) { moved.byTag = slot })
-	removeWatch(t.byUser, w.user, w.byUser, func(moved *watch, slot int) { moved.byUser = slot })
-	t.ended[w.user] = append(t.ended[w.user], w)
+	removeWatch(t.byTag, w.tag, w.byTag, func(moved *watch) { moved.byTag = w.byTag })
+	removeWatch(t.byUser, w.user, w.byUser, func(moved *watch) { moved.byUser = w.byUser })
 }
 
-// removeWatch takes the watch at the slot out of a list; the last one moves there.
-func removeWatch(lists map[string][]*watch, key string, slot int, move func(*watch, int)) {
-	list := lists[key]
-	last := len(list) - 1
-	move(list[last], slot)
-	list[slot], list[last] = list[last], nil
-	if last == 0 {
+func removeWatch(lists map[string][]*watch, key string, at int, move func(moved *watch)) {
+	if lists[key] = removeAt(lists[key], at, move); len(lists[key]) == 0 {
 		delete(lists, key)
-		return
 	}
-	lists[key] = list[:last]
 }
 
-// sweep retires what has expired and forgets what no replay can need. It takes
-// its time: an extension may still be on its way through the log, and an expired
-// watch hears nothing as it is.
-func (t *watches) sweep(now int64) {
-	for _, w := range t.all {
-		if now >= w.expires+int64(t.keep) {
-			t.retire(w, now)
+// sweep lets go of some watches that have expired or ended so long ago that no
+// replay can need them, and tells whether there may be more. It takes its time:
+// an extension may still be on its way through the log, and an expired watch
+// hears nothing as it is.
+func (t *watches) sweep(now int64, most int) bool {
+	for range most {
+		if t.expiry.len() == 0 || t.expiry.at(0).at > now-int64(t.keep) {
+			return t.ended.sweep(now, most)
+		}
+		e := t.expiry.pop()
+		switch {
+		case t.all[watchKey{e.watch.user, e.watch.tag}] != e.watch: // ended before
+		case e.watch.expires > now-int64(t.keep):
+			t.expiry.push(expiry{e.watch, e.watch.expires})
+		default:
+			t.retire(e.watch)
 		}
 	}
-	for user, list := range t.ended {
-		kept := list[:0]
-		for _, w := range list {
-			if now < w.forget {
-				kept = append(kept, w)
-			}
-		}
-		clear(list[len(kept):])
-		if t.ended[user] = kept; len(kept) == 0 {
-			delete(t.ended, user)
-		}
-	}
+	return true
 }
 
 // rebase moves the watches to another log, whose next message follows the
@@ -227,7 +236,7 @@ func (t *watches) rebase(offset uint64) {
 	for _, w := range t.all {
 		w.since = offset
 	}
-	clear(t.ended)
+	t.ended = newPastWatches(t.ended.most)
 }
 
 // watchers yields the users who hear a message to the tag now.
@@ -241,32 +250,37 @@ func (t *watches) watchers(tag string, now int64) iter.Seq[string] {
 	}
 }
 
-// of yields the watches of a user by which a window may hold messages, ended
-// ones too.
-func (t *watches) of(user string) iter.Seq[*watch] {
-	return func(yield func(*watch) bool) {
-		for _, list := range [][]*watch{t.byUser[user], t.ended[user]} {
-			for _, w := range list {
-				if !yield(w) {
-					return
-				}
+// tagsOf yields the tags, each once, by which a window may hold messages for a
+// user: those of ended watches, too.
+func (t *watches) tagsOf(user string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, w := range t.byUser[user] {
+			if !yield(w.tag) {
+				return
+			}
+		}
+		for tag := range t.ended.tagsOf(user) {
+			if t.all[watchKey{user, tag}] == nil && !yield(tag) {
+				return
 			}
 		}
 	}
 }
+
+// countOf returns how many tags tagsOf yields at most.
+func (t *watches) countOf(user string) int { return len(t.byUser[user]) + t.ended.countOf(user) }
 
 // hears tells whether the user had a watch of the tag that heard the message.
 func (t *watches) hears(user, tag string, m *message) bool {
 	if w := t.all[watchKey{user, tag}]; w != nil && w.hears(m) {
 		return true
 	}
-	for _, w := range t.ended[user] {
-		if w.tag == tag && w.hears(m) {
-			return true
-		}
-	}
-	return false
+	return t.ended.hears(user, tag, m)
 }
+
+// hasLost tells whether the user had watches that are forgotten although they
+// may have heard something after the offset.
+func (t *watches) hasLost(user string, offset uint64) bool { return offset < t.ended.lostUpTo(user) }
 
 // has tells whether the user watches the tag now.
 func (t *watches) has(user, tag string, now int64) bool {

@@ -1,0 +1,138 @@
+package pull
+
+import (
+	"iter"
+	"maps"
+	"slices"
+)
+
+// pastWatches are watches that have ended. They are kept for as long as the
+// window may hold messages that they heard: a page that comes back has a right
+// to them. Of one user they are bounded: beyond that the oldest are forgotten,
+// and a page that would need them is told of a gap. It is passive: its owner
+// guards it.
+type pastWatches struct {
+	most   int // of a user
+	users  map[string]*past
+	expiry deque[pastExpiry] // of each user one
+}
+
+// pastOfTag bounds how many ended watches of one user and one tag are kept.
+const pastOfTag = 16
+
+// A past is what one user has watched.
+type past struct {
+	watches deque[pastWatch] // the first ended first
+	byTag   map[string][]*watch
+	lost    uint64 // up to this offset watches that are forgotten may have heard something
+}
+
+type pastWatch struct {
+	watch  *watch
+	forget int64 // unix nanoseconds
+}
+
+// A pastExpiry is when to look what of a user's past can be forgotten.
+type pastExpiry struct {
+	user string
+	at   int64 // unix nanoseconds
+}
+
+func newPastWatches(most int) pastWatches {
+	return pastWatches{most: most, users: make(map[string]*past)}
+}
+
+// add keeps a watch until a time.
+func (t *pastWatches) add(w *watch, forget int64) {
+	p := t.users[w.user]
+	if p == nil {
+		p = &past{byTag: make(map[string][]*watch)}
+		t.users[w.user] = p
+		t.expiry.push(pastExpiry{w.user, forget})
+	}
+	for t.most > 0 && p.watches.len() >= t.most {
+		p.lost = max(p.lost, p.dropFirst().end())
+	}
+	if len(p.byTag[w.tag]) == pastOfTag {
+		p.lost = max(p.lost, p.byTag[w.tag][0].end())
+		p.byTag[w.tag] = slices.Delete(p.byTag[w.tag], 0, 1)
+	}
+	p.watches.push(pastWatch{w, forget})
+	p.byTag[w.tag] = append(p.byTag[w.tag], w)
+}
+
+// end is an offset from which on the watch has heard nothing.
+func (w *watch) end() uint64 {
+	if w.until == 0 {
+		return ^uint64(0) // of the process before this one, and expired: only times tell
+	}
+	return w.until
+}
+
+func (p *past) dropFirst() *watch {
+	w := p.watches.pop().watch
+	if p.byTag[w.tag] = slices.DeleteFunc(p.byTag[w.tag], func(other *watch) bool { return other == w }); len(p.byTag[w.tag]) == 0 {
+		delete(p.byTag, w.tag)
+	}
+	return w
+}
+
+// sweep forgets some of what no replay can need, and tells whether there may be
+// more.
+func (t *pastWatches) sweep(now int64, most int) bool {
+	for range most {
+		if t.expiry.len() == 0 || t.expiry.at(0).at > now {
+			return false
+		}
+		e := t.expiry.at(0)
+		p := t.users[e.user]
+		if p.watches.len() > 0 && p.watches.at(0).forget <= now {
+			p.dropFirst()
+			continue
+		}
+		t.expiry.pop()
+		if p.watches.len() == 0 {
+			delete(t.users, e.user)
+		} else {
+			t.expiry.push(pastExpiry{e.user, p.watches.at(0).forget})
+		}
+	}
+	return true
+}
+
+func (t *pastWatches) everything() []*watch {
+	var all []*watch
+	for _, p := range t.users {
+		for i := range p.watches.len() {
+			all = append(all, p.watches.at(i).watch)
+		}
+	}
+	return all
+}
+
+func (t *pastWatches) tagsOf(user string) iter.Seq[string] {
+	p := t.users[user]
+	if p == nil {
+		return func(func(string) bool) {}
+	}
+	return maps.Keys(p.byTag)
+}
+
+func (t *pastWatches) countOf(user string) int {
+	if p := t.users[user]; p != nil {
+		return len(p.byTag)
+	}
+	return 0
+}
+
+func (t *pastWatches) hears(user, tag string, m *message) bool {
+	p := t.users[user]
+	return p != nil && slices.ContainsFunc(p.byTag[tag], func(w *watch) bool { return w.hears(m) })
+}
+
+func (t *pastWatches) lostUpTo(user string) uint64 {
+	if p := t.users[user]; p != nil {
+		return p.lost
+	}
+	return 0
+}

@@ -1,0 +1,78 @@
+package pull
+
+import (
+	"container/heap"
+	"math"
+	"sort"
+)
+
+// A selection is the beginning of what some lists hold after an offset.
+type selection struct {
+	offsets  []uint64 // ascending, each once
+	complete bool     // nothing follows in any of the lists
+	upTo     uint64   // there is nothing else in the lists up to here
+}
+
+// pageOffsets bounds how many offsets a selection holds.
+const pageOffsets = 4096
+
+// pick merges what the lists hold after an offset. It costs a look at each list
+// and what it returns, whatever the window holds.
+func pick(after uint64, lists []*offsets) selection {
+	m := merge{}
+	for _, list := range lists {
+		n := list.len()
+		at := sort.Search(n, func(i int) bool { return *list.at(i) > after })
+		if at < n {
+			m = append(m, part{list, at})
+		}
+	}
+	heap.Init(&m)
+	s := selection{upTo: after}
+	for len(m) > 0 && len(s.offsets) < pageOffsets {
+		if offset := m[0].offset(); offset != s.upTo {
+			s.offsets = append(s.offsets, offset)
+			s.upTo = offset
+		}
+		if m[0].at++; m[0].at < m[0].list.len() {
+			heap.Fix(&m, 0)
+		} else {
+			heap.Pop(&m)
+		}
+	}
+	if s.complete = len(m) == 0; s.complete {
+		s.upTo = math.MaxUint64
+	}
+	return s
+}
+
+// after selects whatever follows an offset that the window covers.
+func (h *history) after(offset uint64) selection {
+	end := min(h.last(), offset+pageOffsets)
+	s := selection{complete: end == h.last(), upTo: end}
+	for next := offset + 1; next <= end; next++ {
+		s.offsets = append(s.offsets, next)
+	}
+	return s
+}
+
+// A part is what is left of a list.
+type part struct {
+	list *offsets
+	at   int // index of its first
+}
+
+func (p *part) offset() uint64 { return *p.list.at(p.at) }
+
+// A merge is a heap of parts, the one with the lowest offset first.
+type merge []part
+
+func (m merge) Len() int           { return len(m) }
+func (m merge) Less(i, j int) bool { return m[i].offset() < m[j].offset() }
+func (m merge) Swap(i, j int)      { m[i], m[j] = m[j], m[i] }
+func (m *merge) Push(x any)        { *m = append(*m, x.(part)) } //nolint:forcetypeassert // of heap.Interface
+func (m *merge) Pop() any {
+	last := (*m)[len(*m)-1]
+	*m = (*m)[:len(*m)-1]
+	return last
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -22,9 +23,14 @@ type Broker interface {
 	// Subscribe calls deliver for every message of the last window and then
 	// for every new one, one at a time and in log order, until ctx is done.
 	// Then it returns nil. An error means that the log is out of reach: the
-	// caller subscribes again. Offsets rise by exactly one within an epoch: a
-	// hole tells the caller that messages are lost, another epoch that the log
-	// is. deliver may keep the message but not write to it.
+	// caller subscribes again. deliver may keep the message but not write to it.
+	//
+	// An epoch names a log, in 1 to 255 bytes of UTF-8 without control characters.
+	// Within it offsets begin at 1 or above, rise by exactly one from message to
+	// message, never go back, stay below 2^53, which is as far as pages can
+	// count, and are the same in every subscription. A hole tells the caller that
+	// messages are lost, another epoch that the log is: a log that has lost its
+	// last messages, and would use their offsets again, takes another epoch.
 	Subscribe(ctx context.Context, window time.Duration, deliver func(epoch string, offset uint64, message []byte)) error
 }
 
@@ -33,8 +39,8 @@ type Broker interface {
 // oldest first; a subscriber that falls further behind than that sees a hole.
 // Safe for concurrent use.
 type Memory struct {
-	Count int // messages remembered at most. Default 100,000
-	Bytes int // bytes of them at most. Default 64 MiB
+	Count int // messages remembered at most; 0 or less is the default, 100,000
+	Bytes int // bytes of them at most, but the last one is kept; 0 or less is 64 MiB
 
 	mu        sync.Mutex // guards what follows
 	epoch     string
@@ -67,6 +73,9 @@ func (m *Memory) append(messages [][]byte) {
 
 	m.start()
 	for _, message := range messages {
+		if m.next > maxOffset {
+			m.begin()
+		}
 		m.log.push(record{now, message})
 		m.bytes += len(message)
 		m.next++
@@ -92,14 +101,14 @@ func (m *Memory) Subscribe(ctx context.Context, window time.Duration, deliver fu
 // batch is valid until take returns.
 func (m *Memory) follow(ctx context.Context, window time.Duration, take func(batch []delivery)) error {
 	news := make(chan struct{}, 1)
-	next := m.join(news, time.Now().Add(-window).UnixNano())
+	epoch, next := m.join(news, time.Now().Add(-window).UnixNano())
 	defer m.leave(news)
 
 	var batch []delivery
 	for ctx.Err() == nil {
-		batch = m.after(next, batch[:0])
+		batch = m.after(epoch, next, batch[:0])
 		if len(batch) > 0 {
-			next = batch[len(batch)-1].offset + 1
+			epoch, next = batch[0].epoch, batch[len(batch)-1].offset+1
 			take(batch)
 			clear(batch)
 			continue
@@ -112,9 +121,9 @@ func (m *Memory) follow(ctx context.Context, window time.Duration, take func(bat
 	return nil
 }
 
-// join adds a follower and returns the offset of the first message that is not
-// older than a time.
-func (m *Memory) join(news chan struct{}, oldest int64) uint64 {
+// join adds a follower and returns the position of the first message that is
+// not older than a time.
+func (m *Memory) join(news chan struct{}, oldest int64) (epoch string, next uint64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 
@@ -127,7 +136,7 @@ func (m *Memory) join(news chan struct{}, oldest int64) uint64 {
 	for i < m.log.len() && m.log.at(i).at < oldest {
 		i++
 	}
-	return m.first() + uint64(i)
+	return m.epoch, m.first() + uint64(i)
 }
 
 func (m *Memory) leave(news chan struct{}) {
@@ -137,14 +146,18 @@ func (m *Memory) leave(news chan struct{}) {
 	delete(m.followers, news)
 }
 
-// after appends messages from the offset next on to a batch.
-func (m *Memory) after(next uint64, batch []delivery) []delivery {
+// after appends messages from the offset next on to a batch, or from the first
+// one on where the epoch is another by now.
+func (m *Memory) after(epoch string, next uint64, batch []delivery) []delivery {
 	const most = 4096
 
 	m.mu.Lock()
 	defer m.mu.Unlock()
 
 	first := m.first()
+	if epoch != m.epoch {
+		next = first
+	}
 	for offset := max(next, first); offset < m.next && len(batch) < most; offset++ {
 		batch = append(batch, delivery{m.epoch, offset, m.log.at(int(offset - first)).message}) //nolint:gosec // an index
 	}
@@ -154,18 +167,32 @@ func (m *Memory) after(next uint64, batch []delivery) []delivery {
 // start makes the zero value a log with a name of its own.
 func (m *Memory) start() {
 	if m.epoch == "" {
-		m.epoch, m.next = randomID(), 1
+		m.begin()
 	}
+}
+
+// renew begins another log. What nobody has read of this one is lost, which the
+// new epoch tells.
+func (m *Memory) renew() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+
+	m.begin()
+}
+
+func (m *Memory) begin() {
+	m.epoch, m.next = randomID(), 1
+	m.log, m.bytes = deque[record]{}, 0
 }
 
 func (m *Memory) first() uint64 { return m.next - uint64(m.log.len()) } //nolint:gosec // a length
 
 func (m *Memory) trim() {
 	count, bytes := m.Count, m.Bytes
-	if count == 0 {
+	if count <= 0 {
 		count = defaultWindowCount
 	}
-	if bytes == 0 {
+	if bytes <= 0 {
 		bytes = defaultWindowBytes
 	}
 	for m.log.len() > count || m.bytes > bytes && m.log.len() > 1 {
@@ -194,13 +221,27 @@ func (m *Memory) image() logImage {
 	return img
 }
 
+// check reports values that no Memory writes.
+func (img *logImage) check() error {
+	count := uint64(len(img.Messages))
+	switch {
+	case checkIDs("epoch", []string{img.Epoch}) != nil, img.First == 0, img.First > maxOffset, img.First+count > maxOffset:
+		return errors.New("impossible position")
+	case len(img.Times) != len(img.Messages):
+		return errors.New("incomplete log")
+	case slices.ContainsFunc(img.Times, func(at int64) bool { return at < 0 }):
+		return errors.New("impossible time")
+	}
+	return nil
+}
+
 // restore continues the log of an image in an unused Memory.
 func (m *Memory) restore(img logImage) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 
-	if img.Epoch == "" || img.First == 0 || len(img.Times) != len(img.Messages) {
-		return errors.New("pull: incomplete log")
+	if err := img.check(); err != nil {
+		return err
 	}
 	m.epoch, m.next = img.Epoch, img.First
 	for i, message := range img.Messages {

@@ -2,6 +2,7 @@ package pull_test
 
 import (
 	"context"
+	"math"
 	"slices"
 	"strconv"
 	"testing"
@@ -138,4 +139,31 @@ func TestSubscriberThatFallsBehindSeesAHole(t *testing.T) {
 			t.Errorf("got offsets %v, want 1 and 92 to 101", offsets)
 		}
 	})
+}
+
+func TestBoundsOfMemory(t *testing.T) {
+	for name, test := range map[string]struct {
+		log  *pull.Memory
+		want int // of 5 messages
+	}{
+		"default":        {&pull.Memory{}, 5},
+		"one":            {&pull.Memory{Count: 1}, 1},
+		"one byte":       {&pull.Memory{Bytes: 1}, 1},
+		"negative count": {&pull.Memory{Count: -1}, 5},
+		"negative bytes": {&pull.Memory{Bytes: math.MinInt}, 5},
+		"most":           {&pull.Memory{Count: math.MaxInt, Bytes: math.MaxInt}, 5},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			for range 5 {
+				if err := test.log.Publish(t.Context(), []byte("message")); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, window := range []time.Duration{time.Hour, longest} {
+				if offsets, _ := logOf(t, test.log, window); len(offsets) != test.want {
+					t.Errorf("%s: got %d messages of the last %s, want %d", name, len(offsets), window, test.want)
+				}
+			}
+		})
+	}
 }

@@ -115,5 +115,8 @@ func (p *Plugin) platform(c echo.Context) Platform {
 }
 
 // extendEvery is how often pages extend their watches: 29 minutes, where a watch
-// lives for 32.
-func (p *Plugin) extendEvery() time.Duration { return p.config.WatchTTL * 29 / 32 }
+// lives for 32, but always in less than a million seconds: the client knows no
+// longer time.
+func (p *Plugin) extendEvery() time.Duration {
+	return min(p.config.WatchTTL/32*29, 999_999*time.Second)
+}

@@ -39,6 +39,7 @@ func (p *Plugin) clock(ctx context.Context) {
 			for p.node.sweep(now) { //nolint:revive // a little at a time: others need the lock, too
 			}
 			p.node.sweepPresence(now)
+			p.renameLog(now)
 		case now := <-alive.C:
 			if p.publisher.isIdle() { // else what waits there is a sign of life as well
 				p.publisher.say(control(kindBeat, now))

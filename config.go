@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/url"
 	"strings"
 	"time"
@@ -45,11 +46,15 @@ func (p Platform) String() string {
 }
 
 // Config configures a [Plugin]. Every field but User is optional: the zero
-// value is its default. Functions may be called concurrently.
+// value is its default. A negative number is an error of New, except where the
+// field says otherwise; the largest one means that there is no bound, and the
+// longest duration is for ever. Functions may be called concurrently.
 type Config struct {
 	// User says who is behind a request, from what the application's own
 	// authentication has left in it. "" is a guest. An error refuses: an
-	// *echo.HTTPError with its own status, any other with 401. At most 255 bytes.
+	// *echo.HTTPError with its own status, any other with 401. An id has at most
+	// 255 bytes, in UTF-8 and without control characters; any other is reported
+	// and refused with 401.
 	User func(echo.Context) (id string, err error)
 
 	// Guests lets guests connect. They hear shared events and nothing else.
@@ -75,18 +80,29 @@ type Config struct {
 	Broker Broker
 
 	// StateFile is where a single node keeps its window over a planned restart:
-	// Shutdown writes the file, New reads and removes it. A file that cannot be
-	// used is reported and gives pages a gap. It goes with the default Broker
-	// only. Default: nothing is kept.
+	// Shutdown writes the file, New reads and removes it. Contents that cannot be
+	// used are reported and give pages a gap; a place that cannot be used is an
+	// error of New. It goes with the default Broker only, on a local disk. Default:
+	// nothing is kept.
+	//
+	// The file belongs to one process at a time, which <file>.lock and <file>.live
+	// beside it see to. Where two overlap, as in a deployment without downtime,
+	// each has a log of its own: pages that move from one to the other are told
+	// of a gap, neither log is kept while both run, and the one that remains
+	// begins another, of which its pages are told.
 	StateFile string
 
 	// WindowAge, WindowCount and WindowBytes bound what a node remembers for
 	// pages that return. Defaults 5 minutes, 100,000 messages and 64 MiB.
+	// WindowBytes counts the messages, with the ids and tags that they are for;
+	// what keeps them in order takes about 200 bytes more for each. The embedded
+	// log has room for 1,024 messages and 16 MiB more, for what is under way.
 	WindowAge   time.Duration
 	WindowCount int
 	WindowBytes int
 
-	// EventBytes bounds an encoded event. Default 64 KiB.
+	// EventBytes bounds an encoded event: by 64 MiB at most, which is all that may
+	// wait for the broker. Default 64 KiB.
 	EventBytes int
 
 	// QueueBytes bounds what may wait for one session; a session that cannot
@@ -111,10 +127,12 @@ type Config struct {
 	AllowedOrigins []string
 
 	// Tick is how often a session gets a ping and its position. A session that
-	// answers no ping for 2 × Tick + 10 s is gone. Default 25 seconds.
+	// answers no ping for 2 × Tick + 10 s is gone. At least 25 ms. Default 25
+	// seconds.
 	Tick time.Duration
 
-	// WatchTTL is how long a watch lives after its last extension. Default 32 minutes.
+	// WatchTTL is how long a watch lives after its last extension. At least 25 ms.
+	// Default 32 minutes.
 	WatchTTL time.Duration
 
 	// PresenceGrace is how long a user stays online after the last session has
@@ -141,6 +159,17 @@ type Config struct {
 	Logger *slog.Logger
 }
 
+// What is longer than a century is for ever, and what is more than unbounded has
+// no bound. Both can be added to the time, or to one another, without overflow.
+const (
+	forever   = 100 * 365 * 24 * time.Hour
+	unbounded = math.MaxInt / 4
+)
+
+// least is the shortest Tick, of which each slot has a millisecond, and WatchTTL.
+// What is shorter is most likely a number without its unit.
+const least = tickSlots * time.Millisecond
+
 // withDefaults returns the configuration with every default filled in.
 func (c Config) withDefaults() (Config, error) {
 	if err := c.check(); err != nil {
@@ -157,6 +186,7 @@ func (c Config) withDefaults() (Config, error) {
 	fill(&c.Tick, defaultTick)
 	fill(&c.WatchTTL, defaultWatchTTL)
 	fill(&c.PresenceGrace, defaultGrace)
+	c.bound()
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
@@ -167,6 +197,20 @@ func (c Config) withDefaults() (Config, error) {
 		c.Skipper = middleware.DefaultSkipper
 	}
 	return c, nil
+}
+
+// bound makes what is as good as endless small enough to be added to.
+func (c *Config) bound() {
+	for _, d := range []*time.Duration{&c.WindowAge, &c.Tick, &c.WatchTTL, &c.PresenceGrace} {
+		*d = min(*d, forever)
+	}
+	for _, n := range []*int{
+		&c.WindowCount, &c.WindowBytes, &c.EventBytes, &c.QueueBytes,
+		&c.MaxSessions, &c.MaxSessionsPerUser, &c.MaxTagsPerUser, &c.MaxUsersPerTag,
+	} {
+		*n = min(*n, unbounded)
+	}
+	c.EventBytes = min(c.EventBytes, publisherBytes)
 }
 
 func fill[T comparable](field *T, value T) {
@@ -192,6 +236,11 @@ func (c Config) check() error {
 	} {
 		if n < 0 {
 			return fmt.Errorf("pull: Config.%s is negative", name)
+		}
+	}
+	for name, d := range map[string]time.Duration{"Tick": c.Tick, "WatchTTL": c.WatchTTL} {
+		if d != 0 && d < least {
+			return fmt.Errorf("pull: Config.%s is %s, the least is %s", name, d, least)
 		}
 	}
 	for _, origin := range c.AllowedOrigins {

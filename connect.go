@@ -3,6 +3,7 @@ package pull
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -77,8 +78,13 @@ func (p *Plugin) userOf(c echo.Context) (string, error) {
 		}
 		return "", refuse(http.StatusUnauthorized, "unknown user").SetInternal(err)
 	}
-	if len(user) > idBytes {
-		return "", refuse(http.StatusUnauthorized, "user id too long")
+	if user == "" {
+		return "", nil
+	}
+	if err := checkIDs("user id", []string{user}); err != nil {
+		err = fmt.Errorf("%w, from Config.User", err)
+		p.config.OnError(err)
+		return "", refuse(http.StatusUnauthorized, "malformed user id").SetInternal(err)
 	}
 	return user, nil
 }

@@ -56,7 +56,7 @@ func BenchmarkMemory(b *testing.B) {
 	b.Run("online user", func(b *testing.B) {
 		for b.Loop() {
 			pr := newPresence("self", time.Second)
-			self, _ := pr.hear([]byte("self"), 1, at)
+			self, _ := pr.hear([]byte("self"), 1, at, time.Unix(0, at))
 			perOne(b, many, func(i int) {
 				user := "user" + strconv.Itoa(i)
 				pr.arrive(user)

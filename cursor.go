@@ -31,7 +31,7 @@ func parseCursor(s string) cursor {
 		epoch, digits = s[:dot], s[dot+1:]
 	}
 	offset, err := strconv.ParseUint(digits, 10, 64)
-	if err != nil || epoch == "" {
+	if err != nil || epoch == "" || offset > maxOffset {
 		return cursor{}
 	}
 	return cursor{epoch, offset}

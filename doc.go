@@ -63,7 +63,8 @@
 // messages and 64 MiB by default. Where the window does not, the page is told of
 // a gap, and should fetch its state again. A page that cannot keep up is cut,
 // returns and recovers, and harms nobody else. A slow broker delays no response.
-// A planned restart of a single node loses nothing if Config.StateFile is set.
+// A planned restart of a single node loses nothing if Config.StateFile is set and
+// the next process starts when the last one has ended.
 //
 // # What is not
 //

@@ -60,7 +60,7 @@ func (e *SizeError) Error() string {
 func (e *SizeError) Unwrap() error { return ErrTooLarge }
 
 // A ParamsError reports params that cannot be encoded as JSON. Err is what
-// encoding/json said.
+// encoding/json said, or says where they are not UTF-8.
 type ParamsError struct {
 	Module, Command string
 	Err             error

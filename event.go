@@ -9,11 +9,13 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 )
 
 const (
 	defaultTTL = 24 * time.Hour
 	nameBytes  = 100 // longest module id and command
+	quoted     = 40  // bytes of params that an error quotes
 )
 
 // An Event is a command for the pages of a module, as the application sends it.
@@ -27,7 +29,8 @@ type Event struct {
 
 	// Params reach the page's handler as JSON. They are encoded once, when the
 	// event is sent: what changes afterwards is not seen by anybody. Times leave
-	// as RFC 3339, nil leaves as {}. Default {}.
+	// as RFC 3339, nil leaves as {}. What a json.RawMessage or a MarshalJSON
+	// brings has to be JSON in UTF-8. Default {}.
 	Params any
 
 	// Key makes later events replace earlier ones: of several with one key to
@@ -36,8 +39,8 @@ type Event struct {
 	Key string
 
 	// TTL is for how long a page that was away may still get the event when it
-	// returns, rounded up to a second. The window of the node limits it further.
-	// Default 24 hours.
+	// returns, rounded up to a second; a century is for ever. The window of the
+	// node limits it further. Default 24 hours.
 	TTL time.Duration
 
 	// ExceptSender keeps the event from the page that made the request, as told
@@ -83,7 +86,7 @@ func isNameByte(c byte) bool {
 
 // expires returns the unix second after which the event is not replayed.
 func (e *Event) expires(now time.Time) uint64 {
-	ttl := e.TTL
+	ttl := min(e.TTL, forever)
 	if ttl == 0 {
 		ttl = defaultTTL
 	}
@@ -142,12 +145,30 @@ func (c *encoder) encodeParams(e *Event) ([]byte, error) {
 		}
 	}
 	params := bytes.TrimSuffix(c.params.Bytes(), []byte("\n"))
+	if !utf8.Valid(params) {
+		return nil, &ParamsError{Module: e.Module, Command: e.Command, Err: errNotUTF8(params)}
+	}
 	if len(params) == 0 || string(params) == "null" {
 		c.params.Reset()
 		c.params.WriteString("{}")
 		params = c.params.Bytes()
 	}
 	return params, nil
+}
+
+// errNotUTF8 says where params are not. The strings of encoding/json always
+// are; what a json.RawMessage or a MarshalJSON has brought is taken as it is, and
+// browsers fail a connection on which it comes.
+func errNotUTF8(params []byte) error {
+	at := 0
+	for at < len(params) {
+		r, size := utf8.DecodeRune(params[at:])
+		if r == utf8.RuneError && size == 1 {
+			break
+		}
+		at += size
+	}
+	return fmt.Errorf("byte %#02x at %d of the JSON is not UTF-8, after %q", params[at], at, params[max(0, at-quoted):at])
 }
 
 // appendBody appends the event as pages get it up to its extra, without the

@@ -6,10 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net/http"
+	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/labstack/echo/v4"
 
 	"github.com/echo-pull/pull"
 )
@@ -67,10 +72,158 @@ func TestErrorsCarryWhatTheCallerNeeds(t *testing.T) {
 			t.Errorf("%T: got %v, want a ParamsError of command x", params, err)
 		}
 	}
-	canceled, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := a.Send(canceled, pull.Shared(), event("x", nil)); err != nil && !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v, want nil or context.Canceled", err)
+}
+
+func TestSendWithAnEndedContextSendsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newApp(t, nil)
+		defer a.stop(t)
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		a.echo.GET("/", pull.Handler(func(c pull.Context) error {
+			if err := c.Pull().Send(pull.User("42"), event("collected", nil)); err != nil {
+				return err
+			}
+			if err := c.Pull().Flush(ended); !errors.Is(err, context.Canceled) {
+				t.Errorf("Flush: got %v, want %v", err, context.Canceled)
+			}
+			synctest.Wait()
+			if got := a.Stats().Messages; got != 0 {
+				t.Errorf("%d messages after Flush, want none", got)
+			}
+			return nil
+		}))
+		r, _ := a.fresh(t, "42")
+
+		err := a.Send(ended, pull.User("42"), event("never", nil))
+
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("Send: got %v, want %v", err, context.Canceled)
+		}
+		r.sees(t)
+		a.get(t, "/")
+		r.sees(t, "collected")
+		if s := a.Stats(); s.PublisherEvents != 0 || s.PublisherBytes != 0 {
+			t.Errorf("%d events and %d bytes are still reserved, want none", s.PublisherEvents, s.PublisherBytes)
+		}
+	})
+}
+
+// marshaler is JSON of somebody else's making.
+type marshaler string
+
+func (m marshaler) MarshalJSON() ([]byte, error) { return []byte(m), nil }
+
+func TestForeignJSONThatNoBrowserTakesIsAnErrorOfSend(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newApp(t, nil)
+		defer a.stop(t)
+		r, _ := a.fresh(t, "42")
+		for name, text := range map[string]string{
+			"Latin-1":        "{\"name\":\"caf\xe9\"}",
+			"as a key":       "{\"caf\xe9\":1}",
+			"cut rune":       "\"\xe2\x82\"",
+			"surrogate":      "\"\xed\xa0\x80\"",
+			"beyond Unicode": "\"\xf4\x90\x80\x80\"",
+			"overlong":       "\"\xc0\xaf\"",
+			"far in":         `["` + strings.Repeat("ж", 1000) + "\xff\"]",
+			"not JSON":       "{name:1}",
+			"two values":     "1 2",
+			"control":        "\"a\nb\"",
+			"nothing":        "",
+		} {
+			for kind, params := range map[string]any{
+				"RawMessage": json.RawMessage(text),
+				"Marshaler":  marshaler(text),
+				"within":     map[string]any{"a": []any{1, marshaler(text)}},
+				"pointer":    &struct{ A json.Marshaler }{marshaler(text)},
+			} {
+				err := a.Send(t.Context(), pull.User("42"), event("x", params))
+
+				var broken *pull.ParamsError
+				if !errors.As(err, &broken) || broken.Err == nil {
+					t.Errorf("%s, %s: got %v, want a ParamsError with a cause", name, kind, err)
+				}
+			}
+		}
+		for _, text := range []string{`"\u2028\u2029"`, "\"\u2028 \ufffd \U0001f389\"", `"\ud800"`, `{"__proto__":1}`} {
+			if err := a.Send(t.Context(), pull.User("42"), event("good", json.RawMessage(`{"a":`+text+`}`))); err != nil {
+				t.Errorf("%s: got %v, want nil", text, err)
+			}
+		}
+		r.sees(t, "good", "good", "good", "good")
+	})
+}
+
+func TestIDsThatNoPageCanNameAreErrorsAtTheCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var reported reports
+		a := newApp(t, func(c *pull.Config) {
+			c.User = func(c echo.Context) (string, error) { return c.QueryParam("user"), nil }
+			c.OnError = reported.add
+		})
+		defer a.stop(t)
+		a.echo.GET("/watch", pull.Handler(func(c pull.Context) error { return c.Pull().Watch(c.QueryParam("tag")) }))
+		for _, id := range []string{"caf\xe9", "\xff", "a\x00b", "a\nb", "\r", "\x7f", "\u0085", "\xed\xa0\x80", strings.Repeat("ж", 128)} {
+			for name, to := range map[string]pull.Target{
+				"User":         pull.User("1", id),
+				"Tag":          pull.Tag(id),
+				"Except":       pull.Shared().Except(id),
+				"in a union":   pull.User("1").Except("2").Or(pull.Tag(id)),
+				"from a union": pull.User("1").Except("2").Or(pull.Tag("T")).Except(id),
+			} {
+				if err := a.Send(t.Context(), to, event("x", nil)); err == nil {
+					t.Errorf("%s of %q: got nil, want an error", name, id)
+				}
+			}
+			for name, err := range map[string]error{
+				"Add for":    a.Watch().Add(id, "T"),
+				"Add":        a.Watch().Add("1", "T", id),
+				"Delete for": a.Watch().Delete(id),
+				"Delete":     a.Watch().Delete("1", id),
+			} {
+				if err == nil {
+					t.Errorf("%s %q: got nil, want an error", name, id)
+				}
+			}
+			if got := a.Watch().Extend(id, id); got[id] {
+				t.Errorf("Extend %q: got true, want false", id)
+			}
+			a.Disconnect(id)
+			if got := a.get(t, "/watch?user=1&tag="+url.QueryEscape(id)).StatusCode; got != http.StatusInternalServerError {
+				t.Errorf("Outbox.Watch(%q): got status %d, want the error", id, got)
+			}
+			if _, response, _ := a.tryDial(t, "?user="+url.QueryEscape(id)); response == nil || response.StatusCode != http.StatusUnauthorized {
+				t.Errorf("user %q: got %v, want 401", id, response)
+			}
+			if !reported.contain(strconv.Quote(id)) && len(id) < 256 {
+				t.Errorf("user %q was not reported", id)
+			}
+		}
+		if got := a.Stats().Messages; got != 0 {
+			t.Errorf("%d messages, want none", got)
+		}
+		for _, id := range []string{"Привет, мир", "a b/c?d=e&f#g\"'<>\\", "🎉", "\u2028", "__proto__", "a.b.7", strings.Repeat("ж", 127)} {
+			if err := a.Watch().Add(id, id); err != nil {
+				t.Errorf("%q: got %v, want nil", id, err)
+			}
+			if err := a.Send(t.Context(), pull.User(id).Or(pull.Tag(id)), event("x", nil)); err != nil {
+				t.Errorf("%q: got %v, want nil", id, err)
+			}
+		}
+	})
+}
+
+// What is larger than the publisher's queue could never leave.
+func TestEventsHaveABoundEvenWithoutOne(t *testing.T) {
+	a := newApp(t, func(c *pull.Config) { c.EventBytes = math.MaxInt })
+	defer a.stop(t)
+
+	err := a.Send(t.Context(), pull.User("1"), event("x", strings.Repeat("x", 64<<20)))
+
+	var size *pull.SizeError
+	if !errors.As(err, &size) || size.Limit != 64<<20 {
+		t.Errorf("got %v, want a SizeError with a limit of 64 MiB", err)
 	}
 }
 

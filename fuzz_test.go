@@ -2,6 +2,7 @@ package pull
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
 	"slices"
 	"strings"
@@ -211,26 +212,48 @@ func FuzzDecodeState(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Add(content)
-	f.Add(content[:len(content)-1])
-	f.Add([]byte(stateMagic))
+	f.Add(content[len(stateMagic)+sha256.Size:])
+	f.Add(content[len(stateMagic)+sha256.Size : len(content)-1])
 	f.Add([]byte{})
-	f.Fuzz(func(t *testing.T, file []byte) {
-		img, err := decodeState(file)
+	f.Fuzz(func(t *testing.T, content []byte) {
+		sum := sha256.Sum256(content) // what the file holds is what somebody has meant
+		img, err := decodeState(slices.Concat([]byte(stateMagic), sum[:], content))
 		if err != nil {
 			if img != nil {
 				t.Errorf("got an image beside %v", err)
 			}
 			return
 		}
-		m := new(Memory)
-		if m.restore(img.Log) != nil {
-			return
-		}
-		if err := m.Publish(t.Context(), []byte("goes on")); err != nil {
-			t.Errorf("publish into a restored log: %v", err)
-		}
+		goesOn(t, img)
 	})
+}
+
+// goesOn fails if a node cannot live on with a state.
+func goesOn(t *testing.T, img *stateImage) {
+	t.Helper()
+	n, d := bareNode(func(*Config) {})
+	p := &Plugin{memory: new(Memory), node: n}
+	if err := p.adopt(img); err != nil {
+		t.Fatalf("got %v for a state that was decoded", err)
+	}
+	if err := p.memory.Publish(t.Context(), control(kindBeat, time.Now())); err != nil {
+		t.Errorf("publish into a restored log: %v", err)
+	}
+	for batch := p.memory.after("", 0, nil); len(batch) > 0; batch = p.memory.after(n.epoch, n.history.next, nil) {
+		d.dispatch(batch)
+	}
+	if at := n.cursor(); at.epoch != img.Log.Epoch || at.offset > maxOffset {
+		t.Errorf("got to %s, want a position in %q", at, img.Log.Epoch)
+	}
+	n.sweep(time.Now())
+	for _, w := range img.Watches {
+		n.watches.extend(w.User, w.Tag, time.Now().UnixNano())
+		n.watches.end(w.User, nil, n.history.last(), time.Now().UnixNano())
+		if n.watches.byUser[w.User] != nil || n.watches.byTag[w.Tag] != nil && slices.ContainsFunc(n.watches.byTag[w.Tag], func(o *watch) bool { return o.user == w.User }) {
+			t.Errorf("the watch of %q by %q does not end", w.Tag, w.User)
+		}
+	}
+	n.sweep(time.Now())
 }
 
 func FuzzClientID(f *testing.F) {

@@ -194,7 +194,7 @@ func (n *node) fading(user string, tags []string, now time.Time) []string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
-	fresh := now.Add(n.watches.ttl - time.Second).UnixNano()
+	fresh := now.Add(n.watches.ttl - min(time.Second, n.watches.ttl/2)).UnixNano()
 	var fading []string
 	for _, tag := range tags {
 		w := n.watches.all[watchKey{user, tag}]

@@ -70,7 +70,7 @@ func BenchmarkOnlineList(b *testing.B) {
 	for _, users := range []int{100, 1000, 10_000, 50_000} {
 		b.Run(fmt.Sprintf("users=%d", users), func(b *testing.B) {
 			n, _ := bareNode(func(c *Config) { c.Online = OnlineEveryone })
-			self, _ := n.presence.hear([]byte(n.id), 1, 1)
+			self, _ := n.presence.hear([]byte(n.id), 1, 1, time.Now())
 			for i := range users {
 				n.presence.arrive(strconv.Itoa(i))
 				n.presence.online(self, []string{strconv.Itoa(i)})

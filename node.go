@@ -103,7 +103,7 @@ func (n *node) apply(batch []delivery) (count int, broken bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
-	now := time.Now().UnixNano()
+	now := time.Now()
 	for i, d := range batch {
 		switch {
 		case n.log == "":
@@ -224,7 +224,8 @@ func (n *node) epochAfter(d delivery) string {
 	return d.epoch + "~" + strconv.FormatUint(h.Sum64(), 36)
 }
 
-func (n *node) applyOne(d delivery, now int64) {
+func (n *node) applyOne(d delivery, clock time.Time) {
+	now := clock.UnixNano()
 	e, err := open(d.raw)
 	if err != nil {
 		n.problem(fmt.Errorf("%w: at %s", err, cursor{d.epoch, d.offset}))
@@ -232,7 +233,10 @@ func (n *node) applyOne(d delivery, now int64) {
 		return
 	}
 	e.at = max(0, min(e.at, now)) // other nodes' clocks are not to be trusted either
-	peer, fresh := n.presence.hear(e.node, e.seq, e.at)
+	if n.applied.Load() == 0 {
+		clock = clock.Add(newcomer - deadNode) // from before this node: nobody knows how long
+	}
+	peer, fresh := n.presence.hear(e.node, e.seq, e.at, clock)
 	if peer.self {
 		n.applied.Store(e.seq)
 	}

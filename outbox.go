@@ -110,23 +110,31 @@ func (o *Outbox) replace(key string, t *Target) {
 
 // Flush hands over now what was collected, whatever becomes of the request, and
 // returns when the log has it: for streams and long handlers. When ctx ends
-// first the events may still leave. The outbox goes on collecting.
+// first the events may still leave; where it has ended before, they stay what was
+// collected. The outbox goes on collecting.
 func (o *Outbox) Flush(ctx context.Context) error {
 	if o == nil {
 		return ErrNoOutbox
 	}
-	o.mu.Lock()
-	ended := o.ended.Load()
-	s := o.takeShipment()
-	o.mu.Unlock()
-
-	if ended {
-		return ErrTooLate
-	}
-	if s.events == 0 {
-		return ctx.Err()
+	s, err := o.takeFor(ctx)
+	if err != nil || s.events == 0 {
+		return err
 	}
 	return o.plugin.publisher.shipAndWait(ctx, s)
+}
+
+// takeFor takes what was collected, while there is somebody to hand it over.
+func (o *Outbox) takeFor(ctx context.Context) (shipment, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+
+	if o.ended.Load() {
+		return shipment{}, ErrTooLate
+	}
+	if err := ctx.Err(); err != nil {
+		return shipment{}, err
+	}
+	return o.takeShipment(), nil
 }
 
 // takeShipment takes what was collected; the caller holds mu.

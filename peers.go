@@ -11,6 +11,7 @@ import (
 const (
 	beat     = 20 * time.Second // how often a node says that it is alive
 	deadNode = 65 * time.Second // a node is gone when nothing was heard for so long
+	newcomer = 25 * time.Second // … or for so long since this node began, if only before
 )
 
 // A change is a user coming online or going offline, on all nodes together.
@@ -22,25 +23,30 @@ type change struct {
 
 // A peer is what this node knows of a node, itself included, from the log.
 type peer struct {
-	seq   uint64 // of its last message
-	heard int64  // unix nanoseconds
-	self  bool   // it is this one
-	bye   bool   // it has said that it stops
-	dead  bool   // nothing was heard for too long; its users were let go
+	seq   uint64    // of its last message
+	at    int64     // unix nanoseconds, of its last message; as clocks go
+	heard time.Time // by this node's clock: a node whose clock is wrong lives as well
+	self  bool      // it is this one
+	bye   bool      // it has said that it stops
+	dead  bool      // nothing was heard for too long; its users were let go
 	users map[string]uint32
 	roll  uint32 // number of the list of its users that is being read; users carry that of the last one that named them
 	open  bool   // the list has begun and not ended
 }
 
-// hear notes a sign of life of a node, and tells whether the message is new.
-func (p *presence) hear(node []byte, seq uint64, at int64) (*peer, bool) {
+// hear notes a sign of life of a node, sent at one time and heard at another,
+// and tells whether the message is new.
+func (p *presence) hear(node []byte, seq uint64, at int64, heard time.Time) (*peer, bool) {
 	n := p.peers[string(node)]
 	if n == nil {
 		n = &peer{self: string(node) == p.self, users: make(map[string]uint32)}
 		p.peers[string(node)] = n
 	}
 	fresh := seq > n.seq
-	n.seq, n.heard = max(n.seq, seq), max(n.heard, at)
+	n.seq, n.at = max(n.seq, seq), max(n.at, at)
+	if heard.After(n.heard) {
+		n.heard = heard
+	}
 	return n, fresh
 }
 
@@ -123,7 +129,7 @@ func listOf(users []string) [][]string {
 func (p *presence) bury(now time.Time, remember time.Duration) []change {
 	var changes []change
 	for id, n := range p.peers {
-		silence := time.Duration(now.UnixNano() - n.heard)
+		silence := now.Sub(n.heard)
 		patience := deadNode
 		if n.bye {
 			patience = p.grace // its pages are on their way to another node
@@ -133,7 +139,7 @@ func (p *presence) bury(now time.Time, remember time.Duration) []change {
 		}
 		n.dead = true
 		users := slices.Collect(maps.Keys(n.users))
-		changes = append(changes, p.offline(n, users, n.heard, p.eldest())...)
+		changes = append(changes, p.offline(n, users, n.at, p.eldest())...)
 		if silence > max(patience, remember) {
 			delete(p.peers, id)
 		}

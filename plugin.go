@@ -22,7 +22,8 @@ import (
 type Plugin struct {
 	config      Config
 	broker      Broker
-	memory      *Memory // the broker, where it is the embedded one of this plugin
+	memory      *Memory    // the broker, where it is the embedded one of this plugin
+	state       *stateFile // nil where nothing is kept
 	registry    registry
 	node        *node
 	publisher   *publisher
@@ -40,7 +41,8 @@ type Plugin struct {
 	closed  bool
 	pages   sync.WaitGroup // sessions
 	running sync.WaitGroup // all goroutines
-	down    chan struct{}  // closed when Shutdown is through
+	down    chan struct{}  // closed when Shutdown is through …
+	outcome error          // … with this
 }
 
 // readyWait is how long New waits for the log to answer. A broker that is out
@@ -64,7 +66,9 @@ func New(config Config) (*Plugin, error) {
 		// The log is also what the dispatcher has still to read.
 		p.memory = &Memory{Count: config.WindowCount + aheadMessages, Bytes: config.WindowBytes + aheadBytes}
 		p.broker = p.memory
-		p.restore()
+		if err := p.restore(); err != nil {
+			return nil, err
+		}
 	}
 	p.publisher = newPublisher(p.broker, p.node, config.OnError)
 	p.node.say = p.publisher.say
@@ -189,8 +193,12 @@ func (p *Plugin) Mount(g *echo.Group) {
 
 // Send sends an event from outside of a request: cron jobs, queue workers. It
 // returns when the log has accepted the event, with the same errors as
-// [Outbox.Send], or when ctx ends, after which the event may still leave.
+// [Outbox.Send], or when ctx ends, after which the event may still leave. Where
+// ctx has ended before, nothing is sent.
 func (p *Plugin) Send(ctx context.Context, t Target, e Event) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	raw, err := p.encode(&t, &e, "", time.Now())
 	if err != nil || raw == nil {
 		return err
@@ -222,9 +230,10 @@ func (p *Plugin) encode(t *Target, e *Event, sender string, now time.Time) ([]by
 
 // Disconnect closes the user's sessions on all nodes with 4003, upon which
 // pages do not try again by themselves. They come back only through the
-// application's own authentication, so that has to refuse them first.
+// application's own authentication, so that has to refuse them first. Guests and
+// what cannot be a user's id have no sessions of their own: then it does nothing.
 func (p *Plugin) Disconnect(user string) {
-	if user == "" {
+	if checkIDs("user id", []string{user}) != nil {
 		return
 	}
 	if _, err := p.publisher.order(control(kindDisconnect, time.Now(), user)); err != nil {

@@ -66,15 +66,22 @@ func (a *app) serve() {
 // stop ends the server and the plugin as an application would.
 func (a *app) stop(t *testing.T) {
 	t.Helper()
+	if err := a.end(t); err != nil {
+		t.Errorf("shutdown of the plugin: %v", err)
+	}
+}
+
+// end is stop for tests that look at what Shutdown returns.
+func (a *app) end(t *testing.T) error {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	if err := a.echo.Shutdown(ctx); err != nil {
 		t.Errorf("shutdown of Echo: %v", err)
 	}
-	if err := a.Shutdown(ctx); err != nil {
-		t.Errorf("shutdown of the plugin: %v", err)
-	}
+	err := a.Shutdown(ctx)
 	<-a.served
+	return err
 }
 
 func (a *app) get(t *testing.T, path string, headers ...string) *http.Response {

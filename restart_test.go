@@ -11,6 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/labstack/echo/v4"
+
 	"github.com/echo-pull/pull"
 )
 
@@ -130,13 +132,59 @@ func TestUnusableStateFileIsAReportedGap(t *testing.T) {
 
 func TestStateFileThatCannotBeWrittenIsReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := newApp(t, func(c *pull.Config) { c.StateFile = filepath.Join(t.TempDir(), "missing", "state") })
+		dir := filepath.Join(t.TempDir(), "gone")
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		a := newApp(t, func(c *pull.Config) { c.StateFile = filepath.Join(dir, "state") })
+		if err := os.RemoveAll(dir); err != nil {
+			t.Fatal(err)
+		}
 
-		err := a.Shutdown(t.Context())
+		err := a.end(t)
 
 		if err == nil || !strings.Contains(err.Error(), "save state") {
 			t.Errorf("got %v, want an error that names the state", err)
 		}
-		a.stop(t)
 	})
+}
+
+func TestPlaceThatCannotHoldAStateFileIsAnErrorOfNew(t *testing.T) {
+	for name, place := range map[string]func(dir string) (file string, err error){
+		"missing directory": func(dir string) (string, error) { return filepath.Join(dir, "missing", "state"), nil },
+		"a directory":       func(dir string) (string, error) { return dir, nil },
+		"under a file": func(dir string) (string, error) {
+			return filepath.Join(dir, "file", "state"), os.WriteFile(filepath.Join(dir, "file"), nil, 0o600)
+		},
+		"a link": func(dir string) (string, error) {
+			return filepath.Join(dir, "link"), os.Symlink(filepath.Join(dir, "state"), filepath.Join(dir, "link"))
+		},
+		"a device": func(string) (string, error) { return os.DevNull, nil },
+		"in the way": func(dir string) (string, error) {
+			return filepath.Join(dir, "state"), os.Mkdir(filepath.Join(dir, "state.lock"), 0o700)
+		},
+		"long name":    func(dir string) (string, error) { return filepath.Join(dir, strings.Repeat("x", 300)), nil },
+		"no file name": func(dir string) (string, error) { return filepath.Join(dir, "a\x00b"), nil },
+		"not writable": func(dir string) (string, error) { return filepath.Join(dir, "state"), os.Chmod(dir, 0o500) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			file, err := place(t.TempDir())
+			if err != nil {
+				t.Skip(err)
+			}
+			if name == "not writable" && os.Getuid() == 0 {
+				t.Skip("root may write anywhere")
+			}
+
+			p, err := pull.New(pull.Config{User: func(echo.Context) (string, error) { return "", nil }, StateFile: file})
+
+			if err == nil || !strings.Contains(err.Error(), "state file") {
+				t.Errorf("got %v, want an error that names the state file", err)
+			}
+			if p != nil {
+				t.Errorf("got a plugin beside %v", err)
+				_ = p.Shutdown(t.Context())
+			}
+		})
+	}
 }

@@ -11,19 +11,21 @@ import (
 // sessions and no new events (ErrClosed); what was collected leaves when its
 // request succeeds; the sessions get what waits for them and are closed with
 // 1012, "come back"; every goroutine ends. Call it after the server's own
-// Shutdown. If ctx ends first, the rest is cut off and reported as an error.
-// A second call waits for the first.
+// Shutdown. If ctx ends first, the rest is cut off and reported as an error; where
+// events are part of it, no state file is written, so that pages get a gap.
+// A second call waits for the first and returns what that one did.
 func (p *Plugin) Shutdown(ctx context.Context) error {
 	if !p.close() {
-		select {
-		case <-p.down:
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+		return p.waitForShutdown(ctx)
 	}
 	defer close(p.down)
+	p.outcome = p.shutdown(ctx)
+	return p.outcome
+}
+
+func (p *Plugin) shutdown(ctx context.Context) error {
 	err := p.publisher.drain(ctx)
+	complete := err == nil // else there are events that will never be in the log
 	p.publisher.say(control(kindBye, time.Now()))
 	err = errors.Join(err, p.settle(ctx))
 	for _, s := range p.node.seal() {
@@ -32,7 +34,22 @@ func (p *Plugin) Shutdown(ctx context.Context) error {
 	err = errors.Join(err, p.waitForPages(ctx))
 	p.stop()
 	err = errors.Join(err, p.waitForGoroutines(ctx))
-	return errors.Join(err, p.save())
+	return errors.Join(err, p.save(complete))
+}
+
+// waitForShutdown waits for another call of Shutdown.
+func (p *Plugin) waitForShutdown(ctx context.Context) error {
+	select {
+	case <-p.down:
+		return p.outcome
+	case <-ctx.Done():
+	}
+	select {
+	case <-p.down: // both were true
+		return p.outcome
+	default:
+		return ctx.Err()
+	}
 }
 
 // close refuses everything new, once.

@@ -90,7 +90,9 @@ func TestShutdownIsBoundedByItsContext(t *testing.T) {
 					t.Error("got nil, want an error that says what was cut off")
 				}
 				close(hold)
-				a.stop(t)
+				if again := a.end(t); again != err { //nolint:errorlint // the very same
+					t.Errorf("a second Shutdown returned %v, want %v as the first", again, err)
+				}
 			})
 		})
 	}
@@ -171,6 +173,40 @@ func TestFlushAfterAShutdownThatGaveUpIsTold(t *testing.T) {
 		if !errors.Is(flushed, pull.ErrClosed) {
 			t.Errorf("Flush: got %v, want %v", flushed, pull.ErrClosed)
 		}
-		a.stop(t)
+		_ = a.end(t) // what it returns is of the first one
+	})
+}
+
+func TestEveryShutdownReturnsWhatTheFirstDid(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFaults()
+		a := f.node(t)
+		withSend(a, 1, pull.User("1"))
+		hold := make(chan struct{})
+		f.set(func(f *faults) { f.hold = hold })
+		a.get(t, "/send")
+		bounded, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		outcomes := make(chan error, 3)
+		go func() { outcomes <- a.Shutdown(bounded) }()
+		synctest.Wait()
+		for range 2 {
+			go func() { outcomes <- a.Shutdown(t.Context()) }()
+		}
+		over, stop := context.WithCancel(t.Context())
+		stop()
+		if err := a.Shutdown(over); !errors.Is(err, context.Canceled) {
+			t.Errorf("a call that does not wait: got %v, want %v", err, context.Canceled)
+		}
+
+		first := <-outcomes
+
+		for _, again := range []error{<-outcomes, <-outcomes, a.Shutdown(over)} {
+			if first == nil || again != first { //nolint:errorlint // the very same
+				t.Errorf("got %v after %v, want the same error", again, first)
+			}
+		}
+		close(hold)
+		_ = a.end(t)
 	})
 }

@@ -6,9 +6,6 @@ import (
 	"encoding/gob"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"time"
 )
 
@@ -53,62 +50,99 @@ func decodeState(file []byte) (*stateImage, error) {
 	if err := gob.NewDecoder(bytes.NewReader(content)).Decode(img); err != nil {
 		return nil, err
 	}
+	if err := img.check(); err != nil {
+		return nil, err
+	}
 	return img, nil
 }
 
-// restore goes on with what the last process has saved. The file is removed
-// first: after a crash there must be none, because a log that is taken up at an
-// old position would give new messages the offsets of lost ones.
-func (p *Plugin) restore() {
-	path := p.config.StateFile
-	if path == "" {
-		return
+// check reports values that no plugin writes.
+func (img *stateImage) check() error {
+	if err := img.Log.check(); err != nil {
+		return err
 	}
-	file, err := os.ReadFile(path) //nolint:gosec // the application's own configuration
-	if errors.Is(err, fs.ErrNotExist) {
-		return
+	last := img.Log.First + uint64(len(img.Log.Messages)) - 1
+	live := make(map[watchKey]bool)
+	for _, w := range img.Watches {
+		if err := errors.Join(checkIDs("user id", []string{w.User}), checkIDs("tag", []string{w.Tag})); err != nil {
+			return err
+		}
+		key := watchKey{w.User, w.Tag}
+		if w.Since > last || w.Until > last+1 || w.Expires < 0 || w.Until == 0 && live[key] {
+			return errors.New("impossible watch")
+		}
+		live[key] = live[key] || w.Until == 0
 	}
-	if err == nil {
-		err = os.Remove(path)
-	}
-	if err == nil {
-		err = p.take(file)
-	}
-	if err != nil {
-		p.config.OnError(fmt.Errorf("pull: state file %s is not used, pages get a gap: %w", path, err))
-	}
+	return nil
 }
 
-func (p *Plugin) take(file []byte) error {
-	img, err := decodeState(file)
+// restore goes on with what the last process has saved. What cannot be used is
+// reported, and pages get a gap; a place that cannot be used at all is an error.
+func (p *Plugin) restore() error {
+	if p.config.StateFile == "" {
+		return nil
+	}
+	state, content, unused, err := openStateFile(p.config.StateFile)
+	if err != nil {
+		return fmt.Errorf("pull: state file: %w", err)
+	}
+	p.state = state
+	if content != nil {
+		unused = errors.Join(unused, p.take(content))
+	}
+	if unused != nil {
+		p.config.OnError(fmt.Errorf("pull: state file %s is not used, pages get a gap: %w", p.config.StateFile, unused))
+	}
+	return nil
+}
+
+// take goes on from a saved state.
+func (p *Plugin) take(content []byte) error {
+	img, err := decodeState(content)
 	if err != nil {
 		return err
 	}
+	return p.adopt(img)
+}
+
+func (p *Plugin) adopt(img *stateImage) error {
 	if err := p.memory.restore(img.Log); err != nil {
 		return err
 	}
 	now := time.Now().UnixNano()
+	latest := now + int64(p.node.watches.ttl) // whatever the clock was when it was saved
 	for _, w := range img.Watches {
-		p.node.watches.restore(&watch{user: w.User, tag: w.Tag, since: w.Since, until: w.Until, expires: w.Expires}, now)
+		p.node.watches.restore(&watch{user: w.User, tag: w.Tag, since: w.Since, until: w.Until, expires: min(w.Expires, latest)}, now)
 	}
 	return nil
 }
 
-// save writes the state file: whole or not at all.
-func (p *Plugin) save() error {
-	path := p.config.StateFile
-	if path == "" {
+// save writes the state file, unless the log lacks something, and gives it up.
+func (p *Plugin) save(complete bool) error {
+	if p.state == nil {
 		return nil
 	}
-	img := &stateImage{Log: p.memory.image(), Watches: p.node.watchImages()}
-	content, err := encodeState(img)
-	if err == nil {
-		err = writeFile(path, content)
+	defer p.state.close()
+	if !complete {
+		return nil
 	}
+	err := p.state.save(func() ([]byte, error) {
+		return encodeState(&stateImage{Log: p.memory.image(), Watches: p.node.watchImages()})
+	})
 	if err != nil {
 		return fmt.Errorf("pull: save state: %w", err)
 	}
 	return nil
+}
+
+// renameLog begins another log when the plugin is alone on its state file
+// again. Pages are told of a gap: what the others have sent is not in the log.
+func (p *Plugin) renameLog(now time.Time) {
+	if p.state != nil && p.state.aloneAgain() {
+		p.config.OnError(fmt.Errorf("pull: no other process uses state file %s any more: this one begins another log", p.config.StateFile))
+		p.memory.renew()
+		p.publisher.say(control(kindBeat, now)) // with which the node meets the new log
+	}
 }
 
 func (n *node) watchImages() []watchImage {
@@ -120,23 +154,4 @@ func (n *node) watchImages() []watchImage {
 		images = append(images, watchImage{w.user, w.tag, w.since, w.until, w.expires})
 	}
 	return images
-}
-
-// writeFile replaces a file in one step, after the new one has reached the disk.
-func writeFile(path string, content []byte) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = os.Remove(f.Name())
-		}
-	}()
-	_, err = f.Write(content)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
 }

@@ -3,6 +3,7 @@ package pull
 import (
 	"bytes"
 	"context"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -82,10 +83,86 @@ func TestImpossibleImagesAreRefused(t *testing.T) {
 		"offset zero":    {Epoch: "a"},
 		"fewer times":    {Epoch: "a", First: 1, Messages: [][]byte{nil}},
 		"fewer messages": {Epoch: "a", First: 1, Times: []int64{1}},
+		"odd epoch":      {Epoch: "a\n", First: 1},
+		"beyond numbers": {Epoch: "a", First: maxOffset + 1},
+		"soon beyond":    {Epoch: "a", First: maxOffset, Times: []int64{1}, Messages: [][]byte{nil}},
+		"overflow":       {Epoch: "a", First: ^uint64(0), Times: []int64{1}, Messages: [][]byte{nil}},
+		"negative time":  {Epoch: "a", First: 1, Times: []int64{-1}, Messages: [][]byte{nil}},
 	} {
 		if err := new(Memory).restore(img); err == nil {
 			t.Errorf("%s: got no error", name)
 		}
+	}
+}
+
+func TestImpossibleWatchesAreRefused(t *testing.T) {
+	good := watchImage{User: "1", Tag: "T", Since: 5, Expires: 9}
+	for name, change := range map[string]func(w *watchImage){
+		"no user":       func(w *watchImage) { w.User = "" },
+		"odd user":      func(w *watchImage) { w.User = "\xff" },
+		"odd tag":       func(w *watchImage) { w.Tag = "a\x00b" },
+		"long tag":      func(w *watchImage) { w.Tag = strings.Repeat("x", idBytes+1) },
+		"from nowhere":  func(w *watchImage) { w.Since = 9 },
+		"until nowhere": func(w *watchImage) { w.Until = 10 },
+		"negative end":  func(w *watchImage) { w.Expires = -1 },
+		"twice":         func(*watchImage) {},
+	} {
+		img := someState()
+		img.Watches = []watchImage{good, good}
+		img.Watches[1].Tag = "U"
+		if err := img.check(); err != nil {
+			t.Fatalf("got %v for a possible state", err)
+		}
+		img.Watches[1].Tag = "T"
+		change(&img.Watches[1])
+		content, err := encodeState(img)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := decodeState(content); err == nil || got != nil {
+			t.Errorf("%s: got no error", name)
+		}
+	}
+}
+
+// The clock may have been ahead when the watch was saved.
+func TestRestoredWatchLivesNoLongerThanAnyOther(t *testing.T) {
+	n, _ := bareNode(func(c *Config) { c.WatchTTL = time.Hour })
+	img := someState()
+	img.Watches = []watchImage{{User: "1", Tag: "T", Expires: math.MaxInt64}}
+	if err := (&Plugin{memory: new(Memory), node: n}).adopt(img); err != nil {
+		t.Fatal(err)
+	}
+
+	now := time.Now().UnixNano()
+
+	if !n.watches.has("1", "T", now) || n.watches.has("1", "T", now+int64(time.Hour)) {
+		t.Error("want a watch that lives for an hour")
+	}
+	n.watches.sweep(now+int64(3*time.Hour), 10)
+	if len(n.watches.all) > 0 {
+		t.Error("the watch is still there")
+	}
+}
+
+// JavaScript counts up to 2^53 − 1.
+func TestLogThatHasUsedUpItsOffsetsBeginsAnother(t *testing.T) {
+	m := new(Memory)
+	if err := m.restore(logImage{Epoch: "a", First: maxOffset}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var got []delivery
+	for _, text := range []string{"last", "first", "end"} {
+		if err := m.Publish(ctx, []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, m.after("a", maxOffset, nil)...)
+	}
+	cancel()
+
+	if len(got) != 4 || got[0].offset != maxOffset || got[1].offset != 1 || got[1].epoch == "a" || got[3].offset != 2 {
+		t.Errorf("got %v, want the last offset and then the first of another epoch", got)
 	}
 }
 
@@ -104,6 +181,29 @@ func TestStateFileIsWholeOrNotThere(t *testing.T) {
 		t.Errorf("got %q and %v, want new", got, err)
 	}
 	assertOnly(t, dir, "state")
+}
+
+// A process may start at the very moment at which the last one ends.
+func TestStateFileIsFreeAsSoonAsItIsSaved(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state")
+	first, _, _, err := openStateFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.close()
+	if err := first.save(func() ([]byte, error) { return []byte("log"), nil }); err != nil {
+		t.Fatal(err)
+	}
+
+	next, content, unused, err := openStateFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer next.close()
+
+	if string(content) != "log" || unused != nil || !next.alone || first.aloneAgain() {
+		t.Errorf("got %q, %v and alone %t, want the log and a process that is alone", content, unused, next.alone)
+	}
 }
 
 func TestStateThatCannotBeWrittenLeavesNothingBehind(t *testing.T) {

@@ -86,8 +86,8 @@ func TestAnnouncementsTellWhatHasChanged(t *testing.T) {
 func TestCountOfUsersIsRight(t *testing.T) {
 	p := newPresence("self", time.Second)
 	now := time.Now()
-	other, _ := p.hear([]byte("other..."), 1, 1)
-	self, _ := p.hear([]byte("self"), 1, 1)
+	other, _ := p.hear([]byte("other..."), 1, 1, now)
+	self, _ := p.hear([]byte("self"), 1, 1, now)
 	steps := []func(user string){
 		p.arrive,
 		func(user string) { p.depart(user, now) },

@@ -3,6 +3,9 @@ package pull
 import (
 	"fmt"
 	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 const idBytes = 255 // longest user id and tag
@@ -10,7 +13,8 @@ const idBytes = 255 // longest user id and tag
 // A Target says whom an event is for. Targets are values: Except and Or return
 // new ones. A user who is at a target in several ways gets an event once. The
 // zero Target is nobody, and so are User() and Tag(): an event to nobody is no
-// error, it is not sent.
+// error, it is not sent. User ids and tags are text of 1 to 255 bytes, in UTF-8
+// and without control characters.
 type Target struct {
 	term
 	or []term // more terms of a union
@@ -87,14 +91,32 @@ func (t *term) check() error {
 	return checkIDs("excepted user id", t.except)
 }
 
+// checkIDs holds ids to what reaches a page unchanged: text without control
+// characters, which HTML alters.
 func checkIDs(what string, ids []string) error {
 	for _, id := range ids {
-		if id == "" {
+		switch {
+		case id == "":
 			return fmt.Errorf("pull: empty %s", what)
-		}
-		if len(id) > idBytes {
+		case len(id) > idBytes:
 			return fmt.Errorf("pull: %s of %d bytes, the limit is %d", what, len(id), idBytes)
+		case isPlain(id):
+		case !utf8.ValidString(id):
+			return fmt.Errorf("pull: %s %q is not UTF-8", what, id)
+		case strings.ContainsFunc(id, unicode.IsControl):
+			return fmt.Errorf("pull: %s %q contains a control character", what, id)
 		}
 	}
 	return nil
+}
+
+// isPlain tells whether a string is of nothing but printable ASCII, as
+// most ids are.
+func isPlain(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
 }

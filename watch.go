@@ -15,7 +15,7 @@ type Watches struct{ plugin *Plugin }
 // Watch returns the watches. A watch belongs to a user, with all pages and
 // devices; only server code grants one, a page can only extend it. It ends
 // Config.WatchTTL after its last extension. Tags are free text of 1 to 255
-// bytes. All methods are safe for concurrent use, and what they do holds on
+// bytes, in UTF-8 and without control characters. All methods are safe for concurrent use, and what they do holds on
 // every node of the application.
 func (p *Plugin) Watch() Watches { return Watches{p} }
 
@@ -32,9 +32,9 @@ func (w Watches) Add(user string, tags ...string) error {
 }
 
 // Extend gives the user's watches of the tags their full time again. The answer
-// has true for each tag that the user watches; a watch is never created. That the
-// broker has fallen so far behind that nothing could be extended is reported to
-// Config.OnError.
+// has true for each tag that the user watches; a watch is never created. What
+// cannot be a user's id or a tag is watched by nobody. That the broker has fallen
+// so far behind that nothing could be extended is reported to Config.OnError.
 func (w Watches) Extend(user string, tags ...string) map[string]bool {
 	answer, err := w.plugin.extend(user, tags)
 	if err != nil {

@@ -112,6 +112,16 @@ func (s *slate) hand(deliver func(string, uint64, []byte), epoch string, offset 
 		at++
 	case s.wrong == "starts at zero":
 		at--
+	case s.wrong == "counts too far":
+		at += 1<<53 - 3
+	case s.wrong == "has no name":
+		epoch = ""
+	case s.wrong == "is called odd":
+		epoch += "\n"
+	case s.wrong == "is not text":
+		epoch += "\xff"
+	case s.wrong == "has a long name":
+		epoch += strings.Repeat("x", 255)
 	case s.wrong == "overlaps" && offset == 2:
 		go deliver(epoch, at, []byte(m))
 		deliver(epoch, at, []byte(m))
@@ -168,6 +178,11 @@ func TestWrongBrokerIsFound(t *testing.T) {
 		"repeats":         "live after the window",
 		"skips":           "no hole",
 		"starts at zero":  "starts above zero",
+		"counts too far":  "positions for pages",
+		"has no name":     "positions for pages",
+		"is called odd":   "positions for pages",
+		"is not text":     "positions for pages",
+		"has a long name": "positions for pages",
 		"alters":          "unaltered",
 		"overwrites":      "kept",
 		"overlaps":        "one at a time",

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"unicode"
+	"unicode/utf8"
 )
 
 // A promise is one sentence of the contract and the test of it.
@@ -22,6 +24,7 @@ var promises = []promise{
 	{"order", "Subscribe delivers messages in the order in which Publish took them", nil, inOrder},
 	{"no hole", "offsets rise by exactly one within an epoch", nil, noHole},
 	{"starts above zero", "the first offset is at least 1, so that there is a position before it", nil, aboveZero},
+	{"positions for pages", "an epoch is text of 1 to 255 bytes without control characters, and offsets are below 2^53, which JavaScript counts exactly", nil, forPages},
 	{"unaltered", "a message arrives as it was published, byte for byte", nil, unaltered},
 	{"kept", "deliver may keep the message: nobody writes to it afterwards", nil, kept},
 	{"one at a time", "deliver is called one at a time", nil, oneAtATime},
@@ -87,8 +90,26 @@ func aboveZero(b *bench) error {
 		return err
 	}
 	log, err := b.read(r, "end")
-	if err == nil && (log[0].offset == 0 || log[0].epoch == "") {
-		err = fmt.Errorf("got %v, want an epoch and an offset of at least 1", log[0])
+	if err == nil && log[0].offset == 0 {
+		err = fmt.Errorf("got %v, want an offset of at least 1", log[0])
+	}
+	return err
+}
+
+func forPages(b *bench) error {
+	const offsets, epochBytes = 1 << 53, 255
+	r := b.subscribe()
+	if err := b.publish(append(numbers(0, 10), "end")...); err != nil {
+		return err
+	}
+	log, err := b.read(r, "end")
+	for _, got := range log {
+		switch {
+		case got.offset >= offsets:
+			return fmt.Errorf("got %v, want an offset below 2^53", got)
+		case got.epoch == "", len(got.epoch) > epochBytes, !utf8.ValidString(got.epoch), strings.ContainsFunc(got.epoch, unicode.IsControl):
+			return fmt.Errorf("got the epoch %.300q, want 1 to %d bytes of UTF-8 without control characters", got.epoch, epochBytes)
+		}
 	}
 	return err
 }

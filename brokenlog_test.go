@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -136,6 +137,7 @@ func TestBrokerThatBreaksItsContractIsReported(t *testing.T) {
 	}{
 		"offset zero": {"log", 0}, "offset beyond what pages can hold": {"log", 1 << 53},
 		"the largest offset": {"log", 1<<64 - 1}, "no epoch": {"", 1},
+		"an epoch that no page can name": {"a\xff", 1}, "an endless epoch": {strings.Repeat("x", 256), 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -23,8 +23,11 @@ const maxOffset = 1<<53 - 1
 
 // check returns in what the broker broke its contract.
 func (d *delivery) check() error {
-	if d.epoch == "" || d.offset == 0 || d.offset > maxOffset {
-		return fmt.Errorf("broker broke its contract: offset %d in epoch %q", d.offset, d.epoch)
+	if d.offset == 0 || d.offset > maxOffset {
+		return fmt.Errorf("broker broke its contract: offset %d", d.offset)
+	}
+	if err := checkIDs("epoch", []string{d.epoch}); err != nil {
+		return fmt.Errorf("broker broke its contract: %w", err)
 	}
 	return nil
 }

@@ -110,7 +110,7 @@ func TestAdminSection(t *testing.T) {
 	admin.clean()
 }
 
-func TestTaskPageIsHeardByItsWatchersOnly(t *testing.T) {
+func TestTaskPageShowsItsTaskAndWhatItsWatchersSay(t *testing.T) {
 	t.Parallel()
 	e := startExample(t)
 	ann := newPerson(t, "ann").open(t, e.url+"/")
@@ -123,6 +123,8 @@ func TestTaskPageIsHeardByItsWatchersOnly(t *testing.T) {
 	bob.connected()
 	eve.connected()
 
+	ann.run(`document.querySelector("#tasks [name=done]").click()`)
+	eve.until(`document.querySelector("#tasks [name=done]").checked`)
 	bob.submit("/say", "text", "I am on it")
 
 	eve.shows("#messages span", "I am on it")

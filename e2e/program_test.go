@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -71,16 +72,12 @@ func (e *example) restart() {
 	if err := e.cmd.Wait(); err != nil {
 		e.t.Fatalf("the example stopped with %v, want success", err)
 	}
-	e.start(e.url[len("http://"):])
+	e.start(e.addr())
 }
 
-// crash ends the program without warning, and starts it again.
-func (e *example) crash() {
-	e.t.Helper()
-	e.kill()
-	e.start(e.url[len("http://"):])
-}
+func (e *example) addr() string { return strings.TrimPrefix(e.url, "http://") }
 
+// kill ends the program without warning.
 func (e *example) kill() {
 	_ = e.cmd.Process.Kill()
 	_ = e.cmd.Wait()

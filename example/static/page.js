@@ -29,7 +29,7 @@ const page = {
    *  the page as it came and once in an event, does no harm. */
   put({ id, title, done }) {
     const list = document.getElementById("tasks")
-    if (!list || (list.dataset.only ?? id) !== id) return
+    if (!list || (list.dataset.single ?? id) !== id) return
     const known = page.find(id)
     const item = known ?? document.getElementById("blank").content.firstElementChild.cloneNode(true)
     item.dataset.task = id

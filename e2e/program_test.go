@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"io"
 	"os"
@@ -31,7 +32,15 @@ func startExample(t *testing.T, args ...string) *example {
 
 var opened = regexp.MustCompile(`http://(127\.0\.0\.1:\d+)`)
 
-func command(args ...string) *exec.Cmd { return exec.Command(program, args...) }
+// refused runs the program, which is to end by itself, and returns its exit code
+// and what it says.
+func refused(t *testing.T, args ...string) (int, string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, program, args...).CombinedOutput()
+	return exitCode(err), string(out)
+}
 
 func exitCode(err error) int {
 	var exit *exec.ExitError
@@ -44,7 +53,7 @@ func exitCode(err error) int {
 // start returns when the program listens, which it says.
 func (e *example) start(addr string) {
 	e.t.Helper()
-	e.cmd = command(append([]string{"--addr", addr}, e.args...)...)
+	e.cmd = exec.Command(program, append([]string{"--addr", addr}, e.args...)...)
 	said, err := e.cmd.StderrPipe()
 	if err != nil {
 		e.t.Fatal(err)

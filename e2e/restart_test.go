@@ -90,10 +90,10 @@ func TestDamagedTasksAreAClearError(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	out, err := command("--addr", "127.0.0.1:0", "--state", state).CombinedOutput()
+	code, said := refused(t, "--addr", "127.0.0.1:0", "--state", state)
 
-	if exitCode(err) != 1 || !strings.Contains(string(out), state+".tasks.json") {
-		t.Errorf("exit code %d and %q, want 1 and the name of the file", exitCode(err), out)
+	if code != 1 || !strings.Contains(said, state+".tasks.json") {
+		t.Errorf("exit code %d and %q, want 1 and the name of the file", code, said)
 	}
 }
 
@@ -101,9 +101,9 @@ func TestTakenPortIsAClearError(t *testing.T) {
 	t.Parallel()
 	e := startExample(t)
 
-	out, err := command("--addr", strings.TrimPrefix(e.url, "http://")).CombinedOutput()
+	code, said := refused(t, "--addr", e.addr())
 
-	if exitCode(err) != 1 || !strings.Contains(string(out), "address already in use") {
-		t.Errorf("exit code %d and %q, want 1 and the reason", exitCode(err), out)
+	if code != 1 || !strings.Contains(said, "address already in use") {
+		t.Errorf("exit code %d and %q, want 1 and the reason", code, said)
 	}
 }

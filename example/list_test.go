@@ -74,7 +74,7 @@ func TestListInParallel(t *testing.T) {
 			if err := l.put(task{ID: strconv.Itoa(i), Title: "milk"}); err != nil {
 				t.Error(err)
 			}
-			for range l.all() { //nolint:revive // reading is the test
+			for range l.all() {
 			}
 		})
 	}

@@ -1,4 +1,4 @@
-# make test    everything: installs what is missing, then all tests, a real browser included
+# make test    everything: installs what is missing, then all tests, a real browser and nginx included; skips nothing
 # make check   what needs no browser, in about a minute
 # make lint    golangci-lint
 # make bench   pull beside its peers, about half an hour; see bench/README.md
@@ -8,6 +8,7 @@ LINT = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.12.0
 
 .PHONY: test check setup vet go client e2e fuzz lint bench build
 
+test: export CI ?= true
 test: setup vet go client e2e
 
 check: vet go client
@@ -28,11 +29,11 @@ go:
 client: client/node_modules
 	cd client && npm run --silent types && npm test --silent && npm run --silent check
 
-client/node_modules: client/package-lock.json
-	cd client && npm ci --silent --no-audit --no-fund
+%/node_modules: %/package-lock.json
+	cd $* && npm ci --silent --no-audit --no-fund
 	touch $@
 
-e2e:
+e2e: e2e/node_modules
 	cd e2e && go test -race -count=1 ./...
 
 # Each fuzz test for a little while.

@@ -72,7 +72,7 @@ func TestREADMEShowsCodeThatWorks(t *testing.T) {
 }
 
 var (
-	testName   = regexp.MustCompile(`\b((?:e2e/|brokertest/)?)((?:Test|Fuzz)[A-Z]\w+)`)
+	testName   = regexp.MustCompile(`\b((?:e2e/|example/|brokertest/)?)((?:Test|Fuzz)[A-Z]\w+)`)
 	clientTest = regexp.MustCompile("`(\\w+\\.test\\.js): ([^`]+)`")
 	testFunc   = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)[A-Z]\w+)\(`)
 )
@@ -80,7 +80,7 @@ var (
 // The tests that the documentation names exist.
 func TestGuaranteesNameTestsThatExist(t *testing.T) {
 	exist := make(map[string]bool)
-	for _, folder := range []string{"", "e2e/", "brokertest/"} {
+	for _, folder := range []string{"", "e2e/", "example/", "brokertest/"} {
 		paths, err := filepath.Glob(folder + "*_test.go")
 		if err != nil {
 			t.Fatal(err)

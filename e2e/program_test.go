@@ -2,11 +2,13 @@ package e2e
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"io"
 	"os"
 	"os/exec"
 	"regexp"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -30,7 +32,15 @@ func startExample(t *testing.T, args ...string) *example {
 
 var opened = regexp.MustCompile(`http://(127\.0\.0\.1:\d+)`)
 
-func command(args ...string) *exec.Cmd { return exec.Command(program, args...) }
+// refused runs the program, which is to end by itself, and returns its exit code
+// and what it says.
+func refused(t *testing.T, args ...string) (int, string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, program, args...).CombinedOutput()
+	return exitCode(err), string(out)
+}
 
 func exitCode(err error) int {
 	var exit *exec.ExitError
@@ -43,7 +53,7 @@ func exitCode(err error) int {
 // start returns when the program listens, which it says.
 func (e *example) start(addr string) {
 	e.t.Helper()
-	e.cmd = command(append([]string{"--addr", addr}, e.args...)...)
+	e.cmd = exec.Command(program, append([]string{"--addr", addr}, e.args...)...)
 	said, err := e.cmd.StderrPipe()
 	if err != nil {
 		e.t.Fatal(err)
@@ -71,16 +81,12 @@ func (e *example) restart() {
 	if err := e.cmd.Wait(); err != nil {
 		e.t.Fatalf("the example stopped with %v, want success", err)
 	}
-	e.start(e.url[len("http://"):])
+	e.start(e.addr())
 }
 
-// crash ends the program without warning, and starts it again.
-func (e *example) crash() {
-	e.t.Helper()
-	e.kill()
-	e.start(e.url[len("http://"):])
-}
+func (e *example) addr() string { return strings.TrimPrefix(e.url, "http://") }
 
+// kill ends the program without warning.
 func (e *example) kill() {
 	_ = e.cmd.Process.Kill()
 	_ = e.cmd.Wait()

@@ -4,18 +4,14 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"embed"
 	"errors"
 	"flag"
 	"html/template"
 	"log/slog"
 	"net"
-	"net/http"
-	"net/url"
 	"os"
 	"os/signal"
-	"sync"
 	"syscall"
 	"time"
 
@@ -28,11 +24,11 @@ import (
 var files embed.FS
 
 func main() {
-	config := pull.Config{User: user, Nonce: nonce, Platform: func(c echo.Context) pull.Platform {
+	config := pull.Config{User: user, Nonce: nonce, Online: pull.OnlineEveryone, Platform: func(c echo.Context) pull.Platform {
 		return map[string]pull.Platform{"/m": pull.Mobile}[c.Path()]
 	}}
 	addr := flag.String("addr", "127.0.0.1:8080", "where to listen")
-	flag.StringVar(&config.StateFile, "state", "", "file that carries events over a restart")
+	flag.StringVar(&config.StateFile, "state", "", "file that carries events over a restart; the tasks are kept beside it")
 	flag.DurationVar(&config.PresenceGrace, "grace", 0, "how long a user who has left counts as online (default 15s)")
 	flag.Parse()
 
@@ -45,9 +41,11 @@ func main() {
 	check(p.Register( // who may send, and in which section pages need the client for it
 		pull.Module{ID: "tasks", Use: pull.PublicSection}, pull.Module{ID: "im", Use: pull.PublicSection},
 		pull.Module{ID: "audit", Use: pull.AdminSection}))
+	tasks, err := openList(config.StateFile) // after New: the last process has let go of both files
+	check(err)
 	e := echo.New()
 	e.HideBanner, e.HidePort, e.Listener = true, true, listener
-	routes(e, &app{pull: p, tasks: make(map[string]task)})
+	routes(e, &app{pull: p, tasks: tasks})
 
 	slog.Info("open http://" + listener.Addr().String() + " in two windows")
 	go func() { slog.Info("stopping", "reason", e.Start("")) }()
@@ -66,107 +64,21 @@ func check(err error) {
 
 func routes(e *echo.Echo, a *app) {
 	e.Renderer = &echo.TemplateRenderer{Template: template.Must(template.ParseFS(files, "pages/*.html"))}
+	e.HTTPErrorHandler = showError
+	e.Use(policy)
 	e.StaticFS("/static", echo.MustSubFS(files, "static"))
 	a.pull.Mount(e.Group("/pull"))
 
-	g := e.Group("", a.enter, a.pull.Middleware())
+	// Changes happen one after the other, around the plugin's middleware, so that
+	// events leave in the order of the changes.
+	look := []echo.MiddlewareFunc{enter, a.pull.Middleware()}
+	change := []echo.MiddlewareFunc{enter, a.inTurn, a.pull.Middleware()}
 	for _, path := range []string{"/", "/m", "/tasks/:id"} {
-		g.GET(path, pull.Handler(a.page))
+		e.GET(path, pull.Handler(a.page), look...)
 	}
-	g.GET("/admin", pull.Handler(a.page), a.pull.Section(pull.AdminSection))
-	g.POST("/tasks", pull.Handler(a.change))
-	g.Match([]string{http.MethodPost, http.MethodDelete}, "/tasks/:id", pull.Handler(a.change))
-	g.POST("/say", pull.Handler(say))
-}
-
-// An app is the shared list.
-type app struct {
-	pull  *pull.Plugin
-	mu    sync.Mutex // held during a request
-	tasks map[string]task
-}
-
-type task struct {
-	ID    string `json:"id" param:"id"` // sorts by age
-	Title string `json:"title" form:"title"`
-	Done  bool   `json:"done" form:"done"`
-}
-
-// user is whoever has that name: a real application has its own login here.
-func user(c echo.Context) (string, error) {
-	if cookie, err := c.Cookie("name"); err == nil {
-		return url.QueryUnescape(cookie.Value)
-	}
-	return "", nil // a guest
-}
-
-func nonce(c echo.Context) string { return c.Get("nonce").(string) }
-
-// enter lets in who has a name, one request after the other. It stands around
-// the plugin's middleware, so that events leave in the order of the changes.
-func (a *app) enter(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		a.mu.Lock()
-		defer a.mu.Unlock()
-		c.Set("nonce", rand.Text())
-		c.Response().Header().Set(echo.HeaderContentSecurityPolicy, "default-src 'none'; style-src 'self'; "+
-			"connect-src 'self'; img-src 'self' data:; script-src 'nonce-"+nonce(c)+"'")
-		name, err := user(c)
-		if err != nil || name == "" {
-			return c.Render(http.StatusUnauthorized, "login", map[string]any{"Request": c})
-		}
-		c.Set("user", name)
-		return next(c)
-	}
-}
-
-// page renders the template that is called like the route. Its client connects
-// from the moment at which this request began, so that nothing is missed between.
-// From then on the user hears what is sent to the page's address, for as long as
-// the page says that it is still there.
-func (a *app) page(c pull.Context) error {
-	if err := c.Pull().Watch(c.Request().URL.Path); err != nil {
-		return err
-	}
-	data := map[string]any{"Head": a.pull.Head(c), "Request": c, "Tasks": a.tasks}
-	return c.Render(http.StatusOK, c.Path(), data)
-}
-
-// change keeps a task as a page has sent it, or deletes it, and lets everyone know;
-// the admin page learns who it was. Both events leave together when the handler
-// has succeeded.
-func (a *app) change(c pull.Context) error {
-	t := a.tasks[c.Param("id")]
-	if t.ID == "" {
-		t.ID = time.Now().Format("20060102-150405.000000")
-	}
-	if err := c.Bind(&t); err != nil {
-		return err
-	}
-	command := map[string]string{http.MethodPost: "save", http.MethodDelete: "delete"}[c.Request().Method]
-	by := map[string]any{"by": c.Get("user"), "task": t}
-	err := errors.Join(
-		c.Pull().Send(pull.Shared(), pull.Event{Module: "tasks", Command: command, Params: t}),
-		c.Pull().Send(pull.Tag("/admin"), pull.Event{Module: "audit", Command: command, Params: by}))
-	switch {
-	case err != nil:
-	case command == "delete":
-		delete(a.tasks, t.ID)
-	default:
-		a.tasks[t.ID] = t
-	}
-	return err
-}
-
-// say sends a message to everyone, to a user, or to those who look at a page. If
-// the handler fails afterwards, nobody hears of it.
-func say(c pull.Context) error {
-	at := c.FormValue("at")
-	to := map[string]pull.Target{"everyone": pull.Shared(), "user": pull.User(at), "page": pull.Tag(at)}[c.FormValue("to")]
-	params := map[string]any{"from": c.Get("user"), "to": c.FormValue("to"), "at": at, "text": c.FormValue("text")}
-	err := c.Pull().Send(to, pull.Event{Module: "im", Command: "message", Params: params})
-	if c.FormValue("fail") != "" {
-		return echo.NewHTTPError(http.StatusConflict, "the handler failed after Send")
-	}
-	return err
+	e.GET("/admin", pull.Handler(a.page), append(look, a.pull.Section(pull.AdminSection))...)
+	e.POST("/tasks", pull.Handler(a.save), change...)
+	e.POST("/tasks/:id", pull.Handler(a.save), change...)
+	e.DELETE("/tasks/:id", pull.Handler(a.remove), change...)
+	e.POST("/say", pull.Handler(a.say), change...)
 }

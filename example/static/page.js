@@ -3,7 +3,6 @@
 /** What the hooks do to the page. Everything from others becomes text, never HTML. */
 const page = {
   me: document.getElementById("me").textContent,
-  people: new Set(),
 
   /** What is to be done to the list, one after the other: after a gap the list is
    *  fetched, and what arrives meanwhile is applied to what was fetched. */
@@ -15,57 +14,48 @@ const page = {
 
   find: (id) => document.querySelector(`[data-task="${CSS.escape(id)}"]`),
 
+  /** The focus of a task that disappears goes to the same control of the next task,
+   *  else of the previous one, else to what comes after the last task. */
   drop(id) {
-    page.find(id)?.remove()
+    const item = page.find(id)
+    if (!item) return
+    const focused = controls(item).indexOf(document.activeElement)
+    const neighbour = item.nextElementSibling ?? item.previousElementSibling
+    item.remove()
+    if (focused >= 0) (neighbour ? controls(neighbour)[focused] : document.getElementById("after"))?.focus()
   },
 
   /** A task replaces what the page shows of it, so that hearing of it twice, once in
    *  the page as it came and once in an event, does no harm. */
   put({ id, title, done }) {
     const list = document.getElementById("tasks")
-    if (!list || (list.dataset.only ?? id) !== id) return
+    if (!list || (list.dataset.single ?? id) !== id) return
     const known = page.find(id)
     const item = known ?? document.getElementById("blank").content.firstElementChild.cloneNode(true)
     item.dataset.task = id
-    item.querySelector("a").href = `/tasks/${id}`
     for (const form of item.querySelectorAll("form")) form.action = `/tasks/${id}`
+    item.querySelector("a").href = `/tasks/${id}`
+    for (const control of item.querySelectorAll("[aria-label]")) control.setAttribute("aria-label", `${control.title} ${title}`)
     item.querySelector("[name=title]").value = title
     item.querySelector(".title").textContent = title
     const box = item.querySelector("[name=done]")
     box.checked = box.defaultChecked = done
-    if (!known) list.append(item)
+    if (!known) list.insertBefore(item, [...list.children].find((other) => other.dataset.task > id) ?? null)
     flash(item)
   },
 
-  /** A watch is the user's, not the page's: another page's notes come here as well. */
+  /** A watch is the user's, not the page's: another page's notes come here as well.
+   *  A private message comes to all pages of both: of the recipient and of the sender. */
   message({ from, to, at, text }) {
     if (to === "page" && at !== location.pathname) return
-    const toMe = to === "user"
-    const line = entry("messages", from, toMe ? "to you" : "", text)
-    line?.classList.toggle("personal", toMe)
-    if (to !== "page") toast(`${from}${toMe ? " to you" : ""}: ${text}`)
+    const whom = to !== "user" ? "" : at === page.me ? "to you" : `to ${at}`
+    const line = entry("messages", from, whom, text)
+    line?.classList.toggle("personal", to === "user")
+    if (to !== "page" && from !== page.me) toast(`${from} ${whom}`.trim() + `: ${text}`)
   },
 
   audit(command, { by, task }) {
     entry("audit", by, command === "delete" ? "deleted" : "saved", `${task.title}${task.done ? " ✓" : ""}`)
-  },
-
-  online(command, params) {
-    if (command === "online_list") page.people = new Set(Object.keys(params.USERS))
-    if (command === "user_online") page.people.add(params.USER_ID)
-    if (command === "user_offline") page.people.delete(params.USER_ID)
-    page.showPeople()
-  },
-
-  showPeople() {
-    const names = [page.me, ...[...page.people].filter((name) => name !== page.me).sort()]
-    document.getElementById("people").replaceChildren(...names.map((name) => element("li", name, name === page.me ? "you" : "")))
-    const to = document.getElementById("to")
-    if (!to) return
-    const chosen = to.value
-    const options = names.map((name) => new Option(name, name, false, name === chosen))
-    to.replaceChildren(new Option("everyone", "", false, !chosen), ...options)
-    to.dispatchEvent(new Event("change"))
   },
 
   status(status) {
@@ -73,16 +63,35 @@ const page = {
     sign.dataset.status = sign.textContent = status
   },
 
-  /** The server cannot say what was missed. The page asks for all of it again. */
+  /** The server cannot say what was missed. The page asks for all of it again, and
+   *  by that for its watch, too. */
   gap() {
     page.turn = page.turn.then(async () => {
       const response = await fetch(location)
+      if (!response.ok && response.status !== 404) throw new Error(response.statusText)
       const fresh = new DOMParser().parseFromString(await response.text(), "text/html")
-      const list = document.getElementById("tasks")
-      list?.replaceChildren(...fresh.getElementById("tasks").children)
+      const tasks = [...fresh.querySelectorAll("#tasks [data-task]")].map(shown)
+      const ids = new Set(tasks.map(({ id }) => id))
+      for (const item of document.querySelectorAll("#tasks [data-task]")) {
+        if (!ids.has(item.dataset.task)) page.drop(item.dataset.task)
+      }
+      tasks.forEach(page.put)
       toast("Something was missed: the page has been brought up to date")
-    }).catch(() => toast("The page could not be brought up to date: reload it"))
+    }).catch(() => toast("The page could not be brought up to date: reload it", "error"))
   },
+}
+
+/** The task that an item of the list shows. */
+function shown(item) {
+  return {
+    id: item.dataset.task,
+    title: item.querySelector("[name=title]").value,
+    done: item.querySelector("[name=done]").defaultChecked,
+  }
+}
+
+function controls(item) {
+  return [...item.querySelectorAll("input:not([type=hidden]), a, button")]
 }
 
 function element(name, text, className) {
@@ -92,12 +101,14 @@ function element(name, text, className) {
   return made
 }
 
+/** Adds a line to a list, which the keyboard can scroll from then on. */
 function entry(id, who, what, text) {
   const list = document.getElementById(id)
   if (!list) return
   const line = element("li", "", "")
   line.append(element("b", who, ""), element("i", what, ""), element("span", text, ""))
   list.prepend(line)
+  list.tabIndex = 0
   while (list.children.length > 50) list.lastElementChild.remove()
   flash(line)
   return line
@@ -111,48 +122,10 @@ function flash(item) {
 function toast(text, className = "") {
   const shown = element("p", text, className)
   document.getElementById("toasts").append(shown)
-  setTimeout(() => shown.remove(), 5000)
+  setTimeout(() => shown.remove(), className ? 10_000 : 5_000)
 }
-
-/** Sends a form. The page shows nothing by itself: it hears of what has happened
- *  like all others. */
-async function send(form, button) {
-  const body = new URLSearchParams(new FormData(form, button))
-  const init = { method: form.dataset.send, headers: BX.PULL?.headers() }
-  if (init.method !== "DELETE") init.body = body
-  const response = await fetch(form.action, init).catch(() => null)
-  if (response?.ok) return clear(form)
-  if (form.closest(".task")) form.reset() // the tick that nobody else has seen
-  const problem = await response?.json().catch(() => null)
-  toast(response ? `${response.status}: ${problem?.message ?? response.statusText}` : "The server is out of reach", "error")
-}
-
-function clear(form) {
-  for (const written of form.querySelectorAll("[name=text], [name=title]:not([type=hidden])")) written.value = ""
-}
-
-document.addEventListener("submit", (event) => {
-  if (!event.target.dataset.send) return
-  event.preventDefault()
-  send(event.target, event.submitter)
-})
-
-document.addEventListener("change", (event) => {
-  if (event.target.name === "done") event.target.form.requestSubmit()
-})
-
-document.getElementById("to")?.addEventListener("change", ({ target }) => {
-  target.form.elements.namedItem("at").value = target.value
-  target.form.querySelector("[name=to]").value = target.value ? "user" : "everyone"
-})
-
-document.getElementById("leave").addEventListener("click", () => {
-  document.cookie = "name=; path=/; Max-Age=0; SameSite=Lax"
-  location.assign("/")
-})
 
 document.querySelector(`nav a[href="${CSS.escape(location.pathname)}"]`)?.setAttribute("aria-current", "page")
 
 // The server has let us watch the page's address, and this keeps it so.
 BX.PULL.extendWatch(location.pathname)
-page.showPeople()

@@ -18,6 +18,7 @@
     call.append(time, element("code", hook, ""))
     for (const arg of args) call.append(element("pre", JSON.stringify(arg), arg?.server_time ? "extra" : ""))
     calls.prepend(call)
+    calls.tabIndex = 0 // the keyboard scrolls it
     while (calls.children.length > 100) calls.lastElementChild.remove()
     flash(call)
   }

@@ -1,0 +1,226 @@
+package e2e
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/echo-pull/pull"
+)
+
+// aroundPrinted is the rest of a configuration: nginx as a child of the test, whose
+// files are all in its own folder. The first hole is for the user, whom only root
+// may choose.
+const aroundPrinted = `daemon off; pid nginx.pid; error_log stderr; %s
+events {}
+http {
+	access_log off;
+	client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi; scgi_temp_path scgi;
+%s}
+`
+
+var nginxBlock = regexp.MustCompile("(?ms)^```nginx\n(.*?)^```$")
+
+// printedNginx returns what the README prints, with the addresses of this test.
+func printedNginx(t *testing.T, listen, app string) string {
+	t.Helper()
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := nginxBlock.FindAllStringSubmatch(string(readme), -1)
+	if len(blocks) != 1 {
+		t.Fatalf("%d blocks for nginx in the README, want one", len(blocks))
+	}
+	printed := blocks[0][1]
+	for example, here := range map[string]string{"listen 80;": "listen " + listen + ";", "127.0.0.1:8080": app} {
+		if strings.Count(printed, example) != 1 {
+			t.Fatalf("the README does not print %q once", example)
+		}
+		printed = strings.ReplaceAll(printed, example, here)
+	}
+	return printed
+}
+
+// findNginx returns the path of nginx, which is not in the PATH of everybody.
+func findNginx(t *testing.T) string {
+	t.Helper()
+	for _, name := range []string{"nginx", "/usr/sbin/nginx"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	if os.Getenv("CI") != "" {
+		t.Fatal("no nginx: install the package nginx-light")
+	}
+	t.Skip("no nginx: install the package nginx-light")
+	return ""
+}
+
+// behindNginx runs nginx in front of the site, as the README prints it, and
+// returns its address. nginx inherits the listener, as it does from the process
+// that it replaces in an update: so there is no port that somebody else takes,
+// and whoever connects before it has started waits.
+func behindNginx(t *testing.T, s *site) string {
+	t.Helper()
+	path, dir := findNginx(t), t.TempDir()
+	listener, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	socket, err := listener.File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = socket.Close() }()
+	user := ""
+	if os.Getuid() == 0 {
+		user = "user root;"
+	}
+	addr := listener.Addr().String()
+	config := fmt.Sprintf(aroundPrinted, user, printedNginx(t, addr, strings.TrimPrefix(s.url, "http://")))
+	if err := os.WriteFile(filepath.Join(dir, "nginx.conf"), []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+
+	nginx := exec.Command(path, "-e", "stderr", "-p", dir, "-c", "nginx.conf")
+	nginx.Stderr = os.Stderr
+	nginx.ExtraFiles = []*os.File{socket}
+	nginx.Env = append(os.Environ(), "NGINX=3;")
+	if err := nginx.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(nginx.Process.Signal(syscall.SIGTERM), nginx.Wait()); err != nil {
+			t.Errorf("nginx: %v", err)
+		}
+	})
+	return "http://" + addr
+}
+
+// transport fails the test unless the page is connected that way.
+func (p *tab) transport(want string) {
+	p.Helper()
+	p.connected()
+	if got := value[string](p, "BX.PULL.getDebugInfo().transport"); got != want {
+		p.Errorf("transport %q, want %q", got, want)
+	}
+}
+
+func TestNginxAsPrintedCarriesWebSocketsAcrossARestart(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, func(c *pull.Config) { c.StateFile = filepath.Join(t.TempDir(), "state") })
+	page := newPerson(t, "ann").open(t, behindNginx(t, s)+"/page")
+	page.transport("websocket")
+	s.send(pull.User("ann"), 1)
+	page.heard(1)
+
+	s.stop()
+	page.until("!BX.PULL.isConnected()")
+	s.start(strings.TrimPrefix(s.url, "http://"))
+	s.send(pull.User("ann"), 2, 3)
+
+	page.transport("websocket")
+	s.send(pull.User("ann"), 4)
+	page.heard(1, 2, 3, 4)
+	page.clean("WebSocket", "502")
+}
+
+func TestNginxAsPrintedCarriesStreamsAcrossARestart(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, func(c *pull.Config) { c.StateFile = filepath.Join(t.TempDir(), "state") })
+	s.breakWith(refuseUpgrades)
+	page := newPerson(t, "ann").open(t, behindNginx(t, s)+"/page?watch=TASK_7")
+	page.transport("sse")
+	s.send(pull.Tag("TASK_7"), 1)
+	page.heard(1)
+
+	s.restart()
+	s.send(pull.User("ann"), 2, 3)
+
+	page.heard(1, 2, 3)
+	page.transport("sse")
+	page.clean("WebSocket", "400", "426", "502")
+}
+
+// through sends a request through nginx as a page of that origin does.
+func through(t *testing.T, method, address, origin, body string) *http.Response {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	t.Cleanup(cancel)
+	r, err := http.NewRequestWithContext(ctx, method, address, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.AddCookie(&http.Cookie{Name: "name", Value: "ann"})
+	r.Header.Set("Origin", origin)
+	if method == http.MethodGet {
+		r.Header.Set("Accept", "text/event-stream")
+	}
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = response.Body.Close() })
+	return response
+}
+
+func TestNginxAsPrintedHoldsNothingBack(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	url := behindNginx(t, s)
+	through(t, http.MethodGet, url+"/page?watch=TASK_7", url, "")
+	stream := bufio.NewScanner(through(t, http.MethodGet, url+"/pull?client=0123456789abcdef", url, "").Body)
+	next := func(words string) {
+		t.Helper()
+		for stream.Scan() {
+			if strings.Contains(stream.Text(), words) {
+				return
+			}
+		}
+		t.Fatalf("the stream ended before %s: %v", words, stream.Err())
+	}
+
+	next(`"command":"hello"`) // each while the stream is open, which has no end
+	s.send(pull.User("ann"), 1)
+	next(`"params":{"n":1}`)
+	watch := through(t, http.MethodPost, url+"/pull/watch", url, `{"extend":["TASK_7","TASK_8"]}`)
+	answer, err := bufio.NewReader(watch.Body).ReadString('}')
+	if err != nil || answer != `{"TASK_7":true,"TASK_8":false}` {
+		t.Errorf("watch answers %q, %v, want the one that was granted", answer, err)
+	}
+	s.send(pull.Tag("TASK_7"), 2)
+	next(`"params":{"n":2}`)
+}
+
+func TestNginxAsPrintedKeepsTheOrigin(t *testing.T) {
+	t.Parallel()
+	url := behindNginx(t, newSite(t, nil))
+	for origin, want := range map[string]int{
+		url:                     http.StatusSwitchingProtocols,
+		"http://localhost":      http.StatusForbidden,
+		"http://127.0.0.1:8080": http.StatusForbidden, // the application's own address is not the site's
+	} {
+		header := http.Header{"Origin": {origin}, "Cookie": {"name=ann"}}
+		socket, response, err := websocket.DefaultDialer.DialContext(t.Context(), "ws"+strings.TrimPrefix(url, "http")+"/pull", header)
+		if err == nil {
+			_ = socket.Close()
+		}
+		if response == nil || response.StatusCode != want {
+			t.Errorf("from %s: %v, %v, want status %d", origin, response, err, want)
+		}
+	}
+}

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"crypto/rand"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+)
+
+// user returns the name in the cookie, which anybody may choose: a real
+// application has its own login here.
+func user(c echo.Context) (string, error) {
+	if cookie, err := c.Cookie("name"); err == nil {
+		return url.QueryUnescape(cookie.Value)
+	}
+	return "", nil // a guest
+}
+
+// enter lets in those who have a name. People without one are asked for it,
+// programs get an error.
+func enter(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		name, err := user(c)
+		switch {
+		case err == nil && name != "":
+			c.Set("user", name)
+			return next(c)
+		case wantsPage(c.Request()):
+			return c.Render(http.StatusOK, "login", map[string]any{"Request": c})
+		default:
+			return echo.NewHTTPError(http.StatusUnauthorized, "the cookie with your name is missing")
+		}
+	}
+}
+
+// policy forbids everything that the pages do not need.
+func policy(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		c.Set("nonce", rand.Text())
+		c.Response().Header().Set(echo.HeaderContentSecurityPolicy, "default-src 'none'; style-src 'self'; "+
+			"connect-src 'self'; img-src 'self' data:; script-src 'nonce-"+nonce(c)+"'; "+
+			"base-uri 'none'; form-action 'self'; frame-ancestors 'none'")
+		return next(c)
+	}
+}
+
+func nonce(c echo.Context) string { return c.Get("nonce").(string) }
+
+// wantsPage reports whether a person is waiting for the response, in a browser
+// that has followed a link.
+func wantsPage(r *http.Request) bool {
+	return (r.Method == http.MethodGet || r.Method == http.MethodHead) &&
+		strings.Contains(r.Header.Get(echo.HeaderAccept), echo.MIMETextHTML)
+}

@@ -1,0 +1,48 @@
+"use strict"
+
+/** Who is online, and to whom one can write. */
+page.people = new Set()
+
+page.online = (command, params) => {
+  if (command === "online_list") page.people = new Set(Object.keys(params.USERS))
+  if (command === "user_online") page.people.add(params.USER_ID)
+  if (command === "user_offline") page.people.delete(params.USER_ID)
+  page.showPeople()
+}
+
+page.showPeople = () => {
+  const names = [page.me, ...[...page.people].filter((name) => name !== page.me).sort()]
+  const people = names.map((name) => element("li", name, name === page.me ? "you" : ""))
+  document.getElementById("people").replaceChildren(...people)
+  offer(names)
+}
+
+/** Offers recipients. Whoever is chosen stays chosen after having left: a private
+ *  message must not become one for everyone because the choice was taken away. */
+function offer(names) {
+  const to = document.getElementById("to")
+  if (!to) return
+  const chosen = to.value
+  const people = element("optgroup", "", "")
+  people.label = "only"
+  people.append(...names.map((name) => new Option(name, name)))
+  if (chosen && !names.includes(chosen)) {
+    const left = new Option(`${chosen} (has left)`, chosen)
+    left.dataset.left = ""
+    people.append(left)
+  }
+  to.replaceChildren(new Option("everyone", ""), people)
+  to.value = chosen
+  judge(to)
+}
+
+/** Says that the chosen recipient has left, and then lets nothing be sent. */
+function judge(to) {
+  const left = "left" in to.selectedOptions[0].dataset
+  to.setCustomValidity(left ? "Choose somebody who is here" : "")
+  document.getElementById("left").textContent = left ? `${to.value} has left: nothing can be sent.` : ""
+}
+
+document.getElementById("to")?.addEventListener("change", ({ target }) => judge(target))
+
+page.showPeople()

@@ -163,9 +163,10 @@ export class Connection {
     this.#held = least > 0
     this.#parts.status.set("offline")
 
-    const { status, reason = status ? `status ${status}` : "no connection" } = ending
-        if (refused) this.#tell("AUTHORIZE_ERROR", reason)
-    else if (!isOpen && ((stuck && !least) || this.#attempt >= patience)) this.#tell("CONNECT_ERROR", reason)
+    const { status, reason = status ? `status ${status}` : "network" } = ending
+    const hopeless = stuck && /** @type {number} */ (status) < 500 && !least // a network or a server may come back
+    if (refused) this.#tell("AUTHORIZE_ERROR", reason)
+    else if (!isOpen && (hopeless || this.#attempt >= patience)) this.#tell("CONNECT_ERROR", reason)
   }
 
   #connect() {

@@ -81,7 +81,7 @@ export class Stream {
 
     for (;;) {
       const { done, value } = await reader.read()
-      if (done) return { reason: "end of stream" }
+      if (done) return { status, reason: "ended" }
       this.#unlessClosed(() => this.#listener.heard())
       for (const { event, data } of parser.push(decoder.decode(value, { stream: true }))) {
         if (event === "close") return { code: JSON.parse(data).code }

@@ -73,7 +73,7 @@ test("4003 stops for good, says why, and start connects again", (t) => {
   page.fire("focus", "online", "pageshow")
   time.pass(1000)
   assert.equal(server.sockets.length, 1)
-  assert.deepEqual(hooks.filter(([name]) => name === "onPullError"), [["onPullError", "AUTHORIZE_ERROR", "no connection"]])
+  assert.deepEqual(hooks.filter(([name]) => name === "onPullError"), [["onPullError", "AUTHORIZE_ERROR", "network"]])
   assert.deepEqual(errors, ["AUTHORIZE_ERROR"])
   pull.start()
   time.pass(0)

@@ -71,14 +71,15 @@ for (const [name, respond, want] of endings) {
 }
 
 test("ends when the server ends the stream, and when its close is unreadable", async () => {
-  for (const [write, reason] of [["", "end of stream"], ["event: close\ndata: null\n\n", "TypeError: Cannot read properties of null (reading 'code')"]]) {
+  const unreadable = { reason: "TypeError: Cannot read properties of null (reading 'code')" }
+  for (const [write, ending] of /** @type {[string, object][]} */ ([["", { status: 200, reason: "ended" }], ["event: close\ndata: null\n\n", unreadable]])) {
     const stream = fakeStream()
     const { told } = open(() => stream.response)
     await settle()
     stream.write(write + "\n")
     stream.end()
     await settle()
-    assert.deepEqual(told, ["heard", { reason }])
+    assert.deepEqual(told, ["heard", ending])
   }
 })
 

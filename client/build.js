@@ -10,7 +10,7 @@ const check = process.argv.includes("--check")
 
 // What the sources call one another by, and nobody else does: bundles have short names for it.
 const internal = `
-  alternate answered ask broken cancel choose connect current ended failed frame greet heard hello hide hold isOpen isSet
+  alternate answered ask broken cancel choose connect current ended failed frame greet heard end hello hide hold isOpen isSet
   least lose next overdue receive refused remove report retryAfter run tags take tell wait wake worked
 `
 

@@ -1,7 +1,7 @@
-import { helpers, ready } from "./bx.js"
-import { customEvents } from "./customevents.js"
 import { LegacyPull, ownEvents } from "./legacy.js"
 import { mark } from "./pull.js"
+import { customEvents } from "./customevents.js"
+import { helpers, ready } from "./bx.js"
 
 /** @typedef {{ [name: string]: any }} Tag the data attributes of a script tag */
 

@@ -8,6 +8,12 @@ import { build } from "esbuild"
 const root = fileURLToPath(new URL(".", import.meta.url))
 const check = process.argv.includes("--check")
 
+// What the sources call one another by, and nobody else does: bundles have short names for it.
+const internal = `
+  alternate answered ask broken cancel choose connect current ended failed frame greet heard end hello hide hold isOpen isSet
+  least lose next overdue receive refused remove report retryAfter run tags take tell wait wake worked
+`
+
 /** @param {"pull.js" | "pull.mjs"} name
  *  @param {string} entry
  *  @param {"iife" | "esm"} format */
@@ -19,6 +25,7 @@ async function bundle(name, entry, format) {
     target: "es2022",
     bundle: true,
     minify: true,
+    mangleProps: new RegExp(`^(${internal.trim().split(/\s+/).join("|")})$`),
     legalComments: "none",
     charset: "utf8",
     write: false,

@@ -4,7 +4,7 @@
 export interface Extra {
   server_time?: string
   server_time_unix?: number
-  /** Seconds since the server sent it, by this page's clock; never negative. */
+  /** Seconds since the server sent it, by the server's clock; never negative. */
   server_time_ago: number
   /** 1: another client. 2: the server. */
   sender: { type: number; id?: string }
@@ -22,6 +22,11 @@ export interface Message<Params = any> {
 }
 
 export type Status = "connect" | "online" | "offline"
+/** AUTHORIZE_ERROR: the server does not let this user in, or a login is needed.
+ *  CONNECT_ERROR: neither WebSocket nor Server-Sent Events work here.
+ *  WATCH_ERROR: watches cannot be extended; it is tried again.
+ *  MESSAGE_ERROR: a message or frame cannot be handled; a gap follows. */
+export type ErrorCode = "AUTHORIZE_ERROR" | "CONNECT_ERROR" | "WATCH_ERROR" | "MESSAGE_ERROR"
 export type SubscriptionType = "server" | "client" | "online" | "status"
 export type UserId = string | number
 
@@ -32,12 +37,13 @@ export interface Options {
   cursor?: string
   /** Whom the page was rendered for. */
   user?: string
-  /** Which hooks run, where the page has BX. Default "desktop". */
+  /** Which hooks pull.js runs. Default "desktop"; so is what is neither. */
   platform?: "desktop" | "mobile"
   /** This page's id: 16 or more of A-Z a-z 0-9 _ -. Default random. */
   client?: string
-  /** Seconds between two extensions of a watch, below a million. Default 1740. */
-  extendEvery?: number
+  /** Seconds between two extensions of a watch, at least one. Default 1740, which
+   *  also counts for what is no number. */
+  extendEvery?: number | string
   /** For requests to another origin: "include". Default "same-origin". */
   credentials?: RequestCredentials
   /** What the client takes from its surroundings; tests pass fakes. */
@@ -102,7 +108,8 @@ export interface DebugInfo {
 }
 
 /** A page's client: one connection, on which each message arrives once and in order.
- *  Every handler gets its own copy; what it throws goes to the console. */
+ *  Every handler gets its own copy, save of what cannot be cloned; what it throws goes
+ *  to the console. */
 export class Pull {
   static readonly PullStatus: { readonly Online: "online"; readonly Offline: "offline"; readonly Connecting: "connect" }
   static readonly SubscriptionType: {
@@ -135,8 +142,8 @@ export class Pull {
   on(name: "status", listener: (status: Status) => void): () => void
   /** Messages are lost for this page: it should fetch its state again. */
   on(name: "gap", listener: () => void): () => void
-  /** The server does not let this user in. */
-  on(name: "error", listener: (code: "AUTHORIZE_ERROR") => void): () => void
+  /** Each code once per outage; the reason is for people. */
+  on(name: "error", listener: (code: ErrorCode, reason: string) => void): () => void
   /** "message" is from the server, "client" from another client, "online" of module online. */
   on(name: "message" | "client" | "online", listener: (message: Message) => void): () => void
 
@@ -152,21 +159,66 @@ export class Pull {
   clearWatch(tag: string): void
 
   /** Calls back whenever the user has come or gone. */
-  subscribeUserStatusChange(userId: UserId, callback: (change: { userId: UserId; isOnline: boolean }) => void): void
+  subscribeUserStatusChange(userId: UserId, callback: (change: { userId: UserId; isOnline: boolean }) => void): Promise<void>
   /** Without a callback: all of the user's. */
   unsubscribeUserStatusChange(userId: UserId, callback?: (change: { userId: UserId; isOnline: boolean }) => void): void
   /** Seconds ago; 0 is online now, users never seen are left out. Rejects after ten
    *  seconds without an answer. */
-  getUsersLastSeen(ids: UserId[]): Promise<Record<string, number>>
+  getUsersLastSeen(ids: UserId | UserId[]): Promise<Record<string, number>>
 
   /** Shows every message in the console. */
   capturePullEvent(flag?: boolean): void
   getDebugInfo(): DebugInfo
 }
 
+/** The client in pull.js: it runs the hooks of BX, and has the names that code written
+ *  for Bitrix calls. */
+export class LegacyPull extends Pull {
+  static readonly CloseReasons: {
+    readonly NORMAL_CLOSURE: 1000
+    readonly SERVER_DIE: 1001
+    readonly CONFIG_REPLACED: 3000
+    readonly CHANNEL_EXPIRED: 3001
+    readonly SERVER_RESTARTED: 3002
+    readonly CONFIG_EXPIRED: 3003
+    readonly MANUAL: 3004
+    readonly STUCK: 3005
+    readonly BACKEND_ERROR: 3006
+    readonly WRONG_CHANNEL_ID: 4010
+  }
+
+  /** Without options, those of the script tag. */
+  constructor(options?: Partial<Options>)
+
+  restart(code?: number, reason?: string): Promise<true>
+  /** stop. */
+  disconnect(code?: number, reason?: string): void
+  getRevision(): number
+  /** isConnected. */
+  getPullServerStatus(): boolean
+  /** isConnected, as the original spells it. */
+  isWebSoketConnected(): boolean
+  supportWebSocket(): boolean
+  isPublishingEnabled(): boolean
+  isPublishingSupported(): boolean
+
+  // They do nothing, as in the original.
+  closeConfirm(...args: unknown[]): unknown
+  expireConfig(...args: unknown[]): unknown
+  returnPrivateVar(...args: unknown[]): unknown
+  setPrivateVar(...args: unknown[]): unknown
+  setUpdateStateStepCount(...args: unknown[]): unknown
+  tryConnect(...args: unknown[]): unknown
+  tryConnectDelay(...args: unknown[]): unknown
+  tryConnectSet(...args: unknown[]): unknown
+  updateChannelID(...args: unknown[]): unknown
+  updateState(...args: unknown[]): unknown
+}
+
 type Handler = (...args: any[]) => void
 
-/** The names that pull.js adds where they are missing. */
+/** The names that pull.js adds where they are missing. Where no other script has made BX,
+ *  it can be called with the id of an element once the document is ready. */
 export interface BXNames {
   addCustomEvent(name: string, handler: Handler): void
   addCustomEvent(target: unknown, name: string, handler: Handler): void
@@ -178,7 +230,14 @@ export interface BXNames {
   delegate<F extends (...args: any[]) => any>(run: F, self: unknown): F
   proxy<F extends (...args: any[]) => any>(run: F, self: unknown): F
   ready(run: () => void): void
+  /** Returns the object of the path, "a.b" or "BX.a.b", made where it is missing. */
+  namespace(path: string): any
+  type: { isElementNode(value: unknown): boolean; isPlainObject(value: unknown): boolean }
+  /** The text of a key, empty where there is none. */
+  message(key: string): string
+  message(texts: Record<string, string>): true
+  bind(node: EventTarget | null, name: string, handler: (event: Event) => void): void
   /** The client of the page, where the script tag has data-url. */
-  PULL?: Pull
-  PullClient: typeof Pull
+  PULL?: LegacyPull
+  PullClient: typeof LegacyPull
 }

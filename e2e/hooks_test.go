@@ -74,7 +74,7 @@ func TestRefusalIsTold(t *testing.T) {
 	e.restart()
 
 	for _, page := range []*tab{desktop, mobile} {
-		page.called("onPullError", `args.length === 1 && args[0] === "AUTHORIZE_ERROR"`)
+		page.called("onPullError", `args.length === 2 && args[0] === "AUTHORIZE_ERROR" && args[1]`)
 		page.called("onPullStatus", `args[0] === "offline" || args[0].status === "offline"`)
 	}
 	desktop.clean("WebSocket", "ERR_CONNECTION_REFUSED", "401")

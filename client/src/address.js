@@ -7,13 +7,11 @@ export function scheme(url, name) {
 }
 
 /** @param {URL} url
- *  @param {string} client
- *  @param {string} cursor may be empty
+ *  @param {Record<string, string>} query what is empty is left out
  *  @returns {URL} */
-export function withQuery(url, client, cursor) {
+export function withQuery(url, query) {
   const connect = new URL(url)
-  connect.searchParams.set("client", client)
-  if (cursor) connect.searchParams.set("cursor", cursor)
+  for (const [name, value] of Object.entries(query)) if (value) connect.searchParams.set(name, value)
   return connect
 }
 

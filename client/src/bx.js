@@ -31,3 +31,42 @@ export function ready(document, run) {
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", () => run())
   else run()
 }
+
+/** The helpers that scripts beside the hooks use, where no core brings them.
+ *  @param {any} window */
+export function helpers(window) {
+  const messages = /** @type {any} */ ({ __proto__: null })
+
+  return {
+    delegate,
+    proxy,
+    ready: (/** @type {() => void} */ run) => ready(window.document, run),
+    type,
+
+    /** Returns BX.a.b for "a.b" or "BX.a.b", and makes what is missing.
+     *  @param {string} path */
+    namespace: (path) =>
+      path
+        .replace(/^BX\./, "")
+        .split(".")
+        .reduce((parent, name) => (parent[name] ??= {}), window.BX),
+
+    /** Returns the text of a key, empty where there is none; or takes an object of texts.
+     *  @param {string | Record<string, string>} texts */
+    message(texts) {
+      if (typeof texts === "string") return messages[texts] ?? ""
+      Object.assign(messages, texts)
+      return true
+    },
+
+    /** @param {EventTarget | null} node
+     *  @param {string} name
+     *  @param {EventListener} handler */
+    bind: (node, name, handler) => node?.addEventListener(name, handler),
+  }
+}
+
+const type = {
+  isElementNode: (/** @type {any} */ value) => value?.nodeType === 1,
+  isPlainObject: (/** @type {any} */ value) => value?.constructor === Object,
+}

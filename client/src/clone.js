@@ -1,5 +1,5 @@
-/** A deep copy, so that no handler sees what another one changed. What cannot
- *  be cloned (functions, DOM nodes) leaves as JSON would show it.
+/** A deep copy, so that no handler sees what another one changed. What cannot be
+ *  cloned (functions, DOM nodes, what is nested deeper than the stack) is shared.
  *  @template T
  *  @param {T} value
  *  @returns {T} */
@@ -7,6 +7,6 @@ export function clone(value) {
   try {
     return structuredClone(value)
   } catch {
-    return JSON.parse(JSON.stringify(value) ?? null)
+    return value
   }
 }

@@ -1,47 +1,52 @@
-import { after } from "./after.js"
-import { longest, verdict } from "./delay.js"
+import { slowly, spread, verdict } from "./delay.js"
 import { Fallback } from "./fallback.js"
 import { follow } from "./page.js"
+import { Timer } from "./timer.js"
 
 const handshake = 15_000
 const settled = 10_000
+const leastSilence = 5_000
+const patience = 8 // attempts in a row without a hello
 
 /** @typedef {import("./websocket.js").Listener} Listener
  *  @typedef {import("./websocket.js").Transport} Transport
- *  @typedef {import("./websocket.js").Name} Name */
+ *  @typedef {import("./websocket.js").Name} Name
+ *  @typedef {"AUTHORIZE_ERROR" | "CONNECT_ERROR" | "WATCH_ERROR" | "MESSAGE_ERROR"} Code */
 
 /** What a connection takes from the client.
  *  @typedef {object} Parts
- *  @property {(name: Name, listener: Listener) => Transport} open
- *  @property {(raw: unknown) => void} message throws where the server broke the protocol
+ *  @property {(name: Name, listener: Listener) => Transport} connect
+ *  @property {(raw: unknown) => void} receive throws where the server broke the protocol
+ *  @property {(error: unknown) => void} broken the server broke the protocol
+ *  @property {(code: Code, reason: string) => void} report
  *  @property {import("./status.js").Status} status
- *  @property {typeof globalThis} page
- *  @property {() => void} refused the server does not let this user in */
+ *  @property {typeof globalThis} page */
 
 /** The life of a page's connection: it returns for ever, until it is stopped or
  *  told to stay away. At any time there is at most one transport and one timer:
- *  with a transport the timer looks for silence, without one it waits to connect.
+ *  with a transport the timer ends silence, without one it waits to connect.
  *
- *  Whatever calls into the page (status, message, refused) comes last, because the
+ *  Whatever calls into the page (status, message, error) comes last, because the
  *  page may call start and stop from there.
  *  @implements {Listener} */
 export class Connection {
+  /** Whether hello has come and the connection is not known to be dead. */
+  isOpen = false
+
   #parts
   #fallback = new Fallback()
   #wanted = false
-  #hidden = false
   #leave = () => {}
 
   /** @type {Transport | undefined} */
   #transport
-  #cancel = () => {}
-  #heard = 0
+  #timer = new Timer()
   #silence = handshake // how long nothing may arrive
-  #greeted = 0 // when hello came, 0 before
 
   #attempt = 0
-  #notBefore = 0
-  #told = false // that the user was refused
+  #settling = new Timer() // then attempts are counted anew
+  #held = false // by Retry-After
+  #told = "" // the last error since hello
 
   /** @param {Parts} parts */
   constructor(parts) {
@@ -51,10 +56,10 @@ export class Connection {
   start() {
     if (this.#wanted) return
     this.#wanted = true
-    this.#attempt = this.#notBefore = 0
-    this.#told = false
+    this.#attempt = 0
+    this.#told = ""
     this.#leave = follow(this.#parts.page, this)
-    this.wake()
+    this.#wait(0)
   }
 
   stop() {
@@ -63,23 +68,19 @@ export class Connection {
     this.#parts.status.set("offline")
   }
 
-  /** Whether hello has come and the connection is not known to be dead. */
-  get isOpen() {
-    return this.#greeted > 0
-  }
-
   get transport() {
     return this.#transport?.name
   }
 
   /** The server has let us in. It says something every `tick` seconds.
-   *  @param {number} [tick] */
-  greet(tick = 25) {
-    this.#greeted = Date.now()
-    this.#silence = tick * 2500
-    this.#told = false
+   *  @param {number} tick */
+  greet(tick) {
+    this.isOpen = true
+    this.#silence = Math.max(leastSilence, (tick > 0 ? tick : 25) * 2500)
+    this.#settling.set(settled, () => (this.#attempt = 0))
+    this.#told = ""
     if (this.transport === "websocket") this.#fallback.worked()
-    this.#look()
+    this.heard()
     this.#parts.status.set("online")
   }
 
@@ -91,39 +92,40 @@ export class Connection {
     return true
   }
 
-  /** The page is looked at, or the network is back: wait no longer, and trust no
-   *  timer, because the page may have slept. Only Retry-After is kept. */
-  wake() {
-    if (!this.#wanted || this.#hidden) return
-    if (this.#transport) this.#look()
-    if (this.#transport) return
+  /** The page is looked at: wait no longer, and trust no timer, because the page
+   *  may have slept. A wait that the server has asked for is kept.
+   *  @param {number} [wait] */
+  wake(wait = 0) {
+    if (!this.#wanted) return
+    if (this.#transport || this.#held) this.#timer.wake()
+    if (!this.#wanted) return
     this.#attempt = 0
-    this.#wait(this.#notBefore - Date.now())
+    if (!this.#transport && !this.#held) this.#wait(wait)
   }
 
-  /** The browser says that there is no network. It may be wrong, where the server
-   *  runs on the same machine, so it is tried all the same, slowly. */
+  /** The network is back, and all its pages are told in the same moment. */
+  online() {
+    this.wake(spread * Math.random())
+  }
+
   offline() {
     if (!this.#transport) return
-    this.#close()
-    this.#wait(longest)
+    this.#pause()
     this.#parts.status.set("offline")
   }
 
-  /** The page is left, perhaps for the back/forward cache. */
+  /** The page is left, perhaps for the back/forward cache, where timers stand
+   *  still. If it only seemed so, it comes back. */
   hide() {
-    this.#hidden = true
-    this.#close()
+    if (this.#transport) this.#pause()
     this.#parts.status.hold()
   }
 
-  show() {
-    this.#hidden = false
-    this.wake()
-  }
-
+  /** Something has arrived: what may now be silent starts again. A stream on which
+   *  it is time to try a WebSocket again gives way to it. */
   heard() {
-    this.#heard = Date.now()
+    if (this.transport === "sse" && this.isOpen && this.#fallback.overdue) return this.#connect()
+    this.#timer.set(this.#silence, () => this.ended({ reason: "silence" }))
   }
 
   /** Stops in the middle of a frame when the page has stopped the connection: the
@@ -132,14 +134,15 @@ export class Connection {
   frame(text) {
     const transport = this.#transport
     this.heard()
+    if (transport !== this.#transport) return
     try {
       for (const raw of JSON.parse(text)) {
-        this.#parts.message(raw)
+        this.#parts.receive(raw)
         if (transport !== this.#transport) return
       }
     } catch (error) {
-      console.error("pull:", error)
-      this.ended({})
+      this.ended({ reason: String(error) })
+      this.#parts.broken(error)
     }
   }
 
@@ -147,64 +150,70 @@ export class Connection {
   ended(ending) {
     const { transport, isOpen } = this
 
-    if (transport === "websocket" && !isOpen && !(Number(ending.code) >= 4000)) return this.#open("probe")
+    if (transport === "websocket" && !isOpen && !((ending.code ?? 0) >= 4000)) return this.#open("probe")
     if (transport === "probe" && ending.status === 426) this.#fallback.failed()
-    if (transport === "sse" && !isOpen) this.#fallback.alternate()
+    const stuck = transport === "sse" && !isOpen
+    if (stuck) this.#fallback.alternate()
 
     this.#close()
 
     const { stop, refused, wait, least } = verdict(ending, this.#attempt++)
-    const news = refused && !this.#told
-    this.#told ||= refused
-    this.#notBefore = Date.now() + least
     if (stop) this.#end()
-    else this.#wait(wait)
+    else this.#wait(least + wait)
+    this.#held = least > 0
     this.#parts.status.set("offline")
-    if (news) this.#parts.refused()
+
+    const { status, reason = status ? `status ${status}` : "network" } = ending
+    const hopeless = stuck && /** @type {number} */ (status) < 500 && !least // a network or a server may come back
+    if (refused) this.#tell("AUTHORIZE_ERROR", reason)
+    else if (!isOpen && (hopeless || this.#attempt >= patience)) this.#tell("CONNECT_ERROR", reason)
   }
 
   #connect() {
-    this.#open(this.#fallback.choose() ? "websocket" : "sse")
+    try {
+      this.#open(this.#fallback.choose() ? "websocket" : "sse")
+    } catch {
+      this.#open("sse")
+    }
     this.#parts.status.set("connect")
   }
 
   /** @param {Name} name */
   #open(name) {
     this.#close()
-    this.heard()
     this.#silence = handshake
-    this.#transport = this.#parts.open(name, this)
-    this.#look()
+    this.#transport = this.#parts.connect(name, this)
+    this.heard()
   }
 
   #end() {
-    this.#wanted = this.#hidden = false
+    this.#wanted = false
     this.#leave()
   }
 
   #close() {
-    if (this.isOpen && Date.now() - this.#greeted >= settled) this.#attempt = 0
-    this.#cancel()
+    this.#timer.cancel()
+    this.#settling.cancel()
     this.#transport?.close()
     this.#transport = undefined
-    this.#greeted = 0
+    this.isOpen = this.#held = false
   }
 
-  /** Ends a connection on which nothing has arrived for too long, and a stream on
-   *  which it is time to try a WebSocket again; else looks again later. */
-  #look() {
-    this.#cancel()
-    const now = Date.now()
-    this.#heard = Math.min(this.#heard, now) // somebody may have set the clock back
-    const left = this.#heard + this.#silence - now
-    if (left <= 0) return this.ended({})
-    if (this.transport === "sse" && this.isOpen && this.#fallback.overdue) return this.#connect()
-    this.#cancel = after(left, () => this.#look())
+  #pause() {
+    this.#close()
+    this.#wait(slowly())
   }
 
   /** @param {number} ms */
   #wait(ms) {
-    this.#cancel()
-    this.#cancel = after(ms, () => this.#connect())
+    this.#timer.set(ms, () => this.#connect())
+  }
+
+  /** @param {Code} code
+   *  @param {string} reason */
+  #tell(code, reason) {
+    if (this.#told === code) return
+    this.#told = code
+    this.#parts.report(code, reason)
   }
 }

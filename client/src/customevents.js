@@ -2,7 +2,7 @@ import { clone } from "./clone.js"
 import { Handlers } from "./handlers.js"
 
 /** @typedef {(...args: any[]) => void} Handler
- *  @typedef {{ target: unknown, name: string, handler: Handler }} Entry */
+ *  @typedef {[target: unknown, name: string, handler: Handler]} Entry */
 
 /** The custom events of BX: addCustomEvent, removeCustomEvent, onCustomEvent, each
  *  with a target as first argument or without one. Handlers of window hear every
@@ -19,18 +19,17 @@ export function customEvents(window) {
     return [target ?? window, String(name).toLowerCase(), ...rest]
   }
 
-  /** @param {[target: unknown, name: string, ...any]} args */
-  const same = ([target, name, handler]) => (/** @type {Entry} */ entry) =>
-    entry.target === target && entry.name === name && entry.handler === handler
+  /** @param {any[]} wanted */
+  const same = (wanted) => (/** @type {Entry} */ entry) => entry.every((part, i) => part === wanted[i])
 
   return {
     /** @param {any[]} args [target,] name, handler */
     addCustomEvent(...args) {
-      const wanted = withTarget(args)
-      const [target, name, handler] = wanted
-      if (typeof handler !== "function" || handlers.some(same(wanted))) {
-        console.error("pull: cannot add", name, handler)
-      } else handlers.add({ target, name, handler })
+      const [target, name, handler] = withTarget(args)
+      /** @type {Entry} */
+      const entry = [target, name, handler]
+      if (typeof handler !== "function" || handlers.has(same(entry))) console.error("pull: cannot add", name, handler)
+      else handlers.add(entry)
     },
 
     /** @param {any[]} args [target,] name, handler */
@@ -42,8 +41,8 @@ export function customEvents(window) {
     onCustomEvent(...args) {
       const [target, name, params = [], secure] = withTarget(args)
       handlers.run(
-        (entry) => entry.name === name && (entry.target === window || entry.target === target),
-        ({ handler }) => handler.apply(target, secure === true ? params.map(clone) : params),
+        ([of, named]) => named === name && (of === window || of === target),
+        ([, , handler]) => handler.apply(target, secure === true ? params.map(clone) : params),
       )
     },
   }

@@ -1,6 +1,9 @@
+import { stopwatch } from "./timer.js"
+
 const patience = 3
 const again = 3 * 60_000
 const longest = 10 * 60_000
+const never = () => Infinity
 
 /** Chooses between WebSocket and Server-Sent Events. A WebSocket that the server
  *  would welcome but that never works, three times in a row, is blocked by the
@@ -8,12 +11,12 @@ const longest = 10 * 60_000
  *  now and then. Changing costs nothing: the cursor bridges it. */
 export class Fallback {
   #failures = 0
-  #tried = -Infinity
+  #sinceTried = never
 
   /** Whether the next attempt is a WebSocket. */
   choose() {
-    if (this.#failures >= patience && !this.#past(again)) return false
-    this.#tried = Date.now()
+    if (this.#failures >= patience && this.#sinceTried() < again) return false
+    this.#sinceTried = stopwatch()
     return true
   }
 
@@ -28,17 +31,12 @@ export class Fallback {
 
   /** From here on the two take turns until one works. */
   alternate() {
-    this.#tried = -Infinity
+    this.#sinceTried = never
   }
 
   /** Whether a stream has carried the page for so long that it should end and let
    *  a WebSocket have its try. */
   get overdue() {
-    return this.#past(longest)
-  }
-
-  /** @param {number} ms */
-  #past(ms) {
-    return Date.now() - this.#tried >= ms
+    return this.#sinceTried() >= longest
   }
 }

@@ -1,13 +1,10 @@
 const mostValues = 100
 const mostBytes = 255
-const frameBytes = 16 * 1024
-
-/** @param {string} text */
-const bytes = (text) => new TextEncoder().encode(text).length
+const mostLetters = 5_000 // of three bytes at most: the server takes 16 KiB
 
 /** Whether the server takes a tag or user id of this length.
  *  @param {string} value */
-export const fits = (value) => bytes(value) <= mostBytes
+export const fits = (value) => new TextEncoder().encode(value).length <= mostBytes
 
 /** Splits a request into frames that the server accepts: it closes on larger ones.
  *  @param {"extend" | "seen"} key
@@ -17,10 +14,9 @@ export function frames(key, values) {
   /** @type {string[][]} */
   const batches = []
   for (const value of values.filter(fits)) {
-    const batch = [...(batches.at(-1) ?? []), value]
-    const full = batch.length > mostValues || bytes(JSON.stringify({ [key]: batch })) > frameBytes
-    if (full || !batches.length) batches.push([value])
-    else batches[batches.length - 1] = batch
+    const last = batches.at(-1)
+    if (last && last.length < mostValues && JSON.stringify([last, value]).length < mostLetters) last.push(value)
+    else batches.push([value])
   }
   return batches.map((batch) => ({ [key]: batch }))
 }

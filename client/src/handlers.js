@@ -16,7 +16,7 @@ export class Handlers {
   }
 
   /** @param {(entry: Entry) => unknown} match */
-  some(match) {
+  has(match) {
     return [...this.#entries].some(match)
   }
 

@@ -1,4 +1,3 @@
-import { after } from "./after.js"
 import { frames } from "./frames.js"
 
 const patience = 10_000
@@ -22,7 +21,7 @@ export class LastSeen {
    *  @returns {Promise<Answer>} */
   async ask(ids) {
     const answers = await Promise.all(frames("seen", ids).map((frame) => this.#put(frame)))
-    return Object.assign({}, ...answers)
+    return Object.fromEntries(answers.flatMap(Object.entries)) // a user may be called __proto__
   }
 
   /** @param {Answer} answer */
@@ -39,15 +38,20 @@ export class LastSeen {
     if (this.#questions.length) this.#send(this.#questions[0].frame)
   }
 
+  /** The questions were another user's: nobody answers them any more. */
+  end() {
+    this.#questions = []
+  }
+
   /** @param {Question["frame"]} frame
    *  @returns {Promise<Answer>} */
   #put(frame) {
     return new Promise((resolve, reject) => {
       const question = { frame, resolve }
-      after(patience, () => {
+      setTimeout(() => {
         reject(new Error("pull: no answer"))
         this.#done(question)
-      })
+      }, patience)
       if (this.#questions.push(question) === 1) this.next()
     })
   }

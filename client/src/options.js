@@ -8,7 +8,7 @@ import { invalid } from "./invalid.js"
  *  @property {string} [user] whom the page was rendered for
  *  @property {"desktop" | "mobile"} [platform] which hooks run; default desktop
  *  @property {string} [client] this page's id; default random
- *  @property {number} [extendEvery] seconds between two extensions of a watch, below a million; default 1740
+ *  @property {number} [extendEvery] seconds between two extensions of a watch; default 1740
  *  @property {RequestCredentials} [credentials] for requests; default same-origin
  *  @property {typeof globalThis.WebSocket} [WebSocket]
  *  @property {typeof globalThis.fetch} [fetch]
@@ -17,9 +17,7 @@ import { invalid } from "./invalid.js"
 /** Completes the options and checks them. Undefined and empty ones, as the script
  *  tag may have them, count as left out.
  *  @param {Options} options */
-export function complete(options) {
-  const given = Object.entries(options ?? {}).filter(([, value]) => value !== undefined && value !== "")
-  const page = options?.page ?? globalThis
+export function complete({ page = globalThis, ...given } = /** @type {any} */ ({})) {
   /** @type {Required<Options>} */
   const all = {
     url: "",
@@ -29,20 +27,19 @@ export function complete(options) {
     client: randomId(),
     extendEvery: 1740,
     credentials: "same-origin",
-    page,
     WebSocket: page.WebSocket,
-    fetch: page.fetch.bind(page),
-    ...Object.fromEntries(given),
+    fetch: page.fetch?.bind(page),
+    page,
   }
-  const valid = {
-    url: all.url,
-    platform: /^(desktop|mobile)$/.test(all.platform),
-    client: /^[\w-]{16,}$/.test(all.client),
-    extendEvery: all.extendEvery > 0 && all.extendEvery < 1e6, // timers overflow after 24 days
+  for (const [name, value] of Object.entries(given)) {
+    if (value !== undefined && value !== "") /** @type {any} */ (all)[name] = value
   }
-  for (const [name, ok] of Object.entries(valid)) if (!ok) throw invalid(name, /** @type {any} */ (all)[name])
+  if (!all.url) throw invalid("url", all.url)
+  if (!/^[\w-]{16,}$/.test(all.client)) throw invalid("client", all.client)
 
-  return { ...all, url: scheme(new URL(all.url, page.document?.baseURI ?? page.location?.href), "http") }
+  // A number in any notation; the server allows one extension each half second.
+  const extendEvery = Math.max(1, Number(all.extendEvery)) || 1740
+  return { ...all, extendEvery, url: scheme(new URL(all.url, page.document?.baseURI ?? page.location?.href), "http") }
 }
 
 /** 128 bits. Not randomUUID: that is missing on pages without https. */

@@ -1,8 +1,9 @@
 /** Follows the page's life: browsers throttle and freeze the timers of hidden
  *  pages, so that whoever waits must look at the clock when the page wakes, and a
- *  page with an open connection would not enter the back/forward cache.
+ *  page with an open connection would not enter the back/forward cache. Each event
+ *  may come without the other half of its pair.
  *  @param {typeof globalThis} page in workers most of these events never come
- *  @param {{ wake(): void, offline(): void, hide(): void, show(): void }} life
+ *  @param {{ wake(): void, online(): void, offline(): void, hide(): void }} life
  *  @returns {() => void} ends it */
 export function follow(page, life) {
   const end = new AbortController()
@@ -10,10 +11,10 @@ export function follow(page, life) {
   const events = {
     visibilitychange: () => page.document.hidden || wake(), // bubbles from the document
     focus: wake,
-    online: wake,
+    online: () => life.online(),
     offline: () => life.offline(),
     pagehide: () => life.hide(),
-    pageshow: () => life.show(),
+    pageshow: wake,
   }
   for (const [name, run] of Object.entries(events)) page.addEventListener?.(name, run, end)
   return () => end.abort()

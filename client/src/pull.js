@@ -1,8 +1,6 @@
 import { withQuery } from "./address.js"
 import { Connection } from "./connection.js"
 import { Cursor } from "./cursor.js"
-import { customEvents } from "./customevents.js"
-import { hooksOf } from "./hooks.js"
 import { invalid } from "./invalid.js"
 import { LastSeen } from "./lastseen.js"
 import { kindOf, read } from "./message.js"
@@ -18,11 +16,12 @@ import { Socket } from "./websocket.js"
 
 /** @typedef {import("./message.js").Message} Message */
 
-/** Where a window keeps the client of its script tag. */
+/** Where a window keeps the client of its script tag, and where this client takes
+ *  what a later tag says. */
 export const mark = Symbol.for("echo-pull")
 
-/** A page's client: it keeps one connection to the server, and runs what the page
- *  has hooked to each message for it once and in order. */
+/** A page's client: it keeps one connection to the server, and calls what the page
+ *  has subscribed to each message for it once and in order. */
 export class Pull {
   static PullStatus = /** @type {const} */ ({ Online: "online", Offline: "offline", Connecting: "connect" })
 
@@ -35,28 +34,47 @@ export class Pull {
     Revision: "revision",
   })
 
-  #options
-  #cursor
+  #options = /** @type {ReturnType<typeof complete>} */ ({})
+  #cursor = new Cursor()
+  #watch = /** @type {any} */ (undefined)
+  #status = new Status((state) => this.#tellStatus(state))
   #connection
-  #status
-  #watch
-  #lastSeen
+  #lastSeen = new LastSeen((body) => this.#connection.send(body))
   #presence = new Presence()
-  #events = customEvents(this)
   #subscriptions = new Subscriptions()
   #capture = false
+  /** The server's clock in ms, which the device's may differ from by hours. */
+  #now = clockFrom(Date.now())
 
   /** @param {import("./options.js").Options} options */
   constructor(options) {
-    this.#options = complete(options)
-    /** @param {object} body */
-    const send = (body) => this.#connection.send(body)
+    this.#begin(options)
+    this.#connection = this.#newConnection(this.#options.page)
+  }
 
-    this.#cursor = new Cursor(options.cursor)
-    this.#status = new Status((state) => this.#tellStatus(state))
-    this.#watch = new Watch(this.#options.extendEvery * 1000, send)
-    this.#lastSeen = new LastSeen(send)
-    this.#connection = this.#newConnection()
+  /** A later script tag in the same window, where navigation does not reload the
+   *  page. For another user all begins again but what the page has hooked; a tag
+   *  without a url connects nobody.
+   *  @param {Partial<import("./options.js").Options>} tag */
+  [mark](tag) {
+    const { url, user = "" } = tag
+    if (url && this.#options.user === user) return
+
+    this.stop()
+    this.#lastSeen.end()
+    const nobody = /** @type {any} */ (null) // not even a guest
+    this.#begin({ ...this.#options, client: "", cursor: "", ...tag, url: url || this.#options.url.href, user: url ? user : nobody })
+  }
+
+  /** @param {import("./options.js").Options} options */
+  #begin(options) {
+    this.#options = complete(options)
+    this.#cursor = new Cursor(this.#options.cursor)
+    this.#watch = new Watch(
+      this.#options.extendEvery * 1000,
+      (body) => this.#connection.send(body),
+      (reason) => this.#emit("error", "WATCH_ERROR", reason),
+    )
   }
 
   /** Where the page stands in the server's log; empty before the first hello. */
@@ -92,14 +110,13 @@ export class Pull {
     return this.#subscriptions.add(form)
   }
 
-  /** Calls back for "status" (state), "gap" (), "error" (code), "message",
+  /** Calls back for "status" (state), "gap" (), "error" (code, reason), "message",
    *  "client" and "online" (message).
    *  @param {string} name
    *  @param {(...args: any[]) => void} listener
    *  @returns {() => void} */
   on(name, listener) {
-    this.#events.addCustomEvent(name, listener)
-    return () => this.#events.removeCustomEvent(name, listener)
+    return this.#subscriptions.add({ type: `on ${name}`, callback: listener })
   }
 
   /** What a request needs so that the server knows the page it came from. */
@@ -108,7 +125,7 @@ export class Pull {
   }
 
   tagRequests() {
-    return tagRequests(this.#options.page, this.clientId)
+    return tagRequests(this.#options.page, () => this.clientId)
   }
 
   /** Keeps a watch alive that the server granted this user.
@@ -125,8 +142,9 @@ export class Pull {
   }
 
   /** @param {import("./presence.js").UserId} userId
-   *  @param {import("./presence.js").StatusCallback} callback */
-  subscribeUserStatusChange(userId, callback) {
+   *  @param {import("./presence.js").StatusCallback} callback
+   *  @returns {Promise<void>} */
+  async subscribeUserStatusChange(userId, callback) {
     this.#presence.add(userId, callback)
   }
 
@@ -137,9 +155,9 @@ export class Pull {
   }
 
   /** Seconds since users were last online: 0 is now, users never seen are left out.
-   *  @param {import("./presence.js").UserId[]} ids */
+   *  @param {import("./presence.js").UserId | import("./presence.js").UserId[]} ids */
   getUsersLastSeen(ids) {
-    return this.#lastSeen.ask(ids.map(String))
+    return this.#lastSeen.ask([ids].flat().map(String))
   }
 
   /** Shows every message in the console. */
@@ -161,20 +179,47 @@ export class Pull {
     }
   }
 
-  #newConnection() {
-    const { url, client, WebSocket, page } = this.#options
-
+  /** @param {typeof globalThis} page */
+  #newConnection(page) {
     return new Connection({
-      open: (name, listener) => {
-        const connect = withQuery(url, client, this.cursor)
+      connect: (name, listener) => {
+        const { url, client, WebSocket } = this.#options
+        const { cursor } = this
+        // A handshake says where the page is from, a request to the same site does not.
+        const origin = name === "probe" ? page.location?.origin : ""
+        const connect = withQuery(url, { client, cursor, origin })
         if (name === "websocket") return new Socket(connect, listener, WebSocket)
-        return new Stream(name, connect, listener, this.#options)
+        return new Stream(name, connect, listener, this.#options, (reason) => this.#watch.failed(reason))
       },
-      message: (raw) => this.#receive(read(raw, Date.now())),
+      receive: (raw) => this.#handle(raw),
+      broken: (error) => {
+        this.#cursor.lose() // or the same would be sent again
+        this.#report(error)
+      },
+      report: (code, reason) => this.#emit("error", code, reason),
       status: this.#status,
       page,
-      refused: () => this.#tell("error", "onPullError", "AUTHORIZE_ERROR"),
     })
+  }
+
+  /** A message that cannot be handled would come again and again, if the cursor
+   *  stayed before it.
+   *  @param {any} raw */
+  #handle(raw) {
+    try {
+      this.#receive(read(raw, this.#now()))
+    } catch (error) {
+      if (!this.isConnected() || raw?.module_id === "pull") throw error
+      safely(() => this.#cursor.take(raw.id))
+      this.#report(error)
+      this.#emit("gap")
+    }
+  }
+
+  /** @param {unknown} error */
+  #report(error) {
+    console.error("pull:", error)
+    this.#emit("error", "MESSAGE_ERROR", String(error))
   }
 
   /** The cursor moves before the hooks run. They run to their end in this task, so
@@ -183,7 +228,6 @@ export class Pull {
    *  back/forward cache, would see the same message again.
    *  @param {Message} message */
   #receive(message) {
-    const { platform } = this.#options
     const { id, command } = message
     const kind = kindOf(message)
     if (kind === "control") return this.#control(message)
@@ -191,17 +235,16 @@ export class Pull {
     if (id !== undefined && !this.#cursor.take(id)) return
     if (this.#capture) console.info("pull:", message)
 
-    for (const [name, args] of hooksOf(platform, kind, message)) this.#hook(name, args)
+    this.#emit(kind === "server" ? "message" : kind, message)
     this.#subscriptions.message(kind, message)
     if (kind === "online") this.#presence.message(message)
-    this.#emit(kind === "server" ? "message" : kind, message)
   }
 
   /** Commands of the protocol never reach the page; unknown ones are of a later version.
    *  @param {Message} message */
   #control({ command, params }) {
     if (command === "hello") this.#hello(params)
-    if (command === "tick") this.#cursor.tick(params.offset)
+    if (command === "tick") this.#cursor.tick(params)
     if (command === "watch") this.#watch.answered(params)
     if (command === "seen") this.#lastSeen.answered(params)
   }
@@ -209,41 +252,31 @@ export class Pull {
   /** @param {any} hello */
   #hello(hello) {
     const gap = this.#cursor.hello(hello)
-    this.#connection.greet(hello.tick)
-    this.#watch.schedule()
+    const { server_time_unix, tick } = hello
+    if (server_time_unix > 0) this.#now = clockFrom(server_time_unix * 1000)
+    this.#connection.greet(tick)
+    this.#watch.wake()
     this.#lastSeen.next()
-    if (gap) this.#tell("gap", "onPullGap")
-  }
-
-  /** @param {string} name
-   *  @param {string} hook
-   *  @param {string[]} args */
-  #tell(name, hook, ...args) {
-    this.#hook(hook, args)
-    this.#emit(name, ...args)
+    if (gap) this.#emit("gap")
   }
 
   /** @param {import("./status.js").State} state */
   #tellStatus(state) {
-    this.#hook("onPullStatus", [this.#options.platform === "mobile" ? { status: state, additional: {} } : state])
-    this.#subscriptions.status(state)
     this.#emit("status", state)
-  }
-
-  /** Hooks run where the page has BX: the real one, or the names of pull.js. They
-   *  are the page's, so where the script tag has made a client no other runs them,
-   *  or every handler would hear everything twice. BX stops at a handler that
-   *  throws, so each hook is run for itself.
-   *  @param {string} name
-   *  @param {unknown[]} args */
-  #hook(name, args) {
-    const page = /** @type {any} */ (this.#options.page)
-    if ((page[mark] ?? this) === this) safely(() => page.BX?.onCustomEvent(page, name, args, true))
+    const about = { type: "status" }
+    this.#subscriptions.tell(about, { status: state }, about)
   }
 
   /** @param {string} name
    *  @param {unknown[]} args */
   #emit(name, ...args) {
-    this.#events.onCustomEvent(name, args, true)
+    this.#subscriptions.tell({ type: `on ${name}` }, ...args)
   }
+}
+
+/** A clock that shows `ms` now, and goes on whatever the device's is set to.
+ *  @param {number} ms */
+function clockFrom(ms) {
+  const start = performance.now()
+  return () => ms + performance.now() - start
 }

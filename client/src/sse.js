@@ -1,4 +1,5 @@
 import { watchAddress } from "./address.js"
+import { encode } from "./encode.js"
 import { EventStream } from "./eventstream.js"
 import { header } from "./tagrequests.js"
 
@@ -22,33 +23,39 @@ export class Stream {
   name
   #endpoint
   #listener
+  #failed
   #abort = new AbortController()
 
   /** @param {"sse" | "probe"} name
    *  @param {URL} connect
    *  @param {Listener} listener
-   *  @param {Endpoint} endpoint */
-  constructor(name, connect, listener, endpoint) {
+   *  @param {Endpoint} endpoint
+   *  @param {(reason: string) => void} failed watches could not be extended */
+  constructor(name, connect, listener, endpoint, failed) {
     this.name = name
     this.#endpoint = endpoint
     this.#listener = listener
+    this.#failed = failed
     this.#read(connect)
-      .catch(() => ({}))
-      .then((ending) => this.#tell("ended", ending))
+      .catch((error) => ({ reason: String(error) }))
+      .then((ending) => this.#unlessClosed(() => listener.ended(ending)))
   }
 
   /** Posts what a WebSocket would send as a frame, and hands the answer on in the
-   *  form in which a frame would bring it. A failure is no answer: who asked asks again.
+   *  form in which a frame would bring it.
    *  @param {{ extend?: string[], seen?: string[] }} body */
   async send(body) {
     const { url, client } = this.#endpoint
     const headers = { "Content-Type": "application/json", [header]: client }
     try {
-      const response = await this.#fetch(watchAddress(url), { method: "POST", headers, body: JSON.stringify(body) })
-      if (!response.ok) return
+      const response = await this.#fetch(watchAddress(url), { method: "POST", headers, body: encode(body) })
+      if (!response.ok) throw `status ${response.status}`
       const params = await response.json()
-      this.#tell("frame", JSON.stringify([{ module_id: "pull", command: body.extend ? "watch" : "seen", params }]))
-    } catch {}
+      const answer = encode([{ module_id: "pull", command: body.extend ? "watch" : "seen", params }])
+      this.#unlessClosed(() => this.#listener.frame(answer))
+    } catch (error) {
+      if (body.extend) this.#unlessClosed(() => this.#failed(String(error)))
+    }
   }
 
   close() {
@@ -59,10 +66,13 @@ export class Stream {
    *  @param {URL} url
    *  @returns {Promise<import("./delay.js").Ending>} */
   async #read(url) {
-    const Accept = this.name === "sse" ? "text/event-stream" : "application/json"
-    const response = await this.#fetch(url, { headers: { Accept } })
+    const stream = this.name === "sse"
+    const Accept = stream ? "text/event-stream" : "application/json"
+    const response = await this.#fetch(url, { headers: { Accept }, redirect: "manual" })
     const { ok, status, headers, body } = response
-    if (!ok || !headers.get("Content-Type")?.startsWith("text/event-stream")) {
+    if (!stream || !ok || !headers.get("Content-Type")?.startsWith(Accept)) {
+      // Most logins answer with their page or the way to it, and not with 401.
+      if (ok || response.type === "opaqueredirect") return { status: 401, reason: "login page" }
       return { status, retryAfter: headers.get("Retry-After") }
     }
     const reader = /** @type {NonNullable<typeof body>} */ (body).getReader()
@@ -71,21 +81,19 @@ export class Stream {
 
     for (;;) {
       const { done, value } = await reader.read()
-      if (done) return {}
-      this.#listener.heard()
+      if (done) return { status, reason: "ended" }
+      this.#unlessClosed(() => this.#listener.heard())
       for (const { event, data } of parser.push(decoder.decode(value, { stream: true }))) {
         if (event === "close") return { code: JSON.parse(data).code }
-        this.#tell("frame", data)
+        this.#unlessClosed(() => this.#listener.frame(data))
       }
     }
   }
 
   /** A closed transport tells nothing more, though its requests may still end.
-   *  @template {"frame" | "ended"} Name
-   *  @param {Name} name
-   *  @param {Parameters<Listener[Name]>[0]} news */
-  #tell(name, news) {
-    if (!this.#abort.signal.aborted) this.#listener[name](/** @type {any} */ (news))
+   *  @param {() => void} tell */
+  #unlessClosed(tell) {
+    if (!this.#abort.signal.aborted) tell()
   }
 
   /** @param {URL} url

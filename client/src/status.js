@@ -1,4 +1,4 @@
-import { after } from "./after.js"
+import { Timer } from "./timer.js"
 
 const quiet = 5_000
 
@@ -11,8 +11,7 @@ export class Status {
   current = "offline"
   /** @type {State | ""} */
   #reported = ""
-  /** @type {(() => void) | undefined} */
-  #cancel
+  #timer = new Timer()
   #report
 
   /** @param {(state: State) => void} report */
@@ -25,13 +24,12 @@ export class Status {
     this.current = state
     const news = state === "online" || (state === "connect" && this.#reported !== "online")
     if (news) this.#tell()
-    else this.#cancel ??= after(quiet, () => this.#tell())
+    else if (!this.#timer.isSet) this.#timer.set(quiet, () => this.#tell())
   }
 
   /** A page that unloads tells nothing more. */
   hold() {
-    this.#cancel?.()
-    this.#cancel = undefined
+    this.#timer.cancel()
   }
 
   #tell() {

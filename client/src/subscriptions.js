@@ -26,19 +26,13 @@ export class Subscriptions {
    *  @param {import("./message.js").Message} message */
   message(type, { module_id, command, params, extra }) {
     const about = type === "online" ? { type } : { type, moduleId: module_id }
-    this.#call(about, { command, params, extra }, about)
-    this.#call({ ...about, command }, params, extra, command, about)
-  }
-
-  /** @param {string} status */
-  status(status) {
-    const about = { type: "status" }
-    this.#call(about, { status }, about)
+    this.tell(about, { command, params, extra }, about)
+    this.tell({ ...about, command }, params, extra, command, about)
   }
 
   /** @param {Subject} subject
    *  @param {unknown[]} args */
-  #call(subject, ...args) {
+  tell(subject, ...args) {
     this.#handlers.run(
       (one) => same(one, subject),
       (one) => one.callback(...clone(args)),

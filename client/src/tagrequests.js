@@ -3,7 +3,7 @@ export const header = "Pull-Client"
 /** Lets the page's own same-origin requests carry the client's id, so that the
  *  server can leave this page out of the events it causes (ExceptSender).
  *  @param {typeof globalThis} page
- *  @param {string} client
+ *  @param {() => string} client the id at the time of a request
  *  @returns {() => void} undoes it */
 export function tagRequests(page, client) {
   const { fetch, Request } = page
@@ -18,7 +18,7 @@ export function tagRequests(page, client) {
    *  @type {typeof fetch} */
   const taggedFetch = async (input, init) => {
     const request = new Request(input, init)
-    if (ours(request.url)) request.headers.set(header, client)
+    if (ours(request.url)) request.headers.set(header, client())
     return fetch.call(page, request)
   }
 
@@ -26,7 +26,7 @@ export function tagRequests(page, client) {
    *  @param {[string, string | URL, ...any[]]} args */
   function taggedOpen(...args) {
     open.apply(this, /** @type {any} */ (args))
-    if (ours(args[1])) this.setRequestHeader(header, client)
+    if (ours(args[1])) this.setRequestHeader(header, client())
   }
 
   page.fetch = taggedFetch

@@ -1,72 +1,93 @@
-import { after } from "./after.js"
 import { fits, frames } from "./frames.js"
+import { Timer } from "./timer.js"
 
 const unanswered = 60_000
+const longest = 30 * 60_000
 
-/** Keeps the watches of the page alive. Each tag has a time when it is due, not a
- *  timer of its own: what fell due while the page slept or was disconnected is
- *  extended as soon as it can be. */
+/** Keeps the watches of the page alive. A tag whose timer is not set is due. What
+ *  falls due while the page sleeps or is disconnected is extended when it can be. */
 export class Watch {
-  /** @type {Map<string, number>} */
-  #due = new Map()
+  /** @type {Map<string, Timer>} */
+  #timers = new Map()
+  #soon = new Timer()
+  #patience = unanswered // longer after failures
   #every
   #send
-  #cancel = () => {}
+  #tell
 
   /** @param {number} every ms between two extensions
-   *  @param {(body: object) => boolean} send false: not connected */
-  constructor(every, send) {
+   *  @param {(body: object) => boolean} send false: not connected
+   *  @param {(reason: string) => void} tell that watches cannot be extended */
+  constructor(every, send, tell) {
     this.#every = every
     this.#send = send
+    this.#tell = tell
   }
 
   get tags() {
-    return [...this.#due.keys()]
+    return [...this.#timers.keys()]
   }
 
   /** Returns false for a tag that is queued already or cannot exist.
    *  @param {string} tag
    *  @param {boolean} [force] at once; the tags of one task leave together */
   add(tag, force) {
-    if (this.#due.has(tag) || !fits(tag)) return false
-    this.#due.set(tag, Date.now() + (force ? 0 : this.#every))
-    this.schedule()
+    if (this.#timers.has(tag) || !fits(tag)) return false
+    this.#timers.set(tag, new Timer())
+    if (force) this.#extendSoon()
+    else this.#later(tag, this.#every)
   }
 
   /** @param {string} tag */
   delete(tag) {
-    this.#due.delete(tag)
+    this.#timers.get(tag)?.cancel()
+    this.#timers.delete(tag)
   }
 
   /** The server's answer: what it does not know is not asked for again.
    *  @param {Record<string, boolean>} answers */
   answered(answers) {
+    this.#patience = unanswered
     for (const [tag, known] of Object.entries(answers)) {
-      if (!known) this.#due.delete(tag)
-      else if (this.#due.has(tag)) this.#due.set(tag, Date.now() + this.#every)
+      if (!known) this.delete(tag)
+      else if (this.#timers.has(tag)) this.#later(tag, this.#every)
     }
-    this.schedule()
   }
 
-  /** Also called by hello: without a connection nothing is scheduled. */
-  schedule() {
-    this.stop()
-    if (!this.#due.size) return
-    const next = Math.min(...this.#due.values()) - Date.now()
-    this.#cancel = after(next, () => this.#extend())
+  /** There will be no answer. It is told once, and tried again, less and less often.
+   *  @param {string} reason */
+  failed(reason) {
+    const news = this.#patience === unanswered
+    this.#patience = Math.min(2 * this.#patience, longest)
+    if (news) this.#tell(reason)
   }
 
+  /** There is a connection, again. Timers may have slept with the device. */
+  wake() {
+    for (const timer of this.#timers.values()) timer.wake()
+    this.#extendSoon()
+  }
+
+  /** Whatever has no timer is due with the next connection. */
   stop() {
-    this.#cancel()
+    for (const timer of [this.#soon, ...this.#timers.values()]) timer.cancel()
+  }
+
+  /** @param {string} tag
+   *  @param {number} ms */
+  #later(tag, ms) {
+    this.#timers.get(tag)?.set(ms, () => this.#extendSoon())
+  }
+
+  #extendSoon() {
+    this.#soon.set(0, () => this.#extend())
   }
 
   #extend() {
-    const now = Date.now()
-    const due = this.tags.filter((tag) => /** @type {number} */ (this.#due.get(tag)) <= now)
+    const due = this.tags.filter((tag) => !this.#timers.get(tag)?.isSet)
     for (const frame of frames("extend", due)) {
       if (!this.#send(frame)) return
-      for (const tag of frame.extend) this.#due.set(tag, now + unanswered)
+      for (const tag of frame.extend) this.#later(tag, this.#patience)
     }
-    this.schedule()
   }
 }

@@ -1,4 +1,5 @@
 import { scheme } from "./address.js"
+import { encode } from "./encode.js"
 
 /** What a transport tells, until it is closed or has told that it ended.
  *  frame: a JSON array of messages arrived. heard: anything else did.
@@ -15,18 +16,19 @@ export class Socket {
   name = /** @type {const} */ ("websocket")
   #socket
 
-  /** @param {URL} url
+  /** Throws where WebSocket is missing or a policy forbids it.
+   *  @param {URL} url
    *  @param {Listener} listener
    *  @param {typeof globalThis.WebSocket} WebSocket */
   constructor(url, listener, WebSocket) {
     this.#socket = new WebSocket(scheme(url, "ws"))
     this.#socket.onmessage = ({ data }) => listener.frame(data)
-    this.#socket.onclose = ({ code }) => listener.ended({ code })
+    this.#socket.onclose = ({ code, reason }) => listener.ended({ code, reason })
   }
 
   /** @param {object} body */
   send(body) {
-    this.#socket.send(JSON.stringify(body))
+    this.#socket.send(encode(body))
   }
 
   close() {

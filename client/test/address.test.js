@@ -10,8 +10,8 @@ test("http becomes ws and https wss, and back", () => {
 
 test("the query keeps what the page gave, and has no cursor where there is none", () => {
   const url = new URL("https://a/pull?tenant=9")
-  assert.equal(withQuery(url, "me", "").href, "https://a/pull?tenant=9&client=me")
-  assert.equal(withQuery(url, "me", "e.7").search, "?tenant=9&client=me&cursor=e.7")
+  assert.equal(withQuery(url, { client: "me", cursor: "" }).href, "https://a/pull?tenant=9&client=me")
+  assert.equal(withQuery(url, { client: "me", cursor: "e.7" }).search, "?tenant=9&client=me&cursor=e.7")
   assert.equal(url.search, "?tenant=9")
 })
 

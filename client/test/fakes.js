@@ -1,5 +1,5 @@
 import { mock } from "node:test"
-import { Pull } from "../src/pull.js"
+import { LegacyPull } from "../src/legacy.js"
 
 /** @typedef {(url: URL, init: any) => Response | Promise<Response>} Answer */
 
@@ -9,13 +9,20 @@ export const settle = () => new Promise((resolve) => setImmediate(resolve))
 /** Time stands still until a test moves it; chance is 0.5 unless it says otherwise.
  *  @param {import("node:test").TestContext} t */
 export function fakeTime(t, chance = 0.5) {
-  mock.timers.enable({ apis: ["setTimeout", "Date"], now: 1_800_000_000_000 })
+  let mono = 0
+  let wall = 1_800_000_000_000
+  mock.timers.enable({ apis: ["setTimeout"] })
+  t.mock.method(Date, "now", () => wall + mono)
+  t.mock.method(performance, "now", () => mono)
   const random = t.mock.method(Math, "random", () => chance)
   t.after(() => mock.timers.reset())
   return {
-    pass: (/** @type {number} */ ms) => mock.timers.tick(ms),
-    /** The clock goes on while the page's timers are frozen. */
-    freeze: (/** @type {number} */ ms) => mock.timers.setTime(Date.now() + ms),
+    pass: (/** @type {number} */ ms) => {
+      mono += ms
+      mock.timers.tick(ms)
+    },
+    /** The device sleeps: only its clock goes on. Or somebody sets the clock. */
+    freeze: (/** @type {number} */ ms) => void (wall += ms),
     chance: (/** @type {number} */ value) => random.mock.mockImplementation(() => value),
   }
 }
@@ -156,12 +163,12 @@ export function client(t, options, fetch = () => answer(426)) {
   /** @type {{ url: URL, init: any }[]} */
   const requests = []
 
-  const pull = new Pull({
+  const pull = new LegacyPull({
     url: "/pull",
     client: "page-0123456789abcdef",
     page: /** @type {any} */ (page),
     WebSocket: server.WebSocket,
-    fetch: async (url, init) => {
+    fetch: async (/** @type {any} */ url, /** @type {any} */ init) => {
       requests.push({ url: /** @type {URL} */ (url), init })
       return fetch(/** @type {URL} */ (url), init)
     },

@@ -26,14 +26,24 @@ const wrong = [
   ["url", undefined],
   ["url", {}],
   ["url", { url: "" }],
-  ["platform", { url: "/pull", platform: "tv" }],
   ["client", { url: "/pull", client: "short" }],
   ["client", { url: "/pull", client: "with spaces 0123456789" }],
-  ["extendEvery", { url: "/pull", extendEvery: NaN }],
-  ["extendEvery", { url: "/pull", extendEvery: 1e7 }],
 ]
 for (const [name, options] of wrong) {
   test(`a wrong ${name} throws: ${JSON.stringify(options)}`, () => {
     assert.throws(() => complete(options && { page, ...options }), new RegExp(`invalid ${name}`))
   })
 }
+
+/** @type {[unknown, number][]} */
+const numbers = [[2.349e6, 2.349e6], ["2.349e+06", 2.349e6], ["1e400", Infinity], [0, 1], [-5, 1], [NaN, 1740], ["often", 1740], [null, 1], [{}, 1740]]
+for (const [given, want] of numbers) {
+  test(`a page never dies of a number: extendEvery ${given}`, () => {
+    assert.equal(complete({ page, url: "/pull", extendEvery: /** @type {any} */ (given) }).extendEvery, want)
+  })
+}
+
+test("a page without fetch and WebSocket has a client", () => {
+  const bare = /** @type {any} */ ({ document: { baseURI: "https://example.com/" } })
+  assert.equal(complete({ page: bare, url: "/pull" }).fetch, undefined)
+})

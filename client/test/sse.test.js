@@ -24,7 +24,7 @@ function open(respond) {
     frame: (/** @type {string} */ text) => void told.push(text),
     ended: (/** @type {any} */ ending) => void told.push(ending),
   }
-  return { transport: new Stream("sse", new URL("https://a/pull?client=me"), listener, endpoint), told, requests }
+  return { transport: new Stream("sse", new URL("https://a/pull?client=me"), listener, endpoint, (reason) => void told.push({ failed: reason })), told, requests }
 }
 
 test("tells frames, heartbeats, and the close code that streams lack", async () => {
@@ -57,8 +57,10 @@ test("letters of several bytes survive the border of two chunks", async () => {
 /** @type {[string, () => Response | Promise<Response>, object][]} */
 const endings = [
   ["a refusal, with its status", () => answer(503, { "Retry-After": "9" }), { status: 503, retryAfter: "9" }],
-  ["HTML", () => new Response("<html>", { headers: { "Content-Type": "text/html" } }), { status: 200, retryAfter: null }],
-  ["a dead network", () => Promise.reject(new TypeError("failed")), {}],
+  ["a login page, as if it were a 401", () => new Response("<html>", { headers: { "Content-Type": "text/html" } }), { status: 401, reason: "login page" }],
+  ["a way to a login page, as if it were a 401", () => /** @type {any} */ ({ type: "opaqueredirect", status: 0, headers: new Headers() }), { status: 401, reason: "login page" }],
+  ["a dead network", () => Promise.reject(new TypeError("failed")), { reason: "TypeError: failed" }],
+  ["a stream that has no readable body", () => /** @type {any} */ ({ ok: true, status: 200, headers: new Headers({ "Content-Type": "text/event-stream" }), body: null }), { reason: "TypeError: Cannot read properties of null (reading 'getReader')" }],
 ]
 for (const [name, respond, want] of endings) {
   test(`ends with ${name}`, async () => {
@@ -69,14 +71,15 @@ for (const [name, respond, want] of endings) {
 }
 
 test("ends when the server ends the stream, and when its close is unreadable", async () => {
-  for (const write of ["", "event: close\ndata: null\n\n"]) {
+  const unreadable = { reason: "TypeError: Cannot read properties of null (reading 'code')" }
+  for (const [write, ending] of /** @type {[string, object][]} */ ([["", { status: 200, reason: "ended" }], ["event: close\ndata: null\n\n", unreadable]])) {
     const stream = fakeStream()
     const { told } = open(() => stream.response)
     await settle()
     stream.write(write + "\n")
     stream.end()
     await settle()
-    assert.deepEqual(told, ["heard", {}])
+    assert.deepEqual(told, ["heard", ending])
   }
 })
 
@@ -96,7 +99,19 @@ test("posts what a WebSocket would send, and tells the answer as a frame would b
   stream.end()
 })
 
-test("a request that fails tells nothing", async () => {
+test("watches that cannot be extended are told, whatever the answer", async () => {
+  for (const [respond, reason] of /** @type {const} */ ([[() => answer(403), "status 403"], [() => Promise.reject(new TypeError("preflight")), "TypeError: preflight"]])) {
+    const stream = fakeStream()
+    const { transport, told } = open((_, { method }) => (method === "POST" ? respond() : stream.response))
+    transport.send({ extend: ["TASK_7"] })
+    await settle()
+    await settle()
+    assert.deepEqual(told, [{ failed: reason }])
+    stream.end()
+  }
+})
+
+test("a question that fails tells nothing", async () => {
   for (const respond of [() => answer(500), () => new Response("<html>"), () => Promise.reject(new TypeError("x"))]) {
     const stream = fakeStream()
     const { transport, told } = open((_, { method }) => (method === "POST" ? respond() : stream.response))

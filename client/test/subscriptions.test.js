@@ -45,7 +45,7 @@ test("status", () => {
   const { calls, callback } = recorder()
   const subscriptions = new Subscriptions()
   subscriptions.add({ type: "status", callback })
-  subscriptions.status("online")
+  subscriptions.tell({ type: "status" }, { status: "online" }, { type: "status" })
   assert.deepEqual(calls, [[{ status: "online" }, { type: "status" }]])
 })
 

@@ -34,7 +34,7 @@ function tagged() {
     XMLHttpRequest: XHR,
     fetch: async (/** @type {Request} */ request) => (requests.push(request), new Response()),
   })
-  const undo = tagRequests(/** @type {any} */ (page), "me")
+  const undo = tagRequests(/** @type {any} */ (page), () => "me")
   return { page: /** @type {any} */ (page), requests, undo, XHR }
 }
 

@@ -1,12 +1,20 @@
 // Nothing runs here: tsc holds what is built against what pull.d.ts promises.
 
+import { helpers } from "../src/bx.js"
 import { customEvents } from "../src/customevents.js"
+import { LegacyPull } from "../src/legacy.js"
 import { Pull } from "../src/pull.js"
 
 /** @import * as Public from "../pull.js" */
 
 /** @type {typeof Public.Pull} */
 export const client = Pull
+
+/** @type {Public.LegacyPull} */
+export const legacy = /** @type {LegacyPull} */ (/** @type {unknown} */ (undefined))
+
+/** @type {Pick<Public.BXNames, "namespace" | "type" | "message" | "bind" | "ready">} */
+export const small = helpers(undefined)
 
 /** @type {Pick<Public.BXNames, "addCustomEvent" | "removeCustomEvent" | "onCustomEvent">} */
 export const events = customEvents(undefined)

@@ -28,7 +28,7 @@ import (
 var files embed.FS
 
 func main() {
-	config := pull.Config{User: user, Nonce: nonce, Platform: func(c echo.Context) pull.Platform {
+	config := pull.Config{User: user, Nonce: nonce, Online: pull.OnlineEveryone, Platform: func(c echo.Context) pull.Platform {
 		return map[string]pull.Platform{"/m": pull.Mobile}[c.Path()]
 	}}
 	addr := flag.String("addr", "127.0.0.1:8080", "where to listen")

@@ -30,13 +30,14 @@ func (a *allowance) take(now time.Time) bool {
 }
 
 func (a *allowance) regain(now time.Time) {
-	earned := now.Sub(a.regained) / incomingEvery
-	if earned >= time.Duration(a.spent) {
+	since := now.Sub(a.regained)
+	earned := int(since / incomingEvery)
+	if earned >= a.spent {
 		a.spent, a.regained = 0, now
 		return
 	}
-	a.spent -= int(earned)
-	a.regained = a.regained.Add(earned * incomingEvery)
+	a.spent -= earned
+	a.regained = now.Add(-since % incomingEvery)
 }
 
 // allowances are those of clients without a session, by user or by address.

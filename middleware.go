@@ -52,25 +52,36 @@ func (p *Plugin) Middleware() echo.MiddlewareFunc {
 			if a := p.assetOf(c); a != nil {
 				return a.serve(c)
 			}
-			r := c.Request()
 			if p.config.Skipper(c) {
 				return next(c)
 			}
-			parent := r.Context()
-			for outer := scopeOf(parent, nil); outer != nil; outer = scopeOf(parent, nil) {
-				if own := scopeOf(parent, p); own != nil && !own.outbox.ended.Load() {
-					return next(c) // the middleware is installed twice
-				}
-				if !outer.outbox.ended.Load() {
-					break // another plugin's
-				}
-				parent = outer.Context // a request that is served again
+			r := c.Request()
+			parent, installed := p.enclosing(r.Context())
+			if installed {
+				return next(c)
 			}
 			s := p.open(c, r, parent)
 			setContext(r, s)
 			return p.run(c, s, next)
 		}
 	}
+}
+
+// enclosing returns the context for a new scope, without the scopes of a request
+// that is served again, or tells that the plugin has a scope already: then the
+// middleware is installed twice.
+func (p *Plugin) enclosing(ctx context.Context) (parent context.Context, installed bool) {
+	outer := scopeOf(ctx, nil)
+	if outer == nil {
+		return ctx, false
+	}
+	if own := scopeOf(ctx, p); own != nil && !own.outbox.ended.Load() {
+		return ctx, true
+	}
+	if outer.outbox.ended.Load() {
+		return p.enclosing(outer.Context)
+	}
+	return ctx, false // within another plugin's
 }
 
 // setContext gives the request itself another context. A copy of it, which is

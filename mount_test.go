@@ -53,7 +53,7 @@ func (s *site) serve(method, target string, headers ...string) *httptest.Respons
 		r.Header.Set(headers[i], headers[i+1])
 	}
 	w := httptest.NewRecorder()
-	s.Echo.ServeHTTP(w, r)
+	s.ServeHTTP(w, r)
 	return w
 }
 

@@ -81,15 +81,15 @@ func TestOriginThatCannotMatchIsAnError(t *testing.T) {
 
 func TestRefusedOriginIsLoggedOnceAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var log bytes.Buffer
-		a := newApp(t, func(c *pull.Config) { c.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
+		var logged bytes.Buffer
+		a := newApp(t, func(c *pull.Config) { c.Logger = slog.New(slog.NewTextHandler(&logged, nil)) })
 		defer a.stop(t)
-		lines := func() int { return strings.Count(log.String(), "level=WARN") }
+		lines := func() int { return strings.Count(logged.String(), "level=WARN") }
 
 		for range 5 {
 			a.get(t, "/pull", userHeader, "42", "Origin", "https://app.test")
 		}
-		if got := log.String(); lines() != 1 || !strings.Contains(got, "origin=https://app.test host=app.test scheme=http\n") {
+		if got := logged.String(); lines() != 1 || !strings.Contains(got, "origin=https://app.test host=app.test scheme=http\n") {
 			t.Fatalf("logged %q, want one line with the origin, the host and the scheme", got)
 		}
 		a.get(t, "/pull", userHeader, "42", "Origin", "https://other.test")

@@ -219,7 +219,7 @@ func TestRequestServedAgainByTwoPluginsGetsNewOutboxes(t *testing.T) {
 	r = r.WithContext(context.WithoutCancel(r.Context()))
 	for range 3 {
 		w := &discard{header: make(http.Header)}
-		one.Echo.ServeHTTP(w, r)
+		one.ServeHTTP(w, r)
 		if w.status >= 400 {
 			t.Errorf("got status %d, want success", w.status)
 		}

@@ -29,7 +29,6 @@ func TestProbeOverHTTP2IsWellFormed(t *testing.T) {
 	r.Header.Set(userHeader, "42")
 
 	response, err := server.Client().Do(r)
-
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,7 +182,7 @@ func TestHookThatPanicsTakesNoPlace(t *testing.T) {
 							t.Error("want the panic to go on")
 						}
 					}()
-					s.Echo.ServeHTTP(hijackable{httptest.NewRecorder()}, request(headers...))
+					s.ServeHTTP(hijackable{httptest.NewRecorder()}, request(headers...))
 				}()
 			}
 

@@ -169,7 +169,7 @@ func (h *handover) letGo() {
 type wire struct {
 	net.Conn
 	session  *session
-	socket   syscall.RawConn // nil where writing cannot but wait: TLS, pipes
+	socket   syscall.RawConn // nil where writing cannot but wait, or is not net's own: TLS, pipes, wrappers
 	mu       sync.Mutex      // held while write deadlines are set
 	ours     atomic.Bool     // the handshake is over
 	closing  atomic.Bool     // deadlines are set for good
@@ -179,13 +179,24 @@ type wire struct {
 }
 
 func newWire(conn net.Conn, s *session) *wire {
-	w := &wire{Conn: conn, session: s}
-	if c, ok := conn.(syscall.Conn); ok {
-		if socket, err := c.SyscallConn(); err == nil {
-			w.socket = socket
-		}
+	return &wire{Conn: conn, session: s, socket: socketOf(conn)}
+}
+
+// socketOf returns the socket of a connection that package net has made. What
+// embeds one may change the bytes in its own Write, and has SyscallConn as well.
+func socketOf(conn net.Conn) syscall.RawConn {
+	var socket syscall.RawConn
+	var err error
+	switch conn := conn.(type) {
+	case *net.TCPConn:
+		socket, err = conn.SyscallConn()
+	case *net.UnixConn:
+		socket, err = conn.SyscallConn()
 	}
-	return w
+	if err != nil {
+		return nil
+	}
+	return socket
 }
 
 // Write is for the handshake alone.

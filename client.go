@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	_ "embed"
 	"encoding/hex"
+	"fmt"
 	"html/template"
 	"net/http"
 	"strconv"
@@ -46,59 +47,96 @@ func newAsset(mime string, content []byte) *asset {
 	return &asset{mime, content, hex.EncodeToString(sum[:8])}
 }
 
-// asset serves a file of the client: for ever under its version, else only
-// after asking whether it has changed.
-func (p *Plugin) asset(c echo.Context) error {
-	path := c.Request().URL.Path
-	name := path[strings.LastIndexByte(path, '/')+1:]
-	a := assets[name]
-	if a == nil {
-		return echo.ErrNotFound
-	}
+// serve sends a file of the client, which the browser may keep for good under its
+// version, and else has to ask whether it has changed. Pages of other sites may
+// import it: there is nothing of the user in it.
+func (a *asset) serve(c echo.Context) error {
 	header := c.Response().Header()
 	header.Set(echo.HeaderContentType, a.mime)
 	header.Set(echo.HeaderXContentTypeOptions, "nosniff")
 	header.Set("ETag", `"`+a.version+`"`)
 	header.Set(echo.HeaderCacheControl, "no-cache")
+	if header.Get(echo.HeaderAccessControlAllowOrigin) == "" {
+		header.Set(echo.HeaderAccessControlAllowOrigin, "*")
+	}
 	if c.QueryParam("v") == a.version {
 		header.Set(echo.HeaderCacheControl, "public, max-age=31536000, immutable")
 	}
-	http.ServeContent(c.Response(), c.Request(), name, time.Time{}, bytes.NewReader(a.content))
+	http.ServeContent(c.Response(), c.Request(), "", time.Time{}, bytes.NewReader(a.content))
 	return nil
 }
 
 // Head returns the script tag that loads the client on the page of this
 // request, and connects it from the position that the log had when the request
 // began. Put it before the scripts that use hooks. There is no inline code; the
-// tag carries Config.Nonce. It is empty where no registered module uses the
-// request's section, where nobody is logged in and guests may not connect, and
-// before Mount.
+// tag carries Config.Nonce.
+//
+// Where nothing is to be connected the script only defines its names, so that
+// the page's hooks can be registered, and the attribute data-off says why:
+// "section" where no registered module uses the request's section, "user" where
+// Config.User returned an error, "guest" where nobody is logged in and guests may
+// not connect. Before Mount Head is empty, and where the route of the page lacks a
+// parameter of the mount, which is reported to Config.OnError.
 func (p *Plugin) Head(c echo.Context) template.HTML {
-	path := p.mountedAt.Load()
-	if path == nil || !p.registry.needed(sectionOf(c)) {
+	mount := p.mountFor(c)
+	if mount == "" {
 		return ""
-	}
-	user, err := p.userOf(c)
-	if err != nil || user == "" && !p.config.Guests {
-		return ""
-	}
-	at := p.node.cursor().String()
-	if o := From(c.Request().Context()); o != nil {
-		at = o.Cursor()
 	}
 	var b strings.Builder
 	b.WriteString("<script")
-	attribute(&b, "src", *path+"/pull.js?v="+assets["pull.js"].version)
-	attribute(&b, "data-url", *path)
-	attribute(&b, "data-user", user)
-	attribute(&b, "data-cursor", at)
+	attribute(&b, "src", below(mount, "pull.js")+"?v="+assets["pull.js"].version)
+	if user, off := p.pageOf(c); off != "" {
+		attribute(&b, "data-off", off)
+	} else {
+		attribute(&b, "data-url", mount)
+		attribute(&b, "data-user", user)
+		attribute(&b, "data-cursor", p.cursorFor(c))
+		attribute(&b, "data-extend", strconv.FormatFloat(p.extendEvery().Seconds(), 'f', -1, 64))
+	}
 	attribute(&b, "data-platform", p.platform(c).String())
-	attribute(&b, "data-extend", strconv.FormatFloat(p.extendEvery().Seconds(), 'g', -1, 64))
 	if p.config.Nonce != nil {
 		attribute(&b, "nonce", p.config.Nonce(c))
 	}
 	b.WriteString("></script>")
 	return template.HTML(b.String()) //nolint:gosec // every attribute is escaped
+}
+
+// mountFor returns where the page of a request finds the plugin, or "".
+func (p *Plugin) mountFor(c echo.Context) string {
+	m := p.mounted.Load()
+	if m == nil {
+		return ""
+	}
+	mount, missing := m.location.fill(func(parameter string) string {
+		return asInAddress(c.Request().URL, c.Param(parameter))
+	})
+	if missing != "" && p.reports.allow("head "+c.Path()) {
+		p.config.OnError(fmt.Errorf("pull: Head on %s: the route has no parameter %q, which the address of the mount needs", c.Path(), missing))
+	}
+	return mount
+}
+
+// pageOf returns whom a page is rendered for, or why it does not connect.
+func (p *Plugin) pageOf(c echo.Context) (user, off string) {
+	if !p.registry.needed(p.sectionOf(c)) {
+		return "", "section"
+	}
+	user, err := p.userOf(c)
+	switch {
+	case err != nil:
+		return "", "user"
+	case user == "" && !p.config.Guests:
+		return "", "guest"
+	}
+	return user, ""
+}
+
+// cursorFor returns the position of the log when the request began.
+func (p *Plugin) cursorFor(c echo.Context) string {
+	if o := p.Outbox(c.Request().Context()); o != nil {
+		return o.Cursor()
+	}
+	return p.node.cursor().String()
 }
 
 func attribute(b *strings.Builder, name, value string) {
@@ -115,8 +153,7 @@ func (p *Plugin) platform(c echo.Context) Platform {
 }
 
 // extendEvery is how often pages extend their watches: 29 minutes, where a watch
-// lives for 32, but always in less than a million seconds: the client knows no
-// longer time.
+// lives for 32. The client takes what is more than nothing and less than 10⁶ s.
 func (p *Plugin) extendEvery() time.Duration {
-	return min(p.config.WatchTTL/32*29, 999_999*time.Second)
+	return min(max(p.config.WatchTTL/32*29, time.Millisecond), 999_999*time.Second)
 }

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
-	"net/url"
-	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -55,6 +53,10 @@ type Config struct {
 	// *echo.HTTPError with its own status, any other with 401. An id has at most
 	// 255 bytes, in UTF-8 and without control characters; any other is reported
 	// and refused with 401.
+	//
+	// It is called at most once for a request, when the user is needed for the
+	// first time: everything that belongs to the request uses what it returned. It
+	// may use the request's outbox, but for [Outbox.Watch], which needs the user.
 	User func(echo.Context) (id string, err error)
 
 	// Guests lets guests connect. They hear shared events and nothing else.
@@ -123,8 +125,16 @@ type Config struct {
 	MaxUsersPerTag int
 
 	// AllowedOrigins lists other sites that may connect, as scheme://host[:port].
-	// Default: the same origin only.
+	// https://*.shop.example is every host below shop.example, of any depth. What no
+	// browser would send as an Origin is an error of New. Default: the same origin
+	// only.
 	AllowedOrigins []string
+
+	// PublicPath is where browsers find the mounted group, if a proxy between them
+	// and the application rewrites paths, or serves it on another host: a path that
+	// begins with a slash, or a URL. Parameters are those of the page's route, as in
+	// the prefix of a group: /:tenant/pull. Default: the group's prefix.
+	PublicPath string
 
 	// Tick is how often a session gets a ping and its position. A session that
 	// answers no ping for 2 × Tick + 10 s is gone. At least 25 ms. Default 25
@@ -139,7 +149,7 @@ type Config struct {
 	// gone. Default 15 seconds; negative is none.
 	PresenceGrace time.Duration
 
-	// Online says who hears that others come and go. Default OnlineEveryone.
+	// Online says who hears that others come and go. Default OnlineNobody.
 	Online OnlineScope
 
 	// OnOnline and OnOffline are called when a user comes online on any node
@@ -243,11 +253,16 @@ func (c Config) check() error {
 			return fmt.Errorf("pull: Config.%s is %s, the least is %s", name, d, least)
 		}
 	}
-	for _, origin := range c.AllowedOrigins {
-		u, err := url.Parse(origin)
-		if err != nil || u.Scheme == "" || u.Host == "" || strings.TrimSuffix(u.Path, "/") != "" {
-			return fmt.Errorf("pull: allowed origin %q is not scheme://host", origin)
-		}
+	return c.Online.check()
+}
+
+func (c Config) publicLocation() (location, error) {
+	if c.PublicPath == "" {
+		return location{}, nil
 	}
-	return nil
+	l, err := publicLocation(c.PublicPath)
+	if err != nil {
+		return location{}, fmt.Errorf("pull: Config.PublicPath %q: %w", c.PublicPath, err)
+	}
+	return l, nil
 }

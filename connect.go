@@ -2,10 +2,10 @@ package pull
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -20,106 +20,167 @@ const (
 )
 
 // connect accepts a page's connection: it upgrades to a WebSocket, or streams
-// Server-Sent Events. Any other request is checked like these, and if it would be
-// accepted gets 426, which tells a page that its WebSocket was broken by something
-// on the way.
+// Server-Sent Events. Any other request is a probe: it is checked like these, and
+// gets 426 if it would be accepted, which tells a page that its WebSocket was
+// broken by something on the way.
 func (p *Plugin) connect(c echo.Context) error {
 	began := p.node.disconnects()
 	user, err := p.visitor(c)
 	if err != nil {
 		return err
 	}
-	r := c.Request()
 	client := c.QueryParam("client")
 	if client != "" && !validClient(client) {
 		return refuse(http.StatusBadRequest, "client is 1 to 64 letters, digits, - and _")
 	}
+	serve, err := p.transport(c)
+	if err != nil {
+		return err
+	}
 	if !p.enter() {
 		return p.refuseRetry(c, http.StatusServiceUnavailable, "shutting down")
 	}
-	s := &session{user: user, client: client, node: p.node, began: began, at: p.cursorOf(r)}
+	s := &session{user: user, client: client, node: p.node, began: began, at: p.cursorOf(c.Request())}
 	if err := p.admit(c, s); err != nil {
 		p.pages.Done()
 		return err
 	}
-	if websocket.IsWebSocketUpgrade(r) {
-		return p.serveSocket(c, s)
+	return serve(c, s)
+}
+
+// transport returns how a request is served, or why it cannot be.
+func (p *Plugin) transport(c echo.Context) (func(echo.Context, *session) error, error) {
+	r, w := c.Request(), c.Response()
+	switch {
+	case websocket.IsWebSocketUpgrade(r):
+		if !isHandshake(r) {
+			return nil, refuse(http.StatusBadRequest, "not a WebSocket handshake")
+		}
+		if !hijacks(w) {
+			return nil, p.incapable(w, noHijack)
+		}
+		return p.serveSocket, nil
+	case strings.Contains(r.Header.Get(echo.HeaderAccept), "text/event-stream"):
+		if !streams(w) {
+			return nil, p.incapable(w, noFlush)
+		}
+		return p.serveStream, nil
+	case !hijacks(w) && !streams(w):
+		return nil, p.incapable(w, noTransport)
 	}
-	defer p.part(s)
-	if strings.Contains(r.Header.Get(echo.HeaderAccept), "text/event-stream") {
-		return p.serveStream(c, s)
+	return p.answerProbe, nil
+}
+
+// What a response writer lacks.
+const (
+	noHijack    = "its connection cannot be taken over, which a WebSocket needs"
+	noFlush     = "it cannot be flushed, which a stream needs"
+	noTransport = "it can neither be taken over for a WebSocket nor flushed for a stream"
+)
+
+// incapable reports and refuses a request whose response writer, which most often
+// is some middleware's, lacks what a connection needs. To send 200 and the end of
+// the stream would have the page return again and again.
+func (p *Plugin) incapable(w http.ResponseWriter, why string) error {
+	if p.reports.allow("writer " + why) {
+		p.config.OnError(fmt.Errorf("pull: no page can connect through a response writer of type %T: %s", bare(w), why))
 	}
-	c.Response().Header().Set(echo.HeaderUpgrade, "websocket")
+	return refuse(http.StatusNotImplemented, "the server's response writer: "+why)
+}
+
+// isHandshake tells whether an upgrade will succeed, as far as the client can see
+// to that: when it is found out later, the application's hooks have run.
+func isHandshake(r *http.Request) bool {
+	key, err := base64.StdEncoding.DecodeString(r.Header.Get("Sec-Websocket-Key"))
+	return err == nil && len(key) == 16 && strings.TrimSpace(r.Header.Get("Sec-Websocket-Version")) == "13"
+}
+
+// answerProbe gives the place back that a connection would have taken. Over
+// HTTP/2 a response with Upgrade is malformed, and proxies pass it on to HTTP/2.
+func (p *Plugin) answerProbe(c echo.Context, s *session) error {
+	p.part(s)
+	if r := c.Request(); r.ProtoMajor == 1 && !isForwarded(r) {
+		c.Response().Header().Set(echo.HeaderUpgrade, "websocket")
+		c.Response().Header().Set(echo.HeaderConnection, "Upgrade")
+	}
 	return refuse(http.StatusUpgradeRequired, "connect by WebSocket or as text/event-stream")
+}
+
+func isForwarded(r *http.Request) bool {
+	for _, name := range []string{"Forwarded", "Via", echo.HeaderXForwardedFor, echo.HeaderXForwardedProto, echo.HeaderXRealIP} {
+		if r.Header.Get(name) != "" {
+			return true
+		}
+	}
+	return false
 }
 
 // visitor decides who may connect, and says who it is.
 func (p *Plugin) visitor(c echo.Context) (string, error) {
-	if !p.sameOrigin(c) {
+	if origin, allowed := p.sameOrigin(c); !allowed {
+		p.reportOrigin(c, origin)
 		return "", refuse(http.StatusForbidden, "origin not allowed")
 	}
 	user, err := p.userOf(c)
-	if err != nil {
+	var status *echo.HTTPError
+	switch {
+	case errors.As(err, &status):
 		return "", err
-	}
-	if user == "" && !p.config.Guests {
+	case err != nil:
+		return "", refuse(http.StatusUnauthorized, "unknown user").SetInternal(err)
+	case user == "" && !p.config.Guests:
 		return "", refuse(http.StatusUnauthorized, "guests may not connect")
 	}
 	return user, nil
 }
 
-// userOf asks the application who is behind a request.
-func (p *Plugin) userOf(c echo.Context) (string, error) {
-	user, err := p.config.User(c)
-	if err != nil {
-		var status *echo.HTTPError
-		if errors.As(err, &status) {
-			return "", err
-		}
-		return "", refuse(http.StatusUnauthorized, "unknown user").SetInternal(err)
-	}
-	if user == "" {
-		return "", nil
-	}
-	if err := checkIDs("user id", []string{user}); err != nil {
-		err = fmt.Errorf("%w, from Config.User", err)
-		p.config.OnError(err)
-		return "", refuse(http.StatusUnauthorized, "malformed user id").SetInternal(err)
-	}
-	return user, nil
-}
-
 // sameOrigin tells whether a request comes from a page of this site or of an
-// allowed one. Browsers say where a page is from on every WebSocket and every
-// cross-site request; what says nothing is no browser.
-func (p *Plugin) sameOrigin(c echo.Context) bool {
+// allowed one, and else returns where it comes from. Browsers say that on every
+// WebSocket and every cross-site request; what says nothing is no browser. A probe
+// from a page of this site would say nothing, where its WebSocket did: it repeats
+// in its query what the WebSocket has said, which can only make it refused.
+func (p *Plugin) sameOrigin(c echo.Context) (origin string, allowed bool) {
 	r := c.Request()
-	origin := r.Header.Get(echo.HeaderOrigin)
-	if origin == "" {
-		return r.Header.Get("Sec-Fetch-Site") != "cross-site"
+	said := []string{r.Header.Get(echo.HeaderOrigin)}
+	if said[0] == "" && r.Header.Get("Sec-Fetch-Site") == "cross-site" {
+		return "", false
 	}
-	origin = normalOrigin(origin)
-	return p.origins[origin] || origin == normalOrigin(c.Scheme()+"://"+r.Host)
+	if r.Method == http.MethodGet && !websocket.IsWebSocketUpgrade(r) {
+		said = append(said, c.QueryParam("origin"))
+	}
+	for _, origin := range said {
+		if origin != "" && !p.isAllowed(c, origin) {
+			return origin, false
+		}
+	}
+	return "", true
 }
 
-// normalOrigin writes an origin as RFC 6454 section 6.2 does: lower case, no
-// default port. What is none stays as it is, and equals nothing.
-func normalOrigin(origin string) string {
-	u, err := url.Parse(strings.ToLower(origin))
-	if err != nil || u.Host == "" {
-		return origin
+func (p *Plugin) isAllowed(c echo.Context, origin string) bool {
+	origin, err := canonicalOrigin(origin)
+	if err != nil {
+		return false
 	}
-	switch u.Scheme {
-	case "ws":
-		u.Scheme = "http"
-	case "wss":
-		u.Scheme = "https"
+	here, err := canonicalOrigin(schemeOf(c) + "://" + c.Request().Host)
+	return err == nil && origin == here || p.origins.has(origin)
+}
+
+// schemeOf returns http or https: proxies may name a WebSocket's.
+func schemeOf(c echo.Context) string {
+	scheme := strings.ToLower(c.Scheme())
+	if rest, socket := strings.CutPrefix(scheme, "ws"); socket {
+		return "http" + rest
 	}
-	host := u.Host
-	if port := u.Port(); u.Scheme == "http" && port == "80" || u.Scheme == "https" && port == "443" {
-		host = strings.TrimSuffix(host, ":"+port)
+	return scheme
+}
+
+// reportOrigin says in the log what a refusal was about. Most often a proxy does
+// not pass on the host, or the scheme.
+func (p *Plugin) reportOrigin(c echo.Context, origin string) {
+	if p.reports.allow("origin " + origin) {
+		p.config.Logger.Warn("pull: origin not allowed",
+			"origin", clip(origin), "host", clip(c.Request().Host), "scheme", clip(c.Scheme()))
 	}
-	return u.Scheme + "://" + host
 }
 
 // admit reserves a place, or answers why there is none.
@@ -195,19 +256,30 @@ func (p *Plugin) part(s *session) {
 // the connection is taken over: the server lets go of its buffers, and
 // middleware logs the request now and not when the page is closed.
 func (p *Plugin) serveSocket(c echo.Context, s *session) error {
+	spawned := false
+	defer func() {
+		if !spawned { // a hook has panicked
+			p.part(s)
+		}
+	}()
+	runHooks(c.Response(), http.StatusSwitchingProtocols)
 	s.start = func() { p.spawn(s.flush) }
 	h := newHandover(c.Response(), c.Request(), s)
 	done := h.done
+	spawned = true
 	p.spawn(func() {
 		defer p.part(s)
 		p.broadcaster.carry(h)
 	})
 	<-done
-	if h.wire == nil {
-		return refuse(h.status, "not a WebSocket handshake").SetInternal(h.err)
+	if h.wire != nil {
+		return nil
 	}
-	c.Response().Status, c.Response().Committed = http.StatusSwitchingProtocols, true
-	return nil
+	c.Response().Committed = false
+	if h.status == http.StatusInternalServerError {
+		return p.incapable(c.Response(), noHijack)
+	}
+	return refuse(h.status, "not a WebSocket handshake").SetInternal(h.err)
 }
 
 // serverStops tells whether the server of a request is shutting down. It sees

@@ -102,8 +102,8 @@
 // [Plugin.Presence] says who is online. A user is online while at least one
 // session is open on any node, and for a grace of 15 seconds after the last one
 // has gone, so that a reload makes no noise. Config.OnOnline and Config.OnOffline
-// tell the application; Config.Online says which users are told of one another.
-// Guests are counted, not listed.
+// tell the application; Config.Online says which users are told of one another,
+// by default none. Guests are counted, not listed.
 //
 // # Many nodes
 //
@@ -125,9 +125,11 @@
 // history.go, watch.go, grant.go, presence.go, online.go. The way out:
 // dispatcher.go, route.go, parcel.go, session.go, link.go, and the two kinds of
 // connection, broadcaster.go and sse.go. Who may connect, and how a session
-// begins: connect.go, join.go, cursor.go, incoming.go. How it is set up and how it
+// begins: connect.go, origin.go, writer.go, join.go, cursor.go, incoming.go,
+// allowance.go. What belongs to a request: scope.go. Where browsers find it all:
+// mount.go, location.go. How it is set up and how it
 // ends: config.go, shutdown.go, state.go. The rest is small: registry.go,
-// client.go, hooks.go, clock.go, stats.go, errors.go, deque.go, and the one write
+// client.go, hooks.go, clock.go, stats.go, errors.go, seldom.go, deque.go, and the one write
 // that differs between systems, offer_unix.go and offer_other.go.
 //
 // The protocol is in docs/protocol.md, what is promised with the test for each

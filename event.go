@@ -50,10 +50,10 @@ type Event struct {
 
 // check reports what is wrong with the event's names, and lower-cases the module.
 func (e *Event) check() error {
-	e.Module = strings.ToLower(e.Module)
 	if err := checkName("module id", e.Module, ""); err != nil {
 		return err
 	}
+	e.Module = strings.ToLower(e.Module)
 	if err := checkName("command", e.Command, ":"); err != nil {
 		return err
 	}
@@ -74,10 +74,20 @@ func checkName(what, name, more string) error {
 	}
 	for i := range len(name) {
 		if c := name[i]; !isNameByte(c) && strings.IndexByte(more, c) < 0 {
-			return fmt.Errorf("pull: %s %q: %q is not allowed", what, name, c)
+			return fmt.Errorf("pull: %s %q: %s is not allowed", what, name, quoteFirst(name[i:]))
 		}
 	}
 	return nil
+}
+
+// quoteFirst quotes the first character of s, or its first byte where that is
+// not UTF-8.
+func quoteFirst(s string) string {
+	r, size := utf8.DecodeRuneInString(s)
+	if r == utf8.RuneError && size == 1 {
+		return fmt.Sprintf(`'\x%02x'`, s[0])
+	}
+	return strconv.QuoteRune(r)
 }
 
 func isNameByte(c byte) bool {

@@ -16,12 +16,7 @@ type request struct {
 	Seen   []string `json:"seen"`   // users whose last visit it asks for
 }
 
-const (
-	listLimit = 100 // tags or users in one request
-
-	incomingBurst = 20                     // requests that a client may send at once
-	incomingEvery = 500 * time.Millisecond // and one more each …
-)
+const listLimit = 100 // tags or users in one request
 
 var errRequest = errors.New("malformed request")
 
@@ -77,6 +72,9 @@ func (p *Plugin) watch(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	if !p.allowPost(c, user) {
+		return p.refuseRetry(c, http.StatusTooManyRequests, "too fast")
+	}
 	body, err := io.ReadAll(io.LimitReader(c.Request().Body, incomingBytes+1))
 	if err != nil {
 		return refuse(http.StatusBadRequest, "unreadable body").SetInternal(err)
@@ -87,9 +85,6 @@ func (p *Plugin) watch(c echo.Context) error {
 	q, err := parseRequest(body)
 	if err != nil {
 		return refuse(http.StatusBadRequest, err.Error())
-	}
-	if s := p.node.sessionOf(user, c.Request().Header.Get(HeaderClient)); s != nil && !s.allow(time.Now()) {
-		return p.refuseRetry(c, http.StatusTooManyRequests, "too fast")
 	}
 	c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
 	if q.Extend != nil {
@@ -102,18 +97,23 @@ func (p *Plugin) watch(c echo.Context) error {
 	return c.JSON(http.StatusOK, p.seen(user, q.Seen))
 }
 
-// allow tells whether the client may send one more frame now.
+// allow tells whether the client may send one more request now.
 func (s *session) allow(now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	if s.refilled.IsZero() {
-		s.tokens, s.refilled = incomingBurst, now
+	return s.incoming.take(now)
+}
+
+// allowPost is allow for a request of its own: it counts as the page's, or
+// without a page as the user's, and for a guest as the address's.
+func (p *Plugin) allowPost(c echo.Context, user string) bool {
+	now := time.Now()
+	if s := p.node.sessionOf(user, c.Request().Header.Get(HeaderClient)); s != nil {
+		return s.allow(now)
 	}
-	if earned := int(now.Sub(s.refilled) / incomingEvery); earned > 0 {
-		s.tokens = min(incomingBurst, s.tokens+earned)
-		s.refilled = s.refilled.Add(time.Duration(earned) * incomingEvery)
+	if user == "" {
+		return p.posts.take("guest "+c.RealIP(), now)
 	}
-	s.tokens--
-	return s.tokens >= 0
+	return p.posts.take("user "+user, now)
 }

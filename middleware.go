@@ -11,15 +11,15 @@ import (
 type Context interface {
 	echo.Context
 
-	// Pull returns the outbox. It is nil, and its methods return ErrNoOutbox,
-	// where the middleware is not installed or was skipped.
+	// Pull returns the outbox, as [From] does. It is nil, and its methods return
+	// ErrNoOutbox, where the middleware is not installed or was skipped.
 	Pull() *Outbox
 }
 
 // Handler adapts a handler of a [Context] to Echo.
 func Handler(h func(Context) error) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		s, _ := c.Request().Context().Value(scopeKey{}).(*scope)
+		s := scopeOf(c.Request().Context(), nil)
 		switch {
 		case s == nil:
 			return h(&handlerContext{Context: c})
@@ -38,55 +38,50 @@ type handlerContext struct {
 
 func (c *handlerContext) Pull() *Outbox { return c.outbox }
 
-// A scope is what belongs to one request, in one allocation: its outbox, the
-// context that carries it, and the Context of its handler. The outbox is not
-// kept in the echo.Context, because Echo gives that to the next request: a
-// goroutine left behind would add its events to someone else's outbox.
-type scope struct {
-	context.Context //nolint:containedctx // it is a context
-	outbox          Outbox
-	handler         handlerContext
-	echo            echo.Context
-}
-
-type scopeKey struct{}
-
-func (s *scope) Value(key any) any {
-	switch key.(type) {
-	case outboxKey:
-		return &s.outbox
-	case scopeKey:
-		return s
-	}
-	return s.Context.Value(key)
-}
-
-func (s *scope) user() (string, error) { return s.outbox.plugin.userOf(s.echo) }
-
 // Middleware gives every request an outbox and runs the epilogue: when the
 // handler has succeeded (see Config.Commit), the request's events are handed to
 // the plugin's own goroutine; otherwise, and on a panic, they are forgotten. The
 // response never waits for it. Use it inside middleware that turns panics or
-// errors into responses, so that it sees them.
+// errors into responses, so that it sees them. Installed twice it counts once.
+//
+// It also serves the files of the browser client, before the middleware of the
+// mounted group: a script tag cannot send what a login may want to see.
 func (p *Plugin) Middleware() echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
-			r := c.Request()
+			if a := p.assetOf(c); a != nil {
+				return a.serve(c)
+			}
 			if p.config.Skipper(c) {
 				return next(c)
 			}
-			parent := r.Context()
-			if outer, _ := parent.Value(scopeKey{}).(*scope); outer != nil {
-				if !outer.outbox.ended.Load() {
-					return next(c) // the middleware is installed twice
-				}
-				parent = outer.Context // a request that is served again
+			r := c.Request()
+			parent, installed := p.enclosing(r.Context())
+			if installed {
+				return next(c)
 			}
 			s := p.open(c, r, parent)
 			setContext(r, s)
 			return p.run(c, s, next)
 		}
 	}
+}
+
+// enclosing returns the context for a new scope, without the scopes of a request
+// that is served again, or tells that the plugin has a scope already: then the
+// middleware is installed twice.
+func (p *Plugin) enclosing(ctx context.Context) (parent context.Context, installed bool) {
+	outer := scopeOf(ctx, nil)
+	if outer == nil {
+		return ctx, false
+	}
+	if own := scopeOf(ctx, p); own != nil && !own.outbox.ended.Load() {
+		return ctx, true
+	}
+	if outer.outbox.ended.Load() {
+		return p.enclosing(outer.Context)
+	}
+	return ctx, false // within another plugin's
 }
 
 // setContext gives the request itself another context. A copy of it, which is
@@ -122,16 +117,14 @@ func (p *Plugin) commits(c echo.Context, err error) bool {
 func (p *Plugin) Section(section Section) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
-			c.Set(sectionKey, section)
+			c.Set(p.sectionKey, section)
 			return next(c)
 		}
 	}
 }
 
-const sectionKey = "pull.section"
-
-func sectionOf(c echo.Context) Section {
-	if section, ok := c.Get(sectionKey).(Section); ok {
+func (p *Plugin) sectionOf(c echo.Context) Section {
+	if section, ok := c.Get(p.sectionKey).(Section); ok {
 		return section
 	}
 	return PublicSection

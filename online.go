@@ -1,6 +1,7 @@
 package pull
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,17 +12,28 @@ import (
 type OnlineScope string
 
 const (
-	// OnlineEveryone lets every user hear of every user.
-	OnlineEveryone OnlineScope = ""
+	// OnlineNobody sends nothing about presence to pages. It is the default: who
+	// is online, and under which id, is private until the application shares it.
+	OnlineNobody OnlineScope = ""
 
-	// OnlineNobody sends nothing about presence to pages.
-	OnlineNobody OnlineScope = "nobody"
+	// OnlineEveryone lets every user hear of every user.
+	OnlineEveryone OnlineScope = "everyone"
 
 	onlineTag = "tag:"
 )
 
 // OnlineWatchers lets the users who watch the tag hear of one another.
 func OnlineWatchers(tag string) OnlineScope { return OnlineScope(onlineTag + tag) }
+
+func (s OnlineScope) check() error {
+	if tag, limited := strings.CutPrefix(string(s), onlineTag); limited {
+		return checkIDs("tag of Config.Online", []string{tag})
+	}
+	if s != OnlineNobody && s != OnlineEveryone {
+		return fmt.Errorf("pull: Config.Online %q is not a scope", string(s))
+	}
+	return nil
+}
 
 const (
 	bulletinUsers = 100 // changes that leave in one second at most; the rest follows in the next

@@ -21,10 +21,8 @@ type Outbox struct {
 	plugin *Plugin
 	header http.Header // of the request
 	began  cursor      // the log when the request began
-	scope  asker
+	scope  *scope
 	ended  atomic.Bool // set under mu
-	asked  atomic.Bool // somebody has asked scope, or is about to
-	asking sync.Mutex  // held while scope is asked, which must not outlive the handler
 
 	mu     sync.Mutex     // guards what follows
 	taken  bool           // first is in use elsewhere
@@ -35,17 +33,25 @@ type Outbox struct {
 	held, heldBytes int // what the request has taken of its share of the publisher's queue
 }
 
-// An asker knows who is behind a request, for as long as that is under way.
-type asker interface{ user() (string, error) }
-
 type outboxKey struct{}
 
 // From returns the outbox of the request that ctx belongs to, for services and
 // repositories that know nothing of Echo. It is nil where there is none; the
-// methods of a nil Outbox return [ErrNoOutbox].
+// methods of a nil Outbox return [ErrNoOutbox]. Where the request has passed the
+// middleware of several plugins, it is that of the last one, the innermost;
+// [Plugin.Outbox] returns the others.
 func From(ctx context.Context) *Outbox {
 	o, _ := ctx.Value(outboxKey{}).(*Outbox)
 	return o
+}
+
+// Outbox returns this plugin's outbox of the request that ctx belongs to, or nil.
+// An application with a single plugin needs only [From].
+func (p *Plugin) Outbox(ctx context.Context) *Outbox {
+	if s := scopeOf(ctx, p); s != nil {
+		return &s.outbox
+	}
+	return nil
 }
 
 // Send collects an event for the target. Everything that can be wrong with it
@@ -195,7 +201,7 @@ func (o *Outbox) Watch(tags ...string) error {
 	if o == nil {
 		return ErrNoOutbox
 	}
-	user, err := o.user()
+	user, err := o.scope.user()
 	if err != nil {
 		return err
 	}
@@ -219,18 +225,6 @@ func (o *Outbox) takeWatchShare(tags []string) error {
 	return o.takeShare((len(tags)+tagsPerGrant-1)/tagsPerGrant, 0)
 }
 
-// user asks who is behind the request, as long as there is one.
-func (o *Outbox) user() (string, error) {
-	o.asked.Store(true) // before looking at ended: end does it the other way round
-	o.asking.Lock()
-	defer o.asking.Unlock()
-
-	if o.ended.Load() {
-		return "", ErrTooLate
-	}
-	return o.scope.user()
-}
-
 // Cursor returns the position of the log when the request began. A page that
 // connects with it misses nothing that has happened since. [Plugin.Head] renders
 // it; single page applications hand it out with any response of theirs.
@@ -250,10 +244,7 @@ func (o *Outbox) end(commit bool) {
 		s = o.takeShipment()
 	}
 	o.mu.Unlock()
-	if o.asked.Load() {
-		o.asking.Lock()   // Config.User may be reading the request that ends now
-		o.asking.Unlock() //nolint:staticcheck // waiting is all
-	}
+	o.scope.identity.end()
 
 	switch {
 	case s.events == 0:

@@ -30,8 +30,13 @@ type Plugin struct {
 	dispatcher  *dispatcher
 	broadcaster *broadcaster
 	hooks       *hooks
-	mountedAt   atomic.Pointer[string]
-	origins     map[string]bool
+	origins     origins
+	public      location // of Config.PublicPath
+	mounted     atomic.Pointer[mount]
+	posts       allowances
+	reports     seldom
+
+	sectionKey, identityKey string // of an echo.Context
 
 	departed chan struct{}      // a user's grace has begun
 	stop     context.CancelFunc // ends the goroutines that feed the sessions
@@ -56,12 +61,16 @@ func New(config Config) (*Plugin, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Plugin{
-		config: config, broker: config.Broker, origins: originSet(config.AllowedOrigins),
-		departed: make(chan struct{}, 1), down: make(chan struct{}),
+	p := &Plugin{config: config, broker: config.Broker, departed: make(chan struct{}, 1), down: make(chan struct{})}
+	if p.origins, err = parseOrigins(config.AllowedOrigins); err != nil {
+		return nil, err
+	}
+	if p.public, err = config.publicLocation(); err != nil {
+		return nil, err
 	}
 	p.hooks = newHooks(config.OnOnline, config.OnOffline, config.OnError)
 	p.node = p.newNode()
+	p.sectionKey, p.identityKey = "pull.section."+p.node.id, "pull.identity."+p.node.id
 	if p.broker == nil {
 		// The log is also what the dispatcher has still to read.
 		p.memory = &Memory{Count: config.WindowCount + aheadMessages, Bytes: config.WindowBytes + aheadBytes}
@@ -179,18 +188,6 @@ func (p *Plugin) subscribeOnce(ctx context.Context, window time.Duration) error 
 // already is replaced. Where one of them is malformed or reserved, none is added.
 func (p *Plugin) Register(modules ...Module) error { return p.registry.add(modules) }
 
-// Mount serves the plugin's routes in the group, behind the application's own
-// middleware: the connection at the group's prefix itself, and under it watch,
-// pull.js, pull.mjs and pull.d.ts. Head names the last group that was mounted.
-func (p *Plugin) Mount(g *echo.Group) {
-	route := g.GET("", p.connect)
-	p.mountedAt.Store(&route.Path)
-	g.POST("/watch", p.watch)
-	for name := range assets {
-		g.GET("/"+name, p.asset)
-	}
-}
-
 // Send sends an event from outside of a request: cron jobs, queue workers. It
 // returns when the log has accepted the event, with the same errors as
 // [Outbox.Send], or when ctx ends, after which the event may still leave. Where
@@ -242,15 +239,6 @@ func (p *Plugin) Disconnect(user string) {
 	for _, s := range p.node.disconnect(user) {
 		s.expel(closeNotAllowed, "disconnected")
 	}
-}
-
-// originSet returns the allowed origins as browsers write them.
-func originSet(origins []string) map[string]bool {
-	set := make(map[string]bool, len(origins))
-	for _, origin := range origins {
-		set[normalOrigin(origin)] = true
-	}
-	return set
 }
 
 func refuse(status int, reason string) *echo.HTTPError {

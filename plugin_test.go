@@ -35,6 +35,7 @@ func newApp(t *testing.T, configure func(*pull.Config)) *app {
 	config := pull.Config{
 		User:   func(c echo.Context) (string, error) { return c.Request().Header.Get(userHeader), nil },
 		Logger: slog.New(slog.DiscardHandler),
+		Online: pull.OnlineEveryone,
 	}
 	if configure != nil {
 		configure(&config)

@@ -1,6 +1,7 @@
 package pull
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -18,7 +19,14 @@ const (
 
 	// AdminSection is where the site is run from.
 	AdminSection
+
+	// NoSection is none of them: it is for a module whose events reach only pages
+	// that have a client for another reason.
+	NoSection
 )
+
+// valid tells whether a module can use the section: none beside others makes no sense.
+func (s Section) valid() bool { return s == NoSection || s&^(PublicSection|AdminSection) == 0 }
 
 // A Module is a part of the application that sends events. A module that is
 // not registered cannot send.
@@ -28,7 +36,7 @@ type Module struct {
 	ID string
 
 	// Use says in which sections pages start their client for this module.
-	// Events are delivered whatever it says. 0 is nowhere.
+	// Events are delivered whatever it says. Default PublicSection.
 	Use Section
 }
 
@@ -42,14 +50,14 @@ type registry struct {
 func (r *registry) add(modules []Module) error {
 	ids := make([]string, len(modules))
 	for i, m := range modules {
-		ids[i] = strings.ToLower(m.ID)
-		if err := checkName("module id", ids[i], ""); err != nil {
+		if err := checkName("module id", m.ID, ""); err != nil {
 			return err
 		}
+		ids[i] = strings.ToLower(m.ID)
 		if ids[i] == "pull" || ids[i] == "online" {
 			return fmt.Errorf("pull: module id %q is reserved", ids[i])
 		}
-		if m.Use&^(PublicSection|AdminSection) != 0 {
+		if !m.Use.valid() {
 			return errors.New("pull: module " + ids[i] + " uses an unknown section")
 		}
 	}
@@ -60,7 +68,7 @@ func (r *registry) add(modules []Module) error {
 		r.modules = make(map[string]Section)
 	}
 	for i, m := range modules {
-		r.modules[ids[i]] = m.Use
+		r.modules[ids[i]] = cmp.Or(m.Use, PublicSection)
 	}
 	r.used = 0
 	for _, use := range r.modules {
@@ -82,5 +90,5 @@ func (r *registry) needed(s Section) bool {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 
-	return r.used&s != 0
+	return r.used&s&^NoSection != 0
 }

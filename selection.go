@@ -24,7 +24,7 @@ func pick(after uint64, lists []*offsets) selection {
 		n := list.len()
 		at := sort.Search(n, func(i int) bool { return *list.at(i) > after })
 		if at < n {
-			m = append(m, part{list, at})
+			m = append(m, tail{list, at})
 		}
 	}
 	heap.Init(&m)
@@ -58,21 +58,21 @@ func (h *history) after(offset uint64) selection {
 	return s
 }
 
-// A part is what is left of a list.
-type part struct {
+// A tail is what is left of a list.
+type tail struct {
 	list *offsets
 	at   int // index of its first
 }
 
-func (p *part) offset() uint64 { return *p.list.at(p.at) }
+func (t *tail) offset() uint64 { return *t.list.at(t.at) }
 
-// A merge is a heap of parts, the one with the lowest offset first.
-type merge []part
+// A merge is a heap of tails, the one with the lowest offset first.
+type merge []tail
 
 func (m merge) Len() int           { return len(m) }
 func (m merge) Less(i, j int) bool { return m[i].offset() < m[j].offset() }
 func (m merge) Swap(i, j int)      { m[i], m[j] = m[j], m[i] }
-func (m *merge) Push(x any)        { *m = append(*m, x.(part)) } //nolint:forcetypeassert // of heap.Interface
+func (m *merge) Push(x any)        { *m = append(*m, x.(tail)) } //nolint:forcetypeassert // of heap.Interface
 func (m *merge) Pop() any {
 	last := (*m)[len(*m)-1]
 	*m = (*m)[:len(*m)-1]

@@ -51,8 +51,7 @@ type session struct {
 	busy     bool // flush runs or is about to
 	catching bool // flush has pages of the window to read
 	ended    bool // nothing more is accepted
-	tokens   int  // incoming frames that are allowed now
-	refilled time.Time
+	incoming allowance
 }
 
 // deliver hands over a sealed parcel. An idle session gets the shared frame

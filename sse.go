@@ -2,6 +2,7 @@ package pull
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strconv"
 	"sync"
@@ -17,6 +18,7 @@ import (
 type stream struct {
 	writer http.ResponseWriter
 	ctl    *http.ResponseController
+	stuck  func() // reports that the writer cannot be flushed, though it has seemed so
 	wake   chan struct{}
 	gone   chan struct{}
 	once   sync.Once
@@ -27,6 +29,7 @@ type stream struct {
 
 // serveStream carries the session over the response for as long as it lives.
 func (p *Plugin) serveStream(c echo.Context, s *session) error {
+	defer p.part(s)
 	w := bare(c.Response())
 	header := w.Header()
 	header.Set(echo.HeaderContentType, "text/event-stream")
@@ -34,13 +37,15 @@ func (p *Plugin) serveStream(c echo.Context, s *session) error {
 	header.Set("X-Accel-Buffering", "no")
 	link := &stream{
 		writer: w, ctl: http.NewResponseController(w),
-		wake: make(chan struct{}, 1), gone: make(chan struct{}),
+		stuck: func() { _ = p.incapable(w, noFlush) },
+		wake:  make(chan struct{}, 1), gone: make(chan struct{}),
 	}
-	_ = link.ctl.SetReadDeadline(time.Time{}) // a server's ReadTimeout is for requests that end
+	_ = link.ctl.SetReadDeadline(time.Time{})  // a server's timeouts are for requests that end
+	_ = link.ctl.SetWriteDeadline(time.Time{}) // from now on there is one for each write
 	s.link = link
 	s.start = func() { signal(link.wake) }
+	runHooks(c.Response(), http.StatusOK)
 	w.WriteHeader(http.StatusOK)
-	c.Response().Status, c.Response().Committed = http.StatusOK, true
 	if err := p.join(s); err != nil {
 		refuseJoin(s, err)
 	}
@@ -60,26 +65,20 @@ func (p *Plugin) serveStream(c echo.Context, s *session) error {
 	}
 }
 
-// bare unwraps the server's own writer: compression would hold events back.
-func bare(w http.ResponseWriter) http.ResponseWriter {
-	for {
-		wrapped, ok := w.(interface{ Unwrap() http.ResponseWriter })
-		if !ok {
-			return w
-		}
-		w = wrapped.Unwrap()
-	}
-}
-
 // offer leaves all writing to the request's goroutine.
 func (l *stream) offer(*offering, []byte) int { return 0 }
 
 func (l *stream) write(p []byte) error {
 	l.allow(time.Now().Add(writeTimeout))
+	defer l.allow(time.Time{}) // over HTTP/2 it would end the stream, though nothing is written
 	if _, err := l.writer.Write(p); err != nil {
 		return err
 	}
-	return l.ctl.Flush()
+	err := l.ctl.Flush()
+	if errors.Is(err, http.ErrNotSupported) {
+		l.stuck()
+	}
+	return err
 }
 
 // allow bounds the next write, unless the session is being closed: then what

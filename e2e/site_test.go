@@ -38,6 +38,7 @@ func newSite(t *testing.T, configure func(*pull.Config)) *site {
 	s.config = pull.Config{
 		User:          visitor,
 		Logger:        slog.New(slog.DiscardHandler),
+		Online:        pull.OnlineEveryone,
 		OnError:       func(err error) { t.Logf("plugin: %v", err) },
 		PresenceGrace: 200 * time.Millisecond,
 	}

@@ -24,7 +24,8 @@ type pullPeer struct {
 
 func newPull() (*pullPeer, error) {
 	plugin, err := pull.New(pull.Config{
-		User: func(c echo.Context) (string, error) { return c.Request().Header.Get("Bench-User"), nil },
+		User:   func(c echo.Context) (string, error) { return c.Request().Header.Get("Bench-User"), nil },
+		Online: pull.OnlineEveryone,
 	})
 	if err != nil {
 		return nil, err

@@ -1,0 +1,74 @@
+package pull
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+)
+
+// A mount is where the plugin's routes are.
+type mount struct {
+	location location          // as browsers see it
+	files    map[string]*asset // of all mounts, by the path of the route
+}
+
+// Mount serves the plugin's routes in the group, behind the application's own
+// middleware: the connection at the group's prefix itself, and under it watch,
+// pull.js, pull.mjs and pull.d.ts, each with and without a slash at the end. The
+// client's files, which hold nothing of anybody, are served in front of the
+// group's own middleware where the request passes [Plugin.Middleware].
+//
+// Head names the last group that was mounted, at Config.PublicPath if that is
+// set. Parameters of the prefix have the values that the page's own request has
+// for them. A prefix with a wildcard cannot be mounted; it is reported to
+// Config.OnError.
+func (p *Plugin) Mount(g *echo.Group) {
+	route := g.GET("", p.connect).Path
+	if strings.Contains(route, "*") {
+		p.config.OnError(fmt.Errorf("pull: cannot mount at %s: a wildcard takes the paths below it", route))
+		return
+	}
+	slash := "/"
+	if strings.HasSuffix(route, slash) {
+		slash = "" // the prefix has it
+	} else {
+		g.GET(slash, p.connect)
+	}
+	for _, end := range []string{"", "/"} {
+		g.POST(slash+"watch"+end, p.watch)
+	}
+	files := make(map[string]*asset)
+	for name, a := range assets {
+		for _, end := range []string{"", "/"} {
+			files[g.GET(slash+name+end, a.serve).Path] = a
+		}
+	}
+	p.mount(route, files)
+}
+
+// mount has Head name the route from now on.
+func (p *Plugin) mount(route string, files map[string]*asset) {
+	m := &mount{location: p.public, files: files}
+	if len(m.location.parts) == 0 {
+		m.location = routeLocation(route)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+
+	if before := p.mounted.Load(); before != nil {
+		maps.Copy(m.files, before.files)
+	}
+	p.mounted.Store(m)
+}
+
+// assetOf returns the file of the client that a request asks for, or nil.
+func (p *Plugin) assetOf(c echo.Context) *asset {
+	m := p.mounted.Load()
+	if m == nil || c.Request().Method != http.MethodGet {
+		return nil
+	}
+	return m.files[c.Path()]
+}

@@ -171,6 +171,7 @@ func TestLateGrantOfManyMessagesIsAGap(t *testing.T) {
 		defer b.stop(t)
 		defer a.stop(t)
 		a.withPage("T")
+		synctest.Wait() // what the nodes have to say of themselves is in the log
 		back := f.outOfReach()
 		at := a.rendered(t, "1")
 		synctest.Wait() // the grant is on its way

@@ -8,8 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-
-	"golang.org/x/net/idna"
+	"unicode"
 )
 
 // origins are the sites besides the application's own whose pages may connect.
@@ -67,9 +66,8 @@ func (o *origins) has(origin string) bool {
 	return o.exact[origin]
 }
 
-// canonicalOrigin returns an origin as browsers send it: lower case, an
-// international name in Punycode, an IP address in its short form, no default
-// port. Its errors say why no browser would send such an origin.
+// canonicalOrigin returns an origin as browsers send it: lower case, an IP address
+// in its short form, no default port. Its errors say why no browser would send such an origin.
 // See https://html.spec.whatwg.org/multipage/browsers.html#ascii-serialisation-of-an-origin.
 func canonicalOrigin(s string) (string, error) {
 	u, err := url.Parse(s)
@@ -102,8 +100,9 @@ func canonicalOrigin(s string) (string, error) {
 	return u.Scheme + "://" + host + port, err
 }
 
-var hosts = idna.New(idna.MapForLookup(), idna.BidiRule(), idna.CheckJoiners(true), //nolint:gochecknoglobals // constant
-	idna.Transitional(false), idna.StrictDomainName(false), idna.CheckHyphens(false))
+func isHostRune(r rune) bool {
+	return 'a' <= r && r <= 'z' || '0' <= r && r <= '9' || r == '.' || r == '-' || r == '_'
+}
 
 // endsInNumber matches what browsers take for an IPv4 address.
 var endsInNumber = regexp.MustCompile(`(?i)(^|\.)(\d+|0x[0-9a-f]*)\.?$`)
@@ -112,9 +111,12 @@ func canonicalHost(u *url.URL) (string, error) {
 	if strings.HasPrefix(u.Host, "[") {
 		return canonicalIPv6(u.Hostname())
 	}
-	host, err := hosts.ToASCII(u.Hostname())
-	if err != nil || host == "" {
-		return "", fmt.Errorf("%q is not a host name", u.Hostname())
+	host := strings.ToLower(u.Hostname())
+	switch {
+	case strings.ContainsFunc(host, func(r rune) bool { return r > unicode.MaxASCII }):
+		return "", errors.New("browsers send an international name in Punycode: write it as they do, https://xn--…")
+	case strings.ContainsFunc(host, func(r rune) bool { return !isHostRune(r) }):
+		return "", fmt.Errorf("%q is not a host name", host)
 	}
 	if !endsInNumber.MatchString(host) {
 		return host, nil

@@ -28,10 +28,6 @@ func TestAllowedOriginsMatchWhatBrowsersSend(t *testing.T) {
 		{"http://shop.example:0080", "http://shop.example", 426},
 		{"https://shop.example:8443", "https://shop.example:8443", 426},
 		{"https://shop.example:8443", "https://shop.example", 403},
-		{"https://магазин.рф", "https://xn--80aairftm.xn--p1ai", 426},
-		{"https://МАГАЗИН.рф", "https://xn--80aairftm.xn--p1ai", 426},
-		{"https://bücher.example", "https://xn--bcher-kva.example", 426},
-		{"https://straße.example", "https://xn--strae-oqa.example", 426},
 		{"https://my_shop.example", "https://my_shop.example", 426},
 		{"http://[0:0:0:0:0:0:0:1]:3000", "http://[::1]:3000", 426},
 		{"http://[2001:DB8::0:1]", "http://[2001:db8::1]", 426},
@@ -45,7 +41,6 @@ func TestAllowedOriginsMatchWhatBrowsersSend(t *testing.T) {
 		{"https://*.shop.example", "http://app.shop.example", 403},
 		{"https://*.shop.example", "https://app.shop.example:8443", 403},
 		{"https://*.shop.example:8443", "https://app.shop.example:8443", 426},
-		{"https://*.Магазин.рф:443", "https://a.xn--80aairftm.xn--p1ai", 426},
 	} {
 		t.Run(tc.allowed+" "+tc.sent, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -67,7 +62,7 @@ func TestOriginThatCannotMatchIsAnError(t *testing.T) {
 		"https://shop.example:70000", "wss://shop.example", "file://shop", "https://*", "https://*.", "https://*shop.example",
 		"https://app.*.example", "https://*.*.example", "https://shop.example:*", "*://shop.example", "https://*.192.0.2.1", "https://*.[::1]",
 		"http://127.1", "http://0x7f000001", "http://192.0.2.256", "http://[::1", "http://[fe80::1%25eth0]", "https://shop example",
-		" https://shop.example", "https://xn--a.example",
+		" https://shop.example", "https://магазин.рф", "https://*.bücher.example",
 	} {
 		_, err := pull.New(pull.Config{
 			User:           func(echo.Context) (string, error) { return "42", nil },

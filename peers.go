@@ -11,6 +11,7 @@ import (
 const (
 	beat     = 20 * time.Second // how often a node says that it is alive
 	deadNode = 65 * time.Second // a node is gone when nothing was heard for so long
+	cutOff   = deadNode - beat  // … and this node is cut off from the log
 	newcomer = 25 * time.Second // … or for so long since this node began, if only before
 )
 
@@ -44,6 +45,9 @@ func (p *presence) hear(node []byte, seq uint64, at int64, heard time.Time) (*pe
 	}
 	fresh := seq > n.seq
 	n.seq, n.at = max(n.seq, seq), max(n.at, at)
+	if n.self && !n.heard.IsZero() && heard.Sub(n.heard) > cutOff {
+		p.back = heard
+	}
 	if heard.After(n.heard) {
 		n.heard = heard
 	}
@@ -124,12 +128,17 @@ func listOf(users []string) [][]string {
 	return all
 }
 
-// bury lets the users of nodes go of which nothing was heard. The node itself is
+// bury lets the users of nodes go of which nothing was heard while this node heard
+// itself: one that is cut off from the log knows nothing of others. A node is
 // remembered for as long as it may send again what the log has had from it.
 func (p *presence) bury(now time.Time, remember time.Duration) []change {
+	self := p.peers[p.self]
+	if self != nil && now.Sub(self.heard) > cutOff {
+		return nil // nobody is heard
+	}
 	var changes []change
 	for id, n := range p.peers {
-		silence := now.Sub(n.heard)
+		silence := min(now.Sub(n.heard), now.Sub(p.back))
 		patience := deadNode
 		if n.bye {
 			patience = p.grace // its pages are on their way to another node

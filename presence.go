@@ -82,6 +82,7 @@ type presence struct {
 	announcing int              // announcements that have not come back from the log
 	onlyHere   int              // users who are here and whom the log does not have yet
 	peers      map[string]*peer // by node
+	back       time.Time        // when this node was last cut off from the log no longer
 	users      map[string]int   // user → number of nodes that have it
 	seen       *cache.Cache     // user → when it was last online, once it has left
 	forgetting deque[recollection]

@@ -424,3 +424,34 @@ func TestOtherNodesTellWhoDoesNotComeBackFromAShutdown(t *testing.T) {
 		}
 	})
 }
+
+// A node that hears nothing at all is itself the one that is cut off.
+func TestNodeThatIsCutOffTakesNobodyForDead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFaults()
+		d := new(diary)
+		a := newApp(t, func(c *pull.Config) { c.Broker, c.OnOffline, c.OnOnline = f, d.note("offline"), d.note("online") })
+		b := newApp(t, func(c *pull.Config) { c.Broker, c.OnOffline, c.OnOnline = f, d.note("offline"), d.note("online") })
+		defer b.stop(t)
+		defer a.stop(t)
+		pa, _ := a.fresh(t, "1")
+		pb, _ := b.fresh(t, "2")
+		defer pa.leave()
+		defer pb.leave()
+		synctest.Wait()
+		want := d.read()
+
+		f.set(func(f *faults) { f.err, f.away = errBroker, errBroker })
+		f.interrupt()
+		pass(10 * time.Minute)
+		f.set(func(f *faults) { f.err, f.away = nil, nil })
+		pass(10 * time.Minute)
+
+		if got := d.read(); !slices.Equal(got, want) {
+			t.Errorf("the application heard %v, want %v as before", got, want)
+		}
+		if got := a.Presence().Users(); !slices.Equal(got, []string{"1", "2"}) {
+			t.Errorf("got %v online, want both", got)
+		}
+	})
+}

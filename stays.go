@@ -60,12 +60,12 @@ func (p *presence) due() (time.Time, bool) {
 	if p.departures.len() == 0 {
 		return time.Time{}, false
 	}
-	return p.departures.at(0).at, true
+	return p.departures.at(0).at.Add(1), true
 }
 
 // sweep ends every grace that is over.
 func (p *presence) sweep(now time.Time) {
-	for p.departures.len() > 0 && !now.Before(p.departures.at(0).at) {
+	for p.departures.len() > 0 && now.After(p.departures.at(0).at) {
 		d := p.departures.pop()
 		if s := p.stays[d.user]; s.departure == d.number {
 			s.departure, s.over = 0, true

@@ -17,11 +17,11 @@ func TestGraceHasOneClock(t *testing.T) {
 	p.depart("2", start.Add(time.Second))
 	p.arrive("2") // is back
 
-	p.sweep(start.Add(15*time.Second - 1))
+	p.sweep(start.Add(15 * time.Second))
 	if !p.isHere("1") {
 		t.Error("user 1 has left before the grace is over")
 	}
-	p.sweep(start.Add(15 * time.Second))
+	p.sweep(start.Add(15*time.Second + 1))
 	if p.isHere("1") {
 		t.Error("user 1 is here although the grace is over")
 	}
@@ -95,7 +95,7 @@ func TestCountOfUsersIsRight(t *testing.T) {
 		func(user string) { p.online(other, []string{user}) },
 		func(user string) { p.offline(self, []string{user}, 1, true) },
 		func(user string) { p.offline(other, []string{user}, 1, false) },
-		func(string) { now = now.Add(time.Second); p.sweep(now) },
+		func(string) { now = now.Add(time.Second + 1); p.sweep(now) },
 		func(string) { p.announcing = 0; p.takeNews() },
 		func(user string) { p.list(other, []string{"1/1", user}, 1) },
 	}

@@ -93,6 +93,15 @@ test("a cursor beyond 2^53 is a gap", (t) => {
   assert.deepEqual([told(hooks), pull.cursor], [["onPullGap"], "k3f9.101"])
 })
 
+test("a message is as old as the server says, whatever the device's clock was from the beginning", (t) => {
+  const { server, pull } = client(t)
+  /** @type {number[]} */
+  const ages = []
+  pull.on("message", ({ extra }) => ages.push(extra.server_time_ago))
+  server.last.say(hello({ server_time_unix: 1000 }), event(101, { extra: { server_time_unix: 940 } }))
+  assert.deepEqual(ages, [60])
+})
+
 for (const skew of [0, 1_800_000, -1_800_000]) {
   for (const server_time_unix of [undefined, 1_800_000_000]) {
     const how = server_time_unix ? "with" : "without"

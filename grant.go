@@ -19,14 +19,15 @@ func (p *Plugin) grant(user, from string, tags []string) (last uint64, err error
 	if err := errors.Join(checkIDs("user id", []string{user}), checkIDs("tag", tags)); err != nil {
 		return 0, err
 	}
-	if len(tags) == 0 {
-		return 0, nil
-	}
-	if err := p.node.mayWatch(user, tags); err != nil {
+	tags, err = p.node.toGrant(user, parseCursor(from), tags, time.Now())
+	if err != nil || len(tags) == 0 {
 		return 0, err
 	}
 	return p.sayInParts(kindWatch, []string{user, from}, tags)
 }
+
+// partsOf returns how many messages of the log name the tags.
+func partsOf(tags []string) int { return (len(tags) + tagsPerGrant - 1) / tagsPerGrant }
 
 // sayInParts puts a control message about tags into the log, or some where there
 // are many tags. Only what was named first may be missing then if the queue is
@@ -154,25 +155,50 @@ func (n *node) gap(s *session) {
 	n.gapped = append(n.gapped, s)
 }
 
-// mayWatch tells whether a grant of the tags to the user stays in the bounds.
-func (n *node) mayWatch(user string, tags []string) error {
+// toGrant returns for which of the tags a grant from a position on has to be put
+// into the log: not for those that were granted or extended a moment ago, unless
+// the end of a watch is on its way there. It fails where a grant would go over
+// the bounds.
+func (n *node) toGrant(user string, from cursor, tags []string, now time.Time) ([]string, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
-	fresh := 0
+	fresh := n.watches.fresh(now)
+	var grant []string
+	added := 0
 	for _, tag := range tags {
-		if _, has := n.watches.all[watchKey{user, tag}]; has {
+		w := n.watches.all[watchKey{user, tag}]
+		if w != nil && w.expires >= fresh && (from.epoch != n.epoch || w.since <= from.offset) && n.ending[user] == 0 {
 			continue
 		}
-		fresh++
+		grant = append(grant, tag)
+		if w != nil {
+			continue
+		}
+		added++
 		if n.maxUsers > 0 && len(n.watches.byTag[tag]) >= n.maxUsers {
-			return ErrTooManyWatches
+			return nil, ErrTooManyWatches
 		}
 	}
-	if n.maxTags > 0 && len(n.watches.byUser[user])+fresh > n.maxTags {
-		return ErrTooManyWatches
+	if n.maxTags > 0 && len(n.watches.byUser[user])+added > n.maxTags {
+		return nil, ErrTooManyWatches
 	}
-	return nil
+	return grant, nil
+}
+
+// expectEnd notes that so many more ends of a user's watches are on their way
+// into the log, or so many fewer.
+func (n *node) expectEnd(user string, more int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+
+	n.addEnding(user, more)
+}
+
+func (n *node) addEnding(user string, more int) {
+	if n.ending[user] += more; n.ending[user] <= 0 {
+		delete(n.ending, user)
+	}
 }
 
 // watching returns which of the tags the user watches.
@@ -194,7 +220,7 @@ func (n *node) fading(user string, tags []string, now time.Time) []string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
-	fresh := now.Add(n.watches.ttl - min(time.Second, n.watches.ttl/2)).UnixNano()
+	fresh := n.watches.fresh(now)
 	var fading []string
 	for _, tag := range tags {
 		w := n.watches.all[watchKey{user, tag}]

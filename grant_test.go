@@ -3,6 +3,7 @@ package pull_test
 import (
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/echo-pull/pull"
 )
@@ -82,6 +83,73 @@ func TestPageThatIsPastWhatOvertookAGrantIsTold(t *testing.T) {
 		_, hellos, _ := r.wait()
 		if len(hellos) != 2 || hellos[1].Params["recovered"] != false {
 			t.Errorf("got hellos %v, want a second one that tells of the gap", hellos)
+		}
+	})
+}
+
+// Two requests render pages of one user at the same time. The one that began first
+// ends last: its page must hear what was sent to the tag since it began.
+func TestLaterGrantOfAnEarlierRequestCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newApp(t, nil)
+		defer a.stop(t)
+		at := ""
+		a.withPage("T")
+		a.echo.GET("/slow", pull.Handler(func(c pull.Context) error {
+			at = c.Pull().Cursor()
+			send(t, a, pull.Tag("T"), "since-the-first-began")
+			a.rendered(t, "1") // the second one, as a whole
+			return c.Pull().Watch("T")
+		}))
+		a.get(t, "/slow", userHeader, "1")
+
+		a.resume(t, "1", at).sees(t, "since-the-first-began")
+	})
+}
+
+func TestRepeatedGrantsCostNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFaults()
+		a := f.node(t)
+		defer a.stop(t)
+		a.withPage("T", "U")
+		a.rendered(t, "1")
+		synctest.Wait()
+		before := f.count()
+		for range 1000 {
+			a.rendered(t, "1")
+			grant(t, a, "1", "T")
+		}
+		if got := f.count() - before; got != 0 {
+			t.Errorf("%d messages for what was granted a moment ago, want none", got)
+		}
+		pass(2 * time.Second)
+		grant(t, a, "1", "T")
+		if got := f.count() - before; got != 1 {
+			t.Errorf("%d messages after two seconds, want one", got)
+		}
+	})
+}
+
+// The state in which a watch is in force is about to end.
+func TestGrantAfterADeleteThatIsUnderWayCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFaults()
+		a := f.node(t)
+		defer a.stop(t)
+		grant(t, a, "1", "T")
+		back := f.outOfReach()
+		deleted := make(chan error, 1)
+		go func() { deleted <- a.Watch().Delete("1", "T") }()
+		synctest.Wait()
+		time.AfterFunc(time.Second, back)
+		grant(t, a, "1", "T")
+
+		if err := <-deleted; err != nil {
+			t.Error(err)
+		}
+		if got := a.Watch().Users("T"); len(got) != 1 {
+			t.Errorf("got %v watching, want the one who was granted it last", got)
 		}
 	})
 }

@@ -69,6 +69,7 @@ type node struct {
 	guests    int                   // joined sessions without a user
 	closing   bool                  // no session joins any more
 	farewell  bool                  // this node's own has come back from the log
+	ending    map[string]int        // ends of watches that are on their way into the log, by user
 	rolling   bool                  // who is here was said, and has not come back from the log
 	excepted  map[string]struct{}   // by the message that is being routed; kept to be used again
 	settled   uint64                // every session has what is for it up to here
@@ -208,6 +209,7 @@ func (n *node) restart(d delivery) {
 	}
 	n.begin(d.epoch, epoch, d.offset)
 	n.callRoll()
+	clear(n.ending)
 	for _, s := range n.all {
 		s.behind, s.last = false, n.history.last()
 		n.greet(s, false)
@@ -284,6 +286,9 @@ func (n *node) control(e *envelope, p *peer) {
 		n.changed(n.presence.list(p, e.list, e.at))
 	case kindWatch, kindExtend, kindUnwatch:
 		n.applyWatch(e)
+		if p.self && e.kind == kindUnwatch && len(e.list) > 0 {
+			n.addEnding(e.list[0], -1)
+		}
 	case kindEvent, kindBeat, kindBye:
 	}
 	if p.self {

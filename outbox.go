@@ -222,7 +222,7 @@ func (o *Outbox) takeWatchShare(tags []string) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 
-	return o.takeShare((len(tags)+tagsPerGrant-1)/tagsPerGrant, 0)
+	return o.takeShare(partsOf(tags), 0)
 }
 
 // Cursor returns the position of the log when the request began. A page that

@@ -99,6 +99,7 @@ func (p *Plugin) newNode() *node {
 		users:    make(map[string][]*session),
 		seats:    make(map[string]int),
 		bans:     make(map[string]uint64),
+		ending:   make(map[string]int),
 	}
 	n.history.reset(1)
 	return n

@@ -50,8 +50,11 @@ func (w Watches) Delete(user string, tags ...string) error {
 	if err := errors.Join(checkIDs("user id", []string{user}), checkIDs("tag", tags)); err != nil {
 		return err
 	}
+	parts := max(1, partsOf(tags))
+	w.plugin.node.expectEnd(user, parts)
 	last, err := w.plugin.sayInParts(kindUnwatch, []string{user}, tags)
 	if err != nil {
+		w.plugin.node.expectEnd(user, -parts)
 		return err
 	}
 	return w.plugin.awaitOwn(last)
@@ -118,10 +121,14 @@ func newWatches(ttl, keep time.Duration, most int) watches {
 	}
 }
 
-// grant starts a watch or extends it, and tells whether it has started.
+// grant starts a watch or extends it, and tells whether it now hears more of what
+// has been: the later one of two grants may count from an earlier position.
 func (t *watches) grant(user, tag string, since uint64, at int64) bool {
 	if t.extend(user, tag, at) {
-		return false
+		w := t.all[watchKey{user, tag}]
+		earlier := since < w.since
+		w.since = min(w.since, since)
+		return earlier
 	}
 	if old := t.all[watchKey{user, tag}]; old != nil {
 		old.until = since + 1 // it has expired; what follows is the new one's
@@ -160,6 +167,11 @@ func (t *watches) everything() []*watch {
 	all := slices.AppendSeq(t.ended.everything(), maps.Values(t.all))
 	slices.SortFunc(all, func(a, b *watch) int { return cmp.Compare(a.expires, b.expires) })
 	return all
+}
+
+// fresh is from which time of expiry on a watch was extended within the last second.
+func (t *watches) fresh(now time.Time) int64 {
+	return now.Add(t.ttl - min(time.Second, t.ttl/2)).UnixNano()
 }
 
 // extend gives a watch its full time again, and tells whether there was one when

@@ -120,17 +120,17 @@
 //
 // # Reading order
 //
-// The way in: plugin.go, middleware.go, outbox.go, event.go, target.go,
-// envelope.go, publisher.go, broker.go. What a node makes of the log: node.go,
-// history.go, watch.go, grant.go, presence.go, online.go. The way out:
-// dispatcher.go, route.go, parcel.go, session.go, link.go, and the two kinds of
-// connection, broadcaster.go and sse.go. Who may connect, and how a session
-// begins: connect.go, origin.go, writer.go, join.go, cursor.go, incoming.go,
-// allowance.go. What belongs to a request: scope.go. Where browsers find it all:
-// mount.go, location.go. How it is set up and how it
-// ends: config.go, shutdown.go, state.go. The rest is small: registry.go,
-// client.go, hooks.go, clock.go, stats.go, errors.go, seldom.go, deque.go, and the one write
-// that differs between systems, offer_unix.go and offer_other.go.
+// The way in: plugin.go, middleware.go, scope.go, outbox.go, event.go, target.go,
+// envelope.go, shipment.go, publisher.go, broker.go. What a node makes of the log:
+// node.go, brokenlog.go, history.go, watch.go, pastwatch.go, grant.go, presence.go,
+// stays.go, peers.go, online.go. The way out: dispatcher.go, route.go, parcel.go,
+// session.go, link.go, and the two kinds of connection, broadcaster.go and sse.go.
+// Who may connect: connect.go, origin.go, allowance.go, incoming.go. How a session
+// begins: join.go, cursor.go, waitlist.go, replay.go, selection.go. Where browsers
+// find it all: mount.go, location.go, client.go, registry.go. How it is set up and
+// how it ends: config.go, state.go, statefile.go, shutdown.go. The rest is small:
+// hooks.go, clock.go, stats.go, errors.go, seldom.go, writer.go, deque.go, and what
+// differs between systems, lockfile_*.go, offer_unix.go and offer_other.go.
 //
 // The protocol is in docs/protocol.md, what is promised with the test for each
 // promise in docs/guarantees.md, and why things are as they are in docs/decisions.

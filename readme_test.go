@@ -146,3 +146,29 @@ func anchors(page string) []string {
 	}
 	return slugs
 }
+
+// The reading order in doc.go names every file but itself, and none that is gone.
+func TestReadingOrderNamesEveryFile(t *testing.T) {
+	doc, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, order, _ := strings.Cut(string(doc), "# Reading order")
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") || file == "doc.go" || strings.HasPrefix(file, "lockfile_") {
+			continue
+		}
+		if !strings.Contains(order, file) {
+			t.Errorf("%s is not in the reading order", file)
+		}
+	}
+	for _, file := range regexp.MustCompile(`\b\w+\.go\b`).FindAllString(order, -1) {
+		if !slices.Contains(files, file) {
+			t.Errorf("the reading order names %s, which does not exist", file)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package pull
 
 import (
 	"maps"
+	"strings"
 	"sync"
 	"time"
 )
@@ -42,4 +43,5 @@ func (s *seldom) allow(key string) bool {
 }
 
 // clip bounds what a client has sent, for a log line or a key.
-func clip(s string) string { return s[:min(len(s), seldomBytes)] }
+// What it returns keeps nothing else of the request alive.
+func clip(s string) string { return strings.Clone(s[:min(len(s), seldomBytes)]) }

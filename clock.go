@@ -36,7 +36,7 @@ func (p *Plugin) clock(ctx context.Context) {
 		case now := <-bulletin.C:
 			p.publishBulletin(&o, now)
 		case now := <-sweep.C:
-			for p.node.sweep(now) { //nolint:revive // a little at a time: others need the lock, too
+			for p.node.sweep(now) { // a little at a time: others need the lock, too
 			}
 			p.node.sweepPresence(now)
 			p.renameLog(now)

@@ -196,7 +196,7 @@ func (c Config) withDefaults() (Config, error) {
 	fill(&c.Tick, defaultTick)
 	fill(&c.WatchTTL, defaultWatchTTL)
 	fill(&c.PresenceGrace, defaultGrace)
-	c.bound()
+	c = c.bounded()
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
@@ -209,8 +209,8 @@ func (c Config) withDefaults() (Config, error) {
 	return c, nil
 }
 
-// bound makes what is as good as endless small enough to be added to.
-func (c *Config) bound() {
+// bounded makes what is as good as endless small enough to be added to.
+func (c Config) bounded() Config {
 	for _, d := range []*time.Duration{&c.WindowAge, &c.Tick, &c.WatchTTL, &c.PresenceGrace} {
 		*d = min(*d, forever)
 	}
@@ -221,6 +221,7 @@ func (c *Config) bound() {
 		*n = min(*n, unbounded)
 	}
 	c.EventBytes = min(c.EventBytes, publisherBytes)
+	return c
 }
 
 func fill[T comparable](field *T, value T) {

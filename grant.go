@@ -120,24 +120,29 @@ func (n *node) makeUp(user string, missed selection, since uint64) {
 	now := time.Now().Unix()
 	for _, s := range n.users[user] {
 		counts := s.from > 0 && s.from >= since
-		if counts && !missed.complete {
+		switch {
+		case !counts:
+			n.handMissed(s, missed.offsets, now)
+		case !missed.complete || n.handMissed(s, missed.offsets, now):
 			n.gap(s)
-			continue
-		}
-		for _, offset := range missed.offsets {
-			m := n.history.at(offset)
-			switch {
-			case !n.reaches(m, s, now):
-			case offset > s.known():
-				if !s.behind { // else it reads the message from the window
-					n.hand(s, n.parcel(nil, m))
-				}
-			case counts:
-				n.gap(s)
-				counts = false
-			}
 		}
 	}
+}
+
+// handMissed gives a session what it can still have in order, and returns whether
+// there is something else.
+func (n *node) handMissed(s *session, offsets []uint64, now int64) (late bool) {
+	for _, offset := range offsets {
+		m := n.history.at(offset)
+		switch {
+		case !n.reaches(m, s, now):
+		case offset <= s.known():
+			late = true
+		case !s.behind: // else it reads the message from the window
+			n.hand(s, n.parcel(nil, m))
+		}
+	}
+	return late
 }
 
 // known returns up to where the session has, or is about to have, everything.

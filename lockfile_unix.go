@@ -11,7 +11,7 @@ import (
 // lockFile locks a file for this one opening of it, shared or exclusively, and
 // tells whether it could: without waiting, not while others hold it. The lock
 // ends with the process.
-func lockFile(f *os.File, exclusive, wait bool) (bool, error) {
+func lockFile(f *os.File, exclusive, wait bool) (bool, error) { //nolint:revive // flags of the system call
 	how := syscall.LOCK_SH
 	if exclusive {
 		how = syscall.LOCK_EX

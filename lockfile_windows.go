@@ -26,7 +26,7 @@ func beyond() *syscall.Overlapped { return &syscall.Overlapped{OffsetHigh: 1 << 
 // lockFile locks a file for this one opening of it, shared or exclusively, and
 // tells whether it could: without waiting, not while others hold it. The lock
 // ends with the process.
-func lockFile(f *os.File, exclusive, wait bool) (bool, error) {
+func lockFile(f *os.File, exclusive, wait bool) (bool, error) { //nolint:revive // flags of the system call
 	var flags uintptr
 	if exclusive {
 		flags |= lockExclusive

@@ -189,39 +189,54 @@ func (n *node) applyOne(d delivery, clock time.Time) {
 // control applies a message of the plugin's own.
 func (n *node) control(e *envelope, p *peer) {
 	p.bye = e.kind == kindBye || p.bye && e.kind != kindHello
-	n.farewell = n.farewell || p.self && e.kind == kindBye
 	if p.dead {
 		p.dead = false // it was out of reach: what it has announced was let go
 		n.say(control(kindHello, time.Now()))
 	}
-	if p.self && n.presence.announcing > 0 && (e.kind == kindOnline || e.kind == kindOffline) {
-		n.presence.announcing--
+	if p.self {
+		n.returned(e)
+		defer n.announce() // what has happened since the last announcement
+	} else {
+		n.obey(e)
 	}
 	switch e.kind {
-	case kindDisconnect:
-		if !p.self { // this node has done it already
-			n.expels = append(n.expels, e.list...)
-		}
-	case kindHello:
-		if !p.self {
-			n.answerRoll()
-		}
 	case kindOnline:
 		n.changed(n.presence.online(p, e.list))
 	case kindOffline:
 		n.changed(n.presence.offline(p, e.list, e.at, p.self))
 	case kindRoll:
-		n.rolling = n.rolling && !p.self
 		n.changed(n.presence.list(p, e.list, e.at))
 	case kindWatch, kindExtend, kindUnwatch:
 		n.applyWatch(e)
-		if p.self && e.kind == kindUnwatch && len(e.list) > 0 {
+	case kindEvent, kindDisconnect, kindHello, kindBeat, kindBye:
+	}
+}
+
+// returned notes that a message of this node's own has come back from the log.
+func (n *node) returned(e *envelope) {
+	switch e.kind {
+	case kindOnline, kindOffline:
+		n.presence.announcing = max(0, n.presence.announcing-1)
+	case kindRoll:
+		n.rolling = false
+	case kindUnwatch:
+		if len(e.list) > 0 {
 			n.addEnding(e.list[0], -1)
 		}
-	case kindEvent, kindBeat, kindBye:
+	case kindBye:
+		n.farewell = true
+	case kindEvent, kindWatch, kindExtend, kindDisconnect, kindHello, kindBeat:
 	}
-	if p.self {
-		n.announce() // what has happened since the last announcement
+}
+
+// obey does what another node asks of this one.
+func (n *node) obey(e *envelope) {
+	switch e.kind {
+	case kindDisconnect:
+		n.expels = append(n.expels, e.list...)
+	case kindHello:
+		n.answerRoll()
+	case kindEvent, kindWatch, kindExtend, kindUnwatch, kindBeat, kindBye, kindOnline, kindOffline, kindRoll:
 	}
 }
 

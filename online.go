@@ -2,6 +2,7 @@ package pull
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -203,17 +204,24 @@ func (n *node) rollCall(s *session) []byte {
 	return n.news.list
 }
 
-// onlineList names some of those who are online, and counts all.
-func (n *node) onlineList(now time.Time) []byte {
-	users, count := n.presence.all(), n.presence.count()
-	if tag, limited := n.watchedTag(); limited {
-		users, count = n.watches.watchers(tag, now.UnixNano()), 0
-		for user := range users {
-			if n.presence.has(user) {
-				count++
-			}
+// listed returns who may be in the list of who is online, and how many of those are.
+func (n *node) listed(now int64) (users iter.Seq[string], count int) {
+	tag, limited := n.watchedTag()
+	if !limited {
+		return n.presence.all(), n.presence.count()
+	}
+	users = n.watches.watchers(tag, now)
+	for user := range users {
+		if n.presence.has(user) {
+			count++
 		}
 	}
+	return users, count
+}
+
+// onlineList names some of those who are online, and counts all.
+func (n *node) onlineList(now time.Time) []byte {
+	users, count := n.listed(now.UnixNano())
 	b := []byte(`{"module_id":"online","command":"online_list","params":{"USERS":{`)
 	listed := 0
 	for user := range users {

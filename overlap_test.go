@@ -345,7 +345,7 @@ func TestKilledProcessGivesItsStateFileBack(t *testing.T) {
 		select {} // until it is killed
 	}
 	s := newProcesses(t)
-	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$") //nolint:gosec // this very test
+	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$")
 	child.Env = append(os.Environ(), variable+"="+s.file)
 	out, err := child.StdoutPipe()
 	if err != nil {

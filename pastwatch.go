@@ -42,14 +42,20 @@ func newPastWatches(most int) pastWatches {
 	return pastWatches{most: most, users: make(map[string]*past)}
 }
 
-// add keeps a watch until a time.
-func (t *pastWatches) add(w *watch, forget int64) {
-	p := t.users[w.user]
+// of returns a user's past, which is looked at first at a time.
+func (t *pastWatches) of(user string, at int64) *past {
+	p := t.users[user]
 	if p == nil {
 		p = &past{byTag: make(map[string][]*watch)}
-		t.users[w.user] = p
-		t.expiry.push(pastExpiry{w.user, forget})
+		t.users[user] = p
+		t.expiry.push(pastExpiry{user, at})
 	}
+	return p
+}
+
+// add keeps a watch until a time.
+func (t *pastWatches) add(w *watch, forget int64) {
+	p := t.of(w.user, forget)
 	for t.most > 0 && p.watches.len() >= t.most {
 		p.lost = max(p.lost, p.dropFirst().end())
 	}
@@ -128,6 +134,24 @@ func (t *pastWatches) countOf(user string) int {
 func (t *pastWatches) hears(user, tag string, m *message) bool {
 	p := t.users[user]
 	return p != nil && slices.ContainsFunc(p.byTag[tag], func(w *watch) bool { return w.hears(m) })
+}
+
+// lose notes until a time that watches are forgotten which have heard something up
+// to an offset.
+func (t *pastWatches) lose(user string, upTo uint64, forget int64) {
+	p := t.of(user, forget)
+	p.lost = max(p.lost, upTo)
+}
+
+// losses returns what was noted so.
+func (t *pastWatches) losses() map[string]uint64 {
+	all := make(map[string]uint64)
+	for user, p := range t.users {
+		if p.lost > 0 {
+			all[user] = p.lost
+		}
+	}
+	return all
 }
 
 func (t *pastWatches) lostUpTo(user string) uint64 {

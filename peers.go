@@ -63,11 +63,11 @@ func (p *presence) online(n *peer, users []string) []change {
 		if known {
 			continue
 		}
-		wasOnly := p.isOnlyHere(user)
+		before := p.countOnlyHere(user)
 		if p.users[user]++; p.users[user] == 1 {
 			changes = append(changes, change{user, true, n.self})
 		}
-		p.recount(user, wasOnly)
+		p.onlyHere += p.countOnlyHere(user) - before
 	}
 	return changes
 }
@@ -80,14 +80,14 @@ func (p *presence) offline(n *peer, users []string, at int64, tells bool) []chan
 		if _, known := n.users[user]; !known {
 			continue
 		}
-		wasOnly := p.isOnlyHere(user)
+		before := p.countOnlyHere(user)
 		delete(n.users, user)
 		if p.users[user]--; p.users[user] == 0 {
 			delete(p.users, user)
 			p.remember(user, at)
 			changes = append(changes, change{user, false, tells})
 		}
-		p.recount(user, wasOnly)
+		p.onlyHere += p.countOnlyHere(user) - before
 	}
 	return changes
 }

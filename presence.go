@@ -112,16 +112,21 @@ func (p *presence) all() iter.Seq[string] {
 				return
 			}
 		}
-		left := p.onlyHere
-		for user := range p.stays {
-			if left == 0 {
-				return
-			}
-			if p.isOnlyHere(user) {
-				if left--; !yield(user) {
-					return
-				}
-			}
+		p.allOnlyHere(yield)
+	}
+}
+
+func (p *presence) allOnlyHere(yield func(string) bool) {
+	left := p.onlyHere
+	for user := range p.stays {
+		if left == 0 {
+			return
+		}
+		if !p.isOnlyHere(user) {
+			continue
+		}
+		if left--; !yield(user) {
+			return
 		}
 	}
 }

@@ -69,10 +69,10 @@ func (t *tail) offset() uint64 { return *t.list.at(t.at) }
 // A merge is a heap of tails, the one with the lowest offset first.
 type merge []tail
 
-func (m merge) Len() int           { return len(m) }
-func (m merge) Less(i, j int) bool { return m[i].offset() < m[j].offset() }
-func (m merge) Swap(i, j int)      { m[i], m[j] = m[j], m[i] }
-func (m *merge) Push(x any)        { *m = append(*m, x.(tail)) } //nolint:forcetypeassert // of heap.Interface
+func (m *merge) Len() int           { return len(*m) }
+func (m *merge) Less(i, j int) bool { return (*m)[i].offset() < (*m)[j].offset() }
+func (m *merge) Swap(i, j int)      { (*m)[i], (*m)[j] = (*m)[j], (*m)[i] }
+func (m *merge) Push(x any)         { *m = append(*m, x.(tail)) } //nolint:forcetypeassert // of heap.Interface
 func (m *merge) Pop() any {
 	last := (*m)[len(*m)-1]
 	*m = (*m)[:len(*m)-1]

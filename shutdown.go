@@ -34,7 +34,14 @@ func (p *Plugin) shutdown(ctx context.Context) error {
 	err = errors.Join(err, p.waitForPages(ctx))
 	p.stop()
 	err = errors.Join(err, p.waitForGoroutines(ctx))
-	return errors.Join(err, p.save(complete))
+	if p.state == nil {
+		return err
+	}
+	defer p.state.close()
+	if complete {
+		err = errors.Join(err, p.save())
+	}
+	return err
 }
 
 // waitForShutdown waits for another call of Shutdown.

@@ -14,6 +14,7 @@ import (
 type stateImage struct {
 	Log     logImage
 	Watches []watchImage
+	Lost    map[string]uint64 // up to where watches of a user are forgotten that have heard something
 }
 
 type watchImage struct {
@@ -61,19 +62,27 @@ func (img *stateImage) check() error {
 	if err := img.Log.check(); err != nil {
 		return err
 	}
-	last := img.Log.First + uint64(len(img.Log.Messages)) - 1
+	end := img.Log.First + uint64(len(img.Log.Messages))
 	live := make(map[watchKey]bool)
 	for _, w := range img.Watches {
-		if err := errors.Join(checkIDs("user id", []string{w.User}), checkIDs("tag", []string{w.Tag})); err != nil {
-			return err
-		}
 		key := watchKey{w.User, w.Tag}
-		if w.Since > last || w.Until > last+1 || w.Expires < 0 || w.Until == 0 && live[key] {
+		if !w.isPossible(end) || w.Until == 0 && live[key] {
 			return errors.New("impossible watch")
 		}
 		live[key] = live[key] || w.Until == 0
 	}
+	for user, upTo := range img.Lost {
+		if checkIDs("user id", []string{user}) != nil || upTo > end {
+			return errors.New("impossible loss of watches")
+		}
+	}
 	return nil
+}
+
+// isPossible tells whether there can be such a watch in a log that ends before an offset.
+func (w *watchImage) isPossible(end uint64) bool {
+	return checkIDs("user id", []string{w.User}) == nil && checkIDs("tag", []string{w.Tag}) == nil &&
+		w.Since < end && w.Until <= end && w.Expires >= 0
 }
 
 // restore goes on with what the last process has saved. What cannot be used is
@@ -114,20 +123,16 @@ func (p *Plugin) adopt(img *stateImage) error {
 	for _, w := range img.Watches {
 		p.node.watches.restore(&watch{user: w.User, tag: w.Tag, since: w.Since, until: w.Until, expires: min(w.Expires, latest)}, now)
 	}
+	for user, upTo := range img.Lost {
+		p.node.watches.ended.lose(user, upTo, now+int64(p.node.watches.keep))
+	}
 	return nil
 }
 
-// save writes the state file, unless the log lacks something, and gives it up.
-func (p *Plugin) save(complete bool) error {
-	if p.state == nil {
-		return nil
-	}
-	defer p.state.close()
-	if !complete {
-		return nil
-	}
+// save writes the state file.
+func (p *Plugin) save() error {
 	err := p.state.save(func() ([]byte, error) {
-		return encodeState(&stateImage{Log: p.memory.image(), Watches: p.node.watchImages()})
+		return encodeState(&stateImage{Log: p.memory.image(), Watches: p.node.watchImages(), Lost: p.node.lostImage()})
 	})
 	if err != nil {
 		return fmt.Errorf("pull: save state: %w", err)
@@ -143,6 +148,13 @@ func (p *Plugin) renameLog(now time.Time) {
 		p.memory.renew()
 		p.publisher.say(control(kindBeat, now)) // with which the node meets the new log
 	}
+}
+
+func (n *node) lostImage() map[string]uint64 {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+
+	return n.watches.ended.losses()
 }
 
 func (n *node) watchImages() []watchImage {

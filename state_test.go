@@ -260,3 +260,30 @@ func TestMemoryIsSafeForConcurrentUse(t *testing.T) {
 		}
 	}
 }
+
+// A page that would need watches which are forgotten is told of a gap, by the next
+// process as well.
+func TestLossOfWatchesOutlivesAPlannedRestart(t *testing.T) {
+	n, _ := bareNode(func(*Config) {})
+	for i := range 2 * pastOfTag {
+		offset := uint64(2*i + 1)
+		n.watches.grant("1", "T", offset, time.Now().UnixNano())
+		n.watches.end("1", []string{"T"}, offset+1, time.Now().UnixNano())
+	}
+	img := someState()
+	img.Lost, img.Log.First = n.lostImage(), 100 // so that the offsets are of this log
+	content, err := encodeState(img)
+	if err != nil {
+		t.Fatal(err)
+	}
+	next, _ := bareNode(func(*Config) {})
+	p := &Plugin{node: next, memory: new(Memory)}
+
+	if err := p.take(content); err != nil {
+		t.Fatal(err)
+	}
+
+	if !next.watches.hasLost("1", 5) || next.watches.hasLost("1", 99) || next.watches.hasLost("2", 5) {
+		t.Errorf("lost up to %d, want what the process before had lost", next.watches.ended.lostUpTo("1"))
+	}
+}

@@ -76,7 +76,7 @@ func (p *presence) sweep(now time.Time) {
 
 // set changes a stay, and queues its user if the log has to be told.
 func (p *presence) set(user string, s stay) {
-	wasOnly := p.isOnlyHere(user)
+	before := p.countOnlyHere(user)
 	if s.announced == s.over && !s.queued {
 		s.queued = true
 		p.news.push(user)
@@ -86,7 +86,7 @@ func (p *presence) set(user string, s stay) {
 	} else {
 		p.stays[user] = s
 	}
-	p.recount(user, wasOnly)
+	p.onlyHere += p.countOnlyHere(user) - before
 }
 
 // announcement is a run of users of whom the log is told the same.
@@ -109,7 +109,7 @@ func (p *presence) takeNews() []announcement {
 		s.queued = false
 		if s.announced == s.over {
 			s.announced = !s.over
-			all = appendRun(all, s.announced, user)
+			all = appendRun(all, newsOf(s), user)
 		}
 		p.set(user, s)
 	}
@@ -117,11 +117,14 @@ func (p *presence) takeNews() []announcement {
 	return all
 }
 
-func appendRun(all []announcement, online bool, user string) []announcement {
-	k := kindOffline
-	if online {
-		k = kindOnline
+func newsOf(s stay) kind {
+	if s.over {
+		return kindOffline
 	}
+	return kindOnline
+}
+
+func appendRun(all []announcement, k kind, user string) []announcement {
 	if last := len(all) - 1; last >= 0 && all[last].kind == k {
 		all[last].users = append(all[last].users, user)
 		return all
@@ -148,11 +151,11 @@ func (p *presence) isHere(user string) bool {
 
 func (p *presence) isOnlyHere(user string) bool { return p.isHere(user) && p.users[user] == 0 }
 
-// recount keeps onlyHere after a change of what isOnlyHere says of the user.
-func (p *presence) recount(user string, was bool) {
-	if is := p.isOnlyHere(user); is && !was {
-		p.onlyHere++
-	} else if was && !is {
-		p.onlyHere--
+// countOnlyHere is 1 if the user is only here, else 0. What changes that keeps
+// onlyHere by the difference.
+func (p *presence) countOnlyHere(user string) int {
+	if p.isOnlyHere(user) {
+		return 1
 	}
+	return 0
 }

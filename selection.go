@@ -19,26 +19,23 @@ const pageOffsets = 1024
 // pick merges what the lists hold after an offset. It costs a look at each list
 // and what it returns, whatever the window holds.
 func pick(after uint64, lists []*offsets) selection {
-	m := merge{}
+	var m merge
+	found := 0
 	for _, list := range lists {
 		n := list.len()
-		at := sort.Search(n, func(i int) bool { return *list.at(i) > after })
-		if at < n {
+		if at := sort.Search(n, func(i int) bool { return *list.at(i) > after }); at < n {
 			m = append(m, tail{list, at})
+			found += n - at
 		}
 	}
 	heap.Init(&m)
-	s := selection{upTo: after}
+	s := selection{upTo: after, offsets: make([]uint64, 0, min(found, pageOffsets))}
 	for len(m) > 0 && len(s.offsets) < pageOffsets {
 		if offset := m[0].offset(); offset != s.upTo {
 			s.offsets = append(s.offsets, offset)
 			s.upTo = offset
 		}
-		if m[0].at++; m[0].at < m[0].list.len() {
-			heap.Fix(&m, 0)
-		} else {
-			heap.Pop(&m)
-		}
+		m.next()
 	}
 	if s.complete = len(m) == 0; s.complete {
 		s.upTo = math.MaxUint64
@@ -68,6 +65,17 @@ func (t *tail) offset() uint64 { return *t.list.at(t.at) }
 
 // A merge is a heap of tails, the one with the lowest offset first.
 type merge []tail
+
+// next moves on to the next offset.
+func (m *merge) next() {
+	first := &(*m)[0]
+	switch first.at++; {
+	case first.at == first.list.len():
+		heap.Pop(m)
+	case len(*m) > 1:
+		heap.Fix(m, 0)
+	}
+}
 
 func (m *merge) Len() int           { return len(*m) }
 func (m *merge) Less(i, j int) bool { return (*m)[i].offset() < (*m)[j].offset() }

@@ -107,8 +107,9 @@ type Config struct {
 	// wait for the broker. Default 64 KiB.
 	EventBytes int
 
-	// QueueBytes bounds what may wait for one session; a session that cannot
-	// keep up is cut with 4001, returns and recovers. Default 1 MiB.
+	// QueueBytes bounds what may wait for one session, except for a message that
+	// waits alone; a session that cannot keep up is cut with 4001, returns and
+	// recovers. Default 1 MiB.
 	QueueBytes int
 
 	// MaxSessions bounds all sessions of this node: over it a page gets 503.

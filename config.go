@@ -104,7 +104,7 @@ type Config struct {
 	WindowBytes int
 
 	// EventBytes bounds an encoded event: by 64 MiB at most, which is all that may
-	// wait for the broker. Default 64 KiB.
+	// wait for the broker; by 16 MiB in a request. Default 64 KiB.
 	EventBytes int
 
 	// QueueBytes bounds what may wait for one session, except for a message that

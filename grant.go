@@ -159,20 +159,35 @@ func (n *node) mayWatch(user string, tags []string) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
-	fresh := 0
+	now := time.Now().UnixNano()
+	fresh := make(map[string]struct{})
 	for _, tag := range tags {
-		if _, has := n.watches.all[watchKey{user, tag}]; has {
+		if n.watches.has(user, tag, now) {
 			continue
 		}
-		fresh++
-		if n.maxUsers > 0 && len(n.watches.byTag[tag]) >= n.maxUsers {
+		fresh[tag] = struct{}{}
+		if isOver(n.maxUsers, n.watches.byTag[tag], 1, now) {
 			return ErrTooManyWatches
 		}
 	}
-	if n.maxTags > 0 && len(n.watches.byUser[user])+fresh > n.maxTags {
+	if isOver(n.maxTags, n.watches.byUser[user], len(fresh), now) {
 		return ErrTooManyWatches
 	}
 	return nil
+}
+
+// isOver tells whether more watches would go over a bound. Expired ones, which are
+// kept for a while, do not count.
+func isOver(most int, list []*watch, more int, now int64) bool {
+	if most <= 0 || len(list)+more <= most {
+		return false
+	}
+	for _, w := range list {
+		if now < w.expires {
+			more++
+		}
+	}
+	return more > most
 }
 
 // watching returns which of the tags the user watches.

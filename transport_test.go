@@ -310,3 +310,25 @@ func TestRedirectOfALoginReachesTheClientAsItIs(t *testing.T) {
 		}
 	}
 }
+
+// Config.User may do what a login does, and return what c.Redirect returns: nil.
+func TestUserThatAnswersTheRequestConnectsNobody(t *testing.T) {
+	s := newSite(t, func(c *pull.Config) {
+		c.Guests = true
+		c.User = func(c echo.Context) (string, error) { return "", c.Redirect(http.StatusFound, "/login") }
+	})
+	s.Mount(s.Group("/pull"))
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	stream := httptest.NewRequest(http.MethodGet, "/pull", nil).WithContext(ended)
+	stream.Header.Set("Accept", "text/event-stream")
+	extend := httptest.NewRequest(http.MethodPost, "/pull/watch", strings.NewReader(`{"extend":["T"]}`))
+
+	for _, r := range []*http.Request{stream, extend} {
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, r)
+		if w.Code != http.StatusFound || w.Body.Len() > 0 {
+			t.Errorf("%s: got %d and %q, want 302 and nothing more", r.URL, w.Code, w.Body)
+		}
+	}
+}

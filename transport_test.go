@@ -311,6 +311,34 @@ func TestRedirectOfALoginReachesTheClientAsItIs(t *testing.T) {
 	}
 }
 
+// A writer that can be flushed, but has no Unwrap, hides the server's deadlines.
+func TestStreamThatATimeoutOfTheServerEndsIsReported(t *testing.T) {
+	for _, tc := range []struct {
+		server *http.Server
+		want   int
+	}{
+		{&http.Server{ReadHeaderTimeout: time.Second, IdleTimeout: time.Second}, 0},
+		{&http.Server{ReadTimeout: time.Second}, 1},
+		{&http.Server{WriteTimeout: time.Second}, 1},
+	} {
+		s := newSite(t, nil)
+		s.Mount(s.Group("/pull"))
+		ctx, cancel := context.WithCancel(context.WithValue(t.Context(), http.ServerContextKey, tc.server))
+		cancel()
+		r := httptest.NewRequest(http.MethodGet, "/pull", nil).WithContext(ctx)
+		r.Header.Set("Accept", "text/event-stream")
+		r.Header.Set(userHeader, "42")
+
+		for range 2 {
+			s.ServeHTTP(httptest.NewRecorder(), r) // it takes no deadlines
+		}
+
+		if len(s.reported) != tc.want {
+			t.Errorf("timeouts %s and %s: got reports %q, want %d", tc.server.ReadTimeout, tc.server.WriteTimeout, s.reported, tc.want)
+		}
+	}
+}
+
 // Config.User may do what a login does, and return what c.Redirect returns: nil.
 func TestUserThatAnswersTheRequestConnectsNobody(t *testing.T) {
 	s := newSite(t, func(c *pull.Config) {

@@ -104,11 +104,12 @@ type Config struct {
 	WindowBytes int
 
 	// EventBytes bounds an encoded event: by 64 MiB at most, which is all that may
-	// wait for the broker. Default 64 KiB.
+	// wait for the broker; by 16 MiB in a request. Default 64 KiB.
 	EventBytes int
 
-	// QueueBytes bounds what may wait for one session; a session that cannot
-	// keep up is cut with 4001, returns and recovers. Default 1 MiB.
+	// QueueBytes bounds what may wait for one session, except for a message that
+	// waits alone; a session that cannot keep up is cut with 4001, returns and
+	// recovers. Default 1 MiB.
 	QueueBytes int
 
 	// MaxSessions bounds all sessions of this node: over it a page gets 503.

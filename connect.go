@@ -128,6 +128,8 @@ func (p *Plugin) visitor(c echo.Context) (string, error) {
 		return "", err
 	case err != nil:
 		return "", refuse(http.StatusUnauthorized, "unknown user").SetInternal(err)
+	case c.Response().Committed: // a redirect to a login, and nil
+		return "", refuse(http.StatusUnauthorized, "the request was answered before")
 	case user == "" && !p.config.Guests:
 		return "", refuse(http.StatusUnauthorized, "guests may not connect")
 	}

@@ -16,8 +16,9 @@ var (
 	// uses [Plugin.Send].
 	ErrTooLate = errors.New("pull: the request has ended")
 
-	// ErrTooLarge is returned by Send for an event of more than
-	// Config.EventBytes; errors.As finds a [SizeError] with the numbers.
+	// ErrTooLarge is returned by Send for an event of more than Config.EventBytes,
+	// or of more than 16 MiB together with its target, 64 MiB outside of a request;
+	// errors.As finds a [SizeError] with the numbers.
 	ErrTooLarge = errors.New("pull: event too large")
 
 	// ErrQueueFull is returned by Send when the broker has fallen so far behind
@@ -50,7 +51,7 @@ var (
 // errors.Is.
 type SizeError struct {
 	Size  int // bytes of the encoded event
-	Limit int // Config.EventBytes
+	Limit int // Config.EventBytes, or what may be sent at all
 }
 
 func (e *SizeError) Error() string {

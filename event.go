@@ -142,6 +142,9 @@ func (c *encoder) encode(t *Target, e *Event, sender string, now time.Time, limi
 	if size := len(b) - head; size > limit {
 		return nil, &SizeError{Size: size, Limit: limit}
 	}
+	if len(b) > publisherBytes { // a target may be of any size
+		return nil, &SizeError{Size: len(b), Limit: publisherBytes}
+	}
 	return bytes.Clone(b), nil
 }
 

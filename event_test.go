@@ -8,6 +8,7 @@ import (
 	"math"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -224,6 +225,31 @@ func TestEventsHaveABoundEvenWithoutOne(t *testing.T) {
 	var size *pull.SizeError
 	if !errors.As(err, &size) || size.Limit != 64<<20 {
 		t.Errorf("got %v, want a SizeError with a limit of 64 MiB", err)
+	}
+}
+
+// However empty the queue is: to try again, or to flush, would not help.
+func TestEventThatCouldNeverLeaveIsTooLarge(t *testing.T) {
+	a := newApp(t, func(c *pull.Config) { c.EventBytes = math.MaxInt })
+	defer a.stop(t)
+	ids := slices.Repeat([]string{strings.Repeat("7", 250)}, (17<<20)/250)
+	large := event("x", strings.Repeat("x", 17<<20))
+	a.echo.GET("/large", pull.Handler(func(c pull.Context) error {
+		params, target := c.Pull().Send(pull.User("1"), large), c.Pull().Send(pull.User(ids...), event("x", nil))
+		return c.String(http.StatusOK, fmt.Sprint(errors.Is(params, pull.ErrTooLarge) && errors.Is(target, pull.ErrTooLarge)))
+	}))
+
+	inRequest := text(a.get(t, "/large"))
+	outside := a.Send(t.Context(), pull.User(slices.Repeat(ids, 4)...), event("x", nil))
+
+	if inRequest != "true" {
+		t.Errorf("too large for a request: got %s, want true for both", inRequest)
+	}
+	if !errors.Is(outside, pull.ErrTooLarge) {
+		t.Errorf("got %v, want %v", outside, pull.ErrTooLarge)
+	}
+	if err := a.Send(t.Context(), pull.User("1"), large); err != nil {
+		t.Errorf("got %v, want nil", err)
 	}
 }
 

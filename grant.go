@@ -170,25 +170,46 @@ func (n *node) toGrant(user string, from cursor, tags []string, now time.Time) (
 
 	fresh := n.watches.fresh(now)
 	var grant []string
-	added := 0
+	added := make(map[string]struct{})
 	for _, tag := range tags {
 		w := n.watches.all[watchKey{user, tag}]
 		if w != nil && w.expires >= fresh && (from.epoch != n.epoch || w.since <= from.offset) && n.ending[user] == 0 {
 			continue
 		}
 		grant = append(grant, tag)
-		if w != nil {
+		if w != nil && now.UnixNano() < w.expires {
 			continue
 		}
-		added++
-		if n.maxUsers > 0 && len(n.watches.byTag[tag]) >= n.maxUsers {
+		added[tag] = struct{}{}
+		if n.isOver(n.maxUsers, n.watches.byTag[tag], 1, now) {
 			return nil, ErrTooManyWatches
 		}
 	}
-	if n.maxTags > 0 && len(n.watches.byUser[user])+added > n.maxTags {
+	if n.isOver(n.maxTags, n.watches.byUser[user], len(added), now) {
 		return nil, ErrTooManyWatches
 	}
 	return grant, nil
+}
+
+// isOver tells whether more watches would go over a bound. Expired ones, which are
+// kept for a while, do not count; to look for them in a long list takes its time,
+// so that it is not done again and again.
+func (n *node) isOver(most int, list []*watch, more int, now time.Time) bool {
+	if most <= 0 || len(list)+more <= most {
+		return false
+	}
+	if len(list) > sweepStep {
+		if now.Sub(n.counted) < time.Second {
+			return true
+		}
+		n.counted = now
+	}
+	for _, w := range list {
+		if now.UnixNano() < w.expires {
+			more++
+		}
+	}
+	return more > most
 }
 
 // expectEnd notes that so many more ends of a user's watches are on their way

@@ -35,6 +35,7 @@ func TestWatchHearsWhatOvertookItsGrant(t *testing.T) {
 				defer b.stop(t)
 				defer a.stop(t)
 				a.withPage("T")
+				synctest.Wait() // what the nodes say of themselves is not held back
 				hold := make(chan struct{})
 				f.set(func(f *faults) { f.hold = hold })
 				at := a.rendered(t, "1")
@@ -68,6 +69,7 @@ func TestPageThatIsPastWhatOvertookAGrantIsTold(t *testing.T) {
 		defer b.stop(t)
 		defer a.stop(t)
 		a.withPage("T")
+		synctest.Wait() // what the nodes say of themselves is not held back
 		hold := make(chan struct{})
 		f.set(func(f *faults) { f.hold = hold })
 		at := a.rendered(t, "1")

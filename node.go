@@ -45,6 +45,7 @@ type node struct {
 	guests    int                   // joined sessions without a user
 	closing   bool                  // no session joins any more
 	farewell  bool                  // this node's own has come back from the log
+	counted   time.Time             // when the watches of a long list were last counted one by one
 	ending    map[string]int        // ends of watches that are on their way into the log, by user
 	rolling   bool                  // who is here was said, and has not come back from the log
 	excepted  map[string]struct{}   // by the message that is being routed; kept to be used again

@@ -72,6 +72,9 @@ func (o *Outbox) Send(t Target, e Event) error {
 	if o.ended.Load() {
 		return ErrTooLate
 	}
+	if len(raw) > shareBytes { // no Flush would make room for it
+		return &SizeError{Size: len(raw), Limit: shareBytes}
+	}
 	if err := o.takeShare(1, len(raw)); err != nil {
 		return err
 	}

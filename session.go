@@ -84,10 +84,15 @@ func (s *session) enqueueRest(rest []byte) {
 	s.queue = append(s.queue, item{raw: rest})
 	s.waiting += len(rest)
 	s.wake()
-	if s.waiting > s.bound {
+	if s.isFull(len(rest)) {
 		s.overflow()
 	}
 }
+
+// isFull tells whether too much waits now that so many bytes have been added. What
+// waits alone may be of any size, or a bound that is smaller than a message would
+// cut pages that keep up; the caller holds mu.
+func (s *session) isFull(added int) bool { return s.waiting > s.bound && s.waiting > added }
 
 func (s *session) overflow() {
 	s.drop(closeTooSlow, "too slow")
@@ -178,7 +183,7 @@ func (s *session) enqueue(i item) {
 		return
 	}
 	s.waiting += i.size()
-	if s.waiting > s.bound {
+	if s.isFull(i.size()) {
 		s.overflow()
 		return
 	}

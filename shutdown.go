@@ -98,6 +98,9 @@ func (p *Plugin) waitForPages(ctx context.Context) error {
 		s.abandon()
 	}
 	<-gone
+	if len(left) == 0 {
+		return nil
+	}
 	return fmt.Errorf("pull: %d sessions were cut: %w", len(left), ctx.Err())
 }
 

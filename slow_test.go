@@ -160,3 +160,31 @@ func TestLongReplayLeavesInBoundedFrames(t *testing.T) {
 		counted(t, r.commands)
 	})
 }
+
+// The bound is for what waits behind something else. Without a socket that takes a
+// frame at once (a stream, TLS) each message waits for its turn alone.
+func TestPageThatKeepsUpIsNotCutHoweverSmallItsQueue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newApp(t, func(c *pull.Config) { c.QueueBytes, c.Online = 1, pull.OnlineNobody })
+		defer a.stop(t)
+		s := a.stream(t, "1", "")
+		defer s.close()
+		p := a.dial(t, "2", "").read()
+
+		for range 5 {
+			s.next(t) // hello, and ticks
+		}
+		for _, command := range []string{"one", "two"} {
+			synctest.Wait()
+			send(t, a, pull.User("1", "2"), command)
+			if _, m := s.event(t); m.Command != command {
+				t.Errorf("got %q, want %q", m.Command, command)
+			}
+		}
+
+		p.sees(t, "one", "two")
+		if cut := a.Stats().Cut; cut != 0 {
+			t.Errorf("%d pages were cut, want none", cut)
+		}
+	})
+}

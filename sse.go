@@ -3,6 +3,7 @@ package pull
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 	"sync"
@@ -40,8 +41,11 @@ func (p *Plugin) serveStream(c echo.Context, s *session) error {
 		stuck: func() { _ = p.incapable(w, noFlush) },
 		wake:  make(chan struct{}, 1), gone: make(chan struct{}),
 	}
-	_ = link.ctl.SetReadDeadline(time.Time{})  // a server's timeouts are for requests that end
-	_ = link.ctl.SetWriteDeadline(time.Time{}) // from now on there is one for each write
+	// A server's timeouts are for requests that end. From now on there is one for
+	// each write.
+	if err := errors.Join(link.ctl.SetReadDeadline(time.Time{}), link.ctl.SetWriteDeadline(time.Time{})); err != nil {
+		p.reportTimeouts(c.Request(), w)
+	}
 	s.link = link
 	s.start = func() { signal(link.wake) }
 	runHooks(c.Response(), http.StatusOK)
@@ -62,6 +66,17 @@ func (p *Plugin) serveStream(c echo.Context, s *session) error {
 		case <-c.Request().Context().Done():
 			return nil
 		}
+	}
+}
+
+// reportTimeouts reports that streams end with a timeout of the server, where it
+// has one, because the response writer takes no other. Pages would return again
+// and again.
+func (p *Plugin) reportTimeouts(r *http.Request, w http.ResponseWriter) {
+	server, ok := r.Context().Value(http.ServerContextKey).(*http.Server)
+	if ok && max(server.ReadTimeout, server.WriteTimeout) > 0 && p.reports.allow("timeouts") {
+		p.config.OnError(fmt.Errorf("pull: streams end after the server's ReadTimeout or WriteTimeout: "+
+			"a response writer of type %T takes no deadlines, and has no Unwrap", w))
 	}
 }
 

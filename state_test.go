@@ -221,6 +221,30 @@ func TestStateThatCannotBeWrittenLeavesNothingBehind(t *testing.T) {
 	assertOnly(t, dir, "state")
 }
 
+// Others' files in the same folder may have names that begin like the state file's:
+// another state file that is just being written, or a copy of somebody's.
+func TestOpeningClearsAwayNothingButOwnLeftovers(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "state")
+	others := []string{"state.b.1234567890.tmp", "state.copy.tmp", "state.tmp", "state..tmp", "state1.5.tmp"}
+	for _, name := range append(others, "state.1234567890.tmp") {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	s, _, _, err := openStateFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.close()
+
+	left, err := filepath.Glob(filepath.Join(dir, "*.tmp"))
+	if err != nil || len(left) != len(others) {
+		t.Errorf("left are %q, want the files of others: %q", left, others)
+	}
+}
+
 func assertOnly(t *testing.T, dir, name string) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)

@@ -118,7 +118,7 @@ func (s *stateFile) tryOut() error {
 		return err
 	}
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), filepath.Base(s.path)+".") && strings.HasSuffix(e.Name(), temporary) {
+		if isTempOf(s.path, e.Name()) {
 			_ = os.Remove(filepath.Join(filepath.Dir(s.path), e.Name()))
 		}
 	}
@@ -268,4 +268,12 @@ func writeFile(path string, content []byte) (err error) {
 
 func createTemp(path string) (*os.File, error) {
 	return os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*"+temporary)
+}
+
+// isTempOf tells whether a name is one that createTemp gives: digits are all that
+// os.CreateTemp puts between. A longer name may be another plugin's.
+func isTempOf(path, name string) bool {
+	digits, ours := strings.CutPrefix(name, filepath.Base(path)+".")
+	digits, ends := strings.CutSuffix(digits, temporary)
+	return ours && ends && digits != "" && strings.Trim(digits, "0123456789") == ""
 }

@@ -310,3 +310,53 @@ func TestRedirectOfALoginReachesTheClientAsItIs(t *testing.T) {
 		}
 	}
 }
+
+// A writer that can be flushed, but has no Unwrap, hides the server's deadlines.
+func TestStreamThatATimeoutOfTheServerEndsIsReported(t *testing.T) {
+	for _, tc := range []struct {
+		server *http.Server
+		want   int
+	}{
+		{&http.Server{ReadHeaderTimeout: time.Second, IdleTimeout: time.Second}, 0},
+		{&http.Server{ReadTimeout: time.Second}, 1},
+		{&http.Server{WriteTimeout: time.Second}, 1},
+	} {
+		s := newSite(t, nil)
+		s.Mount(s.Group("/pull"))
+		ctx, cancel := context.WithCancel(context.WithValue(t.Context(), http.ServerContextKey, tc.server))
+		cancel()
+		r := httptest.NewRequest(http.MethodGet, "/pull", nil).WithContext(ctx)
+		r.Header.Set("Accept", "text/event-stream")
+		r.Header.Set(userHeader, "42")
+
+		for range 2 {
+			s.ServeHTTP(httptest.NewRecorder(), r) // it takes no deadlines
+		}
+
+		if len(s.reported) != tc.want {
+			t.Errorf("timeouts %s and %s: got reports %q, want %d", tc.server.ReadTimeout, tc.server.WriteTimeout, s.reported, tc.want)
+		}
+	}
+}
+
+// Config.User may do what a login does, and return what c.Redirect returns: nil.
+func TestUserThatAnswersTheRequestConnectsNobody(t *testing.T) {
+	s := newSite(t, func(c *pull.Config) {
+		c.Guests = true
+		c.User = func(c echo.Context) (string, error) { return "", c.Redirect(http.StatusFound, "/login") }
+	})
+	s.Mount(s.Group("/pull"))
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	stream := httptest.NewRequest(http.MethodGet, "/pull", nil).WithContext(ended)
+	stream.Header.Set("Accept", "text/event-stream")
+	extend := httptest.NewRequest(http.MethodPost, "/pull/watch", strings.NewReader(`{"extend":["T"]}`))
+
+	for _, r := range []*http.Request{stream, extend} {
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, r)
+		if w.Code != http.StatusFound || w.Body.Len() > 0 {
+			t.Errorf("%s: got %d and %q, want 302 and nothing more", r.URL, w.Code, w.Body)
+		}
+	}
+}

@@ -194,6 +194,31 @@ func TestMalformedWatchesAreErrors(t *testing.T) {
 	}
 }
 
+func TestBoundsOfWatchesCountEachThatIsInForceOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newApp(t, func(c *pull.Config) {
+			c.MaxTagsPerUser, c.MaxUsersPerTag, c.WatchTTL = 1, 1, time.Second
+		})
+		defer a.stop(t)
+		if err := a.Watch().Add("1", "A", "A"); err != nil {
+			t.Errorf("one tag, named twice: got %v, want nil", err)
+		}
+		pass(time.Second) // the watch has expired
+
+		if err := a.Watch().Add("1", "B"); err != nil {
+			t.Errorf("another tag: got %v, want nil", err)
+		}
+		if err := a.Watch().Add("2", "A"); err != nil {
+			t.Errorf("another user: got %v, want nil", err)
+		}
+		for user, tag := range map[string]string{"1": "C", "3": "A"} {
+			if err := a.Watch().Add(user, tag); !errors.Is(err, pull.ErrTooManyWatches) {
+				t.Errorf("user %s, tag %s: got %v, want %v", user, tag, err, pull.ErrTooManyWatches)
+			}
+		}
+	})
+}
+
 func TestWatchesInParallel(t *testing.T) {
 	a := newApp(t, nil)
 	defer a.stop(t)

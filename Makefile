@@ -19,6 +19,7 @@ setup:
 vet:
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not gofmt-ed: $$unformatted"; exit 1; }
 	go vet ./...
+	for os in darwin windows; do GOOS=$$os go vet ./... || exit 1; done  # state files are locked in ways of their own there
 	cd bench && go vet ./... && go build -o /dev/null .
 	cd e2e && go vet ./...
 

@@ -48,6 +48,9 @@ type node struct {
 	counted   time.Time             // when the watches of a long list were last counted one by one
 	ending    map[string]int        // ends of watches that are on their way into the log, by user
 	rolling   bool                  // who is here was said, and has not come back from the log
+	asking    bool                  // who is there was asked, and has not come back from the log
+	asked     time.Time             // when it was asked last …
+	unasked   bool                  // … and messages were lost since
 	excepted  map[string]struct{}   // by the message that is being routed; kept to be used again
 	settled   uint64                // every session has what is for it up to here
 	positions waitlist              // pages that are ahead of the log
@@ -224,9 +227,14 @@ func (n *node) returned(e *envelope) {
 		if len(e.list) > 0 {
 			n.addEnding(e.list[0], -1)
 		}
+	case kindHello:
+		if n.asking {
+			n.asking = false
+			n.answerRoll()
+		}
 	case kindBye:
 		n.farewell = true
-	case kindEvent, kindWatch, kindExtend, kindDisconnect, kindHello, kindBeat:
+	case kindEvent, kindWatch, kindExtend, kindDisconnect, kindBeat:
 	}
 }
 

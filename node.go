@@ -66,6 +66,7 @@ type node struct {
 	lagging []*session // that are to catch up
 
 	problems []error // to report
+	foreign  seldom  // reports of messages that are not the plugin's
 
 	position atomic.Pointer[string] // the epoch, to read without the lock
 	offset   atomic.Uint64          // history.last, likewise
@@ -166,7 +167,9 @@ func (n *node) applyOne(d delivery, clock time.Time) {
 	now := clock.UnixNano()
 	e, err := open(d.raw)
 	if err != nil {
-		n.problem(fmt.Errorf("%w: at %s", err, cursor{d.epoch, d.offset}))
+		if n.foreign.allow("") { // there may be as many as the application's own
+			n.problem(fmt.Errorf("%w: at %s, and perhaps others within a minute", err, cursor{d.epoch, d.offset}))
+		}
 		n.history.skip(0)
 		return
 	}

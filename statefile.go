@@ -108,14 +108,21 @@ func (s *stateFile) take(record *os.File) (content []byte, unused, err error) {
 	if last != savedRecord(content) {
 		unused = errors.Join(errStale, unused)
 	}
-	if unused != nil && !bytes.HasPrefix(content, []byte(stateMagic)) {
-		unused = errors.Join(unused, fmt.Errorf("it is no state file of this version, and kept as %s", s.path+foreign))
-		return nil, unused, os.Rename(s.path, s.path+foreign)
+	if unused == nil {
+		return content, nil, os.Remove(s.path)
 	}
-	if unused != nil {
-		content = nil
+	unused, err = s.clear(content, unused)
+	return nil, unused, err
+}
+
+// clear takes a file out of the way that is not used, and adds to the reason where
+// it is now.
+func (s *stateFile) clear(content []byte, unused error) (error, error) {
+	if bytes.HasPrefix(content, []byte(stateMagic)) {
+		return unused, os.Remove(s.path)
 	}
-	return content, unused, os.Remove(s.path)
+	aside := s.path + foreign
+	return fmt.Errorf("%w; it is no state file of this version, and is kept as %s", unused, aside), os.Rename(s.path, aside)
 }
 
 // tryOut writes a file as save will, and clears away what a crash has left of

@@ -193,8 +193,8 @@ func TestLargestOffsetIsAPosition(t *testing.T) {
 // be so short that it holds one message.
 func TestLogThatLosesWhatIsSaidOfALossIsNoStorm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		log := &countedLog{Memory: &pull.Memory{Count: 1}}
-		a := newApp(t, func(c *pull.Config) { c.Broker, c.OnError = log, func(error) {} })
+		short := &countedLog{Memory: &pull.Memory{Count: 1}}
+		a := newApp(t, func(c *pull.Config) { c.Broker, c.OnError = short, func(error) {} })
 		defer a.stop(t)
 		r, _ := a.fresh(t, "1")
 		defer r.leave()
@@ -210,7 +210,7 @@ func TestLogThatLosesWhatIsSaidOfALossIsNoStorm(t *testing.T) {
 		a.get(t, "/many")
 		pass(time.Minute)
 
-		if got := log.messages.Load(); got > 100 {
+		if got := short.messages.Load(); got > 100 {
 			t.Errorf("%d messages in a minute, want 100 at most", got)
 		}
 		if got := a.Presence().Users(); !slices.Equal(got, []string{"1"}) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"strconv"
+	"time"
 )
 
 // A delivery is a message as the broker hands it over.
@@ -54,7 +55,7 @@ func (n *node) restart(d delivery) {
 		epoch = n.epochAfter(d)
 	}
 	n.begin(d.epoch, epoch, d.offset)
-	n.callRoll()
+	n.callRoll(time.Now())
 	clear(n.ending)
 	for _, s := range n.all {
 		s.behind, s.last = false, n.history.last()

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -186,4 +187,45 @@ func TestLargestOffsetIsAPosition(t *testing.T) {
 
 		a.resume(t, "1", at).sees(t, "missed")
 	})
+}
+
+// What a node says when it has noticed a loss must not be the next loss: a log may
+// be so short that it holds one message.
+func TestLogThatLosesWhatIsSaidOfALossIsNoStorm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		short := &countedLog{Memory: &pull.Memory{Count: 1}}
+		a := newApp(t, func(c *pull.Config) { c.Broker, c.OnError = short, func(error) {} })
+		defer a.stop(t)
+		r, _ := a.fresh(t, "1")
+		defer r.leave()
+		a.echo.GET("/many", pull.Handler(func(c pull.Context) error {
+			for range 20 {
+				if err := c.Pull().Send(pull.User("1"), event("x", nil)); err != nil {
+					return err
+				}
+			}
+			return nil
+		}))
+
+		a.get(t, "/many")
+		pass(time.Minute)
+
+		if got := short.messages.Load(); got > 100 {
+			t.Errorf("%d messages in a minute, want 100 at most", got)
+		}
+		if got := a.Presence().Users(); !slices.Equal(got, []string{"1"}) {
+			t.Errorf("online are %q, want 1", got)
+		}
+	})
+}
+
+// A countedLog counts what is published.
+type countedLog struct {
+	*pull.Memory
+	messages atomic.Int64
+}
+
+func (c *countedLog) Publish(ctx context.Context, messages ...[]byte) error {
+	c.messages.Add(int64(len(messages)))
+	return c.Memory.Publish(ctx, messages...)
 }

@@ -83,9 +83,9 @@ type Config struct {
 
 	// StateFile is where a single node keeps its window over a planned restart:
 	// Shutdown writes the file, New reads and removes it. Contents that cannot be
-	// used are reported and give pages a gap; a place that cannot be used is an
-	// error of New. It goes with the default Broker only, on a local disk. Default:
-	// nothing is kept.
+	// used are reported and give pages a gap; what is no state file at all is kept
+	// as <file>.unused. A place that cannot be used is an error of New. It goes with
+	// the default Broker only, on a local disk. Default: nothing is kept.
 	//
 	// The file belongs to one process at a time, which <file>.lock and <file>.live
 	// beside it see to. Where two overlap, as in a deployment without downtime,

@@ -236,7 +236,7 @@ func TestEventThatCouldNeverLeaveIsTooLarge(t *testing.T) {
 	large := event("x", strings.Repeat("x", 17<<20))
 	a.echo.GET("/large", pull.Handler(func(c pull.Context) error {
 		params, target := c.Pull().Send(pull.User("1"), large), c.Pull().Send(pull.User(ids...), event("x", nil))
-		return c.String(http.StatusOK, fmt.Sprint(errors.Is(params, pull.ErrTooLarge) && errors.Is(target, pull.ErrTooLarge)))
+		return c.String(http.StatusOK, strconv.FormatBool(errors.Is(params, pull.ErrTooLarge) && errors.Is(target, pull.ErrTooLarge)))
 	}))
 
 	inRequest := text(a.get(t, "/large"))

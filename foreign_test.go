@@ -28,6 +28,29 @@ func TestForeignMessagesInTheLogHarmNothing(t *testing.T) {
 	})
 }
 
+// Another application, or another version of this one, may send at full speed.
+func TestForeignMessagesAreReportedOnceAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var reported reports
+		f := newFaults()
+		a := newApp(t, func(c *pull.Config) { c.Broker, c.OnError = f, reported.add })
+		defer a.stop(t)
+		for range 2 {
+			for range 100 {
+				if err := f.Publish(t.Context(), []byte("foreign")); err != nil {
+					t.Fatal(err)
+				}
+			}
+			pass(time.Minute)
+		}
+		synctest.Wait()
+
+		if got := len(reported.list); got != 2 || !reported.contain("not a message of this version") {
+			t.Errorf("got reports %v, want one each minute", reported.list)
+		}
+	})
+}
+
 func TestForeignTimesHarmNothing(t *testing.T) {
 	for name, bits := range map[string]uint64{"least": 1 << 63, "most": 1<<63 - 1, "zero": 0, "minus one": ^uint64(0)} {
 		t.Run(name, func(t *testing.T) {

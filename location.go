@@ -29,8 +29,13 @@ func publicLocation(public string) (location, error) {
 		return location{}, errors.Unwrap(err)
 	case u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.Contains(public, "#"):
 		return location{}, errors.New("it has no user, query or fragment")
-	case strings.ContainsAny(u.Path, `*\`):
+	case strings.ContainsAny(u.Host+u.Path, `*\`):
 		return location{}, errors.New("it has no wildcard and no backslash")
+	case strings.Contains(u.Path+"/", ":/"):
+		return location{}, errors.New("a parameter has a name")
+	}
+	if _, err := canonicalPort(u); err != nil {
+		return location{}, err
 	}
 	var l location
 	if u.Scheme != "" || u.Host != "" {

@@ -189,6 +189,7 @@ func TestPublicPath(t *testing.T) {
 	}
 	for _, public := range []string{
 		"pull", "./pull", "//cdn.example/pull", `/\cdn.example`, "ftp://shop.example/pull", "https:///pull", "https:pull",
+		"https://*.shop.example/pull", "https://shop.example:99999", "/:/pull", "/pull/:",
 		"https://ann@shop.example/pull", "/pull?v=1", "/pull?", "/pull#top", "/pull/*", "/%zz", "javascript:alert(1)",
 	} {
 		_, err := pull.New(pull.Config{User: func(echo.Context) (string, error) { return "", nil }, PublicPath: public})

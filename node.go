@@ -48,6 +48,9 @@ type node struct {
 	counted   time.Time             // when the watches of a long list were last counted one by one
 	ending    map[string]int        // ends of watches that are on their way into the log, by user
 	rolling   bool                  // who is here was said, and has not come back from the log
+	asking    bool                  // who is there was asked, and has not come back from the log
+	asked     time.Time             // when it was asked last …
+	unasked   bool                  // … and messages were lost since
 	excepted  map[string]struct{}   // by the message that is being routed; kept to be used again
 	settled   uint64                // every session has what is for it up to here
 	positions waitlist              // pages that are ahead of the log
@@ -63,6 +66,7 @@ type node struct {
 	lagging []*session // that are to catch up
 
 	problems []error // to report
+	foreign  seldom  // reports of messages that are not the plugin's
 
 	position atomic.Pointer[string] // the epoch, to read without the lock
 	offset   atomic.Uint64          // history.last, likewise
@@ -163,7 +167,9 @@ func (n *node) applyOne(d delivery, clock time.Time) {
 	now := clock.UnixNano()
 	e, err := open(d.raw)
 	if err != nil {
-		n.problem(fmt.Errorf("%w: at %s", err, cursor{d.epoch, d.offset}))
+		if n.foreign.allow("") { // there may be as many as the application's own
+			n.problem(fmt.Errorf("%w: at %s, and perhaps others within a minute", err, cursor{d.epoch, d.offset}))
+		}
 		n.history.skip(0)
 		return
 	}
@@ -224,9 +230,14 @@ func (n *node) returned(e *envelope) {
 		if len(e.list) > 0 {
 			n.addEnding(e.list[0], -1)
 		}
+	case kindHello:
+		if n.asking {
+			n.asking = false
+			n.answerRoll()
+		}
 	case kindBye:
 		n.farewell = true
-	case kindEvent, kindWatch, kindExtend, kindDisconnect, kindHello, kindBeat:
+	case kindEvent, kindWatch, kindExtend, kindDisconnect, kindBeat:
 	}
 }
 

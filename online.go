@@ -90,12 +90,20 @@ func (n *node) answerRoll() {
 	}
 }
 
-// callRoll asks the other nodes who is there, and says who is here: messages are
-// lost, and with them some that said who has come and who has left.
-func (n *node) callRoll() {
+// rollEvery is how often a node asks who is there at most. Where the log loses
+// the question and the answers as well, each loss would be the next question.
+const rollEvery = time.Second
+
+// callRoll asks all nodes who is there, this one included: messages are lost, and
+// with them some that said who has come and who has left. If it has just asked, it
+// does so later.
+func (n *node) callRoll(now time.Time) {
 	n.rolling, n.presence.announcing = false, 0
-	n.say(control(kindHello, time.Now()))
-	n.answerRoll()
+	if n.unasked = now.Sub(n.asked) < rollEvery; n.unasked {
+		return
+	}
+	n.asked, n.asking = now, true
+	n.say(control(kindHello, now))
 }
 
 // sweepPresence ends graces that are over, and lets go of dead nodes.
@@ -104,6 +112,9 @@ func (n *node) sweepPresence(now time.Time) {
 	defer n.mu.Unlock()
 
 	n.presence.sweep(now)
+	if n.unasked {
+		n.callRoll(now)
+	}
 	n.announce()
 	n.changed(n.presence.bury(now, max(n.history.age, n.watches.ttl)+deadNode))
 }

@@ -83,6 +83,25 @@ func TestCrashIsAGap(t *testing.T) {
 	})
 }
 
+// Where the configuration names another file by mistake, that is not lost.
+func TestFileInPlaceOfAStateFileIsKept(t *testing.T) {
+	const key = "-----BEGIN CERTIFICATE-----"
+	file := filepath.Join(t.TempDir(), "key.pem")
+	if err := os.WriteFile(file, []byte(key), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var reported reports
+
+	newApp(t, func(c *pull.Config) { c.StateFile, c.OnError = file, reported.add }).stop(t)
+
+	if got, err := os.ReadFile(file + ".unused"); string(got) != key || err != nil {
+		t.Errorf("got %q and %v, want what was in the file", got, err)
+	}
+	if !reported.contain(file + ".unused") {
+		t.Errorf("got reports %v, want one that says where the file is", reported.list)
+	}
+}
+
 func TestUnusableStateFileIsAReportedGap(t *testing.T) {
 	for name, damage := range map[string]func([]byte) []byte{
 		"empty":        func([]byte) []byte { return nil },

@@ -1,6 +1,7 @@
 package pull
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -30,8 +31,10 @@ type stateFile struct {
 	alone bool       // no other has lived on the file since the log was named
 }
 
-// temporary ends the name of a file that is not yet whole.
-const temporary = ".tmp"
+const (
+	temporary = ".tmp"    // ends the name of a file that is not yet whole …
+	foreign   = ".unused" // … and of one that was in place of the state file
+)
 
 var (
 	errShared = errors.New("another process uses it: its messages are not in this log")
@@ -39,7 +42,8 @@ var (
 )
 
 // openStateFile takes the state file for this plugin and returns what it held,
-// or nil. The file itself is removed: after a crash there must be none. unused
+// or nil. The file itself is removed: after a crash there must be none. What is no
+// state file may be somebody's, and is moved out of the way. unused
 // says why the log cannot go on, or cannot be saved as long as that is so.
 func openStateFile(path string) (s *stateFile, content []byte, unused, err error) {
 	path, err = filepath.Abs(path)
@@ -104,10 +108,21 @@ func (s *stateFile) take(record *os.File) (content []byte, unused, err error) {
 	if last != savedRecord(content) {
 		unused = errors.Join(errStale, unused)
 	}
-	if unused != nil {
-		content = nil
+	if unused == nil {
+		return content, nil, os.Remove(s.path)
 	}
-	return content, unused, os.Remove(s.path)
+	unused, err = s.clear(content, unused)
+	return nil, unused, err
+}
+
+// clear takes a file out of the way that is not used, and adds to the reason where
+// it is now.
+func (s *stateFile) clear(content []byte, unused error) (error, error) {
+	if bytes.HasPrefix(content, []byte(stateMagic)) {
+		return unused, os.Remove(s.path)
+	}
+	aside := s.path + foreign
+	return fmt.Errorf("%w; it is no state file of this version, and is kept as %s", unused, aside), os.Rename(s.path, aside)
 }
 
 // tryOut writes a file as save will, and clears away what a crash has left of

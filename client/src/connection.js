@@ -1,12 +1,8 @@
 import { slowly, spread, verdict } from "./delay.js"
 import { Fallback } from "./fallback.js"
 import { follow } from "./page.js"
+import { attempts, handshake, leastSilence, settled } from "./patience.js"
 import { Timer } from "./timer.js"
-
-const handshake = 15_000
-const settled = 10_000
-const leastSilence = 5_000
-const patience = 8 // attempts in a row without a hello
 
 /** @typedef {import("./websocket.js").Listener} Listener
  *  @typedef {import("./websocket.js").Transport} Transport
@@ -41,7 +37,7 @@ export class Connection {
   /** @type {Transport | undefined} */
   #transport
   #timer = new Timer()
-  #silence = handshake // how long nothing may arrive
+  #silence = 0 // how long nothing may arrive
 
   #attempt = 0
   #settling = new Timer() // then attempts are counted anew
@@ -109,7 +105,6 @@ export class Connection {
   }
 
   offline() {
-    if (!this.#transport) return
     this.#pause()
     this.#parts.status.set("offline")
   }
@@ -117,7 +112,7 @@ export class Connection {
   /** The page is left, perhaps for the back/forward cache, where timers stand
    *  still. If it only seemed so, it comes back. */
   hide() {
-    if (this.#transport) this.#pause()
+    this.#pause()
     this.#parts.status.hold()
   }
 
@@ -150,7 +145,7 @@ export class Connection {
   ended(ending) {
     const { transport, isOpen } = this
 
-    if (transport === "websocket" && !isOpen && !((ending.code ?? 0) >= 4000)) return this.#open("probe")
+    if (transport === "websocket" && !isOpen && !(Number(ending.code) >= 4000)) return this.#open("probe")
     if (transport === "probe" && ending.status === 426) this.#fallback.failed()
     const stuck = transport === "sse" && !isOpen
     if (stuck) this.#fallback.alternate()
@@ -166,7 +161,7 @@ export class Connection {
     const { status, reason = status ? `status ${status}` : "network" } = ending
     const hopeless = stuck && /** @type {number} */ (status) < 500 && !least // a network or a server may come back
     if (refused) this.#tell("AUTHORIZE_ERROR", reason)
-    else if (!isOpen && (hopeless || this.#attempt >= patience)) this.#tell("CONNECT_ERROR", reason)
+    else if (!isOpen && (hopeless || this.#attempt >= attempts)) this.#tell("CONNECT_ERROR", reason)
   }
 
   #connect() {
@@ -200,6 +195,7 @@ export class Connection {
   }
 
   #pause() {
+    if (!this.#transport) return
     this.#close()
     this.#wait(slowly())
   }

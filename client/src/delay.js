@@ -23,7 +23,7 @@ export function delay(attempt, random = Math.random) {
 
 /** How long to wait where it seems pointless to try: the browser says that it is
  *  offline, or that the page is left. It may be wrong. */
-export const slowly = (random = Math.random) => (longest * (1 + random())) / 2
+export const slowly = () => (longest * (1 + Math.random())) / 2
 
 /** What the protocol wants after each ending; where it says nothing, the ordinary backoff.
  *  @param {Ending} ending

@@ -1,6 +1,5 @@
 import { frames } from "./frames.js"
-
-const patience = 10_000
+import { answering } from "./patience.js"
 
 /** @typedef {Record<string, number>} Answer
  *  @typedef {{ frame: Record<string, string[]>, resolve: (answer: Answer) => void }} Question */
@@ -51,7 +50,7 @@ export class LastSeen {
       setTimeout(() => {
         reject(new Error("pull: no answer"))
         this.#done(question)
-      }, patience)
+      }, answering)
       if (this.#questions.push(question) === 1) this.next()
     })
   }

@@ -1,6 +1,5 @@
+import { quiet } from "./patience.js"
 import { Timer } from "./timer.js"
-
-const quiet = 5_000
 
 /** @typedef {"connect" | "online" | "offline"} State */
 

@@ -60,7 +60,7 @@ function ofHandler(handler) {
       const map = handler.getMap?.() ?? {}
       const entry = Object.hasOwn(map, command) ? map[command] : "handle" + command.charAt(0).toUpperCase() + command.slice(1)
       const method = typeof entry === "function" ? entry : handler[entry]
-      if (typeof method === "function") method.call(handler, params, extra, command)
+      method?.call(handler, params, extra, command)
     },
   })
 }

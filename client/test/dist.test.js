@@ -50,7 +50,7 @@ test("pull.js reads its own tag and leaves only its names behind", () => {
 
 test("an element of the page that is named currentScript connects the page to nobody", () => {
   const { page } = evaluated({ tagName: "IMG", src: "x", dataset: { url: "https://evil.test/pull" } })
-  assert.equal(page.BX.PULL, undefined)
+  assert.equal(page.BX.PULL.getDebugInfo().url, null)
 })
 
 test("pull.mjs exports Pull, defines no global and starts nothing", async () => {

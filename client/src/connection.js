@@ -11,10 +11,10 @@ import { Timer } from "./timer.js"
 
 /** What a connection takes from the client.
  *  @typedef {object} Parts
- *  @property {(name: Name, listener: Listener) => Transport} connect
+ *  @property {(name: Name, listener: Listener) => Transport} openTransport
  *  @property {(raw: unknown) => void} receive throws where the server broke the protocol
  *  @property {(error: unknown) => void} broken the server broke the protocol
- *  @property {(code: Code, reason: string) => void} report
+ *  @property {(code: Code, reason: string) => void} tellPage
  *  @property {import("./status.js").Status} status
  *  @property {typeof globalThis} page */
 
@@ -152,9 +152,9 @@ export class Connection {
 
     this.#close()
 
-    const { stop, refused, wait, least } = verdict(ending, this.#attempt++)
+    const { stop, refused, pause, least } = verdict(ending, this.#attempt++)
     if (stop) this.#end()
-    else this.#wait(least + wait)
+    else this.#wait(least + pause)
     this.#held = least > 0
     this.#parts.status.set("offline")
 
@@ -177,7 +177,7 @@ export class Connection {
   #open(name) {
     this.#close()
     this.#silence = handshake
-    this.#transport = this.#parts.connect(name, this)
+    this.#transport = this.#parts.openTransport(name, this)
     this.heard()
   }
 
@@ -187,8 +187,8 @@ export class Connection {
   }
 
   #close() {
-    this.#timer.cancel()
-    this.#settling.cancel()
+    this.#timer.unset()
+    this.#settling.unset()
     this.#transport?.close()
     this.#transport = undefined
     this.isOpen = this.#held = false
@@ -210,6 +210,6 @@ export class Connection {
   #tell(code, reason) {
     if (this.#told === code) return
     this.#told = code
-    this.#parts.report(code, reason)
+    this.#parts.tellPage(code, reason)
   }
 }

@@ -19,7 +19,7 @@ export class Handlers {
   }
 
   /** @param {(entry: Entry) => unknown} match */
-  remove(match) {
+  removeAll(match) {
     this.#entries = this.#entries.filter((entry) => !match(entry))
   }
 

@@ -33,7 +33,7 @@ export class LastSeen {
   }
 
   /** Asks the first question, for the first time or again after a hello. */
-  next() {
+  askFirst() {
     if (this.#questions.length) this.#send(this.#questions[0].frame)
   }
 
@@ -51,7 +51,7 @@ export class LastSeen {
         reject(new Error("pull: no answer"))
         this.#done(question)
       }, answering)
-      if (this.#questions.push(question) === 1) this.next()
+      if (this.#questions.push(question) === 1) this.askFirst()
     })
   }
 
@@ -60,6 +60,6 @@ export class LastSeen {
   #done(question) {
     if (this.#questions[0] !== question) return
     this.#questions.shift()
-    this.next()
+    this.askFirst()
   }
 }

@@ -181,7 +181,7 @@ export class Pull {
   /** @param {typeof globalThis} page */
   #newConnection(page) {
     return new Connection({
-      connect: (name, listener) => {
+      openTransport: (name, listener) => {
         const { client, WebSocket } = this.#options
         const url = /** @type {URL} */ (this.#options.url)
         const { cursor } = this
@@ -196,7 +196,7 @@ export class Pull {
         this.#cursor.lose() // or the same would be sent again
         this.#report(error)
       },
-      report: (code, reason) => this.#emit("error", code, reason),
+      tellPage: (code, reason) => this.#emit("error", code, reason),
       status: this.#status,
       page,
     })
@@ -210,7 +210,7 @@ export class Pull {
       this.#receive(read(raw, this.#now()))
     } catch (error) {
       if (!this.isConnected() || raw?.module_id === "pull") throw error
-      safely(() => this.#cursor.take(raw.id))
+      safely(() => this.#cursor.advance(raw.id))
       this.#report(error)
       this.#emit("gap")
     }
@@ -232,7 +232,7 @@ export class Pull {
     const kind = kindOf(message)
     if (kind === "control") return this.#control(message)
     if (!this.isConnected()) throw invalid("message", command)
-    if (id !== undefined && !this.#cursor.take(id)) return
+    if (id !== undefined && !this.#cursor.advance(id)) return
     if (this.#capture) console.info("pull:", message)
 
     this.#emit(kind === "server" ? "message" : kind, message)
@@ -264,7 +264,7 @@ export class Pull {
     if (server_time_unix > 0) this.#now = clockFrom(server_time_unix * 1000)
     this.#connection.greet(tick)
     this.#watch.wake()
-    this.#lastSeen.next()
+    this.#lastSeen.askFirst()
     if (gap) this.#emit("gap")
   }
 

@@ -28,7 +28,7 @@ export class Status {
 
   /** A page that unloads tells nothing more. */
   hold() {
-    this.#timer.cancel()
+    this.#timer.unset()
   }
 
   #tell() {

@@ -18,7 +18,7 @@ export class Subscriptions {
     const wanted = typeof form?.getModuleId === "function" ? ofHandler(form) : ofObject(form)
     if (wanted) this.#handlers.add(wanted)
     else console.error("pull: cannot add", form)
-    return () => this.#handlers.remove((one) => one.callback === wanted?.callback && same(one, wanted))
+    return () => this.#handlers.removeAll((one) => one.callback === wanted?.callback && same(one, wanted))
   }
 
   /** A message goes to the callbacks of its whole module before those of its command.

@@ -38,7 +38,7 @@ export class Watch {
 
   /** @param {string} tag */
   delete(tag) {
-    this.#timers.get(tag)?.cancel()
+    this.#timers.get(tag)?.unset()
     this.#timers.delete(tag)
   }
 
@@ -68,7 +68,7 @@ export class Watch {
 
   /** Whatever has no timer is due with the next connection. */
   stop() {
-    for (const timer of [this.#soon, ...this.#timers.values()]) timer.cancel()
+    for (const timer of [this.#soon, ...this.#timers.values()]) timer.unset()
   }
 
   /** @param {string} tag

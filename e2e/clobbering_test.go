@@ -82,7 +82,7 @@ func clobbered(s *site, markup string) string {
 				const request = new XMLHttpRequest()
 				request.open("GET", "/elsewhere")
 				request.send()
-			</script>`, markup, s.plugin.Head(c), markup))
+			</script>`, markup, s.current().Head(c), markup))
 	}))
 	return s.url + "/clobbered"
 }
@@ -125,7 +125,7 @@ func TestBaseOfVisitorsDoesNotMoveTheClient(t *testing.T) {
 			s := newSite(t, nil)
 			s.echo.GET("/based", pull.Handler(func(c pull.Context) error {
 				return c.HTML(http.StatusOK, fmt.Sprintf(`<!doctype html><title>page</title><link rel="icon" href="data:,">
-					%s<base href="%s/">`, strings.Replace(string(s.plugin.Head(c)), "<script", "<script "+attribute, 1), evil.URL))
+					%s<base href="%s/">`, strings.Replace(string(s.current().Head(c)), "<script", "<script "+attribute, 1), evil.URL))
 			}))
 			page := newPerson(t, "ann").open(t, s.url+"/based")
 

@@ -22,7 +22,8 @@ export interface Message<Params = any> {
 }
 
 export type Status = "connect" | "online" | "offline"
-/** AUTHORIZE_ERROR: the server does not let this user in, or a login is needed.
+/** AUTHORIZE_ERROR: the server does not let this user in, a login is needed, or another
+ *  user has logged in since the page was rendered.
  *  CONNECT_ERROR: neither WebSocket nor Server-Sent Events work here.
  *  WATCH_ERROR: watches cannot be extended; it is tried again.
  *  MESSAGE_ERROR: a message or frame cannot be handled; a gap follows. */
@@ -31,11 +32,13 @@ export type SubscriptionType = "server" | "client" | "online" | "status"
 export type UserId = string | number
 
 export interface Options {
-  /** Where the plugin is mounted, relative to the page; http or ws. */
-  url: string
+  /** Where the plugin is mounted; http or ws. It is relative to the page's address,
+   *  whatever its base element says. null: the client never connects. */
+  url: string | null
   /** The position at which the page was rendered: what happened since is replayed. */
   cursor?: string
-  /** Whom the page was rendered for. */
+  /** Whom the page was rendered for, empty for a guest. If the server then knows the page
+   *  as another user, the client stops, see "session". Without it nothing is compared. */
   user?: string
   /** Which hooks pull.js runs. Default "desktop"; so is what is neither. */
   platform?: "desktop" | "mobile"
@@ -96,8 +99,10 @@ export interface CommandHandler {
 }
 
 export interface DebugInfo {
-  url: string
-  user: string
+  /** null on a page that does not connect. */
+  url: string | null
+  /** undefined where the page gave none. */
+  user: string | undefined
   platform: "desktop" | "mobile"
   client: string
   cursor: string
@@ -142,6 +147,10 @@ export class Pull {
   on(name: "status", listener: (status: Status) => void): () => void
   /** Messages are lost for this page: it should fetch its state again. */
   on(name: "gap", listener: () => void): () => void
+  /** The server knows the page as another user than the one it was rendered for: somebody
+   *  has logged in or out. Nothing of that user's has reached the page, and the client has
+   *  stopped. The page should reload. */
+  on(name: "session", listener: () => void): () => void
   /** Each code once per outage; the reason is for people. */
   on(name: "error", listener: (code: ErrorCode, reason: string) => void): () => void
   /** "message" is from the server, "client" from another client, "online" of module online. */
@@ -171,8 +180,8 @@ export class Pull {
   getDebugInfo(): DebugInfo
 }
 
-/** The client in pull.js: it runs the hooks of BX, and has the names that code written
- *  for Bitrix calls. */
+/** The client in pull.js, with the names that code written for Bitrix calls. The page's own,
+ *  BX.PULL, also runs the hooks of BX. */
 export class LegacyPull extends Pull {
   static readonly CloseReasons: {
     readonly NORMAL_CLOSURE: 1000
@@ -187,7 +196,7 @@ export class LegacyPull extends Pull {
     readonly WRONG_CHANNEL_ID: 4010
   }
 
-  /** Without options, those of the script tag. */
+  /** Without options, those of the script tag. Where that has no url it never connects. */
   constructor(options?: Partial<Options>)
 
   restart(code?: number, reason?: string): Promise<true>
@@ -237,7 +246,7 @@ export interface BXNames {
   message(key: string): string
   message(texts: Record<string, string>): true
   bind(node: EventTarget | null, name: string, handler: (event: Event) => void): void
-  /** The client of the page, where the script tag has data-url. */
-  PULL?: LegacyPull
+  /** The client of the page. Where the script tag has no data-url it never connects. */
+  PULL: LegacyPull
   PullClient: typeof LegacyPull
 }

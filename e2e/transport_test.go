@@ -64,14 +64,13 @@ func TestDisconnectStopsThePage(t *testing.T) {
 	ann.heard(1)
 }
 
-// The second client is of the other platform, because every client runs the hooks
-// of its own.
+// The second client runs no hooks, whatever its platform: they are the page's own.
 func TestTwoClientsOnOnePage(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, nil)
 	page := newPerson(t, "ann").open(t, s.url+"/page?twice=yes")
 	page.connected()
-	page.run(`window.other = new Pull({ url: "/pull", platform: "mobile" })
+	page.run(`window.other = new Pull({ url: "/pull" })
 		window.calls = []
 		other.subscribe({ moduleId: "test", command: "n", callback: (params) => calls.push(params.n) })
 		other.start()`)

@@ -1,3 +1,5 @@
+import { ofDocument } from "./genuine.js"
+
 /** @typedef {(...args: any[]) => any} Fn */
 
 /** Binds a function to an object, as BX.delegate and BX.proxy do. Without an
@@ -24,12 +26,13 @@ export function proxy(run, self) {
   return known.get(self)
 }
 
-/** Runs at once if the document is ready, otherwise when it is.
- *  @param {Document} document
+/** Runs at once if the document is ready, otherwise when it is, before the
+ *  listeners of the document.
+ *  @param {typeof globalThis} window
  *  @param {() => void} run */
-export function ready(document, run) {
-  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", () => run())
-  else run()
+export function ready(window, run) {
+  if (ofDocument(window.document, "readyState") !== "loading") return run()
+  window.addEventListener("DOMContentLoaded", () => run(), true)
 }
 
 /** The helpers that scripts beside the hooks use, where no core brings them.
@@ -40,7 +43,7 @@ export function helpers(window) {
   return {
     delegate,
     proxy,
-    ready: (/** @type {() => void} */ run) => ready(window.document, run),
+    ready: (/** @type {() => void} */ run) => ready(window, run),
     type,
 
     /** Returns BX.a.b for "a.b" or "BX.a.b", and makes what is missing.

@@ -1,12 +1,8 @@
 import { slowly, spread, verdict } from "./delay.js"
 import { Fallback } from "./fallback.js"
 import { follow } from "./page.js"
+import { attempts, handshake, leastSilence, settled } from "./patience.js"
 import { Timer } from "./timer.js"
-
-const handshake = 15_000
-const settled = 10_000
-const leastSilence = 5_000
-const patience = 8 // attempts in a row without a hello
 
 /** @typedef {import("./websocket.js").Listener} Listener
  *  @typedef {import("./websocket.js").Transport} Transport
@@ -15,10 +11,10 @@ const patience = 8 // attempts in a row without a hello
 
 /** What a connection takes from the client.
  *  @typedef {object} Parts
- *  @property {(name: Name, listener: Listener) => Transport} connect
+ *  @property {(name: Name, listener: Listener) => Transport} openTransport
  *  @property {(raw: unknown) => void} receive throws where the server broke the protocol
  *  @property {(error: unknown) => void} broken the server broke the protocol
- *  @property {(code: Code, reason: string) => void} report
+ *  @property {(code: Code, reason: string) => void} tellPage
  *  @property {import("./status.js").Status} status
  *  @property {typeof globalThis} page */
 
@@ -41,7 +37,7 @@ export class Connection {
   /** @type {Transport | undefined} */
   #transport
   #timer = new Timer()
-  #silence = handshake // how long nothing may arrive
+  #silence = 0 // how long nothing may arrive
 
   #attempt = 0
   #settling = new Timer() // then attempts are counted anew
@@ -109,7 +105,6 @@ export class Connection {
   }
 
   offline() {
-    if (!this.#transport) return
     this.#pause()
     this.#parts.status.set("offline")
   }
@@ -117,7 +112,7 @@ export class Connection {
   /** The page is left, perhaps for the back/forward cache, where timers stand
    *  still. If it only seemed so, it comes back. */
   hide() {
-    if (this.#transport) this.#pause()
+    this.#pause()
     this.#parts.status.hold()
   }
 
@@ -150,23 +145,23 @@ export class Connection {
   ended(ending) {
     const { transport, isOpen } = this
 
-    if (transport === "websocket" && !isOpen && !((ending.code ?? 0) >= 4000)) return this.#open("probe")
+    if (transport === "websocket" && !isOpen && !(Number(ending.code) >= 4000)) return this.#open("probe")
     if (transport === "probe" && ending.status === 426) this.#fallback.failed()
     const stuck = transport === "sse" && !isOpen
     if (stuck) this.#fallback.alternate()
 
     this.#close()
 
-    const { stop, refused, wait, least } = verdict(ending, this.#attempt++)
+    const { stop, refused, pause, least } = verdict(ending, this.#attempt++)
     if (stop) this.#end()
-    else this.#wait(least + wait)
+    else this.#wait(least + pause)
     this.#held = least > 0
     this.#parts.status.set("offline")
 
     const { status, reason = status ? `status ${status}` : "network" } = ending
     const hopeless = stuck && /** @type {number} */ (status) < 500 && !least // a network or a server may come back
     if (refused) this.#tell("AUTHORIZE_ERROR", reason)
-    else if (!isOpen && (hopeless || this.#attempt >= patience)) this.#tell("CONNECT_ERROR", reason)
+    else if (!isOpen && (hopeless || this.#attempt >= attempts)) this.#tell("CONNECT_ERROR", reason)
   }
 
   #connect() {
@@ -182,7 +177,7 @@ export class Connection {
   #open(name) {
     this.#close()
     this.#silence = handshake
-    this.#transport = this.#parts.connect(name, this)
+    this.#transport = this.#parts.openTransport(name, this)
     this.heard()
   }
 
@@ -192,14 +187,15 @@ export class Connection {
   }
 
   #close() {
-    this.#timer.cancel()
-    this.#settling.cancel()
+    this.#timer.unset()
+    this.#settling.unset()
     this.#transport?.close()
     this.#transport = undefined
     this.isOpen = this.#held = false
   }
 
   #pause() {
+    if (!this.#transport) return
     this.#close()
     this.#wait(slowly())
   }
@@ -214,6 +210,6 @@ export class Connection {
   #tell(code, reason) {
     if (this.#told === code) return
     this.#told = code
-    this.#parts.report(code, reason)
+    this.#parts.tellPage(code, reason)
   }
 }

@@ -36,9 +36,9 @@ export class Cursor {
     if ((epoch ?? this.#epoch) === this.#epoch && offset > this.#offset) this.#offset = offset
   }
 
-  /** take moves to the message and returns false if it was seen already.
+  /** advance moves to the message and returns false if it was seen already.
    *  @param {number} id */
-  take(id) {
+  advance(id) {
     if (!isOffset(id) || !id) throw invalid("id", id)
     if (id <= this.#offset) return false
     this.#offset = id

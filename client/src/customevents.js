@@ -34,7 +34,7 @@ export function customEvents(window) {
 
     /** @param {any[]} args [target,] name, handler */
     removeCustomEvent(...args) {
-      handlers.remove(same(withTarget(args)))
+      handlers.removeAll(same(withTarget(args)))
     },
 
     /** @param {any[]} args [target,] name, arguments, secure: each handler gets its own copy */

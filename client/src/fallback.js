@@ -1,8 +1,6 @@
+import { betweenSockets, longestStream, sockets } from "./patience.js"
 import { stopwatch } from "./timer.js"
 
-const patience = 3
-const again = 3 * 60_000
-const longest = 10 * 60_000
 const never = () => Infinity
 
 /** Chooses between WebSocket and Server-Sent Events. A WebSocket that the server
@@ -15,7 +13,7 @@ export class Fallback {
 
   /** Whether the next attempt is a WebSocket. */
   choose() {
-    if (this.#failures >= patience && this.#sinceTried() < again) return false
+    if (this.#failures >= sockets && this.#sinceTried() < betweenSockets) return false
     this.#sinceTried = stopwatch()
     return true
   }
@@ -37,6 +35,6 @@ export class Fallback {
   /** Whether a stream has carried the page for so long that it should end and let
    *  a WebSocket have its try. */
   get overdue() {
-    return this.#sinceTried() >= longest
+    return this.#sinceTried() >= longestStream
   }
 }

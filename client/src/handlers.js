@@ -5,31 +5,29 @@ import { safely } from "./safely.js"
  *  removed them since. What one throws stops no other.
  *  @template Entry */
 export class Handlers {
-  /** @type {Set<Entry>} */
-  #entries = new Set()
+  /** @type {Entry[]} */
+  #entries = []
 
-  /** @param {Entry} entry
-   *  @returns {() => void} removes it */
+  /** @param {Entry} entry */
   add(entry) {
-    this.#entries.add(entry)
-    return () => void this.#entries.delete(entry)
+    this.#entries.push(entry)
   }
 
   /** @param {(entry: Entry) => unknown} match */
   has(match) {
-    return [...this.#entries].some(match)
+    return this.#entries.some(match)
   }
 
   /** @param {(entry: Entry) => unknown} match */
-  remove(match) {
-    for (const entry of this.#entries) if (match(entry)) this.#entries.delete(entry)
+  removeAll(match) {
+    this.#entries = this.#entries.filter((entry) => !match(entry))
   }
 
   /** @param {(entry: Entry) => unknown} match
    *  @param {(entry: Entry) => void} call */
   run(match, call) {
-    for (const entry of [...this.#entries].filter(match)) {
-      if (this.#entries.has(entry)) safely(() => call(entry))
+    for (const entry of this.#entries.filter(match)) {
+      if (this.#entries.includes(entry)) safely(() => call(entry))
     }
   }
 }

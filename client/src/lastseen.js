@@ -1,6 +1,5 @@
 import { frames } from "./frames.js"
-
-const patience = 10_000
+import { answering } from "./patience.js"
 
 /** @typedef {Record<string, number>} Answer
  *  @typedef {{ frame: Record<string, string[]>, resolve: (answer: Answer) => void }} Question */
@@ -34,7 +33,7 @@ export class LastSeen {
   }
 
   /** Asks the first question, for the first time or again after a hello. */
-  next() {
+  askFirst() {
     if (this.#questions.length) this.#send(this.#questions[0].frame)
   }
 
@@ -51,8 +50,8 @@ export class LastSeen {
       setTimeout(() => {
         reject(new Error("pull: no answer"))
         this.#done(question)
-      }, patience)
-      if (this.#questions.push(question) === 1) this.next()
+      }, answering)
+      if (this.#questions.push(question) === 1) this.askFirst()
     })
   }
 
@@ -61,6 +60,6 @@ export class LastSeen {
   #done(question) {
     if (this.#questions[0] !== question) return
     this.#questions.shift()
-    this.next()
+    this.askFirst()
   }
 }

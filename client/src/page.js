@@ -1,3 +1,5 @@
+import { ofDocument } from "./genuine.js"
+
 /** Follows the page's life: browsers throttle and freeze the timers of hidden
  *  pages, so that whoever waits must look at the clock when the page wakes, and a
  *  page with an open connection would not enter the back/forward cache. Each event
@@ -9,7 +11,7 @@ export function follow(page, life) {
   const end = new AbortController()
   const wake = () => life.wake()
   const events = {
-    visibilitychange: () => page.document.hidden || wake(), // bubbles from the document
+    visibilitychange: () => ofDocument(page.document, "hidden") || wake(), // bubbles from the document
     focus: wake,
     online: () => life.online(),
     offline: () => life.offline(),

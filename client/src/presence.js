@@ -20,7 +20,7 @@ export class Presence {
   /** @param {UserId} userId
    *  @param {StatusCallback} [callback] without it, all of the user's */
   delete(userId, callback) {
-    this.#interests.remove((one) => String(one.userId) === String(userId) && (!callback || one.callback === callback))
+    this.#interests.removeAll((one) => String(one.userId) === String(userId) && (!callback || one.callback === callback))
   }
 
   /** @param {import("./message.js").Message} message */

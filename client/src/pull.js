@@ -35,7 +35,7 @@ export class Pull {
   })
 
   #options = /** @type {ReturnType<typeof complete>} */ ({})
-  #cursor = new Cursor()
+  #cursor = /** @type {any} */ (undefined)
   #watch = /** @type {any} */ (undefined)
   #status = new Status((state) => this.#tellStatus(state))
   #connection
@@ -55,15 +55,14 @@ export class Pull {
   /** A later script tag in the same window, where navigation does not reload the
    *  page. For another user all begins again but what the page has hooked; a tag
    *  without a url connects nobody.
-   *  @param {Partial<import("./options.js").Options>} tag */
+   *  @param {any} tag its options, with a user and a url */
   [mark](tag) {
-    const { url, user = "" } = tag
-    if (url && this.#options.user === user) return
+    const { url, user } = this.#options
+    if (!url === !tag.url && user === tag.user) return
 
     this.stop()
     this.#lastSeen.end()
-    const nobody = /** @type {any} */ (null) // not even a guest
-    this.#begin({ ...this.#options, client: "", cursor: "", ...tag, url: url || this.#options.url.href, user: url ? user : nobody })
+    this.#begin({ ...this.#options, client: "", cursor: "", ...tag })
   }
 
   /** @param {import("./options.js").Options} options */
@@ -89,7 +88,7 @@ export class Pull {
   /** Connects, and stays connected. Further calls change nothing.
    *  @returns {Promise<true>} */
   async start() {
-    this.#connection.start()
+    if (this.#options.url) this.#connection.start()
     return true
   }
 
@@ -111,7 +110,7 @@ export class Pull {
   }
 
   /** Calls back for "status" (state), "gap" (), "error" (code, reason), "message",
-   *  "client" and "online" (message).
+   *  "client" and "online" (message), "session" ().
    *  @param {string} name
    *  @param {(...args: any[]) => void} listener
    *  @returns {() => void} */
@@ -168,7 +167,7 @@ export class Pull {
   getDebugInfo() {
     const { url, user, platform } = this.#options
     return {
-      url: String(url),
+      url: url && String(url),
       user,
       platform,
       client: this.clientId,
@@ -182,8 +181,9 @@ export class Pull {
   /** @param {typeof globalThis} page */
   #newConnection(page) {
     return new Connection({
-      connect: (name, listener) => {
-        const { url, client, WebSocket } = this.#options
+      openTransport: (name, listener) => {
+        const { client, WebSocket } = this.#options
+        const url = /** @type {URL} */ (this.#options.url)
         const { cursor } = this
         // A handshake says where the page is from, a request to the same site does not.
         const origin = name === "probe" ? page.location?.origin : ""
@@ -196,7 +196,7 @@ export class Pull {
         this.#cursor.lose() // or the same would be sent again
         this.#report(error)
       },
-      report: (code, reason) => this.#emit("error", code, reason),
+      tellPage: (code, reason) => this.#emit("error", code, reason),
       status: this.#status,
       page,
     })
@@ -210,7 +210,7 @@ export class Pull {
       this.#receive(read(raw, this.#now()))
     } catch (error) {
       if (!this.isConnected() || raw?.module_id === "pull") throw error
-      safely(() => this.#cursor.take(raw.id))
+      safely(() => this.#cursor.advance(raw.id))
       this.#report(error)
       this.#emit("gap")
     }
@@ -232,7 +232,7 @@ export class Pull {
     const kind = kindOf(message)
     if (kind === "control") return this.#control(message)
     if (!this.isConnected()) throw invalid("message", command)
-    if (id !== undefined && !this.#cursor.take(id)) return
+    if (id !== undefined && !this.#cursor.advance(id)) return
     if (this.#capture) console.info("pull:", message)
 
     this.#emit(kind === "server" ? "message" : kind, message)
@@ -249,14 +249,22 @@ export class Pull {
     if (command === "seen") this.#lastSeen.answered(params)
   }
 
-  /** @param {any} hello */
+  /** A page that was rendered for one user gets nothing that is another's, who has
+   *  logged in meanwhile.
+   *  @param {any} hello */
   #hello(hello) {
+    const { user } = this.#options
+    if (user !== undefined && user !== hello.user) {
+      this.stop()
+      this.#emit("error", "AUTHORIZE_ERROR", "another user")
+      return this.#emit("session")
+    }
     const gap = this.#cursor.hello(hello)
     const { server_time_unix, tick } = hello
     if (server_time_unix > 0) this.#now = clockFrom(server_time_unix * 1000)
     this.#connection.greet(tick)
     this.#watch.wake()
-    this.#lastSeen.next()
+    this.#lastSeen.askFirst()
     if (gap) this.#emit("gap")
   }
 

@@ -7,7 +7,7 @@ import { header } from "./tagrequests.js"
 
 /** What the requests of a client have in common.
  *  @typedef {object} Endpoint
- *  @property {URL} url
+ *  @property {URL | null} url null: nothing is ever sent
  *  @property {string} client
  *  @property {typeof globalThis.fetch} fetch
  *  @property {RequestCredentials} credentials */
@@ -48,7 +48,7 @@ export class Stream {
     const { url, client } = this.#endpoint
     const headers = { "Content-Type": "application/json", [header]: client }
     try {
-      const response = await this.#fetch(watchAddress(url), { method: "POST", headers, body: encode(body) })
+      const response = await this.#fetch(watchAddress(/** @type {URL} */ (url)), { method: "POST", headers, body: encode(body) })
       if (!response.ok) throw `status ${response.status}`
       const params = await response.json()
       const answer = encode([{ module_id: "pull", command: body.extend ? "watch" : "seen", params }])
@@ -71,8 +71,9 @@ export class Stream {
     const response = await this.#fetch(url, { headers: { Accept }, redirect: "manual" })
     const { ok, status, headers, body } = response
     if (!stream || !ok || !headers.get("Content-Type")?.startsWith(Accept)) {
-      // Most logins answer with their page or the way to it, and not with 401.
-      if (ok || response.type === "opaqueredirect") return { status: 401, reason: "login page" }
+      // Most logins answer with their page or the way to it, of which a page sees no
+      // status, and not with 401.
+      if (ok || !status) return { status: 401, reason: "login page" }
       return { status, retryAfter: headers.get("Retry-After") }
     }
     const reader = /** @type {NonNullable<typeof body>} */ (body).getReader()

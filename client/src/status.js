@@ -1,6 +1,5 @@
+import { quiet } from "./patience.js"
 import { Timer } from "./timer.js"
-
-const quiet = 5_000
 
 /** @typedef {"connect" | "online" | "offline"} State */
 
@@ -29,7 +28,7 @@ export class Status {
 
   /** A page that unloads tells nothing more. */
   hold() {
-    this.#timer.cancel()
+    this.#timer.unset()
   }
 
   #tell() {

@@ -18,7 +18,7 @@ export class Subscriptions {
     const wanted = typeof form?.getModuleId === "function" ? ofHandler(form) : ofObject(form)
     if (wanted) this.#handlers.add(wanted)
     else console.error("pull: cannot add", form)
-    return () => this.#handlers.remove((one) => one.callback === wanted?.callback && same(one, wanted))
+    return () => this.#handlers.removeAll((one) => one.callback === wanted?.callback && same(one, wanted))
   }
 
   /** A message goes to the callbacks of its whole module before those of its command.
@@ -60,7 +60,7 @@ function ofHandler(handler) {
       const map = handler.getMap?.() ?? {}
       const entry = Object.hasOwn(map, command) ? map[command] : "handle" + command.charAt(0).toUpperCase() + command.slice(1)
       const method = typeof entry === "function" ? entry : handler[entry]
-      if (typeof method === "function") method.call(handler, params, extra, command)
+      method?.call(handler, params, extra, command)
     },
   })
 }

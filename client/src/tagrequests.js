@@ -1,3 +1,5 @@
+import { ofDocument } from "./genuine.js"
+
 export const header = "Pull-Client"
 
 /** Lets the page's own same-origin requests carry the client's id, so that the
@@ -12,14 +14,14 @@ export function tagRequests(page, client) {
   let active = true
 
   /** @param {string | URL} url */
-  const ours = (url) => active && new URL(url, page.document.baseURI).origin === page.location.origin
+  const ours = (url) => active && new URL(url, ofDocument(page.document, "baseURI")).origin === page.location.origin
 
   /** Asynchronous, so that a wrong argument is a rejection as ever.
    *  @type {typeof fetch} */
   const taggedFetch = async (input, init) => {
     const request = new Request(input, init)
     if (ours(request.url)) request.headers.set(header, client())
-    return fetch.call(page, request)
+    return fetch(request)
   }
 
   /** @this {XMLHttpRequest}

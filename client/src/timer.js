@@ -21,10 +21,10 @@ export class Timer {
    *  @param {number} ms
    *  @param {() => void} run */
   set(ms, run) {
-    this.cancel()
+    this.unset()
     const passed = stopwatch()
     const fire = () => {
-      this.cancel()
+      this.unset()
       run()
     }
     this.#id = setTimeout(fire, Math.min(ms, most))
@@ -35,7 +35,7 @@ export class Timer {
     return this.#id !== undefined
   }
 
-  cancel() {
+  unset() {
     clearTimeout(this.#id)
     this.#id = undefined
   }

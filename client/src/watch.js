@@ -1,8 +1,6 @@
 import { fits, frames } from "./frames.js"
+import { longestUnanswered, unanswered } from "./patience.js"
 import { Timer } from "./timer.js"
-
-const unanswered = 60_000
-const longest = 30 * 60_000
 
 /** Keeps the watches of the page alive. A tag whose timer is not set is due. What
  *  falls due while the page sleeps or is disconnected is extended when it can be. */
@@ -40,7 +38,7 @@ export class Watch {
 
   /** @param {string} tag */
   delete(tag) {
-    this.#timers.get(tag)?.cancel()
+    this.#timers.get(tag)?.unset()
     this.#timers.delete(tag)
   }
 
@@ -49,8 +47,8 @@ export class Watch {
   answered(answers) {
     this.#patience = unanswered
     for (const [tag, known] of Object.entries(answers)) {
-      if (!known) this.delete(tag)
-      else if (this.#timers.has(tag)) this.#later(tag, this.#every)
+      if (known) this.#later(tag, this.#every)
+      else this.delete(tag)
     }
   }
 
@@ -58,7 +56,7 @@ export class Watch {
    *  @param {string} reason */
   failed(reason) {
     const news = this.#patience === unanswered
-    this.#patience = Math.min(2 * this.#patience, longest)
+    this.#patience = Math.min(2 * this.#patience, longestUnanswered)
     if (news) this.#tell(reason)
   }
 
@@ -70,7 +68,7 @@ export class Watch {
 
   /** Whatever has no timer is due with the next connection. */
   stop() {
-    for (const timer of [this.#soon, ...this.#timers.values()]) timer.cancel()
+    for (const timer of [this.#soon, ...this.#timers.values()]) timer.unset()
   }
 
   /** @param {string} tag

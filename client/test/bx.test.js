@@ -131,14 +131,14 @@ test("proxy gives the same wrapper for the same pair", () => {
 })
 
 test("ready runs at once if the document is ready, otherwise when it is", () => {
-  const { document } = new FakePage()
+  const page = new FakePage()
   let calls = 0
   const run = (/** @type {unknown[]} */ ...args) => void (calls += 1 + args.length)
-  ready(/** @type {any} */ (document), run)
+  ready(/** @type {any} */ (page), run)
   assert.equal(calls, 1)
-  document.readyState = "loading"
-  ready(/** @type {any} */ (document), run)
+  page.document.readyState = "loading"
+  ready(/** @type {any} */ (page), run)
   assert.equal(calls, 1)
-  document.dispatchEvent(new Event("DOMContentLoaded"))
+  page.fire("DOMContentLoaded")
   assert.equal(calls, 2)
 })

@@ -20,16 +20,42 @@ function scripted(t, tag, prepare = () => {}) {
   return { page, server, time }
 }
 
-test("without a url the names are there, and no client", (t) => {
+test("without a url the names are there, and nothing connects", (t) => {
   const { page, server } = scripted(t, {})
   assert.ok(page.Pull.prototype instanceof Pull)
   assert.equal(page.BX.PullClient, page.Pull)
-  assert.deepEqual(Object.keys(page.BX).sort(), ["PullClient", "addCustomEvent", "bind", "delegate", "message", "namespace", "onCustomEvent", "proxy", "ready", "removeCustomEvent", "type"])
+  assert.deepEqual(Object.keys(page.BX).sort(), ["PULL", "PullClient", "addCustomEvent", "bind", "delegate", "message", "namespace", "onCustomEvent", "proxy", "ready", "removeCustomEvent", "type"])
   assert.equal(page.BXMobileApp, undefined)
   assert.equal(server.sockets.length, 0)
   assert.equal(page.Pull.SubscriptionType.Server, "server")
   assert.deepEqual(page.Pull.PullStatus, { Online: "online", Offline: "offline", Connecting: "connect" })
 })
+
+for (const tag of /** @type {any[]} */ ([false, {}, { off: "guest" }, { off: "section", url: "/pull", user: "42" }])) {
+  test(`unguarded code finds BX.PULL on a page whose tag is ${JSON.stringify(tag)}, and nothing is sent`, async (t) => {
+    const { page, server, time } = scripted(t, tag, (page) => {
+      page.fetch = async () => assert.fail("a request")
+    })
+    const { PULL, PullClient } = page.BX
+    /** @type {string[]} */
+    const told = []
+    page.BX.addCustomEvent("onPullStatus", (/** @type {string} */ state) => told.push(state))
+    page.BX.addCustomEvent("onPullError", (/** @type {string} */ code) => told.push(code))
+    PULL.subscribe({ moduleId: "tasks", callback() {} })
+    PULL.extendWatch("TASK_7", true)
+    PULL.clearWatch("TASK_7")
+    PULL.extendWatch("TASK_8")
+    const asked = assert.rejects(PULL.getUsersLastSeen([7]), /no answer/)
+    PULL.subscribeUserStatusChange(7, () => {})
+    assert.deepEqual([await PULL.start(), await PULL.restart(), await new PullClient().start()], [true, true, true])
+    page.fire("online", "focus", "visibilitychange", "pagehide", "pageshow")
+    for (let hour = 0; hour < 24; hour++) time.pass(3_600_000)
+    await asked
+    assert.deepEqual([server.sockets.length, PULL.isConnected(), PULL.getDebugInfo().transport], [0, false, undefined])
+    assert.ok(!told.includes("connect") && !told.includes("CONNECT_ERROR"))
+    PULL.stop()
+  })
+}
 
 test("with a url the client exists at once and starts when the document is ready", (t) => {
   const { page, server, time } = scripted(t, { url: "/pull", user: "42", cursor: "k3f9.9" }, (page) => {
@@ -38,7 +64,7 @@ test("with a url the client exists at once and starts when the document is ready
   assert.ok(page.BX.PULL instanceof Pull)
   assert.equal(page.BX.PULL.cursor, "k3f9.9")
   assert.equal(server.sockets.length, 0)
-  page.document.dispatchEvent(new Event("DOMContentLoaded"))
+  page.fire("DOMContentLoaded")
   time.pass(0)
   assert.equal(server.sockets.length, 1)
 })

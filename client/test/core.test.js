@@ -31,7 +31,7 @@ function scripted(t, tag, prepare = () => {}) {
   page.document.readyState = "loading"
   prepare(page)
   install(page, { url: "/pull", user: "42", ...tag })
-  return { page, server, time, ready: () => (page.document.dispatchEvent(new Event("DOMContentLoaded")), time.pass(0)) }
+  return { page, server, time, ready: () => (page.fire("DOMContentLoaded"), time.pass(0)) }
 }
 
 for (const [name, replace] of /** @type {[string, (page: FakePage) => void][]} */ ([

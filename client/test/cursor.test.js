@@ -29,7 +29,7 @@ test("another epoch is another log, even if its offsets are smaller", () => {
 
 test("each message is taken once, and a tick never goes back", () => {
   const cursor = new Cursor("e.3")
-  assert.deepEqual([3, 4, 4, 2, 9].map((id) => cursor.take(id)), [false, true, false, false, true])
+  assert.deepEqual([3, 4, 4, 2, 9].map((id) => cursor.advance(id)), [false, true, false, false, true])
   cursor.tick({ offset: 7 })
   assert.equal(String(cursor), "e.9")
   cursor.tick({ offset: 11 })

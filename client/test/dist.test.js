@@ -23,6 +23,16 @@ test("neither bundle needs what a strict Content Security Policy forbids", () =>
   for (const text of [script, module]) assert.doesNotMatch(text, /\beval\b|\bFunction\(|innerHTML|createElement/)
 })
 
+test("no name that the bundles shorten is one of an object of the platform that the client touches", async () => {
+  const build = await readFile(new URL("../build.js", import.meta.url), "utf8")
+  const internal = (/internal = `([^`]*)`/.exec(build)?.[1] ?? "").trim().split(/\s+/)
+  const touched = [AbortController, AbortSignal, Array, EventTarget, Function, Headers, Map, Object, Promise, ReadableStream, ReadableStreamDefaultReader, Request, Response, Set, String, URL, URLSearchParams, WeakMap]
+  const platform = touched.flatMap((one) => [one, one.prototype].flatMap(Object.getOwnPropertyNames))
+  const iteratorsAndDOM = ["next", "take", "drop", "remove", "connect", "close", "send", "hidden", "dataset", "src"]
+  assert.ok(internal.length > 20)
+  assert.deepEqual(internal.filter((name) => platform.includes(name) || iteratorsAndDOM.includes(name)), [])
+})
+
 class Script {
   src = "https://example.com/pull/pull.js"
   /** @param {object} dataset */
@@ -50,7 +60,7 @@ test("pull.js reads its own tag and leaves only its names behind", () => {
 
 test("an element of the page that is named currentScript connects the page to nobody", () => {
   const { page } = evaluated({ tagName: "IMG", src: "x", dataset: { url: "https://evil.test/pull" } })
-  assert.equal(page.BX.PULL, undefined)
+  assert.equal(page.BX.PULL.getDebugInfo().url, null)
 })
 
 test("pull.mjs exports Pull, defines no global and starts nothing", async () => {

@@ -1,4 +1,5 @@
 import { mock } from "node:test"
+import { runHooks } from "../src/hooks.js"
 import { LegacyPull } from "../src/legacy.js"
 
 /** @typedef {(url: URL, init: any) => Response | Promise<Response>} Answer */
@@ -174,6 +175,7 @@ export function client(t, options, fetch = () => answer(426)) {
     },
     ...options,
   })
+  runHooks(page, pull)
   /** @type {string[]} */
   const states = []
   pull.on("status", (state) => states.push(state))

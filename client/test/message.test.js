@@ -43,17 +43,17 @@ test("the plugin's own modules are told from the others in any case", () => {
 })
 
 const { params, extra } = message
-/** @type {["desktop" | "mobile", "message" | "client" | "online", unknown][]} */
+/** @type {["desktop" | "mobile", "" | "Client" | "Online", unknown][]} */
 const table = [
-  ["desktop", "message", [["onPullEvent-tasks", ["update", params, extra]], ["onPullEvent", ["tasks", "update", params, extra]]]],
-  ["desktop", "client", [["onPullClientEvent-tasks", ["update", params, extra]], ["onPullClientEvent", ["tasks", "update", params, extra]]]],
-  ["desktop", "online", [["onPullOnlineEvent", ["update", params, extra]]]],
-  ["mobile", "message", [["onPull-tasks", [{ module_id: "tasks", command: "update", params, extra }]], ["onPull", [{ module_id: "tasks", command: "update", params, extra }]]]],
-  ["mobile", "client", [["onPullClient-tasks", [{ module_id: "tasks", command: "update", params, extra }]]]],
-  ["mobile", "online", [["onPullOnline", [{ command: "update", params, extra }]]]],
+  ["desktop", "", [["onPullEvent-tasks", ["update", params, extra]], ["onPullEvent", ["tasks", "update", params, extra]]]],
+  ["desktop", "Client", [["onPullClientEvent-tasks", ["update", params, extra]], ["onPullClientEvent", ["tasks", "update", params, extra]]]],
+  ["desktop", "Online", [["onPullOnlineEvent", ["update", params, extra]]]],
+  ["mobile", "", [["onPull-tasks", [{ module_id: "tasks", command: "update", params, extra }]], ["onPull", [{ module_id: "tasks", command: "update", params, extra }]]]],
+  ["mobile", "Client", [["onPullClient-tasks", [{ module_id: "tasks", command: "update", params, extra }]]]],
+  ["mobile", "Online", [["onPullOnline", [{ command: "update", params, extra }]]]],
 ]
-for (const [platform, kind, want] of table) {
-  test(`hooks of a ${platform} page for a message of kind ${kind}`, () => {
-    assert.deepEqual(hooksOf(platform, kind, message), want)
+for (const [platform, family, want] of table) {
+  test(`hooks of a ${platform} page, family "${family}"`, () => {
+    assert.deepEqual(hooksOf(platform === "mobile", family, message), want)
   })
 }

@@ -6,8 +6,19 @@ import { FakePage } from "./fakes.js"
 const page = /** @type {any} */ (new FakePage())
 
 test("a relative url is resolved against the page", () => {
-  assert.equal(complete({ page, url: "pull" }).url.href, "https://example.com/app/pull")
-  assert.equal(complete({ page, url: "wss://other.com/pull" }).url.href, "https://other.com/pull")
+  assert.equal(complete({ page, url: "pull" }).url?.href, "https://example.com/app/pull")
+  assert.equal(complete({ page, url: "wss://other.com/pull" }).url?.href, "https://other.com/pull")
+})
+
+test("whatever a base element says, what is relative is on the page's own site", () => {
+  const based = /** @type {any} */ (Object.assign(new FakePage(), { document: { baseURI: "https://evil.test/" } }))
+  assert.equal(complete({ page: based, url: "/pull" }).url?.href, "https://example.com/pull")
+  assert.equal(complete({ page: based, url: "pull" }).url?.href, "https://example.com/app/pull")
+})
+
+test("an empty user is a guest, and none is nobody", () => {
+  assert.equal(complete({ page, url: "/pull", user: "" }).user, "")
+  assert.equal(complete({ page, url: "/pull" }).user, undefined)
 })
 
 test("each client has its own random id that the server accepts", () => {
@@ -44,6 +55,6 @@ for (const [given, want] of numbers) {
 }
 
 test("a page without fetch and WebSocket has a client", () => {
-  const bare = /** @type {any} */ ({ document: { baseURI: "https://example.com/" } })
+  const bare = /** @type {any} */ ({ location: { href: "https://example.com/" } })
   assert.equal(complete({ page: bare, url: "/pull" }).fetch, undefined)
 })

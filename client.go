@@ -71,7 +71,7 @@ func (a *asset) serve(c echo.Context) error {
 // began. Put it before the scripts that use hooks. There is no inline code; the
 // tag carries Config.Nonce.
 //
-// Where nothing is to be connected the script only defines its names, so that
+// Where nothing is to be connected the script only defines its names, BX.PULL among them, so that
 // the page's hooks can be registered, and the attribute data-off says why:
 // "section" where no registered module uses the request's section, "user" where
 // Config.User returned an error, "guest" where nobody is logged in and guests may

@@ -53,16 +53,17 @@ export class Pull {
   }
 
   /** A later script tag in the same window, where navigation does not reload the
-   *  page. For another user all begins again but what the page has hooked; a tag
-   *  without a url connects nobody.
+   *  page. For another user or another mount all begins again but what the page has
+   *  hooked; a tag without a url connects nobody.
    *  @param {any} tag its options, with a user and a url */
   [mark](tag) {
     const { url, user } = this.#options
-    if (!url === !tag.url && user === tag.user) return
+    const next = complete({ ...this.#options, client: "", cursor: "", ...tag })
+    if (next.url?.href === url?.href && next.user === user) return
 
     this.stop()
     this.#lastSeen.end()
-    this.#begin({ ...this.#options, client: "", cursor: "", ...tag })
+    this.#begin(next)
   }
 
   /** @param {import("./options.js").Options} options */

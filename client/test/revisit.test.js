@@ -116,3 +116,12 @@ test("a page without a url does not connect though its script calls start, not e
   time.pass(3_600_000)
   assert.deepEqual([server.sockets.length, server.last.closed, page.BX.PULL.getDebugInfo().url], [1, true, null])
 })
+
+test("a tag of another mount connects there, though the user is the same", (t) => {
+  const { server, visit } = visited(t, ann)
+  server.last.say(hello({ user: "ann" }))
+  visit({ ...ann, url: "/other/pull" })
+  assert.equal(server.last.url.pathname, "/other/pull")
+  visit({ ...ann, url: "/other/pull" })
+  assert.equal(server.sockets.length, 2)
+})

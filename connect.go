@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -24,12 +25,13 @@ const (
 // gets 426 if it would be accepted, which tells a page that its WebSocket was
 // broken by something on the way.
 func (p *Plugin) connect(c echo.Context) error {
-	began := p.node.disconnects()
+	began, known := p.beginningOf(c)
 	user, err := p.visitor(c)
 	if err != nil {
 		return err
 	}
-	client := c.QueryParam("client")
+	query := c.Request().URL.Query() // the Context would keep it
+	client := strings.Clone(query.Get("client"))
 	if client != "" && !validClient(client) {
 		return refuse(http.StatusBadRequest, "client is 1 to 64 letters, digits, - and _")
 	}
@@ -37,15 +39,32 @@ func (p *Plugin) connect(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	if hasSlowBody(c.Request()) {
+		return refuse(http.StatusBadRequest, "a handshake has no body")
+	}
 	if !p.enter() {
 		return p.refuseRetry(c, http.StatusServiceUnavailable, "shutting down")
 	}
-	s := &session{user: user, client: client, node: p.node, began: began, at: p.cursorOf(c.Request())}
+	s := &session{
+		user: user, client: client, payer: payerOf(c, user), node: p.node,
+		began: began, doubtful: !known, at: cursorOf(c.Request(), query),
+	}
+	s.replayed = func(bytes int) bool { return p.limits.replayed(s.payer, bytes, time.Now()) }
 	if err := p.admit(c, s); err != nil {
 		p.pages.Done()
 		return err
 	}
 	return serve(c, s)
+}
+
+// beginningOf returns how many disconnects there were before the request's login
+// was checked. That is known of a request that has passed the plugin's middleware,
+// which comes before that of the mount; else now may be too late.
+func (p *Plugin) beginningOf(c echo.Context) (disconnects uint64, known bool) {
+	if s := scopeOf(c.Request().Context(), p); s != nil && !s.outbox.ended.Load() {
+		return s.disconnects, true
+	}
+	return p.node.disconnects(), false
 }
 
 // transport returns how a request is served, or why it cannot be.
@@ -60,7 +79,7 @@ func (p *Plugin) transport(c echo.Context) (func(echo.Context, *session) error, 
 			return nil, p.incapable(w, noHijack)
 		}
 		return p.serveSocket, nil
-	case strings.Contains(r.Header.Get(echo.HeaderAccept), "text/event-stream"):
+	case wantsStream(r):
 		if !streams(w) {
 			return nil, p.incapable(w, noFlush)
 		}
@@ -69,6 +88,16 @@ func (p *Plugin) transport(c echo.Context) (func(echo.Context, *session) error, 
 		return nil, p.incapable(w, noTransport)
 	}
 	return p.answerProbe, nil
+}
+
+// hasSlowBody tells whether middleware that has read the body of a handshake may
+// have waited for the client: it would choose how long its login is under way.
+func hasSlowBody(r *http.Request) bool {
+	return r.ContentLength != 0 && serverOf(r) != nil && (websocket.IsWebSocketUpgrade(r) || wantsStream(r))
+}
+
+func wantsStream(r *http.Request) bool {
+	return strings.Contains(r.Header.Get(echo.HeaderAccept), "text/event-stream")
 }
 
 // What a response writer lacks.
@@ -117,6 +146,10 @@ func isForwarded(r *http.Request) bool {
 
 // visitor decides who may connect, and says who it is.
 func (p *Plugin) visitor(c echo.Context) (string, error) {
+	if host := c.Request().Host; !p.hosts.has(host) {
+		p.reportHost(host)
+		return "", refuse(http.StatusForbidden, "host not allowed")
+	}
 	if origin, allowed := p.sameOrigin(c); !allowed {
 		p.reportOrigin(c, origin)
 		return "", refuse(http.StatusForbidden, "origin not allowed")
@@ -127,7 +160,8 @@ func (p *Plugin) visitor(c echo.Context) (string, error) {
 	case errors.As(err, &status):
 		return "", err
 	case err != nil:
-		return "", refuse(http.StatusUnauthorized, "unknown user").SetInternal(err)
+		p.reportUser(err)
+		return "", refuse(http.StatusUnauthorized, "unknown user")
 	case user == "" && !p.config.Guests:
 		return "", refuse(http.StatusUnauthorized, "guests may not connect")
 	}
@@ -136,17 +170,18 @@ func (p *Plugin) visitor(c echo.Context) (string, error) {
 
 // sameOrigin tells whether a request comes from a page of this site or of an
 // allowed one, and else returns where it comes from. Browsers say that on every
-// WebSocket and every cross-site request; what says nothing is no browser. A probe
+// WebSocket and every cross-origin request that could read what it gets; what
+// says nothing is no browser, or comes from this site. A probe
 // from a page of this site would say nothing, where its WebSocket did: it repeats
 // in its query what the WebSocket has said, which can only make it refused.
 func (p *Plugin) sameOrigin(c echo.Context) (origin string, allowed bool) {
 	r := c.Request()
 	said := []string{r.Header.Get(echo.HeaderOrigin)}
-	if said[0] == "" && r.Header.Get("Sec-Fetch-Site") == "cross-site" {
+	if said[0] == "" && isForeign(r.Header.Get("Sec-Fetch-Site")) {
 		return "", false
 	}
 	if r.Method == http.MethodGet && !websocket.IsWebSocketUpgrade(r) {
-		said = append(said, c.QueryParam("origin"))
+		said = append(said, r.URL.Query().Get("origin"))
 	}
 	for _, origin := range said {
 		if origin != "" && !p.isAllowed(c, origin) {
@@ -155,6 +190,11 @@ func (p *Plugin) sameOrigin(c echo.Context) (origin string, allowed bool) {
 	}
 	return "", true
 }
+
+// isForeign tells whether a request without an origin is of another site, or of
+// a sibling: another host below the same domain, which need not be the
+// application's.
+func isForeign(fetchSite string) bool { return fetchSite == "cross-site" || fetchSite == "same-site" }
 
 func (p *Plugin) isAllowed(c echo.Context, origin string) bool {
 	origin, err := canonicalOrigin(origin)
@@ -183,17 +223,45 @@ func (p *Plugin) reportOrigin(c echo.Context, origin string) {
 	}
 }
 
+// reportUser says in the log why nobody knows the user, which is not for the client.
+func (p *Plugin) reportUser(err error) {
+	if p.reports.allow("user " + err.Error()) {
+		p.config.Logger.Warn("pull: unknown user", "error", err)
+	}
+}
+
+var (
+	errHasty = errors.New("too many attempts to connect")
+	errSated = errors.New("too much was replayed")
+)
+
 // admit reserves a place, or answers why there is none.
 func (p *Plugin) admit(c echo.Context, s *session) error {
-	err := p.node.admit(s, p.config.MaxSessions, p.config.MaxSessionsPerUser)
+	err := p.reserve(s)
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, errFullForUser):
+	case errors.Is(err, errFullForUser), errors.Is(err, errFullForAddress), errors.Is(err, errHasty), errors.Is(err, errSated):
 		return p.refuseRetry(c, http.StatusTooManyRequests, err.Error())
 	default:
 		return p.refuseRetry(c, http.StatusServiceUnavailable, err.Error())
 	}
+}
+
+// reserve takes what a connection takes of the limits of its user or address.
+func (p *Plugin) reserve(s *session) error {
+	now := time.Now()
+	if !p.limits.connect(s.payer, now) {
+		return errHasty
+	}
+	if s.at != nil && !p.limits.mayReplay(s.payer, now) {
+		return errSated
+	}
+	most := p.config.MaxSessionsPerUser
+	if isGuest(s.payer) {
+		most = p.config.MaxGuestsPerAddress
+	}
+	return p.node.admit(s, p.config.MaxSessions, most)
 }
 
 func (p *Plugin) refuseRetry(c echo.Context, status int, reason string) *echo.HTTPError {
@@ -204,10 +272,10 @@ func (p *Plugin) refuseRetry(c echo.Context, status int, reason string) *echo.HT
 // cursorOf returns where the page says that it is, or nil. The header comes
 // first: a browser's EventSource that reconnects repeats the query of its first
 // connection, and says in the header what it has had since.
-func (p *Plugin) cursorOf(r *http.Request) *cursor {
+func cursorOf(r *http.Request, query url.Values) *cursor {
 	s := r.Header.Get("Last-Event-ID")
 	if s == "" {
-		s = r.URL.Query().Get("cursor")
+		s = query.Get("cursor")
 	}
 	if s == "" {
 		return nil
@@ -279,14 +347,20 @@ func (p *Plugin) serveSocket(c echo.Context, s *session) error {
 	if h.status == http.StatusInternalServerError {
 		return p.incapable(c.Response(), noHijack)
 	}
-	return refuse(h.status, "not a WebSocket handshake").SetInternal(h.err)
+	return refuse(h.status, "not a WebSocket handshake")
+}
+
+// serverOf returns the server that a request came to, or nil in tests without one.
+func serverOf(r *http.Request) *http.Server {
+	server, _ := r.Context().Value(http.ServerContextKey).(*http.Server)
+	return server
 }
 
 // serverStops tells whether the server of a request is shutting down. It sees
 // to it that streams end when the server does: it would wait for them.
 func (p *Plugin) serverStops(r *http.Request) bool {
-	server, ok := r.Context().Value(http.ServerContextKey).(*http.Server)
-	if !ok {
+	server := serverOf(r)
+	if server == nil {
 		return false
 	}
 	stops, known := p.servers.LoadOrStore(server, new(atomic.Bool))

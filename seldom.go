@@ -2,6 +2,7 @@ package pull
 
 import (
 	"maps"
+	"strings"
 	"sync"
 	"time"
 )
@@ -41,5 +42,11 @@ func (s *seldom) allow(key string) bool {
 	return true
 }
 
-// clip bounds what a client has sent, for a log line or a key.
-func clip(s string) string { return s[:min(len(s), seldomBytes)] }
+// clip bounds what a client has sent, for a log line or a key. What is cut off
+// is let go.
+func clip(s string) string {
+	if len(s) <= seldomBytes {
+		return s
+	}
+	return strings.Clone(s[:seldomBytes])
+}

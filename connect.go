@@ -80,6 +80,9 @@ func (p *Plugin) transport(c echo.Context) (func(echo.Context, *session) error, 
 		}
 		return p.serveSocket, nil
 	case wantsStream(r):
+		if len(r.RequestURI) > longestLine {
+			return nil, refuseLine(w, r)
+		}
 		if !streams(w) {
 			return nil, p.incapable(w, noFlush)
 		}

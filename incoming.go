@@ -96,7 +96,7 @@ func (p *Plugin) watch(c echo.Context) error {
 }
 
 func readBody(c echo.Context) ([]byte, error) {
-	defer boundReading(c)()
+	unbound := boundReading(c)
 	body, err := io.ReadAll(io.LimitReader(c.Request().Body, incomingBytes+1))
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
@@ -106,6 +106,7 @@ func readBody(c echo.Context) ([]byte, error) {
 	case len(body) > incomingBytes:
 		return nil, refuse(http.StatusRequestEntityTooLarge, "16 KiB at most")
 	}
+	unbound() // else the server's own reading ends in time, too
 	return body, nil
 }
 

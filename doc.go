@@ -94,7 +94,7 @@
 // by extending it, and 32 minutes after the last extension it ends.
 //
 // A watch that is granted by the request that renders a page counts from this
-// request's cursor. So the page hears what was sent to the tag while it was on its
+// request's cursor, unless the request has a body: see [Outbox.Watch]. So the page hears what was sent to the tag while it was on its
 // way to the browser, although the grant itself came into the log later.
 //
 // # Presence

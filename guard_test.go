@@ -4,8 +4,11 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/sha512"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"html/template"
 	"io"
 	"mime/multipart"
 	"net"
@@ -474,6 +477,24 @@ func TestDebugShowsNothingOfOurs(t *testing.T) {
 		w := s.serve(r[0], r[1])
 		if body := w.Body.String(); w.Code != http.StatusUnauthorized || strings.Contains(body, "secret") || !json.Valid([]byte(body)) {
 			t.Errorf("%v: got %d %s, want 401 and nothing of the error", r, w.Code, body)
+		}
+	}
+}
+
+func TestHeadHasTheHashOfTheScript(t *testing.T) {
+	for path, elsewhere := range map[string]bool{"": false, "/app/pull": false, "https://rt.app.test/pull": true} {
+		s := newSite(t, func(c *pull.Config) { c.PublicPath = path })
+		s.Mount(s.Group("/pull"))
+		s.GET("/page", s.page)
+		script := s.serve(http.MethodGet, "/pull/pull.js").Body.Bytes()
+		sum := sha512.Sum384(script)
+		head := s.serve(http.MethodGet, "/page").Body.String()
+
+		if want := ` integrity="sha384-` + base64.StdEncoding.EncodeToString(sum[:]) + `"`; !strings.Contains(head, template.HTMLEscapeString(want[12:len(want)-1])) {
+			t.Errorf("PublicPath %q: got %s, want%s", path, head, want)
+		}
+		if got := strings.Contains(head, ` crossorigin="anonymous"`); got != elsewhere {
+			t.Errorf("PublicPath %q: got %s, want crossorigin %t", path, head, elsewhere)
 		}
 	}
 }

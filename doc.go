@@ -125,8 +125,9 @@
 // history.go, watch.go, grant.go, presence.go, online.go. The way out:
 // dispatcher.go, route.go, parcel.go, session.go, link.go, and the two kinds of
 // connection, broadcaster.go and sse.go. Who may connect, and how a session
-// begins: connect.go, origin.go, writer.go, join.go, cursor.go, incoming.go,
-// allowance.go. What belongs to a request: scope.go. Where browsers find it all:
+// begins: connect.go, origin.go, hosts.go, writer.go, join.go, cursor.go,
+// incoming.go. What clients may take: limits.go, allowance.go, flood.go,
+// burden.go. What belongs to a request: scope.go, body.go. Where browsers find it all:
 // mount.go, location.go. How it is set up and how it
 // ends: config.go, shutdown.go, state.go. The rest is small: registry.go,
 // client.go, hooks.go, clock.go, stats.go, errors.go, seldom.go, deque.go, and the one write

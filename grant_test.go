@@ -67,6 +67,7 @@ func TestPageThatIsPastWhatOvertookAGrantIsTold(t *testing.T) {
 		defer b.stop(t)
 		defer a.stop(t)
 		a.withPage("T")
+		synctest.Wait() // they have heard of one another
 		hold := make(chan struct{})
 		f.set(func(f *faults) { f.hold = hold })
 		at := a.rendered(t, "1")

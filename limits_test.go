@@ -231,7 +231,7 @@ func TestReplayThatIsCutShortLosesNothing(t *testing.T) {
 		defer a.stop(t)
 		r, at := a.fresh(t, "1")
 		r.leave()
-		const events = 1500 // 90 MB
+		const events = 1150 // 69 MB
 		for i := range events {
 			sendEvent(t, a, pull.User("1"), event(fmt.Sprint(i), map[string]any{"x": strings.Repeat("x", 60_000)}))
 		}

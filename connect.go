@@ -241,6 +241,9 @@ var (
 // admit reserves a place, or answers why there is none.
 func (p *Plugin) admit(c echo.Context, s *session) error {
 	err := p.reserve(s)
+	if errors.Is(err, errHasty) {
+		p.linger(c.Request())
+	}
 	switch {
 	case err == nil:
 		return nil
@@ -248,6 +251,24 @@ func (p *Plugin) admit(c echo.Context, s *session) error {
 		return p.refuseRetry(c, http.StatusTooManyRequests, err.Error())
 	default:
 		return p.refuseRetry(c, http.StatusServiceUnavailable, err.Error())
+	}
+}
+
+const (
+	lingerWait    = time.Second
+	mostLingering = 1_000
+)
+
+// linger delays the refusal of a client that does not wait by itself: it would be
+// back at once. Not of many, and not while there is much to remember of it.
+func (p *Plugin) linger(r *http.Request) {
+	defer p.lingering.Add(-1)
+	if p.lingering.Add(1) > mostLingering || len(r.RequestURI) > longestLine || lightenHeader(r.Header) != nil {
+		return
+	}
+	select {
+	case <-time.After(lingerWait):
+	case <-r.Context().Done():
 	}
 }
 

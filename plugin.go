@@ -35,6 +35,7 @@ type Plugin struct {
 	public      location // of Config.PublicPath
 	mounted     atomic.Pointer[mount]
 	limits      limits
+	lingering   atomic.Int32 // refusals that are delayed
 	reports     seldom
 
 	sectionKey, identityKey string // of an echo.Context

@@ -177,11 +177,11 @@ func TestWhatASessionKeepsOfItsRequestIsSmall(t *testing.T) {
 		many.WriteString("X-" + http.StatusText(200) + strings.Repeat("y", many.Len()%20) + ": 1\r\n")
 	}
 	for name, r := range map[string][2]string{
-		"query":         {"?client=c&pad=" + pad, ""},
+		"query":         {"?client=c&cursor=k.1&pad=" + pad, ""},
 		"cursor":        {"?cursor=" + pad + ".1", ""},
 		"Last-Event-ID": {"", "Last-Event-ID: " + pad + ".1\r\n"},
 		"cookie":        {"", "Cookie: a=" + pad + "\r\n"},
-		"user":          {"", userHeader + ": 1" + strings.Repeat(" ", 900_000) + "\r\n"},
+		"user":          {"", userHeader + ": 1" + pad + "\r\n"},
 		"many headers":  {"", many.String()},
 		"many values":   {"?" + strings.Repeat("a=1&", 200_000), ""},
 	} {
@@ -345,7 +345,7 @@ func TestKnowingThePageOfAnotherUserHidesNothingFromIt(t *testing.T) {
 		late, at := a.fresh(t, "42")
 		late.leave()
 		live := a.dial(t, "42", "?client=mine").read()
-		for _, user := range []string{"7", ""} {
+		for _, user := range []string{"43", ""} {
 			a.get(t, "/", pull.HeaderClient, "mine", userHeader, user)
 		}
 
@@ -391,8 +391,12 @@ func TestFloodIsCutWithAReason(t *testing.T) {
 				if code, reason := p.closed(t); code != websocket.ClosePolicyViolation || reason != "too fast" && name != "a byte at a time" {
 					t.Errorf("closed with %d %q, want 1008 too fast", code, reason)
 				}
-				if n := sent.Load(); n > 50_000 {
-					t.Errorf("%d frames were read, want few of 100000", n)
+				most := int64(20_000)
+				if strings.HasPrefix(name, "p") {
+					most = 100 // of a buffer of 256 bytes
+				}
+				if n := sent.Load(); n > most {
+					t.Errorf("%d frames were read, want %d at most of 100000", n, most)
 				}
 			})
 		})

@@ -408,7 +408,9 @@ func TestPageThatAnswersEveryPingIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newApp(t, func(c *pull.Config) { c.Tick = 25 * time.Millisecond })
 		defer a.stop(t)
-		r, _ := a.fresh(t, "1")
+		p := a.dial(t, "1", "")
+		pass(9 * time.Second) // 360 pings wait
+		r := p.read()
 		pass(10 * time.Minute)
 		r.sees(t)
 		r.leave()

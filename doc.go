@@ -125,7 +125,7 @@
 // history.go, watch.go, grant.go, presence.go, online.go. The way out:
 // dispatcher.go, route.go, parcel.go, session.go, link.go, and the two kinds of
 // connection, broadcaster.go and sse.go. Who may connect, and how a session
-// begins: connect.go, origin.go, hosts.go, writer.go, join.go, cursor.go,
+// begins: connect.go, visitor.go, admit.go, origin.go, hosts.go, writer.go, join.go, cursor.go,
 // incoming.go. What clients may take: limits.go, allowance.go, flood.go,
 // burden.go. What belongs to a request: scope.go, body.go. Where browsers find it all:
 // mount.go, location.go. How it is set up and how it

@@ -210,7 +210,13 @@ func TestWhatASessionKeepsOfItsRequestIsSmall(t *testing.T) {
 					}
 				}
 
-				if grown := (inUse() - before) / pages; grown > 40<<10 {
+				grown := 0
+				for range 50 { // the server's goroutines may still be leaving
+					if grown = (inUse() - before) / pages; grown <= 40<<10 {
+						break
+					}
+				}
+				if grown > 40<<10 {
 					t.Errorf("a connection keeps %d bytes, want 40 KiB at most with its buffers and this test's", grown)
 				}
 				runtime.KeepAlive(request)

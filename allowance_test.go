@@ -2,30 +2,50 @@ package pull
 
 import (
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 )
 
-func TestAllowancesAreBounded(t *testing.T) {
+func TestAllowancesAreBoundedAndNobodyPaysForOthers(t *testing.T) {
 	var a allowances
+	r := rate{burst: 2, every: time.Minute}
 	now := time.Now()
-	for i := range allowanceKeys {
-		if !a.take(strconv.Itoa(i), now) {
+	for i := range allowanceKeys + 1000 {
+		if !a.take(strconv.Itoa(i), r, 1, now) {
 			t.Fatalf("client %d was refused its first request", i)
 		}
 	}
-	var passed int
-	for i := range 1000 {
-		if a.take(strings.Repeat("x", 1<<10)+strconv.Itoa(i), now) || a.take("late "+strconv.Itoa(i), now) {
-			passed++
-		}
+	if len(a.of) > allowanceKeys {
+		t.Errorf("got %d allowances, want %d at most", len(a.of), allowanceKeys)
 	}
-	if len(a.of) > allowanceKeys+1 || passed != incomingBurst {
-		t.Errorf("got %d allowances and %d passed, want %d and those that had no room to share one of %d", len(a.of), passed, allowanceKeys+1, incomingBurst)
+	a.take("spender", r, 2, now)
+	if a.take("spender", r, 1, now) || a.has("spender", now) {
+		t.Error("more than the burst was allowed")
 	}
 
-	if now = now.Add(time.Minute); !a.take("later", now) || len(a.of) != 1 {
-		t.Errorf("got %d allowances a minute later, want those that are full again forgotten", len(a.of))
+	if now = now.Add(time.Hour); !a.take("later", r, 1, now) || len(a.of) != 1 {
+		t.Errorf("got %d allowances an hour later, want those that are full again forgotten", len(a.of))
+	}
+}
+
+func TestAllowanceIsRegainedInTime(t *testing.T) {
+	var a allowance
+	r := rate{burst: 10, every: time.Second}
+	now := time.Now()
+	for i := range 10 {
+		if !a.take(r, 1, now) {
+			t.Fatalf("%d of a burst of 10 were allowed", i)
+		}
+	}
+	for range 100 { // to ask early delays nothing
+		if now = now.Add(9 * time.Millisecond); a.take(r, 1, now) {
+			t.Fatal("one more was allowed before its time")
+		}
+	}
+	if now = now.Add(101 * time.Millisecond); !a.take(r, 1, now) || a.take(r, 1, now) {
+		t.Error("a second later it was not one more that was allowed")
+	}
+	if now = now.Add(time.Second); !a.take(r, 5, now) || a.take(r, 1, now.Add(4*time.Second)) {
+		t.Error("what is taken beyond the allowance has to be regained first")
 	}
 }

@@ -30,6 +30,7 @@ type broadcaster struct {
 	melody  *melody.Melody
 	joined  func(*session) error
 	receive func(*session, []byte)
+	control rate // of pings and pongs
 }
 
 func newBroadcaster(tick time.Duration, joined func(*session) error, receive func(*session, []byte)) *broadcaster {
@@ -39,6 +40,7 @@ func newBroadcaster(tick time.Duration, joined func(*session) error, receive fun
 	m.Config.MessageBufferSize = 1              // for the one that ends the writing goroutine
 	m.Config.PingPeriod = math.MaxInt64         // the plugin's clock pings
 	m.Config.PongWait = 2*tick + 10*time.Second // two pings may get lost
+	b.control = controlRate(tick, m.Config.PongWait)
 	m.Upgrader.HandshakeTimeout = closeWait
 	m.Upgrader.ReadBufferSize = readBuffer
 	m.Upgrader.WriteBufferPool = new(sync.Pool)
@@ -48,6 +50,7 @@ func newBroadcaster(tick time.Duration, joined func(*session) error, receive fun
 	m.HandleMessageBinary(func(ms *melody.Session, _ []byte) {
 		wireOf(ms).session.expel(closeViolation, "binary frame")
 	})
+	m.HandlePong(func(ms *melody.Session) { wireOf(ms).flood.control(b.control) })
 	m.HandleClose(func(ms *melody.Session, _ int, _ string) error {
 		w := wireOf(ms)
 		w.answered.Store(true)
@@ -77,6 +80,9 @@ func (b *broadcaster) connected(ms *melody.Session) {
 	ms.Request = nil // nobody asks for it again
 	_ = ms.Close()   // melody's writing goroutine has nothing to do: it ends, and the wire stays open
 	ms.WebsocketConnection().SetPingHandler(func(payload string) error {
+		if !w.flood.control(b.control) {
+			return errFlood
+		}
 		w.session.push(item{raw: appendControlFrame(nil, opPong, payload)})
 		return nil
 	})
@@ -93,6 +99,8 @@ func failed(ms *melody.Session, err error) {
 	switch {
 	case errors.As(err, &closed):
 		w.answered.Store(true)
+	case errors.Is(err, errFlood):
+		w.session.expel(closeViolation, "too fast")
 	case errors.Is(err, websocket.ErrReadLimit):
 		w.session.expel(closeViolation, "frame too large")
 	case errors.As(err, &broken), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
@@ -176,6 +184,7 @@ type wire struct {
 	answered atomic.Bool     // the client has said goodbye
 	over     chan struct{}   // closed when our goodbye has left or cannot; nil while there is none
 	once     sync.Once       // closes over
+	flood    flood
 }
 
 func newWire(conn net.Conn, s *session) *wire {
@@ -197,6 +206,14 @@ func socketOf(conn net.Conn) syscall.RawConn {
 		return nil
 	}
 	return socket
+}
+
+func (w *wire) Read(p []byte) (int, error) {
+	n, err := w.Conn.Read(p)
+	if !w.flood.read(n) {
+		return 0, errFlood
+	}
+	return n, err
 }
 
 // Write is for the handshake alone.

@@ -3,7 +3,9 @@ package pull
 import (
 	"bytes"
 	"crypto/sha256"
+	"crypto/sha512"
 	_ "embed"
+	"encoding/base64"
 	"encoding/hex"
 	"fmt"
 	"html/template"
@@ -39,12 +41,13 @@ var (
 type asset struct {
 	mime    string
 	content []byte
-	version string // a hash of the content
+	version string // a hash of the content, for its address …
+	sum     string // … and as the attribute integrity has it
 }
 
 func newAsset(mime string, content []byte) *asset {
-	sum := sha256.Sum256(content)
-	return &asset{mime, content, hex.EncodeToString(sum[:8])}
+	version, sum := sha256.Sum256(content), sha512.Sum384(content)
+	return &asset{mime, content, hex.EncodeToString(version[:8]), "sha384-" + base64.StdEncoding.EncodeToString(sum[:])}
 }
 
 // serve sends a file of the client, which the browser may keep for good under its
@@ -60,7 +63,7 @@ func (a *asset) serve(c echo.Context) error {
 		header.Set(echo.HeaderAccessControlAllowOrigin, "*")
 	}
 	if c.QueryParam("v") == a.version {
-		header.Set(echo.HeaderCacheControl, "public, max-age=31536000, immutable")
+		header.Set(echo.HeaderCacheControl, "public, max-age=31536000, immutable, no-transform")
 	}
 	http.ServeContent(c.Response(), c.Request(), "", time.Time{}, bytes.NewReader(a.content))
 	return nil
@@ -69,7 +72,8 @@ func (a *asset) serve(c echo.Context) error {
 // Head returns the script tag that loads the client on the page of this
 // request, and connects it from the position that the log had when the request
 // began. Put it before the scripts that use hooks. There is no inline code; the
-// tag carries Config.Nonce.
+// tag carries Config.Nonce, and the hash of the script, which a browser runs only
+// as it is.
 //
 // Where nothing is to be connected the script only defines its names, BX.PULL among them, so that
 // the page's hooks can be registered, and the attribute data-off says why:
@@ -84,7 +88,8 @@ func (p *Plugin) Head(c echo.Context) template.HTML {
 	}
 	var b strings.Builder
 	b.WriteString("<script")
-	attribute(&b, "src", below(mount, "pull.js")+"?v="+assets["pull.js"].version)
+	script := assets["pull.js"]
+	attribute(&b, "src", below(mount, "pull.js")+"?v="+script.version)
 	if user, off := p.pageOf(c); off != "" {
 		attribute(&b, "data-off", off)
 	} else {
@@ -97,8 +102,17 @@ func (p *Plugin) Head(c echo.Context) template.HTML {
 	if p.config.Nonce != nil {
 		attribute(&b, "nonce", p.config.Nonce(c))
 	}
+	attribute(&b, "integrity", script.sum)
+	if isElsewhere(mount) { // else the browser could not check it
+		attribute(&b, "crossorigin", "anonymous")
+	}
 	b.WriteString("></script>")
 	return template.HTML(b.String()) //nolint:gosec // every attribute is escaped
+}
+
+// isElsewhere tells whether an address may be on another host than the page's.
+func isElsewhere(address string) bool {
+	return strings.HasPrefix(address, "//") || !strings.HasPrefix(address, "/")
 }
 
 // mountFor returns where the page of a request finds the plugin, or "".

@@ -18,6 +18,7 @@ const (
 	defaultEventBytes  = 64 << 10
 	defaultQueueBytes  = 1 << 20
 	defaultPerUser     = 64
+	defaultPerAddress  = 1_000
 	defaultTags        = 10_000
 	defaultTagUsers    = 100_000
 	defaultTick        = 25 * time.Second
@@ -120,6 +121,12 @@ type Config struct {
 	// 429. Default 64. Guests are not counted by user.
 	MaxSessionsPerUser int
 
+	// MaxGuestsPerAddress bounds guests on this node by the address that Echo's
+	// RealIP returns, of IPv6 by the first 64 bits: over it a page gets 429. Behind
+	// a proxy set Echo.IPExtractor, else all guests have the proxy's address, or
+	// one that they choose. Default 1,000.
+	MaxGuestsPerAddress int
+
 	// MaxTagsPerUser and MaxUsersPerTag bound watches: a grant over them is
 	// ErrTooManyWatches. Defaults 10,000 and 100,000.
 	MaxTagsPerUser int
@@ -130,6 +137,15 @@ type Config struct {
 	// browser would send as an Origin is an error of New. Default: the same origin
 	// only.
 	AllowedOrigins []string
+
+	// Hosts lists the hosts by which browsers know the application, as host or
+	// host:port; a host alone is that with any port. Requests with any other Host get
+	// 403. Without it every Host is taken for the application's own, which is right
+	// where a proxy or a certificate sees to that. A server without either, such as
+	// one on localhost or in a private network, needs it: another site can have its
+	// own name point there, and its pages would be of the same origin. What is no
+	// host is an error of New. Default: any.
+	Hosts []string
 
 	// PublicPath is where browsers find the mounted group, if a proxy between them
 	// and the application rewrites paths, or serves it on another host: a path that
@@ -192,6 +208,7 @@ func (c Config) withDefaults() (Config, error) {
 	fill(&c.EventBytes, defaultEventBytes)
 	fill(&c.QueueBytes, defaultQueueBytes)
 	fill(&c.MaxSessionsPerUser, defaultPerUser)
+	fill(&c.MaxGuestsPerAddress, defaultPerAddress)
 	fill(&c.MaxTagsPerUser, defaultTags)
 	fill(&c.MaxUsersPerTag, defaultTagUsers)
 	fill(&c.Tick, defaultTick)
@@ -217,7 +234,7 @@ func (c Config) bounded() Config {
 	}
 	for _, n := range []*int{
 		&c.WindowCount, &c.WindowBytes, &c.EventBytes, &c.QueueBytes,
-		&c.MaxSessions, &c.MaxSessionsPerUser, &c.MaxTagsPerUser, &c.MaxUsersPerTag,
+		&c.MaxSessions, &c.MaxSessionsPerUser, &c.MaxGuestsPerAddress, &c.MaxTagsPerUser, &c.MaxUsersPerTag,
 	} {
 		*n = min(*n, unbounded)
 	}
@@ -243,7 +260,7 @@ func (c Config) check() error {
 		"WindowAge": int64(c.WindowAge), "WindowCount": int64(c.WindowCount), "WindowBytes": int64(c.WindowBytes),
 		"EventBytes": int64(c.EventBytes), "QueueBytes": int64(c.QueueBytes),
 		"MaxSessions": int64(c.MaxSessions), "MaxSessionsPerUser": int64(c.MaxSessionsPerUser),
-		"MaxTagsPerUser": int64(c.MaxTagsPerUser), "MaxUsersPerTag": int64(c.MaxUsersPerTag),
+		"MaxGuestsPerAddress": int64(c.MaxGuestsPerAddress), "MaxTagsPerUser": int64(c.MaxTagsPerUser), "MaxUsersPerTag": int64(c.MaxUsersPerTag),
 		"Tick": int64(c.Tick), "WatchTTL": int64(c.WatchTTL),
 	} {
 		if n < 0 {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -24,12 +25,13 @@ const (
 // gets 426 if it would be accepted, which tells a page that its WebSocket was
 // broken by something on the way.
 func (p *Plugin) connect(c echo.Context) error {
-	began := p.node.disconnects()
+	began, known := p.beginningOf(c)
 	user, err := p.visitor(c)
 	if err != nil {
 		return err
 	}
-	client := c.QueryParam("client")
+	query := c.Request().URL.Query() // the Context would keep it
+	client := strings.Clone(query.Get("client"))
 	if client != "" && !validClient(client) {
 		return refuse(http.StatusBadRequest, "client is 1 to 64 letters, digits, - and _")
 	}
@@ -37,15 +39,32 @@ func (p *Plugin) connect(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	if hasSlowBody(c.Request()) {
+		return refuse(http.StatusBadRequest, "a handshake has no body")
+	}
 	if !p.enter() {
 		return p.refuseRetry(c, http.StatusServiceUnavailable, "shutting down")
 	}
-	s := &session{user: user, client: client, node: p.node, began: began, at: p.cursorOf(c.Request())}
+	s := &session{
+		user: user, client: client, payer: payerOf(c, user), node: p.node,
+		began: began, doubtful: !known, at: cursorOf(c.Request(), query),
+	}
+	s.replayed = func(bytes int) bool { return p.limits.replayed(s.payer, bytes, time.Now()) }
 	if err := p.admit(c, s); err != nil {
 		p.pages.Done()
 		return err
 	}
 	return serve(c, s)
+}
+
+// beginningOf returns how many disconnects there were before the request's login
+// was checked. That is known of a request that has passed the plugin's middleware,
+// which comes before that of the mount; else now may be too late.
+func (p *Plugin) beginningOf(c echo.Context) (disconnects uint64, known bool) {
+	if s := scopeOf(c.Request().Context(), p); s != nil && !s.outbox.ended.Load() {
+		return s.disconnects, true
+	}
+	return p.node.disconnects(), false
 }
 
 // transport returns how a request is served, or why it cannot be.
@@ -60,7 +79,10 @@ func (p *Plugin) transport(c echo.Context) (func(echo.Context, *session) error, 
 			return nil, p.incapable(w, noHijack)
 		}
 		return p.serveSocket, nil
-	case strings.Contains(r.Header.Get(echo.HeaderAccept), "text/event-stream"):
+	case wantsStream(r):
+		if len(r.RequestURI) > longestLine {
+			return nil, refuseLine(w, r)
+		}
 		if !streams(w) {
 			return nil, p.incapable(w, noFlush)
 		}
@@ -69,6 +91,16 @@ func (p *Plugin) transport(c echo.Context) (func(echo.Context, *session) error, 
 		return nil, p.incapable(w, noTransport)
 	}
 	return p.answerProbe, nil
+}
+
+// hasSlowBody tells whether middleware that has read the body of a handshake may
+// have waited for the client: it would choose how long its login is under way.
+func hasSlowBody(r *http.Request) bool {
+	return r.ContentLength != 0 && serverOf(r) != nil && (websocket.IsWebSocketUpgrade(r) || wantsStream(r))
+}
+
+func wantsStream(r *http.Request) bool {
+	return strings.Contains(r.Header.Get(echo.HeaderAccept), "text/event-stream")
 }
 
 // What a response writer lacks.
@@ -115,101 +147,13 @@ func isForwarded(r *http.Request) bool {
 	return false
 }
 
-// visitor decides who may connect, and says who it is.
-func (p *Plugin) visitor(c echo.Context) (string, error) {
-	if origin, allowed := p.sameOrigin(c); !allowed {
-		p.reportOrigin(c, origin)
-		return "", refuse(http.StatusForbidden, "origin not allowed")
-	}
-	user, err := p.userOf(c)
-	var status *echo.HTTPError
-	switch {
-	case errors.As(err, &status):
-		return "", err
-	case err != nil:
-		return "", refuse(http.StatusUnauthorized, "unknown user").SetInternal(err)
-	case c.Response().Committed: // a redirect to a login, and nil
-		return "", refuse(http.StatusUnauthorized, "the request was answered before")
-	case user == "" && !p.config.Guests:
-		return "", refuse(http.StatusUnauthorized, "guests may not connect")
-	}
-	return user, nil
-}
-
-// sameOrigin tells whether a request comes from a page of this site or of an
-// allowed one, and else returns where it comes from. Browsers say that on every
-// WebSocket and every cross-site request; what says nothing is no browser. A probe
-// from a page of this site would say nothing, where its WebSocket did: it repeats
-// in its query what the WebSocket has said, which can only make it refused.
-func (p *Plugin) sameOrigin(c echo.Context) (origin string, allowed bool) {
-	r := c.Request()
-	said := []string{r.Header.Get(echo.HeaderOrigin)}
-	if said[0] == "" && r.Header.Get("Sec-Fetch-Site") == "cross-site" {
-		return "", false
-	}
-	if r.Method == http.MethodGet && !websocket.IsWebSocketUpgrade(r) {
-		said = append(said, c.QueryParam("origin"))
-	}
-	for _, origin := range said {
-		if origin != "" && !p.isAllowed(c, origin) {
-			return origin, false
-		}
-	}
-	return "", true
-}
-
-func (p *Plugin) isAllowed(c echo.Context, origin string) bool {
-	origin, err := canonicalOrigin(origin)
-	if err != nil {
-		return false
-	}
-	here, err := canonicalOrigin(schemeOf(c) + "://" + c.Request().Host)
-	return err == nil && origin == here || p.origins.has(origin)
-}
-
-// schemeOf returns http or https: proxies may name a WebSocket's.
-func schemeOf(c echo.Context) string {
-	scheme := strings.ToLower(c.Scheme())
-	if rest, socket := strings.CutPrefix(scheme, "ws"); socket {
-		return "http" + rest
-	}
-	return scheme
-}
-
-// reportOrigin says in the log what a refusal was about. Most often a proxy does
-// not pass on the host, or the scheme.
-func (p *Plugin) reportOrigin(c echo.Context, origin string) {
-	if p.reports.allow("origin " + origin) {
-		p.config.Logger.Warn("pull: origin not allowed",
-			"origin", clip(origin), "host", clip(c.Request().Host), "scheme", clip(c.Scheme()))
-	}
-}
-
-// admit reserves a place, or answers why there is none.
-func (p *Plugin) admit(c echo.Context, s *session) error {
-	err := p.node.admit(s, p.config.MaxSessions, p.config.MaxSessionsPerUser)
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, errFullForUser):
-		return p.refuseRetry(c, http.StatusTooManyRequests, err.Error())
-	default:
-		return p.refuseRetry(c, http.StatusServiceUnavailable, err.Error())
-	}
-}
-
-func (p *Plugin) refuseRetry(c echo.Context, status int, reason string) *echo.HTTPError {
-	c.Response().Header().Set(echo.HeaderRetryAfter, "5")
-	return refuse(status, reason)
-}
-
 // cursorOf returns where the page says that it is, or nil. The header comes
 // first: a browser's EventSource that reconnects repeats the query of its first
 // connection, and says in the header what it has had since.
-func (p *Plugin) cursorOf(r *http.Request) *cursor {
+func cursorOf(r *http.Request, query url.Values) *cursor {
 	s := r.Header.Get("Last-Event-ID")
 	if s == "" {
-		s = r.URL.Query().Get("cursor")
+		s = query.Get("cursor")
 	}
 	if s == "" {
 		return nil
@@ -281,14 +225,20 @@ func (p *Plugin) serveSocket(c echo.Context, s *session) error {
 	if h.status == http.StatusInternalServerError {
 		return p.incapable(c.Response(), noHijack)
 	}
-	return refuse(h.status, "not a WebSocket handshake").SetInternal(h.err)
+	return refuse(h.status, "not a WebSocket handshake")
+}
+
+// serverOf returns the server that a request came to, or nil in tests without one.
+func serverOf(r *http.Request) *http.Server {
+	server, _ := r.Context().Value(http.ServerContextKey).(*http.Server)
+	return server
 }
 
 // serverStops tells whether the server of a request is shutting down. It sees
 // to it that streams end when the server does: it would wait for them.
 func (p *Plugin) serverStops(r *http.Request) bool {
-	server, ok := r.Context().Value(http.ServerContextKey).(*http.Server)
-	if !ok {
+	server := serverOf(r)
+	if server == nil {
 		return false
 	}
 	stops, known := p.servers.LoadOrStore(server, new(atomic.Bool))

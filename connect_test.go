@@ -41,6 +41,12 @@ func TestHandshake(t *testing.T) {
 		{name: "other port", headers: []string{userHeader, "42", "Origin", "http://app.test:8080"}, status: http.StatusForbidden},
 		{name: "opaque origin", headers: []string{userHeader, "42", "Origin", "null"}, status: http.StatusForbidden},
 		{name: "cross-site without an origin", headers: []string{userHeader, "42", "Sec-Fetch-Site", "cross-site"}, status: http.StatusForbidden},
+		{name: "sibling site without an origin", headers: []string{userHeader, "42", "Sec-Fetch-Site", "same-site"}, status: http.StatusForbidden},
+		{name: "same origin says no more", headers: []string{userHeader, "42", "Sec-Fetch-Site", "same-origin"}, status: http.StatusSwitchingProtocols},
+		{
+			name: "allowed sibling", configure: func(c *pull.Config) { c.AllowedOrigins = []string{"http://www.app.test"} },
+			headers: []string{userHeader, "42", "Sec-Fetch-Site", "same-site", "Origin", "http://www.app.test"}, status: http.StatusSwitchingProtocols,
+		},
 		{
 			name: "allowed site", configure: func(c *pull.Config) { c.AllowedOrigins = []string{"https://Friend.test/"} },
 			headers: []string{userHeader, "42", "Origin", "https://friend.test"}, status: http.StatusSwitchingProtocols,

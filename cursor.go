@@ -23,9 +23,16 @@ func (c cursor) String() string {
 	return epoch + "." + strconv.FormatUint(c.offset, 10)
 }
 
+// cursorBytes is more than a cursor has: an epoch as long as a broker may name it,
+// what is appended if the log breaks, and an offset.
+const cursorBytes = idBytes + 64
+
 // parseCursor reads what a page sent. Whatever it cannot read is no position:
 // the page is then told of a gap.
 func parseCursor(s string) cursor {
+	if len(s) > cursorBytes {
+		return cursor{}
+	}
 	epoch, digits := "", s
 	if dot := strings.LastIndexByte(s, '.'); dot >= 0 {
 		epoch, digits = s[:dot], s[dot+1:]
@@ -34,5 +41,5 @@ func parseCursor(s string) cursor {
 	if err != nil || epoch == "" || offset > maxOffset {
 		return cursor{}
 	}
-	return cursor{epoch, offset}
+	return cursor{strings.Clone(epoch), offset} // what it was cut from may be large
 }

@@ -94,7 +94,7 @@
 // by extending it, and 32 minutes after the last extension it ends.
 //
 // A watch that is granted by the request that renders a page counts from this
-// request's cursor. So the page hears what was sent to the tag while it was on its
+// request's cursor, unless the request has a body: see [Outbox.Watch]. So the page hears what was sent to the tag while it was on its
 // way to the browser, although the grant itself came into the log later.
 //
 // # Presence
@@ -120,17 +120,19 @@
 //
 // # Reading order
 //
-// The way in: plugin.go, middleware.go, scope.go, outbox.go, event.go, target.go,
-// envelope.go, shipment.go, publisher.go, broker.go. What a node makes of the log:
-// node.go, brokenlog.go, history.go, watch.go, pastwatch.go, grant.go, presence.go,
-// stays.go, peers.go, online.go. The way out: dispatcher.go, route.go, parcel.go,
-// session.go, link.go, and the two kinds of connection, broadcaster.go and sse.go.
-// Who may connect: connect.go, origin.go, allowance.go, incoming.go. How a session
-// begins: join.go, cursor.go, waitlist.go, replay.go, selection.go. Where browsers
-// find it all: mount.go, location.go, client.go, registry.go. How it is set up and
-// how it ends: config.go, state.go, statefile.go, shutdown.go. The rest is small:
-// hooks.go, clock.go, stats.go, errors.go, seldom.go, writer.go, deque.go, and what
-// differs between systems, lockfile_*.go, offer_unix.go and offer_other.go.
+// The way in: plugin.go, middleware.go, scope.go, body.go, outbox.go, event.go,
+// target.go, envelope.go, shipment.go, publisher.go, broker.go. What a node makes
+// of the log: node.go, brokenlog.go, history.go, watch.go, pastwatch.go, grant.go,
+// presence.go, stays.go, peers.go, online.go. The way out: dispatcher.go, route.go,
+// parcel.go, session.go, link.go, and the two kinds of connection, broadcaster.go
+// and sse.go. Who may connect: connect.go, visitor.go, origin.go, hosts.go,
+// admit.go. What clients may take: limits.go, allowance.go, burden.go, flood.go,
+// incoming.go. How a session begins: join.go, cursor.go, waitlist.go, replay.go,
+// selection.go. Where browsers find it all: mount.go, location.go, client.go,
+// registry.go. How it is set up and how it ends: config.go, state.go,
+// statefile.go, shutdown.go. The rest is small: hooks.go, clock.go, stats.go,
+// errors.go, seldom.go, writer.go, deque.go, and what differs between systems,
+// lockfile_*.go, offer_unix.go and offer_other.go.
 //
 // The protocol is in docs/protocol.md, what is promised with the test for each
 // promise in docs/guarantees.md, and why things are as they are in docs/decisions.

@@ -69,6 +69,10 @@ func control(k kind, at time.Time, list ...string) []byte {
 	return appendList(appendHeader(make([]byte, 0, size), k, at), list)
 }
 
+// senderName names the page of a user that has sent an event. Ids of pages have
+// no slash, so nobody's page has another's name.
+func senderName(client, user string) string { return client + "/" + user }
+
 // appendAddress appends whom a message is for: the page that must not get it,
 // and the terms of the target.
 func appendAddress(b []byte, sender string, t *Target) []byte {
@@ -152,10 +156,16 @@ func open(raw []byte) (envelope, error) {
 // An address is the part of an envelope that says whom it is for.
 type address []byte
 
-// sender is the page that must not get the message, or empty.
+// sender is the name of the page that must not get the message, or empty.
 func (a address) sender() []byte {
 	r := reader{rest: a}
 	return r.string()
+}
+
+// isSender tells whether a page of a user has the name. A page without an id has none.
+func isSender(name []byte, client, user string) bool {
+	n := len(client)
+	return n > 0 && len(name) == n+1+len(user) && name[n] == '/' && string(name[:n]) == client && string(name[n+1:]) == user
 }
 
 // terms yields the terms of the target.

@@ -44,7 +44,8 @@ type Event struct {
 	TTL time.Duration
 
 	// ExceptSender keeps the event from the page that made the request, as told
-	// by the request's header Pull-Client. It matters only inside a request.
+	// by the request's header Pull-Client: the page with this id of the request's
+	// user. It matters only inside a request, and not inside of Config.User.
 	ExceptSender bool
 }
 

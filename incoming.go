@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -36,7 +37,7 @@ func parseRequest(frame []byte) (request, error) {
 
 // receive answers a frame of a client.
 func (p *Plugin) receive(s *session, frame []byte) {
-	if !s.allow(time.Now()) {
+	if !p.allow(s) {
 		s.expel(closeViolation, "too fast")
 		return
 	}
@@ -75,12 +76,9 @@ func (p *Plugin) watch(c echo.Context) error {
 	if !p.allowPost(c, user) {
 		return p.refuseRetry(c, http.StatusTooManyRequests, "too fast")
 	}
-	body, err := io.ReadAll(io.LimitReader(c.Request().Body, incomingBytes+1))
+	body, err := readBody(c)
 	if err != nil {
-		return refuse(http.StatusBadRequest, "unreadable body").SetInternal(err)
-	}
-	if len(body) > incomingBytes {
-		return refuse(http.StatusRequestEntityTooLarge, "16 KiB at most")
+		return err
 	}
 	q, err := parseRequest(body)
 	if err != nil {
@@ -90,30 +88,47 @@ func (p *Plugin) watch(c echo.Context) error {
 	if q.Extend != nil {
 		answer, err := p.extend(user, q.Extend)
 		if err != nil {
-			return p.refuseRetry(c, http.StatusServiceUnavailable, "try again").SetInternal(err)
+			return p.refuseRetry(c, http.StatusServiceUnavailable, "try again")
 		}
 		return c.JSON(http.StatusOK, answer)
 	}
 	return c.JSON(http.StatusOK, p.seen(user, q.Seen))
 }
 
-// allow tells whether the client may send one more request now.
+func readBody(c echo.Context) ([]byte, error) {
+	unbound := boundReading(c)
+	body, err := io.ReadAll(io.LimitReader(c.Request().Body, incomingBytes+1))
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, refuse(http.StatusRequestTimeout, "the body has not come in time")
+	case err != nil:
+		return nil, refuse(http.StatusBadRequest, "unreadable body")
+	case len(body) > incomingBytes:
+		return nil, refuse(http.StatusRequestEntityTooLarge, "16 KiB at most")
+	}
+	unbound() // else the server's own reading ends in time, too
+	return body, nil
+}
+
+// allow tells whether a page may send one more request now: the connection, and
+// all of the user's together with those that have ended.
+func (p *Plugin) allow(s *session) bool {
+	now := time.Now()
+	return s.allow(now) && p.limits.request(s.payer, p.node.seatsOf(s.payer), now)
+}
+
 func (s *session) allow(now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	return s.incoming.take(now)
+	return s.incoming.take(ofRequests, 1, now)
 }
 
-// allowPost is allow for a request of its own: it counts as the page's, or
-// without a page as the user's, and for a guest as the address's.
+// allowPost is allow for a request of its own, which may name a page of the user.
 func (p *Plugin) allowPost(c echo.Context, user string) bool {
-	now := time.Now()
 	if s := p.node.sessionOf(user, c.Request().Header.Get(HeaderClient)); s != nil {
-		return s.allow(now)
+		return p.allow(s)
 	}
-	if user == "" {
-		return p.posts.take("guest "+c.RealIP(), now)
-	}
-	return p.posts.take("user "+user, now)
+	payer := payerOf(c, user)
+	return p.limits.request(payer, p.node.seatsOf(payer), time.Now())
 }

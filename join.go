@@ -13,8 +13,10 @@ var (
 	errBanned  = errors.New("pull: disconnected")
 	errCrowd   = errors.New("pull: too many pages are ahead of the log")
 
-	errFull        = errors.New("too many connections")
-	errFullForUser = errors.New("too many connections of this user")
+	errFull           = errors.New("too many connections")
+	errFullForUser    = errors.New("too many connections of this user")
+	errFullForAddress = errors.New("too many guests of this address")
+	errDoubtful       = errors.New("disconnected a moment ago, try again")
 )
 
 // greet tells a live session where the log is now.
@@ -44,10 +46,13 @@ func (n *node) hello(s *session, recovered bool) []byte {
 // what it has missed since its cursor, and is routed everything that follows.
 func (n *node) join(s *session) error {
 	w, err := n.let(s)
-	if err == nil {
-		s.begin(w.items())
+	if err != nil {
+		return err
 	}
-	return err
+	missed := w.missed.items()
+	s.begin(w.items(missed))
+	s.charge(missed, w.missed.more)
+	return nil
 }
 
 // A welcome is what a page gets first.
@@ -57,8 +62,8 @@ type welcome struct {
 	roll   []byte // nil if the page does not hear who is online
 }
 
-func (w *welcome) items() []item {
-	items := append([]item{w.hello}, w.missed.items()...)
+func (w *welcome) items(missed []item) []item {
+	items := append([]item{w.hello}, missed...)
 	if w.roll != nil {
 		items = append(items, item{body: w.roll})
 	}
@@ -75,7 +80,7 @@ func (n *node) let(s *session) (w welcome, err error) {
 	if n.closing {
 		return w, errClosing
 	}
-	if n.bans[s.user] > s.began {
+	if n.bans[s.user].number > s.began {
 		return w, errBanned
 	}
 	recovered := at != nil && at.epoch == n.epoch && n.history.covers(at.offset) && !n.watches.hasLost(s.user, at.offset)
@@ -154,7 +159,7 @@ func removeAt[T any](list []*T, at int, move func(moved *T)) []*T {
 }
 
 // admit reserves a place for a session before its connection is accepted.
-func (n *node) admit(s *session, most, mostPerUser int) error {
+func (n *node) admit(s *session, most, mostOfPayer int) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
@@ -164,13 +169,17 @@ func (n *node) admit(s *session, most, mostPerUser int) error {
 	if most > 0 && n.seated >= most {
 		return errFull
 	}
-	if s.user != "" && mostPerUser > 0 && n.seats[s.user] >= mostPerUser {
+	if n.seats[s.payer] >= mostOfPayer {
+		if isGuest(s.payer) {
+			return errFullForAddress
+		}
 		return errFullForUser
 	}
-	n.seated++
-	if s.user != "" {
-		n.seats[s.user]++
+	if b, banned := n.bans[s.user]; banned && s.doubtful && time.Since(b.at) < doubtWait {
+		return errDoubtful
 	}
+	n.seated++
+	n.seats[s.payer]++
 	return nil
 }
 
@@ -179,12 +188,17 @@ func (n *node) release(s *session) {
 	defer n.mu.Unlock()
 
 	n.seated--
-	if s.user == "" {
-		return
+	if n.seats[s.payer]--; n.seats[s.payer] == 0 {
+		delete(n.seats, s.payer)
 	}
-	if n.seats[s.user]--; n.seats[s.user] == 0 {
-		delete(n.seats, s.user)
-	}
+}
+
+// seatsOf returns how many sessions of a payer were admitted and have not ended.
+func (n *node) seatsOf(payer string) int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+
+	return n.seats[payer]
 }
 
 // A ban is when a user was disconnected, as the number of the disconnect.
@@ -194,14 +208,14 @@ type ban struct {
 	at     time.Time
 }
 
+// doubtWait is for how long after a disconnect a page of the user is sent away
+// once more if its login may have been checked before: nobody knows when the
+// request began. The next one passes the login again.
+const doubtWait = 5 * time.Second
+
 // disconnects returns how many there were. A session that began to connect
 // before its user was disconnected does not join afterwards.
-func (n *node) disconnects() uint64 {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-
-	return n.banned
-}
+func (n *node) disconnects() uint64 { return n.banned.Load() }
 
 // disconnect keeps the user's sessions that are about to join from it, and
 // returns those that have.
@@ -213,16 +227,16 @@ func (n *node) disconnect(user string) []*session {
 }
 
 func (n *node) ban(user string) []*session {
-	n.banned++
-	n.bans[user] = n.banned
-	n.banning.push(ban{user, n.banned, time.Now()})
+	b := ban{user, n.banned.Add(1), time.Now()}
+	n.bans[user] = b
+	n.banning.push(b)
 	return slices.Clone(n.users[user])
 }
 
 // forgive forgets bans that no handshake can still be older than.
 func (n *node) forgive(now time.Time) {
 	for n.banning.len() > 0 && now.Sub(n.banning.at(0).at) > time.Minute {
-		if b := n.banning.pop(); n.bans[b.user] == b.number {
+		if b := n.banning.pop(); n.bans[b.user] == b {
 			delete(n.bans, b.user)
 		}
 	}

@@ -56,12 +56,14 @@ func (p *Plugin) Middleware() echo.MiddlewareFunc {
 				return next(c)
 			}
 			r := c.Request()
+			p.boundPost(c, r)
 			parent, installed := p.enclosing(r.Context())
 			if installed {
 				return next(c)
 			}
 			s := p.open(c, r, parent)
 			setContext(r, s)
+			s.body.replace(r, p.node)
 			return p.run(c, s, next)
 		}
 	}
@@ -93,7 +95,7 @@ func setContext(r *http.Request, ctx context.Context) { *r = *r.WithContext(ctx)
 func (p *Plugin) open(c echo.Context, r *http.Request, parent context.Context) *scope {
 	s := &scope{Context: parent, echo: c}
 	s.outbox.plugin, s.outbox.header, s.outbox.began = p, r.Header, p.node.cursor()
-	s.outbox.scope = s
+	s.outbox.scope, s.disconnects = s, p.node.disconnects()
 	return s
 }
 

@@ -33,7 +33,9 @@ func (w *world) publish(ctx context.Context, r *rand.Rand) {
 func (w *world) post(n *modelNode, r *rand.Rand) {
 	request, _ := http.NewRequestWithContext(context.Background(), http.MethodPost,
 		n.scheme+"://app.test/send?seed="+strconv.FormatUint(r.Uint64(), 10), nil)
-	request.Header.Set(pull.HeaderClient, "page-"+strconv.Itoa(r.IntN(w.crowd)))
+	page := w.pages[r.IntN(w.crowd)]
+	request.Header.Set(pull.HeaderClient, page.client)
+	request.Header.Set(userHeader, page.user)
 	if response, err := n.client.Do(request); err == nil {
 		_ = response.Body.Close()
 	}

@@ -12,7 +12,8 @@ import (
 // A mount is where the plugin's routes are.
 type mount struct {
 	location location          // as browsers see it
-	files    map[string]*asset // of all mounts, by the path of the route
+	files    map[string]*asset // of all mounts, by the path of the route …
+	posts    map[string]bool   // … and the paths that take requests with a body
 }
 
 // Mount serves the plugin's routes in the group, behind the application's own
@@ -26,19 +27,20 @@ type mount struct {
 // for them. A prefix with a wildcard cannot be mounted; it is reported to
 // Config.OnError.
 func (p *Plugin) Mount(g *echo.Group) {
-	route := g.GET("", p.connect).Path
-	if strings.Contains(route, "*") {
-		p.config.OnError(fmt.Errorf("pull: cannot mount at %s: a wildcard takes the paths below it", route))
+	path := g.GET("", p.connect).Path
+	if strings.Contains(path, "*") {
+		p.config.OnError(fmt.Errorf("pull: cannot mount at %s: a wildcard takes the paths below it", path))
 		return
 	}
 	slash := "/"
-	if strings.HasSuffix(route, slash) {
+	if strings.HasSuffix(path, slash) {
 		slash = "" // the prefix has it
 	} else {
 		g.GET(slash, p.connect)
 	}
+	posts := make(map[string]bool)
 	for _, end := range []string{"", "/"} {
-		g.POST(slash+"watch"+end, p.watch)
+		posts[g.POST(slash+"watch"+end, p.watch).Path] = true
 	}
 	files := make(map[string]*asset)
 	for name, a := range assets {
@@ -46,20 +48,20 @@ func (p *Plugin) Mount(g *echo.Group) {
 			files[g.GET(slash+name+end, a.serve).Path] = a
 		}
 	}
-	p.mount(route, files)
+	p.mount(path, &mount{location: p.public, files: files, posts: posts})
 }
 
-// mount has Head name the route from now on.
-func (p *Plugin) mount(route string, files map[string]*asset) {
-	m := &mount{location: p.public, files: files}
+// mount has Head name the path from now on.
+func (p *Plugin) mount(path string, m *mount) {
 	if len(m.location.parts) == 0 {
-		m.location = routeLocation(route)
+		m.location = routeLocation(path)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
 	if before := p.mounted.Load(); before != nil {
 		maps.Copy(m.files, before.files)
+		maps.Copy(m.posts, before.posts)
 	}
 	p.mounted.Store(m)
 }

@@ -35,11 +35,10 @@ type node struct {
 	news      news // changes of presence that pages have not been told yet
 	all       []*session
 	users     map[string][]*session
-	seats     map[string]int // admitted sessions by user
+	seats     map[string]int // admitted sessions by payer
 	seated    int
-	bans      map[string]uint64     // number of the last disconnect of a user
+	bans      map[string]ban        // the last disconnect of a user
 	banning   deque[ban]            // the same, the oldest first
-	banned    uint64                // number of disconnects
 	turns     [tickSlots][]*session // by the slot of a tick in which they are reminded
 	turn      int                   // of the next session
 	guests    int                   // joined sessions without a user
@@ -70,6 +69,7 @@ type node struct {
 
 	position atomic.Pointer[string] // the epoch, to read without the lock
 	offset   atomic.Uint64          // history.last, likewise
+	banned   atomic.Uint64          // number of disconnects; changes under mu
 	applied  atomic.Uint64          // last message of this node's own that was applied
 	stats    counters
 }

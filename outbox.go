@@ -96,10 +96,15 @@ func (o *Outbox) sender(e *Event) string {
 	if !e.ExceptSender {
 		return ""
 	}
-	if client := o.header.Get(HeaderClient); validClient(client) {
-		return client
+	client := o.header.Get(HeaderClient)
+	if !validClient(client) {
+		return ""
 	}
-	return ""
+	user, err := o.scope.user()
+	if err != nil {
+		return ""
+	}
+	return senderName(client, user)
 }
 
 // replace forgets the earlier event of the key and target, and has the next
@@ -197,9 +202,19 @@ func (o *Outbox) drop(s shipment) {
 // Watch has the current user watch the tags, for Config.WatchTTL; on all pages
 // and devices. It does not wait for the end of the request and is not undone
 // when that fails. With the embedded log the watch is in force on return; with
-// another the response does not wait for it. In any case a page that connects
-// with this request's cursor hears everything sent to the tags since the request
-// began. A guest gets [ErrGuest]; over the bounds it is [ErrTooManyWatches].
+// another the response does not wait for it. A guest gets [ErrGuest]; over the
+// bounds it is [ErrTooManyWatches].
+//
+// A watch that is granted by a request without a body, which is most often one
+// for a page, counts from the beginning of the request: what the page shows is
+// read after that, and a page that connects with the request's cursor hears
+// everything sent to the tags since. Where the request has a body, the watch
+// counts from the moment at which the body had been read, or from the call if
+// that comes first. A client could otherwise begin a request, send the rest once
+// it may watch the tag, and be given what was sent there before. So read what the
+// response shows after the body. Where a user must not have what was sent before
+// the very moment of being admitted, whatever the request, grant the watch with
+// [Watches.Add], which counts from the call.
 func (o *Outbox) Watch(tags ...string) error {
 	if o == nil {
 		return ErrNoOutbox
@@ -211,7 +226,7 @@ func (o *Outbox) Watch(tags ...string) error {
 	if err := o.takeWatchShare(tags); err != nil {
 		return err
 	}
-	last, err := o.plugin.grant(user, o.began.String(), tags)
+	last, err := o.plugin.grant(user, o.scope.body.since(o.began).String(), tags)
 	if err != nil {
 		return err
 	}

@@ -199,7 +199,7 @@ func TestExceptSenderSparesThePageThatAsked(t *testing.T) {
 		mine.hello(t)
 		other.hello(t)
 
-		a.get(t, "/", pull.HeaderClient, "mine")
+		a.get(t, "/", pull.HeaderClient, "mine", userHeader, "42")
 
 		if got := mine.event(t).Command; got != "last" {
 			t.Errorf("the sender's page got %q first, want %q", got, "last")

@@ -31,9 +31,11 @@ type Plugin struct {
 	broadcaster *broadcaster
 	hooks       *hooks
 	origins     origins
+	hosts       hosts
 	public      location // of Config.PublicPath
 	mounted     atomic.Pointer[mount]
-	posts       allowances
+	limits      limits
+	lingering   atomic.Int32 // refusals that are delayed
 	reports     seldom
 
 	sectionKey, identityKey string // of an echo.Context
@@ -65,9 +67,13 @@ func New(config Config) (*Plugin, error) {
 	if p.origins, err = parseOrigins(config.AllowedOrigins); err != nil {
 		return nil, err
 	}
+	if p.hosts, err = parseHosts(config.Hosts); err != nil {
+		return nil, err
+	}
 	if p.public, err = config.publicLocation(); err != nil {
 		return nil, err
 	}
+	p.limits = newLimits(&p.config)
 	p.hooks = newHooks(config.OnOnline, config.OnOffline, config.OnError)
 	p.node = p.newNode()
 	p.sectionKey, p.identityKey = "pull.section."+p.node.id, "pull.identity."+p.node.id
@@ -98,7 +104,7 @@ func (p *Plugin) newNode() *node {
 		presence: newPresence(id, c.PresenceGrace),
 		users:    make(map[string][]*session),
 		seats:    make(map[string]int),
-		bans:     make(map[string]uint64),
+		bans:     make(map[string]ban),
 		ending:   make(map[string]int),
 	}
 	n.history.reset(1)
@@ -230,6 +236,12 @@ func (p *Plugin) encode(t *Target, e *Event, sender string, now time.Time) ([]by
 // pages do not try again by themselves. They come back only through the
 // application's own authentication, so that has to refuse them first. Guests and
 // what cannot be a user's id have no sessions of their own: then it does nothing.
+//
+// A page that is connecting meanwhile is kept out if its request had passed
+// [Plugin.Middleware] by then; so the login belongs behind that, as in
+// p.Mount(e.Group("/pull", login)). Where the request does not pass the
+// middleware, nobody knows when its login was checked: for five seconds such
+// pages of the user get 503, try again and pass the login once more.
 func (p *Plugin) Disconnect(user string) {
 	if checkIDs("user id", []string{user}) != nil {
 		return

@@ -92,7 +92,7 @@ func (n *node) reaches(m *message, s *session, now int64) bool {
 	if int64(m.expires) <= now { //nolint:gosec // seconds
 		return false
 	}
-	if sender := m.addr.sender(); len(sender) > 0 && string(sender) == s.client {
+	if isSender(m.addr.sender(), s.client, s.user) {
 		return false
 	}
 	return n.isFor(m, s.user)

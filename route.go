@@ -61,7 +61,7 @@ type routing struct {
 
 func (r *routing) to(sessions []*session) {
 	for _, s := range sessions {
-		if s.behind || len(r.sender) > 0 && string(r.sender) == s.client {
+		if s.behind || isSender(r.sender, s.client, s.user) {
 			continue
 		}
 		if _, excepted := r.except[s.user]; excepted && len(r.except) > 0 {

@@ -24,6 +24,8 @@ type scope struct {
 	handler         handlerContext
 	echo            echo.Context
 	identity        identity
+	disconnects     uint64 // there were when the request began
+	body            lateBody
 }
 
 // A scopeKey finds the scope of a plugin, or for nil the innermost.
@@ -126,5 +128,5 @@ func (p *Plugin) callUser(c echo.Context) (string, error) {
 		p.config.OnError(err)
 		return "", err
 	}
-	return user, nil
+	return strings.Clone(user), nil // it may be a part of a large header, and outlives the request
 }

@@ -26,11 +26,14 @@ const (
 // itself, page by page, and nothing live waits for it.
 type session struct {
 	user, client string
+	payer        string // to whom it is charged
 	node         *node
 	link         link
-	began        uint64  // disconnects before it began to connect
-	at           *cursor // where the page says it is; nil if it does not
-	start        func()  // has flush called on a goroutine of the session's
+	began        uint64                      // disconnects before it began to connect …
+	doubtful     bool                        // … where the login may have been checked before
+	at           *cursor                     // where the page says it is; nil if it does not
+	start        func()                      // has flush called on a goroutine of the session's
+	replayed     func(bytes int) (more bool) // charges a replay; nil is free
 
 	// Guarded by node.mu.
 	slot   int    // place in node.all
@@ -321,9 +324,25 @@ func (s *session) next() ([]item, bool) {
 		}
 		page, more := s.node.page(s)
 		s.advance(page, more)
+		s.charge(page, more)
 		if len(page) > 0 {
 			return page, true
 		}
+	}
+}
+
+// charge charges a part of a replay. Where the payer has had too much, the page
+// comes back for the rest, from the position at which it is then.
+func (s *session) charge(page []item, more bool) {
+	if s.replayed == nil || len(page) == 0 {
+		return
+	}
+	size := 0
+	for i := range page {
+		size += page[i].size()
+	}
+	if left := s.replayed(size); !left && more {
+		s.close(closeRestart, "too much was replayed, try again")
 	}
 }
 

@@ -50,6 +50,7 @@ func (p *Plugin) serveStream(c echo.Context, s *session) error {
 	s.start = func() { signal(link.wake) }
 	runHooks(c.Response(), http.StatusOK)
 	w.WriteHeader(http.StatusOK)
+	p.unburden(c)
 	if err := p.join(s); err != nil {
 		refuseJoin(s, err)
 	}

@@ -1,0 +1,96 @@
+package pull
+
+import (
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+)
+
+// limits are what users, and for guests their addresses, may still take of the
+// server. They outlive connections: to connect anew gives nothing back.
+type limits struct {
+	connects allowances
+	requests allowances
+	replays  allowances // in bytes
+
+	perUser    rate // of connecting
+	perAddress rate
+}
+
+const (
+	connectBurst = 4                // times all connections of a user at once, as after restarts …
+	connectEvery = 12 * time.Second // and once more each …
+	mostConnects = 100_000          // is as good as no limit
+
+	leastConnects     = 20                     // at once, whatever the number of connections …
+	leastConnectEvery = 500 * time.Millisecond // and one more each …
+)
+
+// ofRequests is what one connection may ask for, and what has asked without one.
+// A user may ask for as much as all connections together.
+var ofRequests = rate{burst: 20, every: 500 * time.Millisecond}
+
+// ofReplays is 64 MiB at once, and 1 MiB each second.
+var ofReplays = rate{burst: 64 << 20, every: time.Second / (1 << 20)}
+
+func newLimits(c *Config) limits {
+	return limits{perUser: connectRate(c.MaxSessionsPerUser), perAddress: connectRate(c.MaxGuestsPerAddress)}
+}
+
+// connectRate is how often connections may be opened of which there may be so many.
+func connectRate(connections int) rate {
+	n := min(connections, mostConnects)
+	return rate{max(leastConnects, connectBurst*n), min(leastConnectEvery, connectEvery/time.Duration(n))}
+}
+
+// payerOf returns to whom a request is charged: the user, or for a guest the
+// address, which cannot be a user's id.
+func payerOf(c echo.Context, user string) string {
+	if user != "" {
+		return user
+	}
+	return guestPrefix + addressOf(c.RealIP())
+}
+
+const guestPrefix = "\x00"
+
+func isGuest(payer string) bool { return strings.HasPrefix(payer, guestPrefix) }
+
+// addressOf returns an address as it is counted: of IPv6 the network, all of
+// which is one subscriber's.
+func addressOf(ip string) string {
+	address, err := netip.ParseAddr(ip)
+	if err != nil {
+		return clip(ip)
+	}
+	address = address.Unmap()
+	if address.Is6() {
+		network, _ := address.WithZone("").Prefix(64)
+		return network.String()
+	}
+	return address.String()
+}
+
+func (l *limits) connect(payer string, now time.Time) bool {
+	if isGuest(payer) {
+		return l.connects.take(payer, l.perAddress, 1, now)
+	}
+	return l.connects.take(payer, l.perUser, 1, now)
+}
+
+// request tells whether the payer, who has so many connections, may send one more
+// request now.
+func (l *limits) request(payer string, connections int, now time.Time) bool {
+	return l.requests.take(payer, ofRequests.times(max(1, connections)), 1, now)
+}
+
+// mayReplay tells whether there is anything left for a replay to the payer.
+func (l *limits) mayReplay(payer string, now time.Time) bool { return l.replays.has(payer, now) }
+
+// replayed charges a part of a replay, and tells whether anything is left.
+func (l *limits) replayed(payer string, bytes int, now time.Time) bool {
+	l.replays.take(payer, ofReplays, bytes, now)
+	return l.replays.has(payer, now)
+}

@@ -132,10 +132,10 @@
 // admit.go. What clients may take: limits.go, allowance.go, burden.go, flood.go,
 // incoming.go. How a session begins: join.go, cursor.go, waitlist.go, replay.go,
 // selection.go. Where browsers find the plugin: mount.go, location.go, client.go,
-// registry.go. Setup and shutdown: config.go, state.go,
-// statefile.go, shutdown.go. The rest is small: hooks.go, clock.go, stats.go,
-// errors.go, seldom.go, writer.go, deque.go, and what differs between operating systems,
-// lockfile_*.go, offer_unix.go and offer_other.go.
+// registry.go. Setup and shutdown: config.go, state.go, statefile.go, shutdown.go.
+// The rest is small: hooks.go, clock.go, stats.go, errors.go, seldom.go, writer.go,
+// deque.go, and what differs between operating systems, lockfile_*.go, offer_unix.go
+// and offer_other.go.
 //
 // docs/protocol.md describes the protocol, docs/guarantees.md lists the guarantees
 // with their tests, and docs/decisions gives the reasons behind the design.

@@ -10,37 +10,38 @@ import (
 	"time"
 )
 
-// A Broker is one ordered log of messages that every node of an app shares.
-// Package brokertest holds these promises as an executable suite.
+// A Broker is one ordered log of messages that every node of an application
+// shares. Package brokertest contains this contract as an executable suite.
 type Broker interface {
 	// Publish returns nil once the log holds the messages, in this order and
-	// next to one another as far as the engine can. The broker may keep the
-	// slices: the caller no longer writes to them. An error means that the log
-	// holds none, or a leading part, or that nobody knows; the caller may publish
-	// the same messages again. Publish gives up when ctx ends.
+	// next to one another as far as the engine allows. The broker may keep the
+	// slices; the caller does not write to them again. After an error the log
+	// may hold none of the messages, a leading part, or all of them; the caller
+	// may publish the same messages again. Publish returns when ctx ends.
 	Publish(ctx context.Context, messages ...[]byte) error
 
-	// Subscribe calls deliver for every message of the last window and then
-	// for every new one, one at a time and in log order, until ctx is done.
-	// Then it returns nil. An error means that the log is out of reach: the
-	// caller subscribes again. deliver may keep the message but not write to it.
+	// Subscribe calls deliver for every message of the last window and then for
+	// every new one, one at a time and in log order, until ctx is done. Then it
+	// returns nil. An error means that the log cannot be reached; the caller
+	// subscribes again. deliver may keep the message but must not write to it.
 	//
-	// An epoch names a log, in 1 to 255 bytes of UTF-8 without control characters.
-	// Within it offsets begin at 1 or above, rise by exactly one from message to
-	// message, never go back, stay below 2^53, which is as far as pages can
-	// count, and are the same in every subscription. A hole tells the caller that
-	// messages are lost, another epoch that the log is: a log that has lost its
-	// last messages, and would use their offsets again, takes another epoch.
+	// An epoch names a log, in 1 to 255 bytes of UTF-8 without control
+	// characters. Within an epoch, offsets start at 1 or above, rise by exactly
+	// one from message to message, never go back, and are the same in every
+	// subscription. They stay below 2^53, the largest number to which browsers
+	// count exactly. A hole means that messages are lost. Another epoch means
+	// that the log is lost: a log that has lost its last messages, and would
+	// use their offsets again, must start another epoch.
 	Subscribe(ctx context.Context, window time.Duration, deliver func(epoch string, offset uint64, message []byte)) error
 }
 
-// Memory is the embedded broker: the log of a single node, in its memory. The
-// zero value is ready. It remembers as much as the fields allow and drops the
-// oldest first; a subscriber that falls further behind than that sees a hole.
-// Safe for concurrent use.
+// Memory is the embedded broker: the log of a single node, in memory. The zero
+// value is ready to use. Memory drops the oldest messages first when it exceeds
+// a bound. A subscriber that falls further behind sees a hole. Memory is safe
+// for concurrent use.
 type Memory struct {
-	Count int // messages remembered at most; 0 or less is the default, 100,000
-	Bytes int // bytes of them at most, but the last one is kept; 0 or less is 64 MiB
+	Count int // largest number of messages; 0 or less means the default, 100,000
+	Bytes int // largest size of the messages; the last one is always kept; 0 or less means 64 MiB
 
 	mu        sync.Mutex // guards what follows
 	epoch     string
@@ -56,7 +57,7 @@ type record struct {
 	message []byte
 }
 
-// Publish implements [Broker]. It never waits.
+// Publish implements [Broker]. It never blocks.
 func (m *Memory) Publish(ctx context.Context, messages ...[]byte) error {
 	if err := ctx.Err(); err != nil {
 		return err

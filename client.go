@@ -69,18 +69,20 @@ func (a *asset) serve(c echo.Context) error {
 	return nil
 }
 
-// Head returns the script tag that loads the client on the page of this
-// request, and connects it from the position that the log had when the request
-// began. Put it before the scripts that use hooks. There is no inline code; the
-// tag carries Config.Nonce, and the hash of the script, which a browser runs only
-// as it is.
+// Head returns the script tag that loads the client on the page of this request
+// and connects it from the position that the log had when the request began.
+// Put it before the scripts that register hooks. The tag has no inline code. It
+// contains Config.Nonce and the hash of the script; a browser runs only a
+// script that matches the hash.
 //
-// Where nothing is to be connected the script only defines its names, BX.PULL among them, so that
-// the page's hooks can be registered, and the attribute data-off says why:
-// "section" where no registered module uses the request's section, "user" where
-// Config.User returned an error, "guest" where nobody is logged in and guests may
-// not connect. Before Mount Head is empty, and where the route of the page lacks a
-// parameter of the mount, which is reported to Config.OnError.
+// If the page should not connect, the script only defines its names, including
+// BX.PULL, so that the page can register its hooks. The attribute data-off then
+// gives the reason: "section" if no registered module uses the request's
+// section, "user" if Config.User returned an error, "guest" if nobody is logged
+// in and guests may not connect.
+//
+// Head returns an empty string before Mount. It also does so if the page's
+// route lacks a parameter of the mount, which it reports to Config.OnError.
 func (p *Plugin) Head(c echo.Context) template.HTML {
 	mount := p.mountFor(c)
 	if mount == "" {
@@ -125,7 +127,7 @@ func (p *Plugin) mountFor(c echo.Context) string {
 		return asInAddress(c.Request().URL, c.Param(parameter))
 	})
 	if missing != "" && p.reports.allow("head "+c.Path()) {
-		p.config.OnError(fmt.Errorf("pull: Head on %s: the route has no parameter %q, which the address of the mount needs", c.Path(), missing))
+		p.config.OnError(fmt.Errorf("pull: Head on %s: the route has no parameter %q, which the address of the mount contains", c.Path(), missing))
 	}
 	return mount
 }

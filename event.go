@@ -18,34 +18,34 @@ const (
 	quoted     = 40  // bytes of params that an error quotes
 )
 
-// An Event is a command for the pages of a module, as the application sends it.
+// An Event is a command that the application sends to the pages of a module.
 type Event struct {
-	// Module is the id of a registered module. It is lower-cased.
+	// Module is the id of a registered module. Send converts it to lower case.
 	Module string
 
-	// Command says what happened. Letters, digits and any of ". _ - :", at
-	// most 100 bytes, case is kept.
+	// Command names what happened. It consists of letters, digits and any of ".
+	// _ - :", at most 100 bytes. Case is significant.
 	Command string
 
-	// Params reach the page's handler as JSON. They are encoded once, when the
-	// event is sent: what changes afterwards is not seen by anybody. Times leave
-	// as RFC 3339, nil leaves as {}. What a json.RawMessage or a MarshalJSON
-	// brings has to be JSON in UTF-8. Default {}.
+	// Params are passed to the page's handlers as JSON. Send encodes them once;
+	// later changes are not sent. Times are encoded as RFC 3339, nil as {}. The
+	// output of a json.RawMessage or a MarshalJSON method must be JSON in
+	// UTF-8. Default {}.
 	Params any
 
-	// Key makes later events replace earlier ones: of several with one key to
-	// one target in one request only the last leaves, in the last one's place.
-	// Default: every event leaves.
+	// Key makes later events replace earlier ones. Of several events with one
+	// key to one target in one request, only the last is sent, in its own
+	// place. Default: every event is sent.
 	Key string
 
-	// TTL is for how long a page that was away may still get the event when it
-	// returns, rounded up to a second; a century is for ever. The window of the
-	// node limits it further. Default 24 hours.
+	// TTL is how long a page that was away can still get the event when it
+	// reconnects, rounded up to a second. A century or more means no end. The
+	// window of the node is a further limit. Default 24 hours.
 	TTL time.Duration
 
-	// ExceptSender keeps the event from the page that made the request, as told
-	// by the request's header Pull-Client: the page with this id of the request's
-	// user. It matters only inside a request, and not inside of Config.User.
+	// ExceptSender excludes the page that made the request: the page of the
+	// request's user whose id is in the header Pull-Client. It has no effect
+	// outside a request, or inside Config.User.
 	ExceptSender bool
 }
 

@@ -62,7 +62,7 @@ func (p *Plugin) awaitOwn(name uint64) error {
 	ctx, cancel := context.WithTimeout(context.Background(), awaitWait)
 	defer cancel()
 	if !p.node.awaitApplied(ctx, name) {
-		return fmt.Errorf("pull: the log has not answered for %s, it may do so later", awaitWait)
+		return fmt.Errorf("pull: the change did not come back from the log within %s, it may still take effect", awaitWait)
 	}
 	return nil
 }

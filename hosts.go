@@ -26,7 +26,7 @@ func parseHosts(configured []string) (hosts, error) {
 // canonicalName returns host or host:port as browsers write it.
 func canonicalName(host string) (string, error) {
 	if host == "" || strings.ContainsAny(host, "/?#@*") {
-		return "", errors.New("a host is a name or an address, with or without a port")
+		return "", errors.New("a host must be a name or an address, with or without a port")
 	}
 	origin, err := canonicalOrigin("http://" + host)
 	if err != nil {

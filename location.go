@@ -28,11 +28,11 @@ func publicLocation(public string) (location, error) {
 	case err != nil:
 		return location{}, errors.Unwrap(err)
 	case u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.Contains(public, "#"):
-		return location{}, errors.New("it has no user, query or fragment")
+		return location{}, errors.New("it must not contain a user, query or fragment")
 	case strings.ContainsAny(u.Host+u.Path, `*\`):
-		return location{}, errors.New("it has no wildcard and no backslash")
+		return location{}, errors.New("it must not contain a wildcard or backslash")
 	case strings.Contains(u.Path+"/", ":/"):
-		return location{}, errors.New("a parameter has a name")
+		return location{}, errors.New("a parameter must have a name")
 	}
 	if _, err := canonicalPort(u); err != nil {
 		return location{}, err
@@ -40,11 +40,11 @@ func publicLocation(public string) (location, error) {
 	var l location
 	if u.Scheme != "" || u.Host != "" {
 		if u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" {
-			return location{}, errors.New("a site is http or https and a host")
+			return location{}, errors.New("a URL must be http or https with a host")
 		}
 		l.site = u.Scheme + "://" + u.Host
 	} else if !strings.HasPrefix(u.Path, "/") {
-		return location{}, errors.New("a path begins with a slash")
+		return location{}, errors.New("a path must begin with a slash")
 	}
 	l.parts = splitPath("/"+strings.TrimPrefix(u.EscapedPath(), "/"), func(s string) string { return s })
 	return l, nil

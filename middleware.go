@@ -7,16 +7,17 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// A Context is Echo's, and the request's outbox.
+// A Context is an echo.Context with the request's outbox.
 type Context interface {
 	echo.Context
 
-	// Pull returns the outbox, as [From] does. It is nil, and its methods return
-	// ErrNoOutbox, where the middleware is not installed or was skipped.
+	// Pull returns the outbox, as [From] does. It returns nil if the middleware
+	// is not installed or was skipped; the methods of a nil Outbox return
+	// ErrNoOutbox.
 	Pull() *Outbox
 }
 
-// Handler adapts a handler of a [Context] to Echo.
+// Handler converts a handler of a [Context] to a handler of Echo.
 func Handler(h func(Context) error) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		s := scopeOf(c.Request().Context(), nil)
@@ -38,14 +39,16 @@ type handlerContext struct {
 
 func (c *handlerContext) Pull() *Outbox { return c.outbox }
 
-// Middleware gives every request an outbox and runs the epilogue: when the
-// handler has succeeded (see Config.Commit), the request's events are handed to
-// the plugin's own goroutine; otherwise, and on a panic, they are forgotten. The
-// response never waits for it. Use it inside middleware that turns panics or
-// errors into responses, so that it sees them. Installed twice it counts once.
+// Middleware gives every request an outbox and runs the epilogue. If the
+// handler has succeeded (see Config.Commit), the epilogue hands the request's
+// events to the plugin's own goroutine. Otherwise, and on a panic, it discards
+// them. The response never waits for it. Register it after Recover and any
+// middleware that writes error responses, so that it sees panics and errors
+// first. Installing it twice has no effect.
 //
-// It also serves the files of the browser client, before the middleware of the
-// mounted group: a script tag cannot send what a login may want to see.
+// Middleware also serves the files of the browser client, before the middleware
+// of the mounted group runs: a script tag cannot send the headers that a login
+// may require.
 func (p *Plugin) Middleware() echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
@@ -114,8 +117,8 @@ func (p *Plugin) commits(c echo.Context, err error) bool {
 	return err == nil && (!c.Response().Committed || c.Response().Status < http.StatusBadRequest)
 }
 
-// Section marks a group of routes as a section, which decides what Head
-// renders on their pages.
+// Section marks a group of routes as a section. Head uses it to decide what to
+// render on their pages.
 func (p *Plugin) Section(section Section) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {

@@ -17,19 +17,19 @@ type mount struct {
 }
 
 // Mount serves the plugin's routes in the group, behind the application's own
-// middleware: the connection at the group's prefix itself, and under it watch,
-// pull.js, pull.mjs and pull.d.ts, each with and without a slash at the end. The
-// client's files, which hold nothing of anybody, are served in front of the
-// group's own middleware where the request passes [Plugin.Middleware].
+// middleware. The connection is at the group's prefix. Below it are watch,
+// pull.js, pull.mjs and pull.d.ts. Each route works with and without a trailing
+// slash. For requests that pass [Plugin.Middleware], the client's files, which
+// contain nothing private, are served before the group's own middleware runs.
 //
-// Head names the last group that was mounted, at Config.PublicPath if that is
-// set. Parameters of the prefix have the values that the page's own request has
-// for them. A prefix with a wildcard cannot be mounted; it is reported to
-// Config.OnError.
+// Head renders the address of the last group that was mounted, or
+// Config.PublicPath if it is set. Parameters of the prefix have the values that
+// they have in the page's own request. A prefix with a wildcard cannot be
+// mounted; Mount reports it to Config.OnError.
 func (p *Plugin) Mount(g *echo.Group) {
 	path := g.GET("", p.connect).Path
 	if strings.Contains(path, "*") {
-		p.config.OnError(fmt.Errorf("pull: cannot mount at %s: a wildcard takes the paths below it", path))
+		p.config.OnError(fmt.Errorf("pull: cannot mount at %s: the wildcard matches the paths below it", path))
 		return
 	}
 	slash := "/"

@@ -9,21 +9,22 @@ import (
 	"time"
 )
 
-// OnlineScope says which users hear that others come and go.
+// OnlineScope sets which users receive one another's presence.
 type OnlineScope string
 
 const (
-	// OnlineNobody sends nothing about presence to pages. It is the default: who
-	// is online, and under which id, is private until the application shares it.
+	// OnlineNobody sends no presence to pages. It is the default: user ids, and
+	// who is online, are private until the application shares them.
 	OnlineNobody OnlineScope = ""
 
-	// OnlineEveryone lets every user hear of every user.
+	// OnlineEveryone sends the presence of every user to every user.
 	OnlineEveryone OnlineScope = "everyone"
 
 	onlineTag = "tag:"
 )
 
-// OnlineWatchers lets the users who watch the tag hear of one another.
+// OnlineWatchers sends the presence of the users who watch the tag to one
+// another.
 func OnlineWatchers(tag string) OnlineScope { return OnlineScope(onlineTag + tag) }
 
 func (s OnlineScope) check() error {

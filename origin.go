@@ -40,7 +40,7 @@ func (o *origins) add(site string) error {
 		site = scheme + "://" + host
 	}
 	if strings.Contains(site, "*") {
-		return errors.New("a * stands for whole labels in front of a domain, as in https://*.shop.example")
+		return errors.New("a * is allowed only for whole labels before a domain, as in https://*.shop.example")
 	}
 	origin, err := canonicalOrigin(site)
 	if err != nil || !wild {
@@ -49,7 +49,7 @@ func (o *origins) add(site string) error {
 	}
 	scheme, host, _ = strings.Cut(origin, "://")
 	if isAddress(host) {
-		return errors.New("an IP address has no labels in front of it")
+		return errors.New("a * is not allowed before an IP address")
 	}
 	o.below = append(o.below, domain{scheme + "://", "." + host})
 	return nil
@@ -73,20 +73,20 @@ func canonicalOrigin(s string) (string, error) {
 	u, err := url.Parse(s)
 	switch {
 	case s == "null":
-		return "", errors.New("null is the origin of every page that has none")
+		return "", errors.New("null is the origin of every page without one, and cannot be allowed")
 	case err != nil:
 		return "", errors.Unwrap(err)
 	case u.Scheme == "" || u.Hostname() == "":
-		return "", errors.New("an origin is scheme://host, as in https://shop.example")
+		return "", errors.New("an origin must be scheme://host, as in https://shop.example")
 	case u.User != nil:
-		return "", errors.New("an origin has no user")
+		return "", errors.New("an origin must not contain a user")
 	case u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.HasSuffix(s, "#"):
-		return "", errors.New("an origin ends with the host and port")
+		return "", errors.New("an origin must not contain a path, query or fragment")
 	}
 	switch u.Scheme {
 	case "http", "https":
 	case "ws", "wss":
-		return "", errors.New("the origin of a page is http or https, also for a WebSocket")
+		return "", errors.New("the origin of a page must be http or https, also for a WebSocket")
 	case "file", "data", "blob", "about", "javascript":
 		return "", fmt.Errorf("browsers send null for a page of %s", u.Scheme)
 	default: // extensions and apps: capacitor://localhost
@@ -114,7 +114,7 @@ func canonicalHost(u *url.URL) (string, error) {
 	host := strings.ToLower(u.Hostname())
 	switch {
 	case strings.ContainsFunc(host, func(r rune) bool { return r > unicode.MaxASCII }):
-		return "", errors.New("browsers send an international name in Punycode: write it as they do, https://xn--…")
+		return "", errors.New("an international name must be written in Punycode, as browsers send it, https://xn--…")
 	case strings.ContainsFunc(host, func(r rune) bool { return !isHostRune(r) }):
 		return "", fmt.Errorf("%q is not a host name", host)
 	}

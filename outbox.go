@@ -9,14 +9,14 @@ import (
 	"time"
 )
 
-// HeaderClient is the request header by which a page says which of a user's
-// pages it is, for Event.ExceptSender. pull.js offers it as pull.headers().
+// HeaderClient is the request header that identifies a user's page, for
+// Event.ExceptSender. The browser client returns it from pull.headers().
 const HeaderClient = "Pull-Client"
 
-// An Outbox collects the events of one request. They leave in the order in
-// which they were sent, next to one another, after the handler has succeeded;
-// if it fails they are forgotten. It may be used by several goroutines, until
-// the handler returns.
+// An Outbox collects the events of one request. After the handler has
+// succeeded, they are published in the order in which they were sent, next to
+// one another. If the handler fails, they are discarded. Several goroutines may
+// use an Outbox until the handler returns.
 type Outbox struct {
 	plugin *Plugin
 	header http.Header // of the request
@@ -36,17 +36,17 @@ type Outbox struct {
 type outboxKey struct{}
 
 // From returns the outbox of the request that ctx belongs to, for services and
-// repositories that know nothing of Echo. It is nil where there is none; the
-// methods of a nil Outbox return [ErrNoOutbox]. Where the request has passed the
-// middleware of several plugins, it is that of the last one, the innermost;
-// [Plugin.Outbox] returns the others.
+// repositories that do not depend on Echo. It returns nil if there is none; the
+// methods of a nil Outbox return [ErrNoOutbox]. If the request has passed the
+// middleware of several plugins, From returns the outbox of the last, innermost
+// one. [Plugin.Outbox] returns the others.
 func From(ctx context.Context) *Outbox {
 	o, _ := ctx.Value(outboxKey{}).(*Outbox)
 	return o
 }
 
-// Outbox returns this plugin's outbox of the request that ctx belongs to, or nil.
-// An application with a single plugin needs only [From].
+// Outbox returns this plugin's outbox of the request that ctx belongs to, or
+// nil. An application with a single plugin needs only [From].
 func (p *Plugin) Outbox(ctx context.Context) *Outbox {
 	if s := scopeOf(ctx, p); s != nil {
 		return &s.outbox
@@ -54,9 +54,9 @@ func (p *Plugin) Outbox(ctx context.Context) *Outbox {
 	return nil
 }
 
-// Send collects an event for the target. Everything that can be wrong with it
-// is told here, and then nothing was collected: [ErrUnknownModule],
-// [ErrTooLarge], a [ParamsError], [ErrOutboxFull], [ErrQueueFull], [ErrTooLate], [ErrClosed], or
+// Send collects an event for the target. If anything is wrong with the event,
+// Send collects nothing and returns [ErrUnknownModule], [ErrTooLarge], a
+// [ParamsError], [ErrOutboxFull], [ErrQueueFull], [ErrTooLate], [ErrClosed], or
 // another error for a malformed name, tag or id.
 func (o *Outbox) Send(t Target, e Event) error {
 	if o == nil {
@@ -122,10 +122,11 @@ func (o *Outbox) replace(key string, t *Target) {
 	o.keys[name] = len(o.events)
 }
 
-// Flush hands over now what was collected, whatever becomes of the request, and
-// returns when the log has it: for streams and long handlers. When ctx ends
-// first the events may still leave; where it has ended before, they stay what was
-// collected. The outbox goes on collecting.
+// Flush publishes the collected events now, whether or not the request
+// succeeds, and returns when the log has them. Use it for streams and long
+// handlers. If ctx ends first, the events may still be published; if ctx had
+// ended before the call, they stay collected. The outbox can be used again
+// afterwards.
 func (o *Outbox) Flush(ctx context.Context) error {
 	if o == nil {
 		return ErrNoOutbox
@@ -181,7 +182,7 @@ func (o *Outbox) giveShare(events, bytes int) {
 	o.heldBytes -= bytes
 }
 
-// Discard forgets what was collected since the last Flush.
+// Discard drops the events collected since the last Flush.
 func (o *Outbox) Discard() {
 	if o == nil {
 		return
@@ -199,22 +200,25 @@ func (o *Outbox) drop(s shipment) {
 	}
 }
 
-// Watch has the current user watch the tags, for Config.WatchTTL; on all pages
-// and devices. It does not wait for the end of the request and is not undone
-// when that fails. With the embedded log the watch is in force on return; with
-// another the response does not wait for it. A guest gets [ErrGuest]; over the
-// bounds it is [ErrTooManyWatches].
+// Watch makes the current user watch the tags for Config.WatchTTL, on all pages
+// and devices. It does not wait for the end of the request, and a failed
+// request does not undo it. With the embedded log, the watch is in force when
+// Watch returns. With another broker, the response does not wait for it. Watch
+// returns [ErrGuest] for a guest and [ErrTooManyWatches] beyond the bounds of
+// Config.
 //
-// A watch that is granted by a request without a body, which is most often one
-// for a page, counts from the beginning of the request: what the page shows is
-// read after that, and a page that connects with the request's cursor hears
-// everything sent to the tags since. Where the request has a body, the watch
-// counts from the moment at which the body had been read, or from the call if
-// that comes first. A client could otherwise begin a request, send the rest once
-// it may watch the tag, and be given what was sent there before. So read what the
-// response shows after the body. Where a user must not have what was sent before
-// the very moment of being admitted, whatever the request, grant the watch with
-// [Watches.Add], which counts from the call.
+// If the request has no body, as is usual for a page, the watch counts from the
+// beginning of the request. The page reads its state after that. A page that
+// connects with the request's cursor receives everything sent to the tags
+// since.
+//
+// If the request has a body, the watch counts from the moment at which the body
+// had been read, or from the call if that comes first. Otherwise a client could
+// begin a request, send the rest once it may watch the tag, and receive what
+// was sent there before. Therefore read what the response shows after the body.
+//
+// If a user must not receive anything sent before being admitted, use
+// [Watches.Add], which counts from the call for every request.
 func (o *Outbox) Watch(tags ...string) error {
 	if o == nil {
 		return ErrNoOutbox
@@ -244,8 +248,8 @@ func (o *Outbox) takeWatchShare(tags []string) error {
 }
 
 // Cursor returns the position of the log when the request began. A page that
-// connects with it misses nothing that has happened since. [Plugin.Head] renders
-// it; single page applications hand it out with any response of theirs.
+// connects with it receives everything that was sent to it since. [Plugin.Head]
+// renders the cursor. A single-page application can get it with any response.
 func (o *Outbox) Cursor() string {
 	if o == nil {
 		return cursor{}.String()

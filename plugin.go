@@ -13,7 +13,7 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// A Plugin is the real-time layer of one Echo application. It is safe for
+// A Plugin adds real-time events to one Echo application. It is safe for
 // concurrent use.
 //
 // It owns every goroutine: the publisher, the subscription to the broker, the
@@ -56,8 +56,9 @@ type Plugin struct {
 // of reach does not keep an application from starting: its pages get 503.
 const readyWait = time.Second
 
-// New starts a plugin. It fails for a configuration that makes no sense; a
-// broker that does not answer is reported to Config.OnError.
+// New starts a plugin. It returns an error for an invalid configuration. If the
+// broker does not respond, New reports that to Config.OnError and the plugin
+// keeps trying.
 func New(config Config) (*Plugin, error) {
 	config, err := config.withDefaults()
 	if err != nil {
@@ -191,14 +192,15 @@ func (p *Plugin) subscribeOnce(ctx context.Context, window time.Duration) error 
 	return err
 }
 
-// Register adds modules. The ids are lower-cased; an id that is registered
-// already is replaced. Where one of them is malformed or reserved, none is added.
+// Register adds modules. It converts their ids to lower case. A module replaces
+// an earlier one with the same id. If any id is malformed or reserved, Register
+// returns an error and adds none of them.
 func (p *Plugin) Register(modules ...Module) error { return p.registry.add(modules) }
 
-// Send sends an event from outside of a request: cron jobs, queue workers. It
-// returns when the log has accepted the event, with the same errors as
-// [Outbox.Send], or when ctx ends, after which the event may still leave. Where
-// ctx has ended before, nothing is sent.
+// Send sends an event outside a request, such as from a cron job or a queue
+// worker. It returns when the log has accepted the event. It returns the same
+// errors as [Outbox.Send], or the error of ctx if ctx ends first; the event may
+// then still be published. If ctx had ended before the call, nothing is sent.
 func (p *Plugin) Send(ctx context.Context, t Target, e Event) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -232,16 +234,17 @@ func (p *Plugin) encode(t *Target, e *Event, sender string, now time.Time) ([]by
 	return c.encode(t, e, sender, now, p.config.EventBytes)
 }
 
-// Disconnect closes the user's sessions on all nodes with 4003, upon which
-// pages do not try again by themselves. They come back only through the
-// application's own authentication, so that has to refuse them first. Guests and
-// what cannot be a user's id have no sessions of their own: then it does nothing.
+// Disconnect closes the user's sessions on all nodes with 4003. Their pages do
+// not reconnect by themselves. A page that is loaded again has to pass the
+// application's own authentication, so make that refuse the user before you
+// call Disconnect. For a guest or an invalid id Disconnect does nothing.
 //
-// A page that is connecting meanwhile is kept out if its request had passed
-// [Plugin.Middleware] by then; so the login belongs behind that, as in
-// p.Mount(e.Group("/pull", login)). Where the request does not pass the
-// middleware, nobody knows when its login was checked: for five seconds such
-// pages of the user get 503, try again and pass the login once more.
+// A page that is connecting at that moment is refused if its request has
+// already passed [Plugin.Middleware]. The login should therefore run after the
+// middleware, as in p.Mount(e.Group("/pull", login)). For a request that does
+// not pass the middleware, the plugin cannot determine when its login was
+// checked. For five seconds such pages of the user get 503, so that they retry
+// and pass the login again.
 func (p *Plugin) Disconnect(user string) {
 	if checkIDs("user id", []string{user}) != nil {
 		return

@@ -8,16 +8,16 @@ import (
 	"github.com/patrickmn/go-cache"
 )
 
-// Presence says who is online: see [Plugin.Presence].
+// Presence reports who is online. See [Plugin.Presence].
 type Presence struct{ node *node }
 
-// Presence returns who is online on any node. A user is online while at least
-// one session is open and for Config.PresenceGrace after the last one has gone.
-// Guests are counted, in [Stats], not listed. All methods are safe for
-// concurrent use.
+// Presence returns the presence of users on all nodes. A user is online while
+// at least one session is open, and for Config.PresenceGrace after the last one
+// has closed. Guests are counted, in [Stats], not listed. All methods are safe
+// for concurrent use.
 func (p *Plugin) Presence() Presence { return Presence{p.node} }
 
-// Online answers for each of the users whether they are online.
+// Online reports for each of the users whether they are online.
 func (p Presence) Online(ids ...string) map[string]bool {
 	p.node.mu.Lock()
 	defer p.node.mu.Unlock()
@@ -36,9 +36,10 @@ func (p Presence) Users() []string {
 	return users
 }
 
-// LastSeen returns when the user was last online, which is now for one who is.
-// It is false for a user whom no node has seen in the last 24 hours, or since it
-// was started: an application that needs more keeps it from Config.OnOffline.
+// LastSeen returns when the user was last online, which is now for a user who
+// is online. It returns false for a user whom no node has seen in the last 24
+// hours, or since it was started. An application that needs more should record
+// it in Config.OnOffline.
 func (p Presence) LastSeen(id string) (time.Time, bool) {
 	p.node.mu.Lock()
 	defer p.node.mu.Unlock()

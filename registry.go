@@ -8,35 +8,36 @@ import (
 	"sync"
 )
 
-// A Section is a part of a site. Modules say in which sections their pages need
-// the client.
+// A Section is a part of a site. Each module names the sections whose pages
+// need the client.
 type Section uint8
 
 const (
-	// PublicSection is what visitors and users see. Routes are in it unless
-	// [Plugin.Section] says otherwise.
+	// PublicSection is the part for visitors and users. Routes belong to it
+	// unless [Plugin.Section] sets another section.
 	PublicSection Section = 1 << iota
 
-	// AdminSection is where the site is run from.
+	// AdminSection is the part for administrators.
 	AdminSection
 
-	// NoSection is none of them: it is for a module whose events reach only pages
-	// that have a client for another reason.
+	// NoSection is none of the sections. Use it for a module whose events go
+	// only to pages that have a client for another reason.
 	NoSection
 )
 
 // valid tells whether a module can use the section: none beside others makes no sense.
 func (s Section) valid() bool { return s == NoSection || s&^(PublicSection|AdminSection) == 0 }
 
-// A Module is a part of the application that sends events. A module that is
-// not registered cannot send.
+// A Module is a part of the application that sends events. A module must be
+// registered before it can send.
 type Module struct {
-	// ID is lower-cased. Letters, digits and ". _ -", at most 100 bytes; "pull"
-	// and "online" are the plugin's own.
+	// ID is the module's id: letters, digits and ". _ -", at most 100 bytes.
+	// Register converts it to lower case. The plugin reserves "pull" and
+	// "online".
 	ID string
 
-	// Use says in which sections pages start their client for this module.
-	// Events are delivered whatever it says. Default PublicSection.
+	// Use names the sections whose pages start their client for this module. It
+	// does not affect the delivery of events. Default PublicSection.
 	Use Section
 }
 

@@ -67,7 +67,7 @@ type identity struct {
 
 var (
 	errNoAnswer = errors.New("pull: Config.User did not return")
-	errCircular = errors.New("pull: Config.User asks who the user is")
+	errCircular = errors.New("pull: Config.User calls what needs the user, such as Outbox.Watch")
 )
 
 func (i *identity) of(p *Plugin, c echo.Context) (string, error) {

@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// Shutdown ends the plugin in the direction in which events flow: no new
-// sessions and no new events (ErrClosed); what was collected leaves when its
-// request succeeds; the sessions get what waits for them and are closed with
-// 1012, "come back"; every goroutine ends. Call it after the server's own
-// Shutdown. If ctx ends first, the rest is cut off and reported as an error; where
-// events are part of it, no state file is written, so that pages get a gap.
-// A second call waits for the first and returns what that one did.
+// Shutdown ends the plugin. It refuses new sessions, and new events with
+// ErrClosed. It publishes the events of requests that succeed, sends every
+// session what waits for it, closes the sessions with 1012 so that pages
+// reconnect, and waits for every goroutine. Call it after the server's own
+// Shutdown. If ctx ends first, Shutdown cuts off the rest and returns an error.
+// If events are among the rest, it writes no state file, so that pages get a
+// gap. A second call waits for the first and returns the same result.
 func (p *Plugin) Shutdown(ctx context.Context) error {
 	if !p.close() {
 		return p.waitForShutdown(ctx)
@@ -77,7 +77,7 @@ func (p *Plugin) settle(ctx context.Context) error {
 	if n.await(ctx, func() bool { return n.saidAll() }) {
 		return nil
 	}
-	return errors.New("pull: the log did not bring back what was published")
+	return errors.New("pull: published messages did not come back from the log")
 }
 
 // waitForPages waits until every session has ended, and cuts those that have
@@ -121,7 +121,7 @@ func (p *Plugin) waitForGoroutines(ctx context.Context) error {
 	case <-ended:
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("pull: a hook or the broker goes on: %w", ctx.Err())
+		return fmt.Errorf("pull: a hook or the broker is still running: %w", ctx.Err())
 	}
 }
 

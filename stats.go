@@ -2,18 +2,18 @@ package pull
 
 import "sync/atomic"
 
-// Stats is a snapshot of what a plugin is doing on this node.
+// Stats is a snapshot of the counters of a plugin on this node.
 type Stats struct {
 	Sessions int // live connections
 	Users    int // users who are online, on all nodes
 	Guests   int // sessions without a user
 	Watches  int
 
-	Messages   uint64 // events that the log has brought
+	Messages   uint64 // events received from the log
 	Deliveries uint64 // hand-overs to sessions, each of one or more messages
 	Recovered  uint64 // sessions that resumed from a cursor
-	Gaps       uint64 // sessions that were told of a gap
-	Cut        uint64 // sessions that were closed because they were too slow, whatever for
+	Gaps       uint64 // sessions that were notified of a gap
+	Cut        uint64 // sessions that were closed because they were too slow
 
 	PublisherEvents int // events collected or waiting for the broker
 	PublisherBytes  int

@@ -10,11 +10,11 @@ import (
 
 const idBytes = 255 // longest user id and tag
 
-// A Target says whom an event is for. Targets are values: Except and Or return
-// new ones. A user who is at a target in several ways gets an event once. The
-// zero Target is nobody, and so are User() and Tag(): an event to nobody is no
-// error, it is not sent. User ids and tags are text of 1 to 255 bytes, in UTF-8
-// and without control characters.
+// A Target determines whom an event is for. Targets are values: Except and Or
+// return new ones. A user who matches a target in several ways gets an event
+// once. The zero Target is nobody, and so are User() and Tag(). An event to
+// nobody is not sent; that is not an error. User ids and tags are text of 1 to
+// 255 bytes, in UTF-8 and without control characters.
 type Target struct {
 	term
 	or []term // more terms of a union
@@ -28,16 +28,20 @@ type term struct {
 	except []string
 }
 
-// User is the users with these ids, on all their pages and devices.
+// User returns the target of the users with these ids, on all their pages and
+// devices.
 func User(ids ...string) Target { return Target{term: term{users: ids}} }
 
-// Tag is every user who watches one of the tags when the event enters the log.
+// Tag returns the target of all users who watch one of the tags when the event
+// enters the log.
 func Tag(tags ...string) Target { return Target{term: term{tags: tags}} }
 
-// Shared is everyone who is connected, guests included. Never send a secret there.
+// Shared returns the target of everyone who is connected, including guests.
+// Never send a secret to it.
 func Shared() Target { return Target{term: term{shared: true}} }
 
-// Except takes users away from the target: from all of it, where it is a union.
+// Except returns the target without these users. It excludes them from every
+// part of a union.
 func (t Target) Except(ids ...string) Target {
 	t.or = slices.Clone(t.or)
 	t.except = append(slices.Clip(t.except), ids...)
@@ -47,7 +51,8 @@ func (t Target) Except(ids ...string) Target {
 	return t
 }
 
-// Or is the union: who is at either target. The exceptions of each stay its own.
+// Or returns the union of both targets. The exceptions of each apply only to
+// itself.
 func (t Target) Or(other Target) Target {
 	t.or = slices.Clip(t.or)
 	for _, u := range append([]term{other.term}, other.or...) {

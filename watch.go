@@ -9,20 +9,20 @@ import (
 	"time"
 )
 
-// Watches grants and ends users' subscriptions to tags: see [Plugin.Watch].
+// Watches grants and ends users' watches of tags. See [Plugin.Watch].
 type Watches struct{ plugin *Plugin }
 
-// Watch returns the watches. A watch belongs to a user, with all pages and
-// devices; only server code grants one, a page can only extend it. It ends
+// Watch returns the watches. A watch belongs to a user, on all pages and
+// devices. Only server code grants a watch; a page can only extend it. It ends
 // Config.WatchTTL after its last extension. Tags are free text of 1 to 255
-// bytes, in UTF-8 and without control characters. All methods are safe for concurrent use, and what they do holds on
-// every node of the application.
+// bytes, in UTF-8 and without control characters. All methods are safe for
+// concurrent use and affect every node of the application.
 func (p *Plugin) Watch() Watches { return Watches{p} }
 
-// Add has the user watch the tags from now on, or extends the watch, and
-// returns when this node knows of it. Over the bounds of Config it returns
-// [ErrTooManyWatches], and [ErrQueueFull] where the broker has fallen too far
-// behind.
+// Add makes the user watch the tags from now on, or extends the watches, and
+// returns when this node has applied them. It returns [ErrTooManyWatches] if
+// that would exceed the bounds of Config, and [ErrQueueFull] if the broker has
+// fallen too far behind.
 func (w Watches) Add(user string, tags ...string) error {
 	last, err := w.plugin.grant(user, "", tags)
 	if err != nil {
@@ -31,10 +31,10 @@ func (w Watches) Add(user string, tags ...string) error {
 	return w.plugin.awaitOwn(last)
 }
 
-// Extend gives the user's watches of the tags their full time again. The answer
-// has true for each tag that the user watches; a watch is never created. What
-// cannot be a user's id or a tag is watched by nobody. That the broker has fallen
-// so far behind that nothing could be extended is reported to Config.OnError.
+// Extend gives the user's watches of the tags their full time again. The result
+// has true for each tag that the user watches. Extend never creates a watch. It
+// returns false for invalid ids and tags. If the broker has fallen so far
+// behind that nothing could be extended, Extend reports that to Config.OnError.
 func (w Watches) Extend(user string, tags ...string) map[string]bool {
 	answer, err := w.plugin.extend(user, tags)
 	if err != nil {
@@ -43,9 +43,9 @@ func (w Watches) Extend(user string, tags ...string) map[string]bool {
 	return answer
 }
 
-// Delete ends the user's watches of the tags, or all of the user's watches
-// where no tag is named, and returns when this node knows of it; with
-// [ErrQueueFull] where the broker has fallen too far behind.
+// Delete ends the user's watches of the tags, or all watches of the user if no
+// tag is given. It returns when this node has applied that. It returns
+// [ErrQueueFull] if the broker has fallen too far behind.
 func (w Watches) Delete(user string, tags ...string) error {
 	if err := errors.Join(checkIDs("user id", []string{user}), checkIDs("tag", tags)); err != nil {
 		return err

@@ -3,10 +3,11 @@
 # make lint    golangci-lint
 # make bench   pull beside its peers, about half an hour; see bench/README.md
 # make build   the browser client's bundle, client/dist
+# make screenshot   the picture of the example, docs/example.png
 
 LINT = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.12.0
 
-.PHONY: test check setup vet go client e2e fuzz lint bench build
+.PHONY: test check setup vet go client e2e fuzz lint bench build screenshot
 
 test: export CI ?= true
 test: setup vet go client e2e
@@ -51,3 +52,6 @@ bench:
 
 build: client/node_modules
 	cd client && npm run build
+
+screenshot:
+	cd e2e && go test -count=1 -run TestScreenshot -screenshot ../docs/example.png .

@@ -1,0 +1,94 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"image"
+	"image/color"
+	"image/draw"
+	"image/png"
+	"os"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
+
+// screenshot is the picture in the README. It is written only on request:
+//
+//	go test -run TestScreenshot -screenshot ../docs/example.png
+var screenshot = flag.String("screenshot", "", "where to write the README's picture of the example")
+
+const screenshotBytes = 150 << 10 // what a reader of the README should have to load at most
+
+// The picture shows two users, one of them on a mobile page, after they have
+// changed the list and written to one another.
+func TestScreenshotOfTheExampleIsSmall(t *testing.T) {
+	t.Parallel()
+	e := startExample(t)
+	ann := newPerson(t, "ann").open(t, e.url+"/")
+	bob := newPerson(t, "bob").open(t, e.url+"/m")
+	ann.screen(1000, "light")
+	bob.screen(400, "light")
+	ann.connected()
+	bob.connected()
+	for _, title := range []string{"Bread", "Milk", "A birthday cake"} {
+		bob.submit("/tasks", "title", title)
+		ann.shows("#tasks .title", title)
+		bob.shows("#tasks .title", title)
+	}
+	ann.run(`document.querySelector("#tasks [name=done]").click()`)
+	bob.until(`document.querySelector("#tasks [name=done]").checked`)
+	ann.submit("/say", "text", "I have the bread.")
+	bob.shows("#messages span", "I have the bread.")
+	for _, page := range []*tab{ann, bob} {
+		page.run(`document.activeElement.blur(), document.querySelectorAll(".toasts > *").forEach((one) => one.remove())`)
+	}
+
+	picture := sideBySide(ann.picture(), bob.picture())
+
+	if len(picture) > screenshotBytes {
+		t.Errorf("the picture has %d bytes, want at most %d", len(picture), screenshotBytes)
+	}
+	if *screenshot == "" {
+		return
+	}
+	if err := os.WriteFile(*screenshot, picture, 0o644); err != nil { //nolint:gosec // it is for everybody to read
+		t.Fatal(err)
+	}
+}
+
+// picture returns what the tab shows.
+func (p *tab) picture() image.Image {
+	p.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	shot, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
+	if err != nil {
+		p.Fatal(err)
+	}
+	decoded, err := png.Decode(bytes.NewReader(shot))
+	if err != nil {
+		p.Fatal(err)
+	}
+	return decoded
+}
+
+// sideBySide returns a PNG of the pictures in one row.
+func sideBySide(pictures ...image.Image) []byte {
+	const gap = 16
+	size := image.Pt(-gap, 0)
+	for _, p := range pictures {
+		size = image.Pt(size.X+gap+p.Bounds().Dx(), max(size.Y, p.Bounds().Dy()))
+	}
+	row := image.NewRGBA(image.Rectangle{Max: size})
+	draw.Draw(row, row.Bounds(), image.NewUniform(color.RGBA{R: 0xd0, G: 0xd2, B: 0xdc, A: 0xff}), image.Point{}, draw.Src)
+	at := row.Bounds()
+	for _, p := range pictures {
+		draw.Draw(row, at, p, p.Bounds().Min, draw.Src)
+		at.Min.X += p.Bounds().Dx() + gap
+	}
+	var encoded bytes.Buffer
+	_ = (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&encoded, row) // a buffer takes everything
+	return encoded.Bytes()
+}

@@ -18,8 +18,8 @@ import (
 	"github.com/echo-pull/pull"
 )
 
-// An event is collected while the handler runs. It leaves after the handler has
-// succeeded: had it failed, nobody would have heard.
+// An event is collected while the handler runs, and published after the handler
+// has succeeded. The first request fails, so its event is discarded.
 func ExampleHandler() {
 	s := newDemo(pull.Config{})
 	defer s.close()
@@ -43,7 +43,7 @@ func ExampleHandler() {
 	// Output: tasks/update {"id":"7","title":"Write it down"}
 }
 
-// A service has only a context, and knows nothing of Echo.
+// A service needs only a context, and does not depend on Echo.
 func ExampleFrom() {
 	rename := func(ctx context.Context, id, title string) error {
 		// Here the task is stored.
@@ -70,7 +70,7 @@ func ExampleFrom() {
 	// pull: no outbox: the request has not passed the middleware
 }
 
-// A union reaches each user once. Except takes away from all that stands before
+// A union reaches each user once. Except excludes users from everything before
 // it.
 func ExampleTarget() {
 	s := newDemo(pull.Config{})
@@ -104,7 +104,7 @@ func ExampleTarget() {
 	// eve map[both:1 others:1 union:1]
 }
 
-// Server code grants a watch; the page can only keep it alive.
+// Server code grants a watch. The page can only extend it.
 func ExamplePlugin_Watch() {
 	s := newDemo(pull.Config{})
 	defer s.close()
@@ -126,7 +126,7 @@ func ExamplePlugin_Watch() {
 	// []
 }
 
-// A page that is rendered for a watcher misses nothing: the watch counts from the
+// A page rendered for a watcher misses nothing: the watch counts from the
 // cursor with which the page connects.
 func ExampleOutbox_Watch() {
 	s := newDemo(pull.Config{})
@@ -146,8 +146,8 @@ func ExampleOutbox_Watch() {
 	// Output: tasks/done {}
 }
 
-// A single page application gets its cursor with a response of its own, and misses
-// nothing that happens after it.
+// A single-page application gets its cursor with any response, and misses
+// nothing that is sent to it afterwards.
 func ExampleOutbox_Cursor() {
 	s := newDemo(pull.Config{})
 	defer s.close()
@@ -167,7 +167,7 @@ func ExampleOutbox_Cursor() {
 }
 
 // A user is online while a page is open, and for Config.PresenceGrace after the
-// last one has gone.
+// last page has closed.
 func ExamplePlugin_Presence() {
 	s := newDemo(pull.Config{PresenceGrace: -1})
 	defer s.close()
@@ -184,7 +184,7 @@ func ExamplePlugin_Presence() {
 	// false
 }
 
-// Outside of a request there is no epilogue: Send returns when the log has the
+// Outside a request there is no epilogue: Send returns when the log has the
 // event.
 func ExamplePlugin_Send() {
 	s := newDemo(pull.Config{})
@@ -206,8 +206,8 @@ func ExamplePlugin_Send() {
 	// pull: unknown module: "mail"
 }
 
-// An application that opens a transaction for each request can let its outcome
-// decide.
+// An application that opens a transaction for each request can make the
+// transaction's outcome decide.
 func ExampleConfig_commit() {
 	s := newDemo(pull.Config{Commit: func(c echo.Context, err error) bool {
 		return err == nil && c.Get("committed") == true
@@ -230,8 +230,9 @@ func ExampleConfig_commit() {
 	// Output: tasks/saved_7 {}
 }
 
-// First the server, which lets its requests end, then the plugin, which lets their
-// events leave and tells the pages to come back.
+// First shut down the server, which lets its requests finish. Then shut down
+// the plugin, which publishes their events and closes the connections; the
+// pages reconnect to the next process.
 func ExamplePlugin_Shutdown() {
 	s := newDemo(pull.Config{})
 	ann := s.open("ann")
@@ -251,9 +252,9 @@ func ExamplePlugin_Shutdown() {
 	// pull: plugin is shut down
 }
 
-// What a request must announce even if the process dies right after its commit
-// goes into a table in the same transaction. A worker sends what is there. It may
-// send a row twice, so pages look at the row's own id.
+// If an event must not be lost, write it to an outbox table in the same
+// transaction as the change. A worker sends the rows of the table. It may send
+// a row twice, so pages look at the row's own id.
 func Example_outboxTable() {
 	s := newDemo(pull.Config{})
 	defer s.close()

@@ -17,7 +17,7 @@ type Context interface {
 	Pull() *Outbox
 }
 
-// Handler converts a handler of a [Context] to a handler of Echo.
+// Handler adapts a handler that takes a [Context] to Echo.
 func Handler(h func(Context) error) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		s := scopeOf(c.Request().Context(), nil)

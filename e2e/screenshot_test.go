@@ -53,7 +53,7 @@ func TestScreenshotOfTheExampleIsSmall(t *testing.T) {
 	if *screenshot == "" {
 		return
 	}
-	if err := os.WriteFile(*screenshot, picture, 0o644); err != nil { //nolint:gosec // it is for everybody to read
+	if err := os.WriteFile(*screenshot, picture, 0o644); err != nil {
 		t.Fatal(err)
 	}
 }

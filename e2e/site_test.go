@@ -96,6 +96,9 @@ func (s *site) routes(p *pull.Plugin) *echo.Echo {
 // page is a page that keeps what it hears in the global heard. It watches the
 // tag in its query, and keeps the watch alive.
 func page(c pull.Context, p *pull.Plugin) error {
+	if policy := c.QueryParam("policy"); policy != "" {
+		c.Response().Header().Set(echo.HeaderContentSecurityPolicy, policy)
+	}
 	tag := c.QueryParam("watch")
 	if tag != "" {
 		if err := c.Pull().Watch(tag); err != nil {

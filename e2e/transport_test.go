@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"net/http"
+	"net/url"
 	"testing"
 
 	"github.com/gorilla/websocket"
@@ -29,6 +30,22 @@ func TestBlockedWebSocketsGiveWayToServerSentEvents(t *testing.T) {
 		BX.PULL.extendWatch("TASK_7", true)`)
 	page.until(`BX.PULL.getDebugInfo().watches.join() === "TASK_7"`) // the other was not granted
 	page.clean("WebSocket", "400", "426")
+}
+
+// A WebSocket that a policy forbids has an error and no end.
+func TestPolicyThatForbidsWebSocketsGivesWayToServerSentEvents(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	page := newPerson(t, "ann").open(t, s.url+"/page?policy="+url.QueryEscape("connect-src "+s.url))
+
+	page.connected()
+
+	if got := value[string](page, "BX.PULL.getDebugInfo().transport"); got != "sse" {
+		t.Errorf("transport %q, want sse", got)
+	}
+	s.send(pull.User("ann"), 1)
+	page.heard(1)
+	page.clean("WebSocket", "Content Security Policy", "426")
 }
 
 func refuseUpgrades(next echo.HandlerFunc) echo.HandlerFunc {

@@ -23,7 +23,8 @@ export class Socket {
   constructor(url, listener, WebSocket) {
     this.#socket = new WebSocket(scheme(url, "ws"))
     this.#socket.onmessage = ({ data }) => listener.frame(data)
-    this.#socket.onclose = ({ code, reason }) => listener.ended({ code, reason })
+    // Where a Content Security Policy blocks it there is an error and nothing else.
+    this.#socket.onclose = this.#socket.onerror = (/** @type {any} with a code and a reason, or neither */ event) => listener.ended(event)
   }
 
   /** @param {object} body */
@@ -32,7 +33,7 @@ export class Socket {
   }
 
   close() {
-    this.#socket.onmessage = this.#socket.onclose = null
+    this.#socket.onmessage = this.#socket.onclose = this.#socket.onerror = null
     this.#socket.close()
   }
 }

@@ -37,6 +37,18 @@ test("reconnects for ever, later and later", async (t) => {
   assert.deepEqual(waits, [250, 500, 1000, 2000, 4000, 8000, 15_000, 15_000, 15_000])
 })
 
+test("a WebSocket that has an error and no end is a failed attempt, once", async (t) => {
+  const { server, time } = client(t, {}, () => Promise.reject(new TypeError("no network")))
+  for (let attempt = 1; attempt < 4; attempt++) {
+    const { last } = server
+    last.fail()
+    await settle()
+    time.pass(5_000)
+    last.drop(1006)
+    assert.equal(server.sockets.length, attempt + 1)
+  }
+})
+
 test("a connection that lasted lets the next attempt come soon again", async (t) => {
   const { server, time } = client(t, {}, () => answer(500))
   for (let i = 0; i < 6; i++) await failSocket({ server, time })

@@ -47,6 +47,8 @@ export function fakeSockets() {
     onmessage = null
     /** @type {((event: { code: number }) => void) | null} */
     onclose = null
+    /** @type {((event: object) => void) | null} */
+    onerror = null
 
     /** @param {URL} url */
     constructor(url) {
@@ -71,6 +73,11 @@ export function fakeSockets() {
     /** @param {number} code */
     drop(code) {
       this.onclose?.({ code })
+    }
+
+    /** As where a policy forbids the connection. */
+    fail() {
+      this.onerror?.({})
     }
   }
 

@@ -19,7 +19,7 @@ func TestAllowancesAreBoundedAndNobodyPaysForOthers(t *testing.T) {
 		t.Errorf("got %d allowances, want %d at most", len(a.of), allowanceKeys)
 	}
 	a.take("spender", r, 2, now)
-	if a.take("spender", r, 1, now) || a.has("spender", now) {
+	if a.take("spender", r, 1, now) || a.has("spender", r, now) {
 		t.Error("more than the burst was allowed")
 	}
 

@@ -84,7 +84,7 @@ func BenchmarkChurn(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		for i := range sessions {
-			sessions[i] = &session{user: strconv.Itoa(i), node: p.node, link: nowhere{}, start: func() {}}
+			sessions[i] = &session{user: strconv.Itoa(i), node: p.node, link: nowhere{}}
 			if err := p.node.join(sessions[i]); err != nil {
 				b.Fatal(err)
 			}

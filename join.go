@@ -84,7 +84,7 @@ func (n *node) let(s *session) (w welcome, err error) {
 		return w, errBanned
 	}
 	recovered := at != nil && at.epoch == n.epoch && n.history.covers(at.offset) && !n.watches.hasLost(s.user, at.offset)
-	s.last, s.bound = n.history.last(), n.bound
+	s.last = n.history.last()
 	if recovered {
 		s.last, s.behind = at.offset, at.offset != n.history.last()
 		s.from = at.offset
@@ -92,6 +92,7 @@ func (n *node) let(s *session) (w welcome, err error) {
 	} else if at != nil {
 		n.stats.gaps.Add(1)
 	}
+	s.at = nil
 	n.add(s)
 	w.hello = item{body: n.hello(s, recovered), epoch: n.epoch, last: s.last}
 	w.missed = n.read(s)

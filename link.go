@@ -15,6 +15,9 @@ const (
 type link interface {
 	framing
 
+	// start has flush of the link's session called on a goroutine of its own.
+	start(s *session)
+
 	// offer writes as much of a frame as can be written without waiting and
 	// returns how much that was.
 	offer(o *offering, frame []byte) int

@@ -192,8 +192,8 @@ func (n *node) applyOne(d delivery, clock time.Time) {
 		return
 	}
 	n.stats.messages.Add(1)
-	n.history.append(message{at: e.at, expires: e.expires, addr: e.addr, body: e.body}, now)
-	n.route(n.history.next - 1)
+	n.history.append(message{at: e.at, expires: e.expires, content: d.raw[len(d.raw)-len(e.addr)-len(e.body):], head: len(e.addr)}, now)
+	n.route()
 }
 
 // control applies a message of the plugin's own.

@@ -14,7 +14,7 @@ func (r *replay) items() []item {
 	items := make([]item, len(r.messages))
 	for i := range r.messages {
 		m := &r.messages[i]
-		body := appendMessage(make([]byte, 0, len(m.body)+maxIDBytes), m)
+		body := appendMessage(make([]byte, 0, len(m.body())+maxIDBytes), m)
 		items[i] = item{body: body, epoch: r.epoch, last: m.offset}
 	}
 	return items
@@ -45,7 +45,7 @@ func (n *node) read(s *session) replay {
 	now := time.Now().Unix()
 	for _, offset := range found.offsets {
 		if m := n.history.at(offset); n.reaches(m, s, now) {
-			if size += len(m.body) + maxIDBytes; size > most && len(r.messages) > 0 {
+			if size += len(m.body()) + maxIDBytes; size > most && len(r.messages) > 0 {
 				r.more = true
 				return r
 			}
@@ -92,7 +92,7 @@ func (n *node) reaches(m *message, s *session, now int64) bool {
 	if int64(m.expires) <= now { //nolint:gosec // seconds
 		return false
 	}
-	if isSender(m.addr.sender(), s.client, s.user) {
+	if isSender(m.addr().sender(), s.client, s.user) {
 		return false
 	}
 	return n.isFor(m, s.user)
@@ -100,7 +100,7 @@ func (n *node) reaches(m *message, s *session, now int64) bool {
 
 // isFor tells whether the user is at a message's target. A guest has no name.
 func (n *node) isFor(m *message, user string) bool {
-	for t := range m.addr.terms() {
+	for t := range m.addr().terms() {
 		if (t.shared || user != "" && n.isAt(t, user, m)) && !t.except.has(user) {
 			return true
 		}

@@ -49,3 +49,19 @@ func TestAllowanceIsRegainedInTime(t *testing.T) {
 		t.Error("what is taken beyond the allowance has to be regained first")
 	}
 }
+
+func TestWhatIsSpentStaysSpentAtAnotherRate(t *testing.T) {
+	var a allowance
+	one := rate{burst: 10, every: time.Second}
+	two := one.times(2)
+	now := time.Now()
+	if !a.take(one, 10, now) || a.take(one, 1, now) {
+		t.Fatal("it was not the burst that could be spent")
+	}
+	if !a.take(two, 10, now) || a.take(two, 1, now) {
+		t.Error("twice the rate has not twice the burst, less what was spent")
+	}
+	if !a.take(two, 1, now.Add(two.every)) {
+		t.Error("nothing was regained at twice the rate")
+	}
+}

@@ -49,8 +49,9 @@ func (n *node) join(s *session) error {
 	if err != nil {
 		return err
 	}
-	missed := w.missed.items()
-	s.begin(w.items(missed))
+	items := w.items()
+	missed := sizeOf(items[1 : 1+len(w.missed.messages)])
+	s.begin(items) // from here on they are the session's
 	s.charge(missed, w.missed.more)
 	return nil
 }
@@ -62,8 +63,9 @@ type welcome struct {
 	roll   []byte // nil if the page does not hear who is online
 }
 
-func (w *welcome) items(missed []item) []item {
-	items := append([]item{w.hello}, missed...)
+func (w *welcome) items() []item {
+	items := append(make([]item, 0, 2+len(w.missed.messages)), w.hello)
+	items = w.missed.appendItems(items)
 	if w.roll != nil {
 		items = append(items, item{body: w.roll})
 	}

@@ -58,6 +58,14 @@ type item struct {
 
 func (i *item) size() int { return len(i.body) + len(i.raw) }
 
+func sizeOf(items []item) int {
+	size := 0
+	for i := range items {
+		size += items[i].size()
+	}
+	return size
+}
+
 // writeItems puts items on the wire, neighbouring messages as one frame.
 func writeItems(l link, items []item) error {
 	w := linkWriters.Get().(*linkWriter) //nolint:forcetypeassert // holds nothing else

@@ -128,9 +128,7 @@ func (s *session) begin(items []item) {
 	defer s.mu.Unlock()
 
 	s.queue = append(items, s.queue...)
-	for i := range items {
-		s.waiting += items[i].size()
-	}
+	s.waiting += sizeOf(items)
 	s.link.start(s)
 }
 
@@ -308,9 +306,7 @@ func (s *session) written(items []item) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	for i := range items {
-		s.waiting -= items[i].size()
-	}
+	s.waiting -= sizeOf(items)
 }
 
 // next takes what flush has to write: the queue, else a page of the window.
@@ -322,7 +318,7 @@ func (s *session) next() ([]item, bool) {
 		}
 		page, more := s.node.page(s)
 		s.advance(page, more)
-		s.charge(page, more)
+		s.charge(sizeOf(page), more)
 		if len(page) > 0 {
 			return page, true
 		}
@@ -331,15 +327,11 @@ func (s *session) next() ([]item, bool) {
 
 // charge charges a part of a replay. Where the payer has had too much, the page
 // comes back for the rest, from the position at which it is then.
-func (s *session) charge(page []item, more bool) {
-	if s.node.charge == nil || len(page) == 0 {
+func (s *session) charge(bytes int, more bool) {
+	if s.node.charge == nil || bytes == 0 {
 		return
 	}
-	size := 0
-	for i := range page {
-		size += page[i].size()
-	}
-	if left := s.node.charge(s.payer, size); !left && more {
+	if left := s.node.charge(s.payer, bytes); !left && more {
 		s.close(closeRestart, "too much was replayed, try again")
 	}
 }

@@ -16,34 +16,40 @@ type rate struct {
 // times is what so many may spend together.
 func (r rate) times(n int) rate { return rate{r.burst * n, max(1, r.every/time.Duration(n))} }
 
-// An allowance is what is left of a rate. The zero value is a full one.
+// An allowance is what is left of a rate. The zero value is a full one. It is
+// small, because each connection has some.
 type allowance struct {
-	rate     rate // at which it was spent last
-	spent    int
-	regained time.Time
+	full  time.Duration // when all is regained, on the clock of sinceStart
+	every time.Duration // of the rate at which it was spent last
 }
+
+var processStart = time.Now() //nolint:gochecknoglobals // moments are counted from it
+
+// sinceStart returns a moment as a number that steps of the clock do not change.
+func sinceStart(now time.Time) time.Duration { return now.Sub(processStart) }
 
 // take spends n of the rate and tells whether anything was left of it. What is
 // taken then may be more than that, which has to be regained first.
 func (a *allowance) take(r rate, n int, now time.Time) bool {
-	a.rate = r
-	a.regain(now)
-	if a.spent >= r.burst {
+	spent := a.spentAt(r.every, now)
+	if spent > time.Duration(r.burst-1)*r.every {
 		return false
 	}
-	a.spent += n
+	*a = allowance{sinceStart(now) + spent + time.Duration(n)*r.every, r.every}
 	return true
 }
 
-func (a *allowance) regain(now time.Time) {
-	since := now.Sub(a.regained)
-	earned := int(since / max(1, a.rate.every))
-	if earned >= a.spent {
-		a.spent, a.regained = 0, now
-		return
+// spentAt returns how long it takes to regain what is spent, if one more is
+// regained each time that a duration has passed.
+func (a *allowance) spentAt(every time.Duration, now time.Time) time.Duration {
+	left := a.full - sinceStart(now)
+	switch {
+	case a.every == 0 || left <= 0:
+		return 0
+	case a.every == every:
+		return left
 	}
-	a.spent -= earned
-	a.regained = now.Add(-since % a.rate.every)
+	return time.Duration(float64(left) / float64(a.every) * float64(every))
 }
 
 const (
@@ -56,7 +62,7 @@ const (
 // somebody else has spent.
 type allowances struct {
 	mu    sync.Mutex // guards what follows
-	of    map[string]*allowance
+	of    map[string]allowance
 	most  int // from which on a sweep is due
 	swept time.Time
 }
@@ -66,39 +72,34 @@ func (a *allowances) take(key string, r rate, n int, now time.Time) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 
-	one := a.of[key]
-	if one == nil {
+	one, known := a.of[key]
+	if !known {
 		a.makeRoom(now)
-		one = new(allowance)
+	}
+	taken := one.take(r, n, now)
+	if taken {
 		a.of[key] = one
 	}
-	return one.take(r, n, now)
+	return taken
 }
 
 // has tells whether anything is left of the key's allowance.
-func (a *allowances) has(key string, now time.Time) bool {
+func (a *allowances) has(key string, r rate, now time.Time) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 
 	one := a.of[key]
-	if one == nil {
-		return true
-	}
-	one.regain(now)
-	return one.spent < one.rate.burst
+	return one.spentAt(r.every, now) <= time.Duration(r.burst-1)*r.every
 }
 
 // makeRoom makes room for one more; the caller holds mu.
 func (a *allowances) makeRoom(now time.Time) {
 	if a.of == nil {
-		a.of, a.most = make(map[string]*allowance), fewAllowances
+		a.of, a.most = make(map[string]allowance), fewAllowances
 	}
 	if len(a.of) >= a.most && now.Sub(a.swept) >= time.Second {
 		a.swept = now
-		maps.DeleteFunc(a.of, func(_ string, one *allowance) bool {
-			one.regain(now)
-			return one.spent == 0
-		})
+		maps.DeleteFunc(a.of, func(_ string, one allowance) bool { return one.full <= sinceStart(now) })
 		a.most = max(fewAllowances, min(2*len(a.of), allowanceKeys))
 	}
 	if len(a.of) >= allowanceKeys {

@@ -19,7 +19,7 @@ func TestAllowancesAreBoundedAndNobodyPaysForOthers(t *testing.T) {
 		t.Errorf("got %d allowances, want %d at most", len(a.of), allowanceKeys)
 	}
 	a.take("spender", r, 2, now)
-	if a.take("spender", r, 1, now) || a.has("spender", now) {
+	if a.take("spender", r, 1, now) || a.has("spender", r, now) {
 		t.Error("more than the burst was allowed")
 	}
 
@@ -47,5 +47,21 @@ func TestAllowanceIsRegainedInTime(t *testing.T) {
 	}
 	if now = now.Add(time.Second); !a.take(r, 5, now) || a.take(r, 1, now.Add(4*time.Second)) {
 		t.Error("what is taken beyond the allowance has to be regained first")
+	}
+}
+
+func TestWhatIsSpentStaysSpentAtAnotherRate(t *testing.T) {
+	var a allowance
+	one := rate{burst: 10, every: time.Second}
+	two := one.times(2)
+	now := time.Now()
+	if !a.take(one, 10, now) || a.take(one, 1, now) {
+		t.Fatal("it was not the burst that could be spent")
+	}
+	if !a.take(two, 10, now) || a.take(two, 1, now) {
+		t.Error("twice the rate has not twice the burst, less what was spent")
+	}
+	if !a.take(two, 1, now.Add(two.every)) {
+		t.Error("nothing was regained at twice the rate")
 	}
 }

@@ -102,6 +102,7 @@ func BenchmarkEncode(b *testing.B) {
 // nowhere is a link that takes everything.
 type nowhere struct{ *wire }
 
+func (nowhere) start(*session)                      {}
 func (nowhere) offer(_ *offering, frame []byte) int { return len(frame) }
 func (nowhere) write([]byte) error                  { return nil }
 func (nowhere) limit(time.Duration)                 {}
@@ -115,7 +116,7 @@ func BenchmarkRouteToOneUser(b *testing.B) {
 		b.Run("sessions="+strconv.Itoa(sessions), func(b *testing.B) {
 			p := benchPlugin(b)
 			for i := range sessions {
-				s := &session{user: strconv.Itoa(i), node: p.node, link: nowhere{}, start: func() {}}
+				s := &session{user: strconv.Itoa(i), node: p.node, link: nowhere{}}
 				if err := p.node.join(s); err != nil {
 					b.Fatal(err)
 				}

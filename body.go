@@ -12,18 +12,20 @@ import (
 // A lateBody is a request's body that notes the position of the log at which it
 // had been read. Until then the client chooses how long the request takes.
 type lateBody struct {
-	io.ReadCloser // nil of a request without a body
+	io.ReadCloser
 
 	node *node
 	read atomic.Pointer[cursor]
 }
 
-// replace has the request's body be read through b, if there is one.
-func (b *lateBody) replace(r *http.Request, n *node) {
-	if r.ContentLength != 0 && r.Body != nil && r.Body != http.NoBody {
-		b.ReadCloser, b.node = r.Body, n
-		r.Body = b
+// replaceBody has the request's body be read through a lateBody, if there is one.
+func replaceBody(r *http.Request, n *node) *lateBody {
+	if r.ContentLength == 0 || r.Body == nil || r.Body == http.NoBody {
+		return nil
 	}
+	b := &lateBody{ReadCloser: r.Body, node: n}
+	r.Body = b
+	return b
 }
 
 func (b *lateBody) Read(p []byte) (int, error) {
@@ -49,7 +51,7 @@ func (b *lateBody) note() {
 // since returns from which position on a watch counts that is granted now by a
 // request that began at a position.
 func (b *lateBody) since(began cursor) cursor {
-	if b.ReadCloser == nil {
+	if b == nil {
 		return began
 	}
 	if read := b.read.Load(); read != nil {

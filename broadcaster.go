@@ -182,8 +182,8 @@ type wire struct {
 	ours     atomic.Bool     // the handshake is over
 	closing  atomic.Bool     // deadlines are set for good
 	answered atomic.Bool     // the client has said goodbye
-	over     chan struct{}   // closed when our goodbye has left or cannot; nil while there is none
 	once     sync.Once       // closes over
+	over     chan struct{}   // closed when our goodbye has left or cannot; nil while there is none
 	flood    flood
 }
 
@@ -242,6 +242,8 @@ func (w *wire) SetWriteDeadline(t time.Time) error {
 	}
 	return w.Conn.SetWriteDeadline(t)
 }
+
+func (w *wire) start(s *session) { s.node.spawn(s.flush) }
 
 func (w *wire) offer(o *offering, frame []byte) int {
 	if w.socket == nil {

@@ -49,7 +49,6 @@ func (p *Plugin) connect(c echo.Context) error {
 		user: user, client: client, payer: payerOf(c, user), node: p.node,
 		began: began, doubtful: !known, at: cursorOf(c.Request(), query),
 	}
-	s.replayed = func(bytes int) bool { return p.limits.replayed(s.payer, bytes, time.Now()) }
 	if err := p.admit(c, s); err != nil {
 		p.pages.Done()
 		return err
@@ -209,7 +208,6 @@ func (p *Plugin) serveSocket(c echo.Context, s *session) error {
 		}
 	}()
 	runHooks(c.Response(), http.StatusSwitchingProtocols)
-	s.start = func() { p.spawn(s.flush) }
 	h := newHandover(c.Response(), c.Request(), s)
 	done := h.done
 	spawned = true

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/labstack/echo/v4"
 )
@@ -33,6 +34,26 @@ func perOne(b *testing.B, n int, grow func(i int)) {
 		grow(i)
 	}
 	b.ReportMetric((heapBytes()-before)/float64(n), "B/one")
+}
+
+func TestWhatThereIsManyOfStaysSmall(t *testing.T) {
+	for _, c := range []struct {
+		what      string
+		got, most uintptr // bytes, of which the runtime has a size
+	}{
+		{"a request's scope", unsafe.Sizeof(scope{}), 208},
+		{"a session", unsafe.Sizeof(session{}), 240},
+		{"a session's WebSocket", unsafe.Sizeof(wire{}), 112},
+		{"a session's stream", unsafe.Sizeof(stream{}), 64},
+		{"a message of the window", unsafe.Sizeof(message{}), 64},
+		{"a watch", unsafe.Sizeof(watch{}), 64},
+		{"a stay", unsafe.Sizeof(stay{}), 8},
+		{"an allowance", unsafe.Sizeof(allowance{}), 16},
+	} {
+		if c.got > c.most {
+			t.Errorf("%s takes %d bytes, want %d at most", c.what, c.got, c.most)
+		}
+	}
 }
 
 // BenchmarkMemory is what things cost that a node remembers. Run it with
@@ -84,7 +105,7 @@ func BenchmarkChurn(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		for i := range sessions {
-			sessions[i] = &session{user: strconv.Itoa(i), node: p.node, link: nowhere{}, start: func() {}}
+			sessions[i] = &session{user: strconv.Itoa(i), node: p.node, link: nowhere{}}
 			if err := p.node.join(sessions[i]); err != nil {
 				b.Fatal(err)
 			}

@@ -229,6 +229,9 @@ func appendUnix(b []byte, now time.Time) []byte {
 
 // appendJSON appends a string of the application's as JSON.
 func appendJSON(b []byte, s string) []byte {
+	if isPlain(s) && !strings.ContainsAny(s, `"\<>&`) {
+		return append(append(append(b, '"'), s...), '"')
+	}
 	quoted, err := json.Marshal(s)
 	if err != nil {
 		return append(b, `""`...) // never: every string is JSON

@@ -2,6 +2,7 @@ package pull
 
 import (
 	"errors"
+	"math"
 	"time"
 )
 
@@ -13,7 +14,6 @@ var errFlood = errors.New("pull: too fast")
 type flood struct {
 	bytes    allowance
 	controls allowance
-	over     bool
 }
 
 // ofBytes is more than the frames take that a client may send. Each read counts
@@ -24,14 +24,18 @@ const readCost = 64
 
 // read notes what was read, and tells whether reading may go on.
 func (f *flood) read(bytes int) bool {
-	f.over = f.over || !f.bytes.take(ofBytes, bytes+readCost, time.Now())
-	return !f.over
+	return f.bytes.take(ofBytes, bytes+readCost, time.Now()) || f.end()
 }
 
 // control notes a ping or a pong, and tells whether reading may go on.
 func (f *flood) control(r rate) bool {
-	f.over = f.over || !f.controls.take(r, 1, time.Now())
-	return !f.over
+	return f.controls.take(r, 1, time.Now()) || f.end()
+}
+
+// end lets no further reading go on.
+func (f *flood) end() (more bool) {
+	f.bytes = allowance{full: math.MaxInt64 / 2, every: ofBytes.every} // not in a lifetime
+	return false
 }
 
 // controlRate is how many pings and pongs a client may send: as many as requests,

@@ -122,13 +122,13 @@ func FuzzApply(f *testing.F) {
 	f.Add(raw, raw, ^uint64(0), uint64(0))
 	f.Fuzz(func(t *testing.T, first, second []byte, offset, next uint64) {
 		n, d := bareNode(func(c *Config) { c.WindowCount, c.WindowBytes = 3, 500 })
-		page := &session{user: "1", node: n, link: deaf{}, start: func() {}}
+		page := &session{user: "1", node: n, link: deaf{}}
 		d.dispatch([]delivery{{"log", offset, first}})
 		if err := n.join(page); err != nil {
 			t.Fatal(err)
 		}
 		d.dispatch([]delivery{{"log", next, second}, {"log", next + 1, first}, {"other", offset, second}, {"other", offset + 1, second}})
-		back := &session{user: "1", node: n, link: deaf{}, start: func() {}, at: &cursor{"other", offset}, began: n.disconnects()}
+		back := &session{user: "1", node: n, link: deaf{}, at: &cursor{"other", offset}, began: n.disconnects()}
 		if err := n.join(back); err != nil {
 			t.Fatal(err)
 		}
@@ -150,6 +150,7 @@ func bareNode(configure func(*Config)) (*node, *dispatcher) {
 // deaf is a link to nobody.
 type deaf struct{ link }
 
+func (deaf) start(*session)                                   {}
 func (deaf) offer(_ *offering, frame []byte) int              { return len(frame) }
 func (deaf) limit(time.Duration)                              {}
 func (deaf) cut()                                             {}
@@ -351,7 +352,7 @@ func TestGapIsToldAfterWhatIsUnderWay(t *testing.T) {
 	n, d := bareNode(func(*Config) {})
 	w, link := new(writer), new(spy)
 	d.dispatch([]delivery{w.message(User("2"), "first")})
-	page := &session{user: "1", node: n, link: link, start: func() {}, at: &cursor{"log", 1}}
+	page := &session{user: "1", node: n, link: link, at: &cursor{"log", 1}}
 	if err := n.join(page); err != nil {
 		t.Fatal(err)
 	}
@@ -375,7 +376,7 @@ func TestReplayUnderWayDoesNotMoveThePageInTheNextLog(t *testing.T) {
 	}
 	d.dispatch(batch)
 	link := new(spy)
-	page := &session{user: "1", node: n, link: link, start: func() {}, at: &cursor{"log", 1}}
+	page := &session{user: "1", node: n, link: link, at: &cursor{"log", 1}}
 	if err := n.join(page); err != nil || !page.behind {
 		t.Fatalf("got %v, behind %t, want a page that has more to read", err, page.behind)
 	}
@@ -399,7 +400,7 @@ func TestGapEndsAReplay(t *testing.T) {
 		batch = append(batch, w.message(User("1"), strings.Repeat("x", 4<<10)))
 	}
 	d.dispatch(batch)
-	page := &session{user: "1", node: n, link: new(spy), start: func() {}, at: &cursor{"log", 1}}
+	page := &session{user: "1", node: n, link: new(spy), at: &cursor{"log", 1}}
 	if err := n.join(page); err != nil || !page.behind {
 		t.Fatalf("got %v, behind %t, want a page that has more to read", err, page.behind)
 	}

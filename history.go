@@ -5,18 +5,19 @@ import (
 	"time"
 )
 
-// A message is what the window remembers of an event's envelope. addr and body
-// are parts of the log's own bytes.
+// A message is what the window remembers of an event's envelope.
 type message struct {
 	offset  uint64
 	at      int64  // when it was sent, unix nanoseconds
 	aged    int64  // the same, but never before the message ahead of it: clocks differ
 	expires uint64 // unix seconds
-	addr    address
-	body    []byte
+	content []byte // the address and then the body, a part of the log's own bytes
+	head    int    // how much of it is the address
 }
 
-func (m *message) size() int { return len(m.addr) + len(m.body) }
+func (m *message) addr() address { return m.content[:m.head] }
+func (m *message) body() []byte  { return m.content[m.head:] }
+func (m *message) size() int     { return len(m.content) }
 
 // A history is the window: the events of the recent part of the log, and for
 // each user and tag where in it their messages are. Control messages take no
@@ -65,6 +66,9 @@ func (h *history) indexAfter(offset uint64) int {
 	})
 }
 
+// newest returns the message that was remembered last.
+func (h *history) newest() *message { return h.log.at(h.log.len() - 1) }
+
 // at returns the message at an offset at which there is one.
 func (h *history) at(offset uint64) *message { return h.log.at(h.indexAfter(offset - 1)) }
 
@@ -86,7 +90,7 @@ func (h *history) skip(at int64) {
 }
 
 func (h *history) index(m *message) {
-	for t := range m.addr.terms() {
+	for t := range m.addr().terms() {
 		if t.shared {
 			add(&h.shared, m.offset)
 		}
@@ -134,7 +138,7 @@ func (h *history) evict(now int64, keep int) bool {
 }
 
 func (h *history) unindex(m *message) {
-	for t := range m.addr.terms() {
+	for t := range m.addr().terms() {
 		if t.shared {
 			drop(&h.shared, m.offset)
 		}

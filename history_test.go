@@ -16,7 +16,8 @@ func newHistory(age time.Duration, count, bytes int) *history {
 
 // to makes a message to a target, of so many bytes.
 func to(t Target, at int64, size int) message {
-	return message{at: at, expires: 1 << 40, addr: appendAddress(nil, "", &t), body: make([]byte, size)}
+	addr := appendAddress(nil, "", &t)
+	return message{at: at, expires: 1 << 40, content: append(addr, make([]byte, size)...), head: len(addr)}
 }
 
 func TestWindowIsBounded(t *testing.T) {

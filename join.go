@@ -49,8 +49,9 @@ func (n *node) join(s *session) error {
 	if err != nil {
 		return err
 	}
-	missed := w.missed.items()
-	s.begin(w.items(missed))
+	items := w.items()
+	missed := sizeOf(items[1 : 1+len(w.missed.messages)])
+	s.begin(items) // from here on they are the session's
 	s.charge(missed, w.missed.more)
 	return nil
 }
@@ -62,8 +63,9 @@ type welcome struct {
 	roll   []byte // nil if the page does not hear who is online
 }
 
-func (w *welcome) items(missed []item) []item {
-	items := append([]item{w.hello}, missed...)
+func (w *welcome) items() []item {
+	items := append(make([]item, 0, 2+len(w.missed.messages)), w.hello)
+	items = w.missed.appendItems(items)
 	if w.roll != nil {
 		items = append(items, item{body: w.roll})
 	}
@@ -84,7 +86,7 @@ func (n *node) let(s *session) (w welcome, err error) {
 		return w, errBanned
 	}
 	recovered := at != nil && at.epoch == n.epoch && n.history.covers(at.offset) && !n.watches.hasLost(s.user, at.offset)
-	s.last, s.bound = n.history.last(), n.bound
+	s.last = n.history.last()
 	if recovered {
 		s.last, s.behind = at.offset, at.offset != n.history.last()
 		s.from = at.offset
@@ -92,6 +94,7 @@ func (n *node) let(s *session) (w welcome, err error) {
 	} else if at != nil {
 		n.stats.gaps.Add(1)
 	}
+	s.at = nil
 	n.add(s)
 	w.hello = item{body: n.hello(s, recovered), epoch: n.epoch, last: s.last}
 	w.missed = n.read(s)

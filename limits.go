@@ -87,10 +87,12 @@ func (l *limits) request(payer string, connections int, now time.Time) bool {
 }
 
 // mayReplay tells whether there is anything left for a replay to the payer.
-func (l *limits) mayReplay(payer string, now time.Time) bool { return l.replays.has(payer, now) }
+func (l *limits) mayReplay(payer string, now time.Time) bool {
+	return l.replays.has(payer, ofReplays, now)
+}
 
 // replayed charges a part of a replay, and tells whether anything is left.
 func (l *limits) replayed(payer string, bytes int, now time.Time) bool {
 	l.replays.take(payer, ofReplays, bytes, now)
-	return l.replays.has(payer, now)
+	return l.replays.has(payer, ofReplays, now)
 }

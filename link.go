@@ -15,6 +15,9 @@ const (
 type link interface {
 	framing
 
+	// start has flush of the link's session called on a goroutine of its own.
+	start(s *session)
+
 	// offer writes as much of a frame as can be written without waiting and
 	// returns how much that was.
 	offer(o *offering, frame []byte) int
@@ -54,6 +57,14 @@ type item struct {
 }
 
 func (i *item) size() int { return len(i.body) + len(i.raw) }
+
+func sizeOf(items []item) int {
+	size := 0
+	for i := range items {
+		size += items[i].size()
+	}
+	return size
+}
 
 // writeItems puts items on the wire, neighbouring messages as one frame.
 func writeItems(l link, items []item) error {

@@ -37,7 +37,7 @@ func BenchmarkReplayByTags(b *testing.B) {
 					}
 					return Tag("other" + strconv.Itoa(i%10_000))
 				})
-				s := &session{user: "1", node: n, link: nowhere{}, start: func() {}}
+				s := &session{user: "1", node: n, link: nowhere{}}
 				b.ReportAllocs()
 				for b.Loop() {
 					s.last, s.behind = n.history.last()-missed, true
@@ -75,7 +75,7 @@ func BenchmarkOnlineList(b *testing.B) {
 				n.presence.arrive(strconv.Itoa(i))
 				n.presence.online(self, []string{strconv.Itoa(i)})
 			}
-			s := &session{user: "1", node: n, link: nowhere{}, start: func() {}}
+			s := &session{user: "1", node: n, link: nowhere{}}
 			b.ReportAllocs()
 			for b.Loop() {
 				n.news.list = nil
@@ -93,7 +93,7 @@ func BenchmarkExceptions(b *testing.B) {
 			w := new(writer)
 			d.dispatch([]delivery{w.message(User("other"), "x")})
 			for i := range 10_000 {
-				s := &session{user: strconv.Itoa(i), node: n, link: nowhere{}, start: func() {}}
+				s := &session{user: strconv.Itoa(i), node: n, link: nowhere{}}
 				if err := n.join(s); err != nil {
 					b.Fatal(err)
 				}

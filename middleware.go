@@ -66,7 +66,7 @@ func (p *Plugin) Middleware() echo.MiddlewareFunc {
 			}
 			s := p.open(c, r, parent)
 			setContext(r, s)
-			s.body.replace(r, p.node)
+			s.body = replaceBody(r, p.node)
 			return p.run(c, s, next)
 		}
 	}

@@ -55,7 +55,8 @@ type model struct {
 	watches map[[2]string][]*modelWatch
 }
 
-// A modelWatch is when a user heard a tag: after since, and before until. A page
+// A modelWatch is when a user heard a tag: after since, and before until. A grant
+// that counts from earlier than the one before it is another one. A page
 // that was here before granted may have been too far already for what came
 // between since and it.
 type modelWatch struct{ since, granted, until uint64 }
@@ -96,15 +97,16 @@ func (m *model) take(offset uint64, e *modelEntry) {
 		}
 		for _, tag := range e.list[2:] {
 			key := [2]string{e.list[0], tag}
-			if list := m.watches[key]; len(list) == 0 || list[len(list)-1].until > 0 {
+			if list := m.watches[key]; len(list) == 0 || list[len(list)-1].until > 0 || list[len(list)-1].since > since {
 				m.watches[key] = append(list, &modelWatch{since: since, granted: offset})
 			}
 		}
 	case 4: // unwatch: user, tags
 		for _, tag := range e.list[1:] {
-			list := m.watches[[2]string{e.list[0], tag}]
-			if n := len(list); n > 0 && list[n-1].until == 0 {
-				list[n-1].until = offset
+			for _, w := range m.watches[[2]string{e.list[0], tag}] {
+				if w.until == 0 {
+					w.until = offset
+				}
 			}
 		}
 	}

@@ -26,6 +26,9 @@ type node struct {
 	say      func([]byte)   // puts a control message in the log; does not wait
 	tell     func([]change) // lets the application know; does not wait
 
+	spawn  func(func())                              // starts a goroutine of a session's
+	charge func(payer string, bytes int) (more bool) // charges a replay; nil is free
+
 	mu        sync.Mutex // guards what follows
 	log       string     // the broker's epoch; empty until the log has been heard
 	epoch     string     // by which pages know it: the same, unless the log went back within its epoch
@@ -40,7 +43,7 @@ type node struct {
 	bans      map[string]ban        // the last disconnect of a user
 	banning   deque[ban]            // the same, the oldest first
 	turns     [tickSlots][]*session // by the slot of a tick in which they are reminded
-	turn      int                   // of the next session
+	turn      uint8                 // of the next session
 	guests    int                   // joined sessions without a user
 	closing   bool                  // no session joins any more
 	farewell  bool                  // this node's own has come back from the log
@@ -189,8 +192,8 @@ func (n *node) applyOne(d delivery, clock time.Time) {
 		return
 	}
 	n.stats.messages.Add(1)
-	n.history.append(message{at: e.at, expires: e.expires, addr: e.addr, body: e.body}, now)
-	n.route(n.history.next - 1)
+	n.history.append(message{at: e.at, expires: e.expires, content: d.raw[len(d.raw)-len(e.addr)-len(e.body):], head: len(e.addr)}, now)
+	n.route()
 }
 
 // control applies a message of the plugin's own.

@@ -30,7 +30,7 @@ type Outbox struct {
 	first  [1][]byte      // most requests need no more
 	keys   map[string]int // key and target → index in events
 
-	held, heldBytes int // what the request has taken of its share of the publisher's queue
+	held, heldBytes int32 // what the request has taken of its share of the publisher's queue
 }
 
 type outboxKey struct{}
@@ -170,7 +170,7 @@ func (o *Outbox) takeShipment() shipment {
 // takeShare takes a part of what one request may take of the publisher's queue;
 // the caller holds mu.
 func (o *Outbox) takeShare(events, bytes int) error {
-	if o.held+events > shareEvents || o.heldBytes+bytes > shareBytes {
+	if int(o.held)+events > shareEvents || int(o.heldBytes)+bytes > shareBytes {
 		return ErrOutboxFull
 	}
 	o.giveShare(-events, -bytes)
@@ -178,8 +178,8 @@ func (o *Outbox) takeShare(events, bytes int) error {
 }
 
 func (o *Outbox) giveShare(events, bytes int) {
-	o.held -= events
-	o.heldBytes -= bytes
+	o.held -= int32(events)     //nolint:gosec // less than the share
+	o.heldBytes -= int32(bytes) //nolint:gosec // less than the share
 }
 
 // Discard drops the events collected since the last Flush.
@@ -266,7 +266,7 @@ func (o *Outbox) end(commit bool) {
 		s = o.takeShipment()
 	}
 	o.mu.Unlock()
-	o.scope.identity.end()
+	o.scope.endIdentity()
 
 	switch {
 	case s.events == 0:

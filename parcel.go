@@ -29,7 +29,7 @@ const maxIDBytes = len(`{"id":18446744073709551615,`) + 1
 
 func (p *parcel) add(m *message) {
 	p.messages = append(p.messages, *m)
-	p.size += len(m.body) + maxIDBytes
+	p.size += len(m.body()) + maxIDBytes
 	p.last = m.offset
 }
 
@@ -85,7 +85,7 @@ func appendMessage(b []byte, m *message) []byte {
 	b = append(b, `{"id":`...)
 	b = strconv.AppendUint(b, m.offset, 10)
 	b = append(b, ',')
-	return append(b, m.body...)
+	return append(b, m.body()...)
 }
 
 // WebSocket frames as a server writes them, RFC 6455 section 5.2: never masked,

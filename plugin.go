@@ -87,7 +87,8 @@ func New(config Config) (*Plugin, error) {
 		}
 	}
 	p.publisher = newPublisher(p.broker, p.node, config.OnError)
-	p.node.say = p.publisher.say
+	p.node.say, p.node.spawn = p.publisher.say, p.spawn
+	p.node.charge = func(payer string, bytes int) bool { return p.limits.replayed(payer, bytes, time.Now()) }
 	p.dispatcher = newDispatcher(p.node, runtime.GOMAXPROCS(0)-1)
 	p.broadcaster = newBroadcaster(config.Tick, p.join, p.receive)
 	p.start()

@@ -78,7 +78,7 @@ type presence struct {
 
 	stays      map[string]stay  // by user, of this node
 	departures deque[departure] // whose grace is running, in the order in which they end
-	departed   uint64           // number of the last departure
+	departed   uint32           // number of the last departure
 	news       deque[string]    // users whose coming or going is still to be announced
 	announcing int              // announcements that have not come back from the log
 	onlyHere   int              // users who are here and whom the log does not have yet

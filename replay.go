@@ -1,6 +1,9 @@
 package pull
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // A replay is a part of what a session is behind. It is selected under the node's
 // lock and encoded without it.
@@ -10,12 +13,13 @@ type replay struct {
 	more     bool
 }
 
-func (r *replay) items() []item {
-	items := make([]item, len(r.messages))
+// appendItems appends the messages as they wait for a session.
+func (r *replay) appendItems(items []item) []item {
+	items = slices.Grow(items, len(r.messages))
 	for i := range r.messages {
 		m := &r.messages[i]
-		body := appendMessage(make([]byte, 0, len(m.body)+maxIDBytes), m)
-		items[i] = item{body: body, epoch: r.epoch, last: m.offset}
+		body := appendMessage(make([]byte, 0, len(m.body())+maxIDBytes), m)
+		items = append(items, item{body: body, epoch: r.epoch, last: m.offset})
 	}
 	return items
 }
@@ -27,7 +31,7 @@ func (n *node) page(s *session) (items []item, more bool) {
 	r := n.read(s)
 	n.mu.Unlock()
 
-	return r.items(), r.more
+	return r.appendItems(nil), r.more
 }
 
 // read selects the next part of a replay; the caller holds mu.
@@ -43,11 +47,14 @@ func (n *node) read(s *session) replay {
 	found := n.after(s.last, s.user)
 	size, most := 0, min(replayPage, n.bound/2)
 	now := time.Now().Unix()
-	for _, offset := range found.offsets {
+	for i, offset := range found.offsets {
 		if m := n.history.at(offset); n.reaches(m, s, now) {
-			if size += len(m.body) + maxIDBytes; size > most && len(r.messages) > 0 {
+			if size += len(m.body()) + maxIDBytes; size > most && len(r.messages) > 0 {
 				r.more = true
 				return r
+			}
+			if r.messages == nil {
+				r.messages = make([]message, 0, len(found.offsets)-i)
 			}
 			r.messages = append(r.messages, *m)
 		}
@@ -79,6 +86,9 @@ func (n *node) listsFor(user string) []*offsets {
 	if list := n.history.users[user]; list != nil {
 		lists = append(lists, list)
 	}
+	if n.watches.countOf(user) == 0 {
+		return lists
+	}
 	for tag := range n.watches.tagsOf(user) {
 		if list := n.history.tags[tag]; list != nil {
 			lists = append(lists, list)
@@ -92,7 +102,7 @@ func (n *node) reaches(m *message, s *session, now int64) bool {
 	if int64(m.expires) <= now { //nolint:gosec // seconds
 		return false
 	}
-	if isSender(m.addr.sender(), s.client, s.user) {
+	if isSender(m.addr().sender(), s.client, s.user) {
 		return false
 	}
 	return n.isFor(m, s.user)
@@ -100,7 +110,7 @@ func (n *node) reaches(m *message, s *session, now int64) bool {
 
 // isFor tells whether the user is at a message's target. A guest has no name.
 func (n *node) isFor(m *message, user string) bool {
-	for t := range m.addr.terms() {
+	for t := range m.addr().terms() {
 		if (t.shared || user != "" && n.isAt(t, user, m)) && !t.except.has(user) {
 			return true
 		}

@@ -4,19 +4,19 @@ import (
 	"bytes"
 )
 
-// route gives the message at the offset to every session at its address.
-func (n *node) route(offset uint64) {
-	m := n.history.at(offset)
+// route gives the newest message to every session at its address.
+func (n *node) route() {
+	m := n.history.newest()
 	var last *parcel
 	if len(n.parcels) > 0 {
 		last = n.parcels[len(n.parcels)-1]
 	}
-	if last != nil && last.size < parcelBytes && bytes.Equal(last.addr, m.addr) && last.last+1 == offset {
+	if last != nil && last.size < parcelBytes && bytes.Equal(last.addr, m.addr()) && last.last+1 == m.offset {
 		last.add(m) // for the same sessions, on which nothing has changed in between
 		return
 	}
-	p := n.parcel(m.addr, m)
-	for t := range m.addr.terms() {
+	p := n.parcel(m.addr(), m)
+	for t := range m.addr().terms() {
 		n.routeTerm(m, t, p)
 	}
 }
@@ -36,7 +36,7 @@ func (n *node) parcel(to address, m *message) *parcel {
 }
 
 func (n *node) routeTerm(m *message, t addressTerm, p *parcel) {
-	r := routing{node: n, sender: m.addr.sender(), except: n.exceptions(t.except), parcel: p}
+	r := routing{node: n, sender: m.addr().sender(), except: n.exceptions(t.except), parcel: p}
 	if t.shared {
 		r.to(n.all)
 		return

@@ -23,9 +23,9 @@ type scope struct {
 	outbox          Outbox
 	handler         handlerContext
 	echo            echo.Context
-	identity        identity
-	disconnects     uint64 // there were when the request began
-	body            lateBody
+	identity        atomic.Pointer[identity] // nil until it is asked for
+	disconnects     uint64                   // there were when the request began
+	body            *lateBody                // nil of a request without a body
 }
 
 // A scopeKey finds the scope of a plugin, or for nil the innermost.
@@ -50,11 +50,27 @@ func scopeOf(ctx context.Context, p *Plugin) *scope {
 
 // user returns who is behind the request, as long as that is under way.
 func (s *scope) user() (string, error) {
-	user, err := s.identity.of(s.outbox.plugin, s.echo)
+	user, err := s.identify(s.outbox.plugin, s.echo)
 	if s.outbox.ended.Load() {
 		return "", ErrTooLate
 	}
 	return user, err
+}
+
+// identify returns who is behind the request, which p and c belong to.
+func (s *scope) identify(p *Plugin, c echo.Context) (string, error) {
+	if s.identity.Load() == nil {
+		s.identity.CompareAndSwap(nil, new(identity))
+	}
+	return s.identity.Load().of(p, c)
+}
+
+// endIdentity waits for a call that is under way, because it reads the request
+// that ends now, and allows no further one.
+func (s *scope) endIdentity() {
+	if !s.identity.CompareAndSwap(nil, noIdentity) {
+		s.identity.Load().end()
+	}
 }
 
 // An identity is who is behind a request, for which Config.User is called once.
@@ -68,6 +84,8 @@ type identity struct {
 var (
 	errNoAnswer = errors.New("pull: Config.User did not return")
 	errCircular = errors.New("pull: Config.User calls what needs the user, such as Outbox.Watch")
+
+	noIdentity = endedIdentity() // of a request that has ended before anybody asked
 )
 
 func (i *identity) of(p *Plugin, c echo.Context) (string, error) {
@@ -83,8 +101,12 @@ func (i *identity) of(p *Plugin, c echo.Context) (string, error) {
 	return i.user, i.err
 }
 
-// end waits for a call that is under way, because it reads the request that ends
-// now, and allows no further one.
+func endedIdentity() *identity {
+	i := new(identity)
+	i.end()
+	return i
+}
+
 func (i *identity) end() { i.once.Do(func() { i.err = ErrTooLate }) }
 
 // withinCallUser tells whether the calling goroutine is inside of Config.User,
@@ -107,7 +129,7 @@ func withinCallUser() bool {
 // echo.Context keeps the answer.
 func (p *Plugin) userOf(c echo.Context) (string, error) {
 	if s := scopeOf(c.Request().Context(), p); s != nil && !s.outbox.ended.Load() {
-		return s.identity.of(p, c)
+		return s.identify(p, c)
 	}
 	i, known := c.Get(p.identityKey).(*identity)
 	if !known {

@@ -20,7 +20,8 @@ const (
 	replayPage = 256 << 10 // bytes of a replay that leave together
 )
 
-// A session is one live connection of a page. Messages for it come from the
+// A session is one live connection of a page. There are many of them, so what it
+// can do without it does not hold. Messages for it come from the
 // dispatcher, wait in a queue bounded in bytes, and leave in as few frames as
 // its connection allows. While it catches up with the log it reads the window
 // itself, page by page, and nothing live waits for it.
@@ -29,19 +30,17 @@ type session struct {
 	payer        string // to whom it is charged
 	node         *node
 	link         link
-	began        uint64                      // disconnects before it began to connect …
-	doubtful     bool                        // … where the login may have been checked before
-	at           *cursor                     // where the page says it is; nil if it does not
-	start        func()                      // has flush called on a goroutine of the session's
-	replayed     func(bytes int) (more bool) // charges a replay; nil is free
+	at           *cursor // where the page says it is; nil if it does not, and once it has joined
+	began        uint64  // disconnects before it began to connect …
+	doubtful     bool    // … where the login may have been checked before
 
 	// Guarded by node.mu.
-	slot   int    // place in node.all
-	turn   int    // in which of a tick's slots it is reminded …
+	turn   uint8  // in which of a tick's slots it is reminded …
+	behind bool   // messages after last are still to be read from the window
 	place  int    // … and its place in node.turns there
+	slot   int    // place in node.all
 	last   uint64 // the page knows everything for it up to this offset
 	from   uint64 // the cursor it came with, if it has recovered
-	behind bool   // messages after last are still to be read from the window
 
 	due []*parcel // what the dispatcher is about to hand over; its own
 
@@ -50,7 +49,6 @@ type session struct {
 	told     uint64     // … and up to where it was
 	queue    []item
 	waiting  int  // bytes in queue and in a write under way
-	bound    int  // of waiting
 	busy     bool // flush runs or is about to
 	catching bool // flush has pages of the window to read
 	ended    bool // nothing more is accepted
@@ -95,7 +93,7 @@ func (s *session) enqueueRest(rest []byte) {
 // isFull tells whether too much waits now that so many bytes have been added. What
 // waits alone may be of any size, or a bound that is smaller than a message would
 // cut pages that keep up; the caller holds mu.
-func (s *session) isFull(added int) bool { return s.waiting > s.bound && s.waiting > added }
+func (s *session) isFull(added int) bool { return s.waiting > s.node.bound && s.waiting > added }
 
 func (s *session) overflow() {
 	s.drop(closeTooSlow, "too slow")
@@ -130,10 +128,8 @@ func (s *session) begin(items []item) {
 	defer s.mu.Unlock()
 
 	s.queue = append(items, s.queue...)
-	for i := range items {
-		s.waiting += items[i].size()
-	}
-	s.start()
+	s.waiting += sizeOf(items)
+	s.link.start(s)
 }
 
 // push queues items of the plugin's own.
@@ -197,7 +193,7 @@ func (s *session) enqueue(i item) {
 func (s *session) wake() {
 	if !s.busy {
 		s.busy = true
-		s.start()
+		s.link.start(s)
 	}
 }
 
@@ -310,9 +306,7 @@ func (s *session) written(items []item) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	for i := range items {
-		s.waiting -= items[i].size()
-	}
+	s.waiting -= sizeOf(items)
 }
 
 // next takes what flush has to write: the queue, else a page of the window.
@@ -324,7 +318,7 @@ func (s *session) next() ([]item, bool) {
 		}
 		page, more := s.node.page(s)
 		s.advance(page, more)
-		s.charge(page, more)
+		s.charge(sizeOf(page), more)
 		if len(page) > 0 {
 			return page, true
 		}
@@ -333,15 +327,11 @@ func (s *session) next() ([]item, bool) {
 
 // charge charges a part of a replay. Where the payer has had too much, the page
 // comes back for the rest, from the position at which it is then.
-func (s *session) charge(page []item, more bool) {
-	if s.replayed == nil || len(page) == 0 {
+func (s *session) charge(bytes int, more bool) {
+	if s.node.charge == nil || bytes == 0 {
 		return
 	}
-	size := 0
-	for i := range page {
-		size += page[i].size()
-	}
-	if left := s.replayed(size); !left && more {
+	if left := s.node.charge(s.payer, bytes); !left && more {
 		s.close(closeRestart, "too much was replayed, try again")
 	}
 }

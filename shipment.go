@@ -10,34 +10,38 @@ type shipment struct {
 	messages [][]byte
 	events   int        // reserved places it gives back
 	size     int        // reserved bytes
+	awaited  bool       // somebody waits for it
 	done     chan error // told when the log holds the shipment; nil when nobody waits
 }
 
 // ship hands a shipment over and returns the name of its last message. It never
 // waits. Where the broker does not either, and nothing is ahead of the shipment,
 // the log has it on return: that saves the turns of two goroutines, and done is
-// told nothing.
-func (p *publisher) ship(s shipment) (last uint64, shipped bool, err error) {
+// nil, as it is where nobody waits.
+func (p *publisher) ship(s shipment) (last uint64, done <-chan error, err error) {
 	p.mu.Lock()
 	if p.ended {
 		p.mu.Unlock()
 		p.release(s.events, s.size)
-		return 0, false, ErrClosed
+		return 0, nil, ErrClosed
 	}
-	shipped = p.direct(&s)
+	shipped := p.direct(&s)
 	p.name(s.messages)
 	last = p.seq
 	if shipped {
 		p.memory.append(s.messages)
 		p.mu.Unlock()
 		p.release(s.events, s.size)
-		return last, true, nil
+		return last, nil, nil
+	}
+	if s.awaited {
+		s.done = make(chan error, 1)
 	}
 	p.queue = append(p.queue, s)
 	p.mu.Unlock()
 
 	signal(p.wake)
-	return last, false, nil
+	return last, s.done, nil
 }
 
 // shipForGood hands over what nobody waits for.
@@ -50,9 +54,9 @@ func (p *publisher) shipForGood(s shipment) {
 // shipAndWait hands a shipment over and waits until the log has it. If ctx ends
 // first, it may still leave.
 func (p *publisher) shipAndWait(ctx context.Context, s shipment) error {
-	done := make(chan error, 1)
-	s.done = done
-	if _, shipped, err := p.ship(s); shipped || err != nil {
+	s.awaited = true
+	_, done, err := p.ship(s)
+	if done == nil {
 		return err
 	}
 	select {

@@ -19,13 +19,15 @@ import (
 type stream struct {
 	writer http.ResponseWriter
 	ctl    *http.ResponseController
-	stuck  func() // reports that the writer cannot be flushed, though it has seemed so
 	wake   chan struct{}
 	gone   chan struct{}
 	once   sync.Once
 
 	mu      sync.Mutex // guards limited
 	limited bool       // the session is being closed
+
+	several bool // streams share the connection, as they do over HTTP/2
+	stuck   bool // the writer cannot be flushed, though it has seemed so
 }
 
 // serveStream carries the session over the response for as long as it lives.
@@ -38,8 +40,7 @@ func (p *Plugin) serveStream(c echo.Context, s *session) error {
 	header.Set("X-Accel-Buffering", "no")
 	link := &stream{
 		writer: w, ctl: http.NewResponseController(w),
-		stuck: func() { _ = p.incapable(w, noFlush) },
-		wake:  make(chan struct{}, 1), gone: make(chan struct{}),
+		wake: make(chan struct{}, 1), gone: make(chan struct{}), several: c.Request().ProtoMajor > 1,
 	}
 	// A server's timeouts are for requests that end. From now on there is one for
 	// each write.
@@ -47,7 +48,6 @@ func (p *Plugin) serveStream(c echo.Context, s *session) error {
 		p.reportTimeouts(c.Request(), w)
 	}
 	s.link = link
-	s.start = func() { signal(link.wake) }
 	runHooks(c.Response(), http.StatusOK)
 	w.WriteHeader(http.StatusOK)
 	p.unburden(c)
@@ -62,6 +62,10 @@ func (p *Plugin) serveStream(c echo.Context, s *session) error {
 		select {
 		case <-link.wake:
 			s.flush()
+			if link.stuck {
+				_ = p.incapable(w, noFlush) // the response has begun
+				return nil
+			}
 		case <-link.gone:
 			return nil
 		case <-c.Request().Context().Done():
@@ -81,19 +85,21 @@ func (p *Plugin) reportTimeouts(r *http.Request, w http.ResponseWriter) {
 	}
 }
 
+func (l *stream) start(*session) { signal(l.wake) }
+
 // offer leaves all writing to the request's goroutine.
 func (l *stream) offer(*offering, []byte) int { return 0 }
 
 func (l *stream) write(p []byte) error {
 	l.allow(time.Now().Add(writeTimeout))
-	defer l.allow(time.Time{}) // over HTTP/2 it would end the stream, though nothing is written
+	if l.several { // there a deadline ends the stream, though nothing is written
+		defer l.allow(time.Time{})
+	}
 	if _, err := l.writer.Write(p); err != nil {
 		return err
 	}
 	err := l.ctl.Flush()
-	if errors.Is(err, http.ErrNotSupported) {
-		l.stuck()
-	}
+	l.stuck = errors.Is(err, http.ErrNotSupported)
 	return err
 }
 

@@ -5,7 +5,7 @@ import "time"
 // A stay is a user on this node. It lasts from the first session until the
 // grace after the last one is over, and then until the log has heard of it.
 type stay struct {
-	departure uint64 // number of the departure whose grace is running; 0 while a session is open
+	departure uint32 // number of the departure whose grace is running; 0 while a session is open
 	over      bool   // the grace is over
 	announced bool   // the log was told that the user is here
 	queued    bool   // the user is among the news
@@ -14,7 +14,7 @@ type stay struct {
 // A departure is when a user's grace ends, unless the user is back by then.
 type departure struct {
 	user   string
-	number uint64
+	number uint32
 	at     time.Time
 }
 
@@ -35,7 +35,7 @@ func (p *presence) depart(user string, now time.Time) bool {
 		p.set(user, s)
 		return false
 	}
-	p.departed++
+	p.departed = max(1, p.departed+1)
 	s.departure = p.departed
 	p.set(user, s)
 	p.departures.push(departure{user, p.departed, now.Add(p.grace)})

@@ -80,8 +80,8 @@ type watch struct {
 	since     uint64 // hears what comes after this offset
 	until     uint64 // … and before this one, if it has ended
 	expires   int64  // unix nanoseconds; hears nothing sent from then on
-	byTag     int    // its place among the tag's watches
-	byUser    int    // its place among the user's
+	byTag     int32  // its place among the tag's watches
+	byUser    int32  // its place among the user's
 }
 
 // hears tells whether a message to the tag is for the watch's user.
@@ -146,7 +146,7 @@ func (t *watches) grant(user, tag string, since uint64, at int64) bool {
 }
 
 func (t *watches) start(w *watch) {
-	w.byTag, w.byUser = len(t.byTag[w.tag]), len(t.byUser[w.user])
+	w.byTag, w.byUser = int32(len(t.byTag[w.tag])), int32(len(t.byUser[w.user])) //nolint:gosec // fewer than that
 	t.all[watchKey{w.user, w.tag}] = w
 	t.byTag[w.tag] = append(t.byTag[w.tag], w)
 	t.byUser[w.user] = append(t.byUser[w.user], w)
@@ -215,8 +215,8 @@ func (t *watches) retire(w *watch) {
 	removeWatch(t.byUser, w.user, w.byUser, func(moved *watch) { moved.byUser = w.byUser })
 }
 
-func removeWatch(lists map[string][]*watch, key string, at int, move func(moved *watch)) {
-	if lists[key] = removeAt(lists[key], at, move); len(lists[key]) == 0 {
+func removeWatch(lists map[string][]*watch, key string, at int32, move func(moved *watch)) {
+	if lists[key] = removeAt(lists[key], int(at), move); len(lists[key]) == 0 {
 		delete(lists, key)
 	}
 }

@@ -115,6 +115,13 @@ func (p *page) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
+// WriteHeader panics if the page was refused: it would be waited for without end.
+func (p *page) WriteHeader(status int) {
+	if status != http.StatusOK {
+		panic("the page got " + strconv.Itoa(status))
+	}
+}
+
 func (p *page) Flush() {}
 
 func user(n int) string { return "u" + strconv.Itoa(n) }

@@ -26,8 +26,8 @@ type allowance struct {
 // take spends n of the rate and tells whether anything was left of it. What is
 // taken then may be more than that, which has to be regained first.
 func (a *allowance) take(r rate, n int, now time.Time) bool {
-	a.rate = r
 	a.regain(now)
+	a.rate = r
 	if a.spent >= r.burst {
 		return false
 	}
@@ -43,7 +43,7 @@ func (a *allowance) regain(now time.Time) {
 		return
 	}
 	a.spent -= earned
-	a.regained = now.Add(-since % a.rate.every)
+	a.regained = now.Add(-since % max(1, a.rate.every))
 }
 
 const (

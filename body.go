@@ -61,14 +61,25 @@ func (b *lateBody) since(began cursor) cursor {
 // bodyWait is how long a client may take to send a request to the plugin.
 const bodyWait = 10 * time.Second
 
-// boundPost bounds the reading of a request to the plugin before middleware of
+// boundBody bounds the reading of a request to the plugin before middleware of
 // the mount may read it.
-func (p *Plugin) boundPost(c echo.Context, r *http.Request) {
+func (p *Plugin) boundBody(c echo.Context, r *http.Request) {
 	if r.ContentLength == 0 {
 		return
 	}
-	if m := p.mounted.Load(); m != nil && m.posts[c.Path()] {
+	if m := p.mounted.Load(); m != nil && m.paths[c.Path()] {
 		boundReading(c)
+	}
+}
+
+// bounded bounds the reading of a body that the handler does not read: the server
+// does, before it sends the response.
+func bounded(handler echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if c.Request().ContentLength != 0 {
+			boundReading(c)
+		}
+		return handler(c)
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 type mount struct {
 	location location          // as browsers see it
 	files    map[string]*asset // of all mounts, by the path of the route …
-	posts    map[string]bool   // … and the paths that take requests with a body
+	paths    map[string]bool   // … and all paths of routes
 }
 
 // Mount serves the plugin's routes in the group, behind the application's own
@@ -27,28 +27,30 @@ type mount struct {
 // for them. A prefix with a wildcard cannot be mounted; it is reported to
 // Config.OnError.
 func (p *Plugin) Mount(g *echo.Group) {
-	path := g.GET("", p.connect).Path
+	connect, watch := bounded(p.connect), bounded(p.watch)
+	path := g.GET("", connect).Path
 	if strings.Contains(path, "*") {
 		p.config.OnError(fmt.Errorf("pull: cannot mount at %s: a wildcard takes the paths below it", path))
 		return
 	}
+	paths := map[string]bool{path: true}
 	slash := "/"
 	if strings.HasSuffix(path, slash) {
 		slash = "" // the prefix has it
 	} else {
-		g.GET(slash, p.connect)
+		paths[g.GET(slash, connect).Path] = true
 	}
-	posts := make(map[string]bool)
 	for _, end := range []string{"", "/"} {
-		posts[g.POST(slash+"watch"+end, p.watch).Path] = true
+		paths[g.POST(slash+"watch"+end, watch).Path] = true
 	}
 	files := make(map[string]*asset)
 	for name, a := range assets {
 		for _, end := range []string{"", "/"} {
-			files[g.GET(slash+name+end, a.serve).Path] = a
+			file := g.GET(slash+name+end, bounded(a.serve)).Path
+			files[file], paths[file] = a, true
 		}
 	}
-	p.mount(path, &mount{location: p.public, files: files, posts: posts})
+	p.mount(path, &mount{location: p.public, files: files, paths: paths})
 }
 
 // mount has Head name the path from now on.
@@ -61,7 +63,7 @@ func (p *Plugin) mount(path string, m *mount) {
 
 	if before := p.mounted.Load(); before != nil {
 		maps.Copy(m.files, before.files)
-		maps.Copy(m.posts, before.posts)
+		maps.Copy(m.paths, before.paths)
 	}
 	p.mounted.Store(m)
 }

@@ -61,13 +61,13 @@ func (b *lateBody) since(began cursor) cursor {
 // bodyWait is how long a client may take to send a request to the plugin.
 const bodyWait = 10 * time.Second
 
-// boundBody bounds the reading of a request to the plugin before middleware of
+// boundPost bounds the reading of a request to the plugin before middleware of
 // the mount may read it.
-func (p *Plugin) boundBody(c echo.Context, r *http.Request) {
+func (p *Plugin) boundPost(c echo.Context, r *http.Request) {
 	if r.ContentLength == 0 {
 		return
 	}
-	if m := p.mounted.Load(); m != nil && m.paths[c.Path()] {
+	if m := p.mounted.Load(); m != nil && m.posts[c.Path()] {
 		boundReading(c)
 	}
 }

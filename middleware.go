@@ -49,14 +49,14 @@ func (c *handlerContext) Pull() *Outbox { return c.outbox }
 func (p *Plugin) Middleware() echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
-			r := c.Request()
-			p.boundBody(c, r)
 			if a := p.assetOf(c); a != nil {
-				return a.serve(c)
+				return bounded(a.serve)(c)
 			}
 			if p.config.Skipper(c) {
 				return next(c)
 			}
+			r := c.Request()
+			p.boundPost(c, r)
 			parent, installed := p.enclosing(r.Context())
 			if installed {
 				return next(c)

@@ -13,7 +13,7 @@ import (
 type mount struct {
 	location location          // as browsers see it
 	files    map[string]*asset // of all mounts, by the path of the route …
-	paths    map[string]bool   // … and all paths of routes
+	posts    map[string]bool   // … and the paths that take requests with a body
 }
 
 // Mount serves the plugin's routes in the group, behind the application's own
@@ -33,24 +33,23 @@ func (p *Plugin) Mount(g *echo.Group) {
 		p.config.OnError(fmt.Errorf("pull: cannot mount at %s: a wildcard takes the paths below it", path))
 		return
 	}
-	paths := map[string]bool{path: true}
 	slash := "/"
 	if strings.HasSuffix(path, slash) {
 		slash = "" // the prefix has it
 	} else {
-		paths[g.GET(slash, connect).Path] = true
+		g.GET(slash, connect)
 	}
+	posts := make(map[string]bool)
 	for _, end := range []string{"", "/"} {
-		paths[g.POST(slash+"watch"+end, watch).Path] = true
+		posts[g.POST(slash+"watch"+end, watch).Path] = true
 	}
 	files := make(map[string]*asset)
 	for name, a := range assets {
 		for _, end := range []string{"", "/"} {
-			file := g.GET(slash+name+end, bounded(a.serve)).Path
-			files[file], paths[file] = a, true
+			files[g.GET(slash+name+end, bounded(a.serve)).Path] = a
 		}
 	}
-	p.mount(path, &mount{location: p.public, files: files, paths: paths})
+	p.mount(path, &mount{location: p.public, files: files, posts: posts})
 }
 
 // mount has Head name the path from now on.
@@ -63,7 +62,7 @@ func (p *Plugin) mount(path string, m *mount) {
 
 	if before := p.mounted.Load(); before != nil {
 		maps.Copy(m.files, before.files)
-		maps.Copy(m.paths, before.paths)
+		maps.Copy(m.posts, before.posts)
 	}
 	p.mounted.Store(m)
 }

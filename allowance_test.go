@@ -65,3 +65,21 @@ func TestWhatIsSpentStaysSpentAtAnotherRate(t *testing.T) {
 		t.Error("nothing was regained at twice the rate")
 	}
 }
+
+// Who closes all pages but one must not wait at the rate of one for what all have
+// spent.
+func TestAllowanceIsRegainedAtTheRateAtWhichItWasSpent(t *testing.T) {
+	var a allowance
+	one := rate{burst: 20, every: 500 * time.Millisecond}
+	now := time.Now()
+	for range 64 * 20 {
+		a.take(one.times(64), 1, now)
+	}
+
+	if now = now.Add(10 * time.Second); !a.take(one, 1, now) {
+		t.Error("something is spent ten seconds later, want nothing")
+	}
+	if a.take(one, 20, now); a.take(one, 1, now) {
+		t.Error("more than the burst of one was allowed")
+	}
+}

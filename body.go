@@ -74,6 +74,17 @@ func (p *Plugin) boundPost(c echo.Context, r *http.Request) {
 	}
 }
 
+// bounded bounds the reading of a body that the handler does not read: the server
+// does, before it sends the response.
+func bounded(handler echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if c.Request().ContentLength != 0 {
+			boundReading(c)
+		}
+		return handler(c)
+	}
+}
+
 // boundReading bounds how long reading the request's body may take, where the
 // server does not. It returns what ends that.
 func boundReading(c echo.Context) (unbound func()) {

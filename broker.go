@@ -43,12 +43,18 @@ type Memory struct {
 	Count int // largest number of messages; 0 or less means the default, 100,000
 	Bytes int // largest size of the messages; the last one is always kept; 0 or less means 64 MiB
 
+	// passing tells which messages matter only until the followers have them.
+	// They take no place from others; nil is none.
+	passing func(message []byte) bool
+
 	mu        sync.Mutex // guards what follows
 	epoch     string
 	next      uint64 // offset of the next message
 	log       deque[record]
-	bytes     int
-	followers map[chan struct{}]struct{} // each is signalled when there is something new
+	lasting   weight
+	passed    weight
+	emptied   uint64                   // before this offset passing messages are empty
+	followers map[chan struct{}]uint64 // what each takes next; it is signalled when there is something new
 }
 
 // A record is a message with the time it entered the log.
@@ -77,9 +83,7 @@ func (m *Memory) append(messages [][]byte) {
 		if m.next > maxOffset {
 			m.begin()
 		}
-		m.log.push(record{now, message})
-		m.bytes += len(message)
-		m.next++
+		m.push(record{now, message})
 	}
 	m.trim()
 	for follower := range m.followers {
@@ -107,6 +111,7 @@ func (m *Memory) follow(ctx context.Context, window time.Duration, take func(bat
 
 	var batch []delivery
 	for ctx.Err() == nil {
+		m.had(news, epoch, next)
 		batch = m.after(epoch, next, batch[:0])
 		if len(batch) > 0 {
 			epoch, next = batch[0].epoch, batch[len(batch)-1].offset+1
@@ -130,14 +135,14 @@ func (m *Memory) join(news chan struct{}, oldest int64) (epoch string, next uint
 
 	m.start()
 	if m.followers == nil {
-		m.followers = make(map[chan struct{}]struct{})
+		m.followers = make(map[chan struct{}]uint64)
 	}
-	m.followers[news] = struct{}{}
 	i := 0
 	for i < m.log.len() && m.log.at(i).at < oldest {
 		i++
 	}
-	return m.epoch, m.first() + uint64(i)
+	m.followers[news] = m.first() + uint64(i)
+	return m.epoch, m.followers[news]
 }
 
 func (m *Memory) leave(news chan struct{}) {
@@ -145,6 +150,16 @@ func (m *Memory) leave(news chan struct{}) {
 	defer m.mu.Unlock()
 
 	delete(m.followers, news)
+}
+
+// had notes that a follower has had everything before an offset.
+func (m *Memory) had(news chan struct{}, epoch string, next uint64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+
+	if epoch == m.epoch {
+		m.followers[news] = next
+	}
 }
 
 // after appends messages from the offset next on to a batch, or from the first
@@ -183,23 +198,13 @@ func (m *Memory) renew() {
 
 func (m *Memory) begin() {
 	m.epoch, m.next = randomID(), 1
-	m.log, m.bytes = deque[record]{}, 0
+	m.log, m.lasting, m.passed, m.emptied = deque[record]{}, weight{}, weight{}, 0
+	for news := range m.followers {
+		m.followers[news] = 0
+	}
 }
 
 func (m *Memory) first() uint64 { return m.next - uint64(m.log.len()) } //nolint:gosec // a length
-
-func (m *Memory) trim() {
-	count, bytes := m.Count, m.Bytes
-	if count <= 0 {
-		count = defaultWindowCount
-	}
-	if bytes <= 0 {
-		bytes = defaultWindowBytes
-	}
-	for m.log.len() > count || m.bytes > bytes && m.log.len() > 1 {
-		m.bytes -= len(m.log.pop().message)
-	}
-}
 
 // A logImage is a log at rest, as the state file holds it.
 type logImage struct {
@@ -246,9 +251,10 @@ func (m *Memory) restore(img logImage) error {
 	}
 	m.epoch, m.next = img.Epoch, img.First
 	for i, message := range img.Messages {
-		m.log.push(record{img.Times[i], message})
-		m.bytes += len(message)
-		m.next++
+		if len(message) == 0 {
+			message = nil // as it was
+		}
+		m.push(record{img.Times[i], message})
 	}
 	m.trim()
 	return nil

@@ -9,7 +9,7 @@ import (
 
 // A stream's request stays in memory for as long as the stream lives.
 const (
-	longestLine = 4 << 10 // of a request line: net/http keeps a part of it, and with that all of it
+	longestLine = 4 << 10 // of a request line and the host: net/http keeps a part of it, and with that all of it
 	lightHeader = 4 << 10 // bytes of a header that nobody minds
 	hugeHeader  = 16 << 10
 	lightValue  = 256
@@ -61,8 +61,8 @@ func valueSize(name string, values []string) int {
 	return size
 }
 
-// refuseLine refuses a request line that is too long for a stream, and has the
-// server let go of the connection, which would keep it.
+// refuseLine refuses a request line or host that is too long for a stream, and has
+// the server let go of the connection, which would keep it.
 func refuseLine(w http.ResponseWriter, r *http.Request) error {
 	if r.ProtoMajor == 1 {
 		w.Header().Set(echo.HeaderConnection, "close")

@@ -79,7 +79,7 @@ func (p *Plugin) transport(c echo.Context) (func(echo.Context, *session) error, 
 		}
 		return p.serveSocket, nil
 	case wantsStream(r):
-		if len(r.RequestURI) > longestLine {
+		if len(r.RequestURI)+len(r.Host) > longestLine {
 			return nil, refuseLine(w, r)
 		}
 		if !streams(w) {

@@ -60,6 +60,9 @@ func stamp(raw []byte, node string, seq uint64) {
 // nameOf returns by which number its node knows an envelope.
 func nameOf(raw []byte) uint64 { return binary.BigEndian.Uint64(raw[2+nodeIDBytes:]) }
 
+// isControl tells whether an envelope is a message of the plugin's own.
+func isControl(raw []byte) bool { return len(raw) < headerBytes || kind(raw[1]) != kindEvent }
+
 // control encodes a message of the plugin's own.
 func control(k kind, at time.Time, list ...string) []byte {
 	size := headerBytes + binary.MaxVarintLen64

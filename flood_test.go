@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -124,6 +125,36 @@ func TestHalfOpenPostIsEnded(t *testing.T) {
 				_ = conn.Close()
 			})
 		})
+	}
+}
+
+// The server reads a body that nobody has read before it responds.
+func TestHalfOpenRequestThatIsRefusedIsEnded(t *testing.T) {
+	for name, request := range map[string]string{
+		"handshake": "GET /pull HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
+		"stream":    "GET /pull HTTP/1.1\r\nAccept: text/event-stream\r\n",
+		"probe":     "GET /pull/ HTTP/1.1\r\n",
+		"POST":      "POST /pull/watch HTTP/1.1\r\nOrigin: https://other.test\r\n",
+		"script":    "GET /pull/pull.js HTTP/1.1\r\n",
+	} {
+		for _, withMiddleware := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s/middleware=%t", name, withMiddleware), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					a, _ := loginApp(t, withMiddleware, 0)
+					defer a.stop(t)
+					conn := a.raw(t, request+"Host: app.test\r\nContent-Length: 100\r\n\r\n{")
+					defer conn.Close() //nolint:revive // at the end of the test
+					began := time.Now()
+					_ = conn.SetReadDeadline(began.Add(time.Minute))
+
+					_, _ = io.Copy(io.Discard, conn)
+
+					if took := time.Since(began); took > 10*time.Second {
+						t.Errorf("ended after %s, want 10s", took)
+					}
+				})
+			})
+		}
 	}
 }
 

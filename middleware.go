@@ -53,7 +53,7 @@ func (p *Plugin) Middleware() echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			if a := p.assetOf(c); a != nil {
-				return a.serve(c)
+				return bounded(a.serve)(c)
 			}
 			if p.config.Skipper(c) {
 				return next(c)

@@ -27,7 +27,8 @@ type mount struct {
 // they have in the page's own request. A prefix with a wildcard cannot be
 // mounted; Mount reports it to Config.OnError.
 func (p *Plugin) Mount(g *echo.Group) {
-	path := g.GET("", p.connect).Path
+	connect, watch := bounded(p.connect), bounded(p.watch)
+	path := g.GET("", connect).Path
 	if strings.Contains(path, "*") {
 		p.config.OnError(fmt.Errorf("pull: cannot mount at %s: the wildcard matches the paths below it", path))
 		return
@@ -36,16 +37,16 @@ func (p *Plugin) Mount(g *echo.Group) {
 	if strings.HasSuffix(path, slash) {
 		slash = "" // the prefix has it
 	} else {
-		g.GET(slash, p.connect)
+		g.GET(slash, connect)
 	}
 	posts := make(map[string]bool)
 	for _, end := range []string{"", "/"} {
-		posts[g.POST(slash+"watch"+end, p.watch).Path] = true
+		posts[g.POST(slash+"watch"+end, watch).Path] = true
 	}
 	files := make(map[string]*asset)
 	for name, a := range assets {
 		for _, end := range []string{"", "/"} {
-			files[g.GET(slash+name+end, a.serve).Path] = a
+			files[g.GET(slash+name+end, bounded(a.serve)).Path] = a
 		}
 	}
 	p.mount(path, &mount{location: p.public, files: files, posts: posts})

@@ -80,7 +80,7 @@ func New(config Config) (*Plugin, error) {
 	p.sectionKey, p.identityKey = "pull.section."+p.node.id, "pull.identity."+p.node.id
 	if p.broker == nil {
 		// The log is also what the dispatcher has still to read.
-		p.memory = &Memory{Count: config.WindowCount + aheadMessages, Bytes: config.WindowBytes + aheadBytes}
+		p.memory = &Memory{Count: config.WindowCount + aheadMessages, Bytes: config.WindowBytes + aheadBytes, passing: isControl}
 		p.broker = p.memory
 		if err := p.restore(); err != nil {
 			return nil, err

@@ -216,7 +216,6 @@ export class LegacyPull extends Pull {
   expireConfig(...args: unknown[]): unknown
   returnPrivateVar(...args: unknown[]): unknown
   setPrivateVar(...args: unknown[]): unknown
-  setUpdateStateStepCount(...args: unknown[]): unknown
   tryConnect(...args: unknown[]): unknown
   tryConnectDelay(...args: unknown[]): unknown
   tryConnectSet(...args: unknown[]): unknown

@@ -51,7 +51,6 @@ export class LegacyPull extends Pull {
   expireConfig = no
   returnPrivateVar = no
   setPrivateVar = no
-  setUpdateStateStepCount = no
   tryConnect = no
   tryConnectDelay = no
   tryConnectSet = no

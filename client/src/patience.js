@@ -31,5 +31,11 @@ export const answering = 10_000
 /** An extension without an answer is repeated. */
 export const unanswered = 60_000
 
+/** So many frames of extensions leave at once, half of what the server takes … */
+export const extensions = 10
+
+/** … and then one after each of these, as it takes them. */
+export const pace = 500
+
 /** Failures double that, up to this. */
 export const longestUnanswered = 1_800_000

@@ -1,5 +1,5 @@
 import { fits, frames } from "./frames.js"
-import { longestUnanswered, unanswered } from "./patience.js"
+import { extensions, longestUnanswered, pace, unanswered } from "./patience.js"
 import { Timer } from "./timer.js"
 
 /** Keeps the watches of the page alive. A tag whose timer is not set is due. What
@@ -55,9 +55,8 @@ export class Watch {
   /** There will be no answer. It is told once, and tried again, less and less often.
    *  @param {string} reason */
   failed(reason) {
-    const news = this.#patience === unanswered
+    if (this.#patience === unanswered) this.#tell(reason)
     this.#patience = Math.min(2 * this.#patience, longestUnanswered)
-    if (news) this.#tell(reason)
   }
 
   /** There is a connection, again. Timers may have slept with the device. */
@@ -83,9 +82,9 @@ export class Watch {
 
   #extend() {
     const due = this.tags.filter((tag) => !this.#timers.get(tag)?.isSet)
-    for (const frame of frames("extend", due)) {
-      if (!this.#send(frame)) return
-      for (const tag of frame.extend) this.#later(tag, this.#patience)
+    for (const [i, frame] of frames("extend", due).entries()) {
+      if (i < extensions && !this.#send(frame)) return
+      for (const tag of frame.extend) this.#later(tag, i < extensions ? this.#patience : i * pace) // too fast is cut
     }
   }
 }

@@ -100,7 +100,7 @@ test("what unguarded code calls of BX.PULL is there", async (t) => {
   const { page, server, time, ready } = scripted(t)
   ready()
   const { PULL } = page.BX
-  for (const name of "updateState tryConnect tryConnectDelay tryConnectSet setPrivateVar returnPrivateVar expireConfig updateChannelID setUpdateStateStepCount closeConfirm".split(" ")) {
+  for (const name of "updateState tryConnect tryConnectDelay tryConnectSet setPrivateVar returnPrivateVar expireConfig updateChannelID closeConfirm".split(" ")) {
     assert.doesNotThrow(() => PULL[name](1, 2), name)
   }
   assert.deepEqual([PULL.getRevision(), PULL.isPublishingEnabled(), PULL.isPublishingSupported()], [19, false, false])

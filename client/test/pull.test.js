@@ -207,6 +207,23 @@ test("forced extensions of one task leave in one frame, at once", (t) => {
   assert.deepEqual(server.last.sent, ['{"extend":["A","C"]}'])
 })
 
+test("many watches are extended at the server's pace, on whatever connections", (t) => {
+  const { server, time, pull } = client(t)
+  const sent = () => server.sockets.flatMap((socket) => socket.sent)
+  server.last.say(hello({ tick: 3600 }))
+  for (let i = 0; i < 2500; i++) pull.extendWatch(`TASK_${i}`, true)
+  time.pass(0)
+  assert.equal(sent().length, 10)
+  for (let ms = 100; ms <= 30_000; ms += 100) {
+    if (ms === 3000 || ms === 6000) server.last.drop(1012)
+    const { length } = server.sockets
+    time.pass(100)
+    if (server.sockets.length > length) server.last.say(hello({ tick: 3600 }))
+    assert.ok(sent().length <= 10 + ms / 500, `${sent().length} frames after ${ms} ms`)
+  }
+  assert.equal(new Set(sent().flatMap((frame) => JSON.parse(frame).extend)).size, 2500)
+})
+
 test("an extension that fell due without a connection leaves with the next hello", (t) => {
   const { server, time, pull } = client(t)
   pull.extendWatch("A", true)

@@ -253,7 +253,7 @@ func (p *Plugin) serverStops(r *http.Request) bool {
 func (p *Plugin) closeStreams() {
 	for _, s := range p.node.sessions() {
 		if _, streams := s.link.(*stream); streams {
-			s.close(closeRestart, "restart")
+			s.close("restart")
 		}
 	}
 }

@@ -143,7 +143,7 @@ func TestHalfOpenRequestThatIsRefusedIsEnded(t *testing.T) {
 					a, _ := loginApp(t, withMiddleware, 0)
 					defer a.stop(t)
 					conn := a.raw(t, request+"Host: app.test\r\nContent-Length: 100\r\n\r\n{")
-					defer conn.Close() //nolint:revive // at the end of the test
+					defer func() { _ = conn.Close() }()
 					began := time.Now()
 					_ = conn.SetReadDeadline(began.Add(time.Minute))
 

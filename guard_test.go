@@ -171,7 +171,7 @@ func TestWhatASessionKeepsOfItsRequestIsSmall(t *testing.T) {
 	socket := "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 	var many strings.Builder
 	for range 30_000 {
-		many.WriteString("X-" + http.StatusText(200) + strings.Repeat("y", many.Len()%20) + ": 1\r\n")
+		many.WriteString("X-" + http.StatusText(http.StatusOK) + strings.Repeat("y", many.Len()%20) + ": 1\r\n")
 	}
 	for name, r := range map[string][2]string{
 		"query":         {"?client=c&cursor=k.1&pad=" + pad, ""},
@@ -204,7 +204,7 @@ func TestWhatASessionKeepsOfItsRequestIsSmall(t *testing.T) {
 				before := inUse()
 				for range pages {
 					conn := a.raw(t, request)
-					defer conn.Close() //nolint:revive // at the end of the test
+					defer func() { _ = conn.Close() }()
 					b := bufio.NewReaderSize(conn, 16)
 					for line := ""; !strings.Contains(line, `"hello"`) && !strings.HasSuffix(line, "for a stream\"}"); {
 						var err error
@@ -234,7 +234,7 @@ func inUse() int {
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	return int(m.HeapAlloc) //nolint:gosec // fits
+	return int(m.HeapAlloc)
 }
 
 // Who may watch a room from now on begins a request before, and sends the rest

@@ -52,7 +52,9 @@ func (n *node) join(s *session) error {
 	items := w.items()
 	missed := sizeOf(items[1 : 1+len(w.missed.messages)])
 	s.begin(items) // from here on they are the session's
-	s.charge(missed, w.missed.more)
+	if left := s.charge(missed); !left && w.missed.more {
+		s.close(sated)
+	}
 	return nil
 }
 

@@ -30,10 +30,10 @@ const (
 
 // ofRequests is what one connection may ask for, and what has asked without one.
 // A user may ask for as much as all connections together.
-var ofRequests = rate{burst: 20, every: 500 * time.Millisecond}
+var ofRequests = rate{burst: 20, every: 500 * time.Millisecond} //nolint:gochecknoglobals // a constant
 
 // ofReplays is 64 MiB at once, and 1 MiB each second.
-var ofReplays = rate{burst: 64 << 20, every: time.Second / (1 << 20)}
+var ofReplays = rate{burst: 64 << 20, every: time.Second / (1 << 20)} //nolint:gochecknoglobals // a constant
 
 func newLimits(c *Config) limits {
 	return limits{perUser: connectRate(c.MaxSessionsPerUser), perAddress: connectRate(c.MaxGuestsPerAddress)}

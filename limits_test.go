@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -236,7 +237,7 @@ func TestReplayThatIsCutShortLosesNothing(t *testing.T) {
 		r.leave()
 		const events = 1150 // 69 MB
 		for i := range events {
-			sendEvent(t, a, pull.User("1"), event(fmt.Sprint(i), map[string]any{"x": strings.Repeat("x", 60_000)}))
+			sendEvent(t, a, pull.User("1"), event(strconv.Itoa(i), map[string]any{"x": strings.Repeat("x", 60_000)}))
 		}
 		next, came := 0, 0
 		for next < events && came < 100 {
@@ -256,7 +257,7 @@ func TestReplayThatIsCutShortLosesNothing(t *testing.T) {
 					break
 				}
 				if m.ID > 0 {
-					if m.Command != fmt.Sprint(next) {
+					if m.Command != strconv.Itoa(next) {
 						t.Fatalf("got event %s, want %d", m.Command, next)
 					}
 					next++

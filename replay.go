@@ -48,16 +48,19 @@ func (n *node) read(s *session) replay {
 	size, most := 0, min(replayPage, n.bound/2)
 	now := time.Now().Unix()
 	for i, offset := range found.offsets {
-		if m := n.history.at(offset); n.reaches(m, s, now) {
-			if size += len(m.body()) + maxIDBytes; size > most && len(r.messages) > 0 {
-				r.more = true
-				return r
-			}
-			if r.messages == nil {
-				r.messages = make([]message, 0, len(found.offsets)-i)
-			}
-			r.messages = append(r.messages, *m)
+		m := n.history.at(offset)
+		if !n.reaches(m, s, now) {
+			s.last = offset
+			continue
 		}
+		if size += len(m.body()) + maxIDBytes; size > most && len(r.messages) > 0 {
+			r.more = true
+			return r
+		}
+		if r.messages == nil {
+			r.messages = make([]message, 0, len(found.offsets)-i)
+		}
+		r.messages = append(r.messages, *m)
 		s.last = offset
 	}
 	if r.more = !found.complete; r.more {

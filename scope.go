@@ -85,7 +85,7 @@ var (
 	errNoAnswer = errors.New("pull: Config.User did not return")
 	errCircular = errors.New("pull: Config.User calls what needs the user, such as Outbox.Watch")
 
-	noIdentity = endedIdentity() // of a request that has ended before anybody asked
+	noIdentity = endedIdentity() //nolint:gochecknoglobals // a constant: of a request that has ended before anybody asked
 )
 
 func (i *identity) of(p *Plugin, c echo.Context) (string, error) {

@@ -29,7 +29,7 @@ func (p *Plugin) shutdown(ctx context.Context) error {
 	p.publisher.say(control(kindBye, time.Now()))
 	err = errors.Join(err, p.settle(ctx))
 	for _, s := range p.node.seal() {
-		s.close(closeRestart, "restart")
+		s.close("restart")
 	}
 	err = errors.Join(err, p.waitForPages(ctx))
 	p.stop()

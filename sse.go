@@ -56,7 +56,7 @@ func (p *Plugin) serveStream(c echo.Context, s *session) error {
 	}
 	defer s.abandon()
 	if p.serverStops(c.Request()) {
-		s.close(closeRestart, "restart")
+		s.close("restart")
 	}
 	for {
 		select {

@@ -14,7 +14,7 @@ func TestScriptOfAnotherOriginIsCheckedAndRuns(t *testing.T) {
 	other := strings.Replace(s.url, "127.0.0.1", "localhost", 1)
 	s.config.PublicPath, s.config.AllowedOrigins = other+"/pull", []string{s.url}
 	s.restart()
-	page := newPerson(t, "ann").open(t, s.url+"/page")
+	page := newPerson(t, "").open(t, s.url+"/page") // the cookie of a user does not go to another site
 
 	page.connected()
 

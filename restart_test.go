@@ -184,6 +184,10 @@ func TestPlaceThatCannotHoldAStateFileIsAnErrorOfNew(t *testing.T) {
 		},
 		"long name":    func(dir string) (string, error) { return filepath.Join(dir, strings.Repeat("x", 300)), nil },
 		"no file name": func(dir string) (string, error) { return filepath.Join(dir, "a\x00b"), nil },
+		"where nobody may write": func(string) (string, error) { // not even root
+			_, err := os.Stat("/proc/self")
+			return "/proc/state", err
+		},
 		"not writable": func(dir string) (string, error) { return filepath.Join(dir, "state"), os.Chmod(dir, 0o500) },
 	} {
 		t.Run(name, func(t *testing.T) {

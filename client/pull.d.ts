@@ -39,7 +39,7 @@ export interface Options {
   cursor?: string
   /** Whom the page was rendered for, empty for a guest. If the server then knows the page
    *  as another user, the client stops, see "session". Without it nothing is compared. */
-  user?: string
+  user?: UserId
   /** Which hooks pull.js runs. Default "desktop"; so is what is neither. */
   platform?: "desktop" | "mobile"
   /** This page's id: 16 or more of A-Z a-z 0-9 _ -. Default random. */
@@ -102,7 +102,7 @@ export interface DebugInfo {
   /** null on a page that does not connect. */
   url: string | null
   /** undefined where the page gave none. */
-  user: string | undefined
+  user: UserId | undefined
   platform: "desktop" | "mobile"
   client: string
   cursor: string

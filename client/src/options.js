@@ -5,7 +5,7 @@ import { invalid } from "./invalid.js"
  *  @typedef {object} Options
  *  @property {string | URL | null} url where the plugin is mounted, relative to the page; null: nowhere
  *  @property {string} [cursor] the position at which the page was rendered
- *  @property {string} [user] whom the page was rendered for, empty for a guest
+ *  @property {string | number} [user] whom the page was rendered for, empty for a guest
  *  @property {"desktop" | "mobile"} [platform] which hooks run; default desktop
  *  @property {string} [client] this page's id; default random
  *  @property {number | string} [extendEvery] seconds between two extensions of a watch; default 1740
@@ -15,7 +15,7 @@ import { invalid } from "./invalid.js"
  *  @property {typeof globalThis} [page] default globalThis
  *
  *  @typedef {Required<Omit<Options, "url" | "cursor" | "user" | "extendEvery">>
- *    & { url: URL | null, cursor?: string, user?: string, extendEvery: number }} Completed */
+ *    & { url: URL | null, cursor?: string, user?: string | number, extendEvery: number }} Completed */
 
 /** Completes the options and checks them. Undefined and empty ones, as the script
  *  tag may have them, count as left out, save that an empty user is a guest.

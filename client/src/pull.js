@@ -251,11 +251,11 @@ export class Pull {
   }
 
   /** A page that was rendered for one user gets nothing that is another's, who has
-   *  logged in meanwhile.
+   *  logged in meanwhile. A page may write an id as a number.
    *  @param {any} hello */
   #hello(hello) {
     const { user } = this.#options
-    if (user !== undefined && user !== hello.user) {
+    if (user != undefined && user != hello.user) {
       this.stop()
       this.#emit("error", "AUTHORIZE_ERROR", "another user")
       return this.#emit("session")

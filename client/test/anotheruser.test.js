@@ -79,6 +79,14 @@ test("the user is compared again with every hello", (t) => {
   assert.deepEqual([told().at(-1), pull.isConnected()], [refusal[0], false])
 })
 
+test("an id is the same as a number", (t) => {
+  const { server, pull, hooks } = client(t, { user: /** @type {any} */ (42) })
+  server.last.say(hello({ user: "42" }))
+  assert.equal(pull.isConnected(), true)
+  server.last.say(hello({ user: "43" }))
+  assert.deepEqual([pull.isConnected(), heard(pull, hooks).told().slice(-1)], [false, refusal])
+})
+
 test("a page that gave no user is not compared", (t) => {
   const { server, pull } = client(t)
   server.last.say(hello({ user: "bob" }))

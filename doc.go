@@ -124,10 +124,12 @@
 // # Reading order
 //
 // The way in: plugin.go, middleware.go, scope.go, body.go, outbox.go, event.go,
-// target.go, envelope.go, shipment.go, publisher.go, broker.go, memoryroom.go. What a node derives
+// target.go, envelope.go, shipment.go, publisher.go, broker.go, memoryroom.go. What a node
+// derives
 // from the log: node.go, brokenlog.go, history.go, watch.go, pastwatch.go, grant.go,
 // presence.go, stays.go, peers.go, online.go. The way out: dispatcher.go, route.go,
-// parcel.go, session.go, flush.go, link.go, and the two kinds of connection, broadcaster.go
+// parcel.go, session.go, flush.go, link.go, and the two kinds of connection,
+// broadcaster.go with wire.go,
 // and sse.go. Who may connect: connect.go, visitor.go, origin.go, hosts.go,
 // admit.go. What clients may take: limits.go, allowance.go, burden.go, flood.go,
 // incoming.go. How a session begins: join.go, cursor.go, waitlist.go, replay.go,

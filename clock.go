@@ -4,6 +4,8 @@ import (
 	"context"
 	"strconv"
 	"time"
+
+	"github.com/echo-pull/pull/internal/envelope"
 )
 
 const (
@@ -42,7 +44,7 @@ func (p *Plugin) clock(ctx context.Context) {
 			p.renameLog(now)
 		case now := <-alive.C:
 			if p.publisher.isIdle() { // else what waits there is a sign of life as well
-				p.publisher.say(control(kindBeat, now))
+				p.publisher.say(envelope.Control(envelope.KindBeat, now))
 			}
 		case <-p.departed: // the next departure is another one
 		case now := <-departure.C:

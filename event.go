@@ -10,12 +10,13 @@ import (
 	"sync"
 	"time"
 	"unicode/utf8"
+
+	"github.com/echo-pull/pull/internal/envelope"
 )
 
 const (
 	defaultTTL = 24 * time.Hour
-	nameBytes  = 100 // longest module id and command
-	quoted     = 40  // bytes of params that an error quotes
+	quoted     = 40 // bytes of params that an error quotes
 )
 
 // An Event is a command that the application sends to the pages of a module.
@@ -51,48 +52,17 @@ type Event struct {
 
 // check reports what is wrong with the event's names, and lower-cases the module.
 func (e *Event) check() error {
-	if err := checkName("module id", e.Module, ""); err != nil {
+	if err := envelope.CheckName("module id", e.Module, ""); err != nil {
 		return err
 	}
 	e.Module = strings.ToLower(e.Module)
-	if err := checkName("command", e.Command, ":"); err != nil {
+	if err := envelope.CheckName("command", e.Command, ":"); err != nil {
 		return err
 	}
 	if e.TTL < 0 {
 		return fmt.Errorf("pull: negative TTL %s of %s/%s", e.TTL, e.Module, e.Command)
 	}
 	return nil
-}
-
-// checkName holds names to letters, digits and ". _ -", so that they need no
-// escaping in JSON, in the name of a hook or in a log line.
-func checkName(what, name, more string) error {
-	if name == "" {
-		return fmt.Errorf("pull: empty %s", what)
-	}
-	if len(name) > nameBytes {
-		return fmt.Errorf("pull: %s of %d bytes, the limit is %d", what, len(name), nameBytes)
-	}
-	for i := range len(name) {
-		if c := name[i]; !isNameByte(c) && strings.IndexByte(more, c) < 0 {
-			return fmt.Errorf("pull: %s %q: %s is not allowed", what, name, quoteFirst(name[i:]))
-		}
-	}
-	return nil
-}
-
-// quoteFirst quotes the first character of s, or its first byte where that is
-// not UTF-8.
-func quoteFirst(s string) string {
-	r, size := utf8.DecodeRuneInString(s)
-	if r == utf8.RuneError && size == 1 {
-		return fmt.Sprintf(`'\x%02x'`, s[0])
-	}
-	return strconv.QuoteRune(r)
-}
-
-func isNameByte(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '.' || c == '_' || c == '-'
 }
 
 // expires returns the unix second after which the event is not replayed.
@@ -133,9 +103,9 @@ func (c *encoder) encode(t *Target, e *Event, sender string, now time.Time, limi
 	if err != nil {
 		return nil, err
 	}
-	b := appendHeader(c.raw[:0], kindEvent, now)
+	b := envelope.AppendHeader(c.raw[:0], envelope.KindEvent, now)
 	b = binary.AppendUvarint(b, e.expires(now))
-	b = appendAddress(b, sender, t)
+	b = appendTarget(b, sender, t)
 	head := len(b)
 	b = e.appendBody(b, params)
 	b = append(c.second.appendExtra(b, now), '}')
@@ -229,7 +199,7 @@ func appendUnix(b []byte, now time.Time) []byte {
 
 // appendJSON appends a string of the application's as JSON.
 func appendJSON(b []byte, s string) []byte {
-	if isPlain(s) && !strings.ContainsAny(s, `"\<>&`) {
+	if envelope.IsPlain(s) && !strings.ContainsAny(s, `"\<>&`) {
 		return append(append(append(b, '"'), s...), '"')
 	}
 	quoted, err := json.Marshal(s)

@@ -3,6 +3,8 @@ package pull
 import (
 	"sort"
 	"time"
+
+	"github.com/echo-pull/pull/internal/envelope"
 )
 
 // A message is what the window remembers of an event's envelope.
@@ -15,9 +17,9 @@ type message struct {
 	head    int    // how much of it is the address
 }
 
-func (m *message) addr() address { return m.content[:m.head] }
-func (m *message) body() []byte  { return m.content[m.head:] }
-func (m *message) size() int     { return len(m.content) }
+func (m *message) addr() envelope.Address { return m.content[:m.head] }
+func (m *message) body() []byte           { return m.content[m.head:] }
+func (m *message) size() int              { return len(m.content) }
 
 // A history is the window: the events of the recent part of the log, and for
 // each user and tag where in it their messages are. Control messages take no
@@ -90,14 +92,14 @@ func (h *history) skip(at int64) {
 }
 
 func (h *history) index(m *message) {
-	for t := range m.addr().terms() {
-		if t.shared {
+	for t := range m.addr().Terms() {
+		if t.Shared {
 			add(&h.shared, m.offset)
 		}
-		for user := range t.users.all() {
+		for user := range t.Users.All() {
 			addTo(h.users, user, m.offset)
 		}
-		for tag := range t.tags.all() {
+		for tag := range t.Tags.All() {
 			addTo(h.tags, tag, m.offset)
 		}
 	}
@@ -138,14 +140,14 @@ func (h *history) evict(now int64, keep int) bool {
 }
 
 func (h *history) unindex(m *message) {
-	for t := range m.addr().terms() {
-		if t.shared {
+	for t := range m.addr().Terms() {
+		if t.Shared {
 			drop(&h.shared, m.offset)
 		}
-		for user := range t.users.all() {
+		for user := range t.Users.All() {
 			dropFrom(h.users, user, m.offset)
 		}
-		for tag := range t.tags.all() {
+		for tag := range t.Tags.All() {
 			dropFrom(h.tags, tag, m.offset)
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"github.com/echo-pull/pull/internal/envelope"
 )
 
 func newHistory(age time.Duration, count, bytes int) *history {
@@ -16,7 +18,7 @@ func newHistory(age time.Duration, count, bytes int) *history {
 
 // to makes a message to a target, of so many bytes.
 func to(t Target, at int64, size int) message {
-	addr := appendAddress(nil, "", &t)
+	addr := appendTarget(nil, "", &t)
 	return message{at: at, expires: 1 << 40, content: append(addr, make([]byte, size)...), head: len(addr)}
 }
 
@@ -122,14 +124,14 @@ func indexOf(log []Target, first int) (users, tags map[string][]uint64, shared [
 	}
 	for i := first; i <= len(log); i++ {
 		target := log[i-1]
-		for _, term := range append([]term{target.term}, target.or...) {
-			for _, user := range term.users {
+		for _, term := range append([]envelope.Term{target.first}, target.or...) {
+			for _, user := range term.Users {
 				note(users, user, uint64(i))
 			}
-			for _, tag := range term.tags {
+			for _, tag := range term.Tags {
 				note(tags, tag, uint64(i))
 			}
-			if term.shared && !slices.Contains(shared, uint64(i)) {
+			if term.Shared && !slices.Contains(shared, uint64(i)) {
 				shared = append(shared, uint64(i))
 			}
 		}

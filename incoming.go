@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/echo-pull/pull/internal/envelope"
 )
 
 // A request is what a client may say, in a frame or in a POST to watch.
@@ -29,7 +31,7 @@ func parseRequest(frame []byte) (request, error) {
 	if q.Extend == nil && q.Seen == nil || len(q.Extend) > listLimit || len(q.Seen) > listLimit {
 		return request{}, errRequest
 	}
-	if checkIDs("tag", q.Extend) != nil || checkIDs("user", q.Seen) != nil {
+	if envelope.CheckIDs("tag", q.Extend) != nil || envelope.CheckIDs("user", q.Seen) != nil {
 		return request{}, errRequest
 	}
 	return q, nil
@@ -121,7 +123,7 @@ func (s *session) allow(now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	return s.incoming.take(ofRequests, 1, now)
+	return s.incoming.Take(ofRequests, 1, now)
 }
 
 // allowPost is allow for a request of its own, which may name a page of the user.

@@ -87,11 +87,11 @@ func (n *node) let(s *session) (w welcome, err error) {
 	if n.bans[s.user].number > s.began {
 		return w, errBanned
 	}
-	recovered := at != nil && at.epoch == n.epoch && n.history.covers(at.offset) && !n.watches.hasLost(s.user, at.offset)
+	recovered := at != nil && at.Epoch == n.epoch && n.history.covers(at.Offset) && !n.watches.hasLost(s.user, at.Offset)
 	s.last = n.history.last()
 	if recovered {
-		s.last, s.behind = at.offset, at.offset != n.history.last()
-		s.from = at.offset
+		s.last, s.behind = at.Offset, at.Offset != n.history.last()
+		s.from = at.Offset
 		n.stats.recovered.Add(1)
 	} else if at != nil {
 		n.stats.gaps.Add(1)

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/echo-pull/pull/internal/envelope"
 )
 
 // OnlineScope sets which users receive one another's presence.
@@ -29,7 +31,7 @@ func OnlineWatchers(tag string) OnlineScope { return OnlineScope(onlineTag + tag
 
 func (s OnlineScope) check() error {
 	if tag, limited := strings.CutPrefix(string(s), onlineTag); limited {
-		return checkIDs("tag of Config.Online", []string{tag})
+		return envelope.CheckIDs("tag of Config.Online", []string{tag})
 	}
 	if s != OnlineNobody && s != OnlineEveryone {
 		return fmt.Errorf("pull: Config.Online %q is not a scope", string(s))
@@ -75,7 +77,7 @@ func (n *node) changed(changes []change) {
 // announce says in the log who has come to this node and who has left it.
 func (n *node) announce() {
 	for _, a := range n.presence.takeNews() {
-		n.say(control(a.kind, time.Now(), a.users...))
+		n.say(envelope.Control(a.kind, time.Now(), a.users...))
 	}
 }
 
@@ -87,7 +89,7 @@ func (n *node) answerRoll() {
 	}
 	n.rolling = true
 	for _, part := range listOf(n.presence.announced()) {
-		n.say(control(kindRoll, time.Now(), part...))
+		n.say(envelope.Control(envelope.KindRoll, time.Now(), part...))
 	}
 }
 
@@ -104,7 +106,7 @@ func (n *node) callRoll(now time.Time) {
 		return
 	}
 	n.asked, n.asking = now, true
-	n.say(control(kindHello, now))
+	n.say(envelope.Control(envelope.KindHello, now))
 }
 
 // sweepPresence ends graces that are over, and lets go of dead nodes.

@@ -3,6 +3,8 @@ package pull
 import (
 	"encoding/binary"
 	"strconv"
+
+	"github.com/echo-pull/pull/internal/envelope"
 )
 
 // parcelBytes bounds how much is joined into one frame for everybody at an
@@ -14,7 +16,7 @@ const parcelBytes = 64 << 10
 // sessions keep of it are its frame and body, which never change; the parcel
 // itself is used again.
 type parcel struct {
-	addr     address
+	addr     envelope.Address
 	messages []message // until it is sealed
 	size     int       // bytes of the encoded messages, roughly
 	wanted   bool      // by a session

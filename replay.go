@@ -3,6 +3,8 @@ package pull
 import (
 	"slices"
 	"time"
+
+	"github.com/echo-pull/pull/internal/envelope"
 )
 
 // A replay is a part of what a session is behind. It is selected under the node's
@@ -105,7 +107,7 @@ func (n *node) reaches(m *message, s *session, now int64) bool {
 	if int64(m.expires) <= now { //nolint:gosec // seconds
 		return false
 	}
-	if isSender(m.addr().sender(), s.client, s.user) {
+	if envelope.IsSender(m.addr().Sender(), s.client, s.user) {
 		return false
 	}
 	return n.isFor(m, s.user)
@@ -113,19 +115,19 @@ func (n *node) reaches(m *message, s *session, now int64) bool {
 
 // isFor tells whether the user is at a message's target. A guest has no name.
 func (n *node) isFor(m *message, user string) bool {
-	for t := range m.addr().terms() {
-		if (t.shared || user != "" && n.isAt(t, user, m)) && !t.except.has(user) {
+	for t := range m.addr().Terms() {
+		if (t.Shared || user != "" && n.isAt(t, user, m)) && !t.Except.Has(user) {
 			return true
 		}
 	}
 	return false
 }
 
-func (n *node) isAt(t addressTerm, user string, m *message) bool {
-	if t.users.has(user) {
+func (n *node) isAt(t envelope.AddressTerm, user string, m *message) bool {
+	if t.Users.Has(user) {
 		return true
 	}
-	for tag := range t.tags.all() {
+	for tag := range t.Tags.All() {
 		if n.watches.hears(user, string(tag), m) {
 			return true
 		}

@@ -3,6 +3,9 @@ package pull
 import (
 	"sync"
 	"time"
+
+	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/rate"
 )
 
 const (
@@ -28,9 +31,9 @@ type session struct {
 	payer        string // to whom it is charged
 	node         *node
 	link         link
-	at           *cursor // where the page says it is; nil if it does not, and once it has joined
-	began        uint64  // disconnects before it began to connect …
-	doubtful     bool    // … where the login may have been checked before
+	at           *envelope.Cursor // where the page says it is; nil if it does not, and once it has joined
+	began        uint64           // disconnects before it began to connect …
+	doubtful     bool             // … where the login may have been checked before
 
 	// Guarded by node.mu.
 	turn   uint8  // in which of a tick's slots it is reminded …
@@ -50,7 +53,7 @@ type session struct {
 	busy     bool // flush runs or is about to
 	catching bool // flush has pages of the window to read
 	ended    bool // nothing more is accepted
-	incoming allowance
+	incoming rate.Allowance
 }
 
 // deliver hands over a sealed parcel. An idle session gets the shared frame

@@ -139,7 +139,7 @@ func BenchmarkRouteToOneUser(b *testing.B) {
 			for b.Loop() {
 				seq++
 				envelope.Stamp(raw, "benching", seq)
-				batch[0] = delivery{from.Epoch, p.node.history.next, raw}
+				batch[0] = delivery{from.Epoch, p.node.history.next(), raw}
 				d.dispatch(batch)
 			}
 		})

@@ -48,7 +48,7 @@ func (n *node) restart(d delivery) {
 	n.problem(fmt.Errorf("pull: log broke after %s, goes on at %s: pages are told of a gap",
 		envelope.Cursor{Epoch: n.epoch, Offset: n.history.last()}, envelope.Cursor{Epoch: d.epoch, Offset: d.offset}))
 	epoch := n.epoch
-	if d.epoch != n.log || d.offset < n.history.next {
+	if d.epoch != n.log || d.offset < n.history.next() {
 		n.watches.rebase(d.offset - 1)
 		epoch = n.epochAfter(d)
 	}

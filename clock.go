@@ -97,7 +97,7 @@ func (n *node) sweep(now time.Time) (more bool) {
 	n.forgive(now)
 	more = n.watches.sweep(now.UnixNano(), sweepStep)
 	more = n.presence.forget(now, sweepStep) || more
-	return n.history.evict(now.UnixNano(), max(0, n.history.log.len()-sweepStep)) || more
+	return n.history.evict(now.UnixNano(), max(0, n.history.len()-sweepStep)) || more
 }
 
 // publishBulletin tells pages who came and went.

@@ -127,7 +127,7 @@ func goesOn(t *testing.T, img *stateImage) {
 	if err := p.memory.Publish(t.Context(), envelope.Control(envelope.KindBeat, time.Now())); err != nil {
 		t.Errorf("publish into a restored log: %v", err)
 	}
-	for batch := p.memory.after("", 0, nil); len(batch) > 0; batch = p.memory.after(n.epoch, n.history.next, nil) {
+	for batch := p.memory.after("", 0, nil); len(batch) > 0; batch = p.memory.after(n.epoch, n.history.next(), nil) {
 		d.dispatch(batch)
 	}
 	if at := n.cursor(); at.Epoch != img.Log.Epoch || at.Offset > envelope.MaxOffset {

@@ -34,7 +34,7 @@ type node struct {
 	mu        sync.Mutex // guards what follows
 	log       string     // the broker's epoch; empty until the log has been heard
 	epoch     string     // by which pages know it: the same, unless the log went back within its epoch
-	history   history
+	history   *history
 	watches   watches
 	presence  *presence
 	news      news // changes of presence that pages have not been told yet
@@ -98,9 +98,9 @@ func (n *node) apply(batch []delivery) (count int, broken bool) {
 		switch {
 		case n.log == "":
 			n.begin(d.epoch, d.epoch, d.offset)
-		case d.epoch == n.log && d.offset < n.history.next && !n.isNew(&d):
+		case d.epoch == n.log && d.offset < n.history.next() && !n.isNew(&d):
 			continue // known from before the subscription was renewed
-		case d.epoch != n.log || d.offset != n.history.next:
+		case d.epoch != n.log || d.offset != n.history.next():
 			n.finishBatch()
 			return i, true
 		}
@@ -198,7 +198,7 @@ func (n *node) applyOne(d delivery, clock time.Time) {
 		return
 	}
 	n.stats.messages.Add(1)
-	n.history.append(message{at: e.At, expires: e.Expires, content: d.raw[len(d.raw)-len(e.Addr)-len(e.Body):], head: len(e.Addr)}, now)
+	n.history.append(newMessage(e.At, e.Expires, d.raw[len(d.raw)-len(e.Addr)-len(e.Body):], len(e.Addr)), now)
 	n.route()
 }
 

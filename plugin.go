@@ -103,7 +103,7 @@ func (p *Plugin) newNode() *node {
 	n := &node{
 		id: id, bound: c.QueueBytes, maxUsers: c.MaxUsersPerTag, maxTags: c.MaxTagsPerUser,
 		scope: c.Online, tick: c.Tick, report: c.OnError, tell: p.hooks.tell,
-		history:  history{age: c.WindowAge, count: c.WindowCount, bytes: c.WindowBytes},
+		history:  newHistory(c.WindowAge, c.WindowCount, c.WindowBytes, envelope.Keys),
 		watches:  newWatches(c.WatchTTL, c.WindowAge, c.MaxTagsPerUser),
 		presence: newPresence(id, c.PresenceGrace),
 		users:    make(map[string][]*session),
@@ -111,7 +111,6 @@ func (p *Plugin) newNode() *node {
 		bans:     make(map[string]ban),
 		ending:   make(map[string]int),
 	}
-	n.history.reset(1)
 	return n
 }
 

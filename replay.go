@@ -76,7 +76,7 @@ func (n *node) read(s *session) replay {
 // after selects what may be for a user after an offset.
 func (n *node) after(offset uint64, user string) selection {
 	tags := n.watches.countOf(user)
-	if tags > pageOffsets || n.history.log.len()-n.history.indexAfter(offset) < tags {
+	if tags > pageOffsets || n.history.countAfter(offset) < tags {
 		return n.history.after(offset) // to look at messages costs less than to look at tags
 	}
 	return pick(offset, n.listsFor(user))
@@ -107,7 +107,7 @@ func (n *node) reaches(m *message, s *session, now int64) bool {
 	if int64(m.expires) <= now { //nolint:gosec // seconds
 		return false
 	}
-	if envelope.IsSender(m.addr().Sender(), s.client, s.user) {
+	if envelope.IsSender(envelope.Address(m.addr()).Sender(), s.client, s.user) {
 		return false
 	}
 	return n.isFor(m, s.user)
@@ -115,7 +115,7 @@ func (n *node) reaches(m *message, s *session, now int64) bool {
 
 // isFor tells whether the user is at a message's target. A guest has no name.
 func (n *node) isFor(m *message, user string) bool {
-	for t := range m.addr().Terms() {
+	for t := range envelope.Address(m.addr()).Terms() {
 		if (t.Shared || user != "" && n.isAt(t, user, m)) && !t.Except.Has(user) {
 			return true
 		}

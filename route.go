@@ -18,7 +18,7 @@ func (n *node) route() {
 		return
 	}
 	p := n.parcel(m.addr(), m)
-	for t := range m.addr().Terms() {
+	for t := range envelope.Address(m.addr()).Terms() {
 		n.routeTerm(m, t, p)
 	}
 }
@@ -38,7 +38,7 @@ func (n *node) parcel(to envelope.Address, m *message) *parcel {
 }
 
 func (n *node) routeTerm(m *message, t envelope.AddressTerm, p *parcel) {
-	r := routing{node: n, sender: m.addr().Sender(), except: n.exceptions(t.Except), parcel: p}
+	r := routing{node: n, sender: envelope.Address(m.addr()).Sender(), except: n.exceptions(t.Except), parcel: p}
 	if t.Shared {
 		r.to(n.all)
 		return

@@ -206,6 +206,22 @@ func (a Address) Terms() iter.Seq[AddressTerm] {
 	}
 }
 
+// Keys calls visit for each user and tag at an address, and with a nil name if
+// the address has everyone. A name may come more than once.
+func Keys(address []byte, visit func(tag bool, name []byte)) {
+	for t := range Address(address).Terms() {
+		if t.Shared {
+			visit(false, nil)
+		}
+		for user := range t.Users.All() {
+			visit(false, user)
+		}
+		for tag := range t.Tags.All() {
+			visit(true, tag)
+		}
+	}
+}
+
 // An AddressTerm is a [term] as it lies in the log.
 type AddressTerm struct {
 	Shared              bool

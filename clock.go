@@ -2,7 +2,6 @@ package pull
 
 import (
 	"context"
-	"strconv"
 	"time"
 
 	"github.com/echo-pull/pull/internal/envelope"
@@ -106,13 +105,4 @@ func (p *Plugin) publishBulletin(o *offering, now time.Time) {
 	for _, s := range sessions {
 		s.deliver(o, parcel)
 	}
-}
-
-// tickBody is the message that moves the cursor of a quiet page. A page that the
-// log of the epoch is not the log of, because it is being told of another one,
-// stays where it is.
-func tickBody(epoch string, offset uint64) []byte {
-	b := []byte(`{"module_id":"pull","command":"tick","params":{"epoch":`)
-	b = append(appendJSON(b, epoch), `,"offset":`...)
-	return append(strconv.AppendUint(b, offset, 10), "}}"...)
 }

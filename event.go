@@ -5,13 +5,13 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
 	"unicode/utf8"
 
 	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/protocol"
 )
 
 const (
@@ -80,7 +80,7 @@ type encoder struct {
 	params bytes.Buffer
 	json   *json.Encoder
 	raw    []byte
-	second second
+	second protocol.Clock
 }
 
 var encoders = sync.Pool{New: func() any { //nolint:gochecknoglobals // a cache of buffers, shared by all plugins
@@ -107,8 +107,8 @@ func (c *encoder) encode(t *Target, e *Event, sender string, now time.Time, limi
 	b = binary.AppendUvarint(b, e.expires(now))
 	b = appendTarget(b, sender, t)
 	head := len(b)
-	b = e.appendBody(b, params)
-	b = append(c.second.appendExtra(b, now), '}')
+	b = protocol.AppendEvent(b, e.Module, e.Command, params)
+	b = append(c.second.AppendExtra(b, now), '}')
 	c.raw = b
 	if size := len(b) - head; size > limit {
 		return nil, &SizeError{Size: size, Limit: limit}
@@ -153,58 +153,4 @@ func errNotUTF8(params []byte) error {
 		at += size
 	}
 	return fmt.Errorf("byte %#02x at %d of the JSON is not UTF-8, after %q", params[at], at, params[max(0, at-quoted):at])
-}
-
-// appendBody appends the event as pages get it up to its extra, without the
-// leading brace and the id: those are known only when the log has ordered it.
-func (e *Event) appendBody(b, params []byte) []byte {
-	b = append(b, `"module_id":"`...)
-	b = append(b, e.Module...)
-	b = append(b, `","command":"`...)
-	b = append(b, e.Command...)
-	b = append(b, `","params":`...)
-	b = append(b, params...)
-	return append(b, `,"extra":`...)
-}
-
-// A second is the text of a moment's second, which costs more to write than
-// everything around it and is the same for many moments in a row.
-type second struct {
-	unix int64
-	text []byte
-}
-
-// appendExtra appends what the server says of a message besides its params:
-// when it was sent, for people and for arithmetic.
-func (s *second) appendExtra(b []byte, now time.Time) []byte {
-	if unix := now.Unix(); unix != s.unix || s.text == nil {
-		s.unix, s.text = unix, now.UTC().AppendFormat(s.text[:0], time.RFC3339)
-	}
-	b = append(b, `{"server_time":"`...)
-	b = append(b, s.text...)
-	b = append(b, `","server_time_unix":`...)
-	return append(appendUnix(b, now), '}')
-}
-
-// appendUnix appends a moment as seconds since 1970, to the microsecond.
-func appendUnix(b []byte, now time.Time) []byte {
-	b = strconv.AppendInt(b, now.Unix(), 10)
-	b = append(b, '.')
-	micros := now.Nanosecond() / int(time.Microsecond)
-	for scale := 100_000; scale > 0; scale /= 10 {
-		b = append(b, byte('0'+micros/scale%10))
-	}
-	return b
-}
-
-// appendJSON appends a string of the application's as JSON.
-func appendJSON(b []byte, s string) []byte {
-	if envelope.IsPlain(s) && !strings.ContainsAny(s, `"\<>&`) {
-		return append(append(append(b, '"'), s...), '"')
-	}
-	quoted, err := json.Marshal(s)
-	if err != nil {
-		return append(b, `""`...) // never: every string is JSON
-	}
-	return append(b, quoted...)
 }

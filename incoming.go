@@ -11,6 +11,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/protocol"
 )
 
 // A request is what a client may say, in a frame or in a POST to watch.
@@ -59,11 +60,7 @@ func (p *Plugin) receive(s *session, frame []byte) {
 }
 
 func (s *session) answer(command string, params any) {
-	body, err := json.Marshal(struct {
-		Module  string `json:"module_id"`
-		Command string `json:"command"`
-		Params  any    `json:"params"`
-	}{"pull", command, params})
+	body, err := protocol.Answer(command, params)
 	if err == nil {
 		s.push(item{body: body})
 	}

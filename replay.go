@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/protocol"
 )
 
 // A replay is a part of what a session is behind. It is selected under the node's
@@ -20,7 +21,7 @@ func (r *replay) appendItems(items []item) []item {
 	items = slices.Grow(items, len(r.messages))
 	for i := range r.messages {
 		m := &r.messages[i]
-		body := appendMessage(make([]byte, 0, len(m.body())+maxIDBytes), m)
+		body := protocol.AppendMessage(make([]byte, 0, len(m.body())+protocol.MaxIDBytes), m.offset, m.body())
 		items = append(items, item{body: body, epoch: r.epoch, last: m.offset})
 	}
 	return items
@@ -55,7 +56,7 @@ func (n *node) read(s *session) replay {
 			s.last = offset
 			continue
 		}
-		if size += len(m.body()) + maxIDBytes; size > most && len(r.messages) > 0 {
+		if size += len(m.body()) + protocol.MaxIDBytes; size > most && len(r.messages) > 0 {
 			r.more = true
 			return r
 		}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/protocol"
 	"github.com/echo-pull/pull/internal/rate"
 )
 
@@ -165,7 +166,7 @@ func (s *session) nudge(o *offering, epoch string, offset uint64) {
 	frame := s.link.ping(nil)
 	if s.epoch == epoch {
 		s.told = max(s.told, offset)
-		body := tickBody(epoch, s.told)
+		body := protocol.Tick(epoch, s.told)
 		frame = s.link.begin(frame, len(body)+2, epoch, s.told)
 		frame = append(append(append(frame, '['), body...), ']')
 		frame = s.link.end(frame)

@@ -11,6 +11,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/event"
 )
 
 func benchPlugin(b *testing.B) *Plugin {
@@ -40,7 +41,7 @@ func BenchmarkRequest(b *testing.B) {
 	send := func(n int) echo.HandlerFunc {
 		return Handler(func(c Context) error {
 			for range n {
-				if err := c.Pull().Send(User("42"), Event{Module: "tasks", Command: "update", Params: &task{7, "Write it down"}}); err != nil {
+				if err := c.Pull().Send(event.User("42"), event.Event{Module: "tasks", Command: "update", Params: &task{7, "Write it down"}}); err != nil {
 					return err
 				}
 			}
@@ -92,7 +93,7 @@ func (w *nobody) Write(p []byte) (int, error) { return len(p), nil }
 
 func BenchmarkEncode(b *testing.B) {
 	p := benchPlugin(b)
-	t, e, now := User("42"), Event{Module: "tasks", Command: "update", Params: &task{7, "Write it down"}}, time.Now()
+	t, e, now := event.User("42"), event.Event{Module: "tasks", Command: "update", Params: &task{7, "Write it down"}}, time.Now()
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := p.encode(&t, &e, "", now); err != nil {
@@ -124,7 +125,7 @@ func BenchmarkRouteToOneUser(b *testing.B) {
 				}
 				s.busy = false
 			}
-			t, e := User("42"), Event{Module: "tasks", Command: "update", Params: &task{7, "Write it down"}}
+			t, e := event.User("42"), event.Event{Module: "tasks", Command: "update", Params: &task{7, "Write it down"}}
 			raw, err := p.encode(&t, &e, "", time.Now())
 			if err != nil {
 				b.Fatal(err)
@@ -139,7 +140,7 @@ func BenchmarkRouteToOneUser(b *testing.B) {
 			for b.Loop() {
 				seq++
 				envelope.Stamp(raw, "benching", seq)
-				batch[0] = delivery{from.Epoch, p.node.history.next(), raw}
+				batch[0] = delivery{from.Epoch, p.node.history.Next(), raw}
 				d.dispatch(batch)
 			}
 		})
@@ -150,7 +151,7 @@ func BenchmarkRouteToOneUser(b *testing.B) {
 func BenchmarkSend(b *testing.B) {
 	p := benchPlugin(b)
 	o := &Outbox{plugin: p}
-	t, e := User("42"), Event{Module: "tasks", Command: "update", Params: &task{7, "Write it down"}}
+	t, e := event.User("42"), event.Event{Module: "tasks", Command: "update", Params: &task{7, "Write it down"}}
 	b.ReportAllocs()
 	for b.Loop() {
 		if err := o.Send(t, e); err != nil {

@@ -46,9 +46,9 @@ func (n *node) restart(d delivery) {
 	defer n.mu.Unlock()
 
 	n.problem(fmt.Errorf("pull: log broke after %s, goes on at %s: pages are told of a gap",
-		envelope.Cursor{Epoch: n.epoch, Offset: n.history.last()}, envelope.Cursor{Epoch: d.epoch, Offset: d.offset}))
+		envelope.Cursor{Epoch: n.epoch, Offset: n.history.Last()}, envelope.Cursor{Epoch: d.epoch, Offset: d.offset}))
 	epoch := n.epoch
-	if d.epoch != n.log || d.offset < n.history.next() {
+	if d.epoch != n.log || d.offset < n.history.Next() {
 		n.watches.rebase(d.offset - 1)
 		epoch = n.epochAfter(d)
 	}
@@ -56,7 +56,7 @@ func (n *node) restart(d delivery) {
 	n.callRoll(time.Now())
 	clear(n.ending)
 	for _, s := range n.all {
-		s.behind, s.last = false, n.history.last()
+		s.behind, s.last = false, n.history.Last()
 		n.greet(s, false)
 	}
 	n.stats.gaps.Add(uint64(len(n.all)))

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/window"
 )
 
 // A Broker is one ordered log of messages that every node of an application
@@ -50,7 +51,7 @@ type Memory struct {
 	mu        sync.Mutex // guards what follows
 	epoch     string
 	next      uint64 // offset of the next message
-	log       deque[record]
+	log       window.Deque[record]
 	lasting   weight
 	passed    weight
 	emptied   uint64                   // before this offset passing messages are empty
@@ -138,7 +139,7 @@ func (m *Memory) join(news chan struct{}, oldest int64) (epoch string, next uint
 		m.followers = make(map[chan struct{}]uint64)
 	}
 	i := 0
-	for i < m.log.len() && m.log.at(i).at < oldest {
+	for i < m.log.Len() && m.log.At(i).at < oldest {
 		i++
 	}
 	m.followers[news] = m.first() + uint64(i)
@@ -175,7 +176,7 @@ func (m *Memory) after(epoch string, next uint64, batch []delivery) []delivery {
 		next = first
 	}
 	for offset := max(next, first); offset < m.next && len(batch) < most; offset++ {
-		batch = append(batch, delivery{m.epoch, offset, m.log.at(int(offset - first)).message}) //nolint:gosec // an index
+		batch = append(batch, delivery{m.epoch, offset, m.log.At(int(offset - first)).message}) //nolint:gosec // an index
 	}
 	return batch
 }
@@ -198,13 +199,13 @@ func (m *Memory) renew() {
 
 func (m *Memory) begin() {
 	m.epoch, m.next = envelope.NewID(), 1
-	m.log, m.lasting, m.passed, m.emptied = deque[record]{}, weight{}, weight{}, 0
+	m.log, m.lasting, m.passed, m.emptied = window.Deque[record]{}, weight{}, weight{}, 0
 	for news := range m.followers {
 		m.followers[news] = 0
 	}
 }
 
-func (m *Memory) first() uint64 { return m.next - uint64(m.log.len()) } //nolint:gosec // a length
+func (m *Memory) first() uint64 { return m.next - uint64(m.log.Len()) } //nolint:gosec // a length
 
 // A logImage is a log at rest, as the state file holds it.
 type logImage struct {
@@ -220,9 +221,9 @@ func (m *Memory) image() logImage {
 
 	m.start()
 	img := logImage{Epoch: m.epoch, First: m.first()}
-	for i := range m.log.len() {
-		img.Times = append(img.Times, m.log.at(i).at)
-		img.Messages = append(img.Messages, m.log.at(i).message)
+	for i := range m.log.Len() {
+		img.Times = append(img.Times, m.log.At(i).at)
+		img.Messages = append(img.Messages, m.log.At(i).message)
 	}
 	return img
 }

@@ -96,7 +96,7 @@ func (n *node) sweep(now time.Time) (more bool) {
 	n.forgive(now)
 	more = n.watches.sweep(now.UnixNano(), sweepStep)
 	more = n.presence.forget(now, sweepStep) || more
-	return n.history.evict(now.UnixNano(), max(0, n.history.len()-sweepStep)) || more
+	return n.history.Evict(now.UnixNano(), max(0, n.history.Len()-sweepStep)) || more
 }
 
 // publishBulletin tells pages who came and went.

@@ -16,7 +16,9 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/echo-pull/pull/internal/event"
 	"github.com/echo-pull/pull/internal/rate"
+	"github.com/echo-pull/pull/internal/window"
 )
 
 // heap returns the bytes in use after a collection.
@@ -47,7 +49,7 @@ func TestWhatThereIsManyOfStaysSmall(t *testing.T) {
 		{"a session", unsafe.Sizeof(session{}), 240},
 		{"a session's WebSocket", unsafe.Sizeof(wire{}), 112},
 		{"a session's stream", unsafe.Sizeof(stream{}), 64},
-		{"a message of the window", unsafe.Sizeof(message{}), 64},
+		{"a message of the window", unsafe.Sizeof(window.Message{}), 64},
 		{"a watch", unsafe.Sizeof(watch{}), 64},
 		{"a stay", unsafe.Sizeof(stay{}), 8},
 		{"an allowance", unsafe.Sizeof(rate.Allowance{}), 16},
@@ -66,9 +68,9 @@ func BenchmarkMemory(b *testing.B) {
 	b.Run("message of 200 B in the window", func(b *testing.B) {
 		for b.Loop() {
 			p := benchPlugin(b)
-			e := Event{Module: "tasks", Command: "update", Params: strings.Repeat("x", 100)}
+			e := event.Event{Module: "tasks", Command: "update", Params: strings.Repeat("x", 100)}
 			perOne(b, many, func(i int) {
-				t := User(strconv.Itoa(i % 1000))
+				t := event.User(strconv.Itoa(i % 1000))
 				if err := p.Send(b.Context(), t, e); err != nil {
 					b.Fatal(err)
 				}
@@ -129,7 +131,7 @@ func BenchmarkReconnect(b *testing.B) {
 		p := benchPlugin(b)
 		at := p.node.cursor().String()
 		for range missed {
-			if err := p.Send(b.Context(), Shared(), Event{Module: "tasks", Command: "update", Params: strings.Repeat("x", 100)}); err != nil {
+			if err := p.Send(b.Context(), event.Shared(), event.Event{Module: "tasks", Command: "update", Params: strings.Repeat("x", 100)}); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -178,10 +178,10 @@ func (n *node) settle() []*session {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
-	n.settled = n.history.last()
+	n.settled = n.history.Last()
 	n.signalMove()
 	for _, s := range n.gapped {
-		s.behind, s.last = false, n.history.last() // what is left of a replay is part of the gap
+		s.behind, s.last = false, n.history.Last() // what is left of a replay is part of the gap
 		n.greet(s, false)
 	}
 	n.stats.gaps.Add(uint64(len(n.gapped)))

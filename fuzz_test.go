@@ -11,15 +11,16 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/event"
 )
 
 // FuzzApply gives a node a log of foreign messages: whatever is in it, the node
 // goes on.
 func FuzzApply(f *testing.F) {
 	now := time.Now()
-	target := Tag("T").Or(Shared())
+	target := event.Tag("T").Or(event.Shared())
 	raw := binary.AppendUvarint(envelope.AppendHeader(nil, envelope.KindEvent, now), 1<<40)
-	raw = append(appendTarget(raw, "", &target), `"module_id":"tasks"}`...)
+	raw = append(event.AppendTarget(raw, "", &target), `"module_id":"tasks"}`...)
 	envelope.Stamp(raw, "somebody", 1)
 	for k := envelope.KindEvent; k <= envelope.KindOffline; k++ {
 		f.Add(raw, envelope.Control(k, now, "1", "log.1", "T"), uint64(1), uint64(2))
@@ -127,7 +128,7 @@ func goesOn(t *testing.T, img *stateImage) {
 	if err := p.memory.Publish(t.Context(), envelope.Control(envelope.KindBeat, time.Now())); err != nil {
 		t.Errorf("publish into a restored log: %v", err)
 	}
-	for batch := p.memory.after("", 0, nil); len(batch) > 0; batch = p.memory.after(n.epoch, n.history.next(), nil) {
+	for batch := p.memory.after("", 0, nil); len(batch) > 0; batch = p.memory.after(n.epoch, n.history.Next(), nil) {
 		d.dispatch(batch)
 	}
 	if at := n.cursor(); at.Epoch != img.Log.Epoch || at.Offset > envelope.MaxOffset {
@@ -136,7 +137,7 @@ func goesOn(t *testing.T, img *stateImage) {
 	n.sweep(time.Now())
 	for _, w := range img.Watches {
 		n.watches.extend(w.User, w.Tag, time.Now().UnixNano())
-		n.watches.end(w.User, nil, n.history.last(), time.Now().UnixNano())
+		n.watches.end(w.User, nil, n.history.Last(), time.Now().UnixNano())
 		if n.watches.byUser[w.User] != nil || n.watches.byTag[w.Tag] != nil && slices.ContainsFunc(n.watches.byTag[w.Tag], func(o *watch) bool { return o.user == w.User }) {
 			t.Errorf("the watch of %q by %q does not end", w.Tag, w.User)
 		}
@@ -204,9 +205,9 @@ func (w *writer) next(raw []byte) delivery {
 	return delivery{"log", w.seq, raw}
 }
 
-func (w *writer) message(to Target, body string) delivery {
+func (w *writer) message(to event.Target, body string) delivery {
 	raw := binary.AppendUvarint(envelope.AppendHeader(nil, envelope.KindEvent, time.Now()), 1<<40)
-	return w.next(append(appendTarget(raw, "", &to), `"body":"`+body+`"}`...))
+	return w.next(append(event.AppendTarget(raw, "", &to), `"body":"`+body+`"}`...))
 }
 
 func (w *writer) grant(user, from, tag string) delivery {
@@ -218,14 +219,14 @@ func (w *writer) grant(user, from, tag string) delivery {
 func TestGapIsToldAfterWhatIsUnderWay(t *testing.T) {
 	n, d := bareNode(func(*Config) {})
 	w, link := new(writer), new(spy)
-	d.dispatch([]delivery{w.message(User("2"), "first")})
+	d.dispatch([]delivery{w.message(event.User("2"), "first")})
 	page := &session{user: "1", node: n, link: link, at: &envelope.Cursor{Epoch: "log", Offset: 1}}
 	if err := n.join(page); err != nil {
 		t.Fatal(err)
 	}
 	page.queue, page.busy, page.waiting = nil, false, 0 // hello has left
 
-	d.dispatch([]delivery{w.message(Tag("T"), "overtook"), w.message(User("1"), "under way"), w.grant("1", "log.1", "T")})
+	d.dispatch([]delivery{w.message(event.Tag("T"), "overtook"), w.message(event.User("1"), "under way"), w.grant("1", "log.1", "T")})
 
 	message, gap := link.hears(page, "under way"), link.hears(page, `"recovered":false`)
 	if message < 0 || gap < message {
@@ -237,9 +238,9 @@ func TestGapIsToldAfterWhatIsUnderWay(t *testing.T) {
 func TestReplayUnderWayDoesNotMoveThePageInTheNextLog(t *testing.T) {
 	n, d := bareNode(func(*Config) {})
 	w := new(writer)
-	batch := []delivery{w.message(User("2"), "first")}
+	batch := []delivery{w.message(event.User("2"), "first")}
 	for range 200 {
-		batch = append(batch, w.message(User("1"), strings.Repeat("x", 4<<10)))
+		batch = append(batch, w.message(event.User("1"), strings.Repeat("x", 4<<10)))
 	}
 	d.dispatch(batch)
 	link := new(spy)
@@ -262,9 +263,9 @@ func TestReplayUnderWayDoesNotMoveThePageInTheNextLog(t *testing.T) {
 func TestGapEndsAReplay(t *testing.T) {
 	n, d := bareNode(func(*Config) {})
 	w := new(writer)
-	batch := []delivery{w.message(User("2"), "first"), w.message(Tag("T"), "overtook")}
+	batch := []delivery{w.message(event.User("2"), "first"), w.message(event.Tag("T"), "overtook")}
 	for range 200 {
-		batch = append(batch, w.message(User("1"), strings.Repeat("x", 4<<10)))
+		batch = append(batch, w.message(event.User("1"), strings.Repeat("x", 4<<10)))
 	}
 	d.dispatch(batch)
 	page := &session{user: "1", node: n, link: new(spy), at: &envelope.Cursor{Epoch: "log", Offset: 1}}

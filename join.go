@@ -22,13 +22,13 @@ var (
 
 // greet tells a live session where the log is now.
 func (n *node) greet(s *session, recovered bool) {
-	s.moveTo(n.epoch, n.history.last())
-	s.push(item{body: n.hello(s, recovered), epoch: n.epoch, last: n.history.last()})
+	s.moveTo(n.epoch, n.history.Last())
+	s.push(item{body: n.hello(s, recovered), epoch: n.epoch, last: n.history.Last()})
 }
 
 // hello returns the first message of a connection.
 func (n *node) hello(s *session, recovered bool) []byte {
-	h := protocol.Hello{Epoch: n.epoch, Offset: n.history.last(), User: s.user, Recovered: recovered, Tick: n.tick}
+	h := protocol.Hello{Epoch: n.epoch, Offset: n.history.Last(), User: s.user, Recovered: recovered, Tick: n.tick}
 	return h.Encode(time.Now())
 }
 
@@ -77,10 +77,10 @@ func (n *node) let(s *session) (w welcome, err error) {
 	if n.bans[s.user].number > s.began {
 		return w, errBanned
 	}
-	recovered := at != nil && at.Epoch == n.epoch && n.history.covers(at.Offset) && !n.watches.hasLost(s.user, at.Offset)
-	s.last = n.history.last()
+	recovered := at != nil && at.Epoch == n.epoch && n.history.Covers(at.Offset) && !n.watches.hasLost(s.user, at.Offset)
+	s.last = n.history.Last()
 	if recovered {
-		s.last, s.behind = at.Offset, at.Offset != n.history.last()
+		s.last, s.behind = at.Offset, at.Offset != n.history.Last()
 		s.from = at.Offset
 		n.stats.recovered.Add(1)
 	} else if at != nil {
@@ -93,7 +93,7 @@ func (n *node) let(s *session) (w welcome, err error) {
 	w.roll = n.rollCall(s)
 	told := w.hello.last
 	if missed := w.missed.messages; len(missed) > 0 {
-		told = missed[len(missed)-1].offset
+		told = missed[len(missed)-1].Offset
 	}
 	s.expect(n.epoch, told, w.missed.more)
 	return w, nil
@@ -224,14 +224,14 @@ func (n *node) disconnect(user string) []*session {
 func (n *node) ban(user string) []*session {
 	b := ban{user, n.banned.Add(1), time.Now()}
 	n.bans[user] = b
-	n.banning.push(b)
+	n.banning.Push(b)
 	return slices.Clone(n.users[user])
 }
 
 // forgive forgets bans that no handshake can still be older than.
 func (n *node) forgive(now time.Time) {
-	for n.banning.len() > 0 && now.Sub(n.banning.at(0).at) > time.Minute {
-		if b := n.banning.pop(); n.bans[b.user] == b {
+	for n.banning.Len() > 0 && now.Sub(n.banning.At(0).at) > time.Minute {
+		if b := n.banning.Pop(); n.bans[b.user] == b {
 			delete(n.bans, b.user)
 		}
 	}

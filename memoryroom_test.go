@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/event"
 )
 
 // What the followers have had of control messages is let go, and the places that
@@ -17,7 +18,7 @@ func TestControlMessagesTakeBoundedRoomInTheLog(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		go func() { _ = m.follow(ctx, time.Hour, func([]delivery) {}) }()
-		event := new(writer).message(User("1"), "x").raw
+		event := new(writer).message(event.User("1"), "x").raw
 		m.append([][]byte{event})
 		synctest.Wait()
 		for range 700 {
@@ -25,15 +26,15 @@ func TestControlMessagesTakeBoundedRoomInTheLog(t *testing.T) {
 			synctest.Wait()
 		}
 
-		if m.passed.bytes > 2<<10 || m.log.len() != 701 || len(m.log.at(0).message) != len(event) {
+		if m.passed.bytes > 2<<10 || m.log.Len() != 701 || len(m.log.At(0).message) != len(event) {
 			t.Errorf("%d bytes in %d places, and %d of the event, want few bytes, 701 places, and %d",
-				m.passed.bytes, m.log.len(), len(m.log.at(0).message), len(event))
+				m.passed.bytes, m.log.Len(), len(m.log.At(0).message), len(event))
 		}
 		for range 1000 {
 			m.append([][]byte{envelope.Control(envelope.KindBeat, time.Now())})
 		}
-		if m.log.len() > (100+1)*placesPerMessage {
-			t.Errorf("%d places for at most 100 events", m.log.len())
+		if m.log.Len() > (100+1)*placesPerMessage {
+			t.Errorf("%d places for at most 100 events", m.log.Len())
 		}
 		cancel()
 	})

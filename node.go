@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/window"
 )
 
 // A node is what this process derives from the log, and who is connected to it.
@@ -34,7 +35,7 @@ type node struct {
 	mu        sync.Mutex // guards what follows
 	log       string     // the broker's epoch; empty until the log has been heard
 	epoch     string     // by which pages know it: the same, unless the log went back within its epoch
-	history   *history
+	history   *window.Window
 	watches   watches
 	presence  *presence
 	news      news // changes of presence that pages have not been told yet
@@ -43,7 +44,7 @@ type node struct {
 	seats     map[string]int // admitted sessions by payer
 	seated    int
 	bans      map[string]ban        // the last disconnect of a user
-	banning   deque[ban]            // the same, the oldest first
+	banning   window.Deque[ban]     // the same, the oldest first
 	turns     [tickSlots][]*session // by the slot of a tick in which they are reminded
 	turn      uint8                 // of the next session
 	guests    int                   // joined sessions without a user
@@ -98,9 +99,9 @@ func (n *node) apply(batch []delivery) (count int, broken bool) {
 		switch {
 		case n.log == "":
 			n.begin(d.epoch, d.epoch, d.offset)
-		case d.epoch == n.log && d.offset < n.history.next() && !n.isNew(&d):
+		case d.epoch == n.log && d.offset < n.history.Next() && !n.isNew(&d):
 			continue // known from before the subscription was renewed
-		case d.epoch != n.log || d.offset != n.history.next():
+		case d.epoch != n.log || d.offset != n.history.Next():
 			n.finishBatch()
 			return i, true
 		}
@@ -115,13 +116,13 @@ func (n *node) begin(log, epoch string, offset uint64) {
 		n.positions.wake(^uint64(0)) // it does not become what they wait for any more
 	}
 	n.log, n.epoch = log, epoch
-	n.history.reset(offset)
+	n.history.Reset(offset)
 	n.settled = offset - 1
 	n.publishPosition()
 }
 
 func (n *node) publishPosition() {
-	n.offset.Store(n.history.last())
+	n.offset.Store(n.history.Last())
 	if p := n.position.Load(); p == nil || *p != n.epoch {
 		epoch := n.epoch
 		n.position.Store(&epoch)
@@ -130,7 +131,7 @@ func (n *node) publishPosition() {
 }
 
 func (n *node) signalMove() {
-	n.positions.wake(n.history.last())
+	n.positions.wake(n.history.Last())
 	n.names.wake(n.applied.Load())
 	if n.moved != nil {
 		close(n.moved)
@@ -161,7 +162,7 @@ func (n *node) isTooMuch(s *session) bool {
 	for _, p := range s.due {
 		size += p.size
 	}
-	return size > n.bound/2 && n.history.covers(s.last) && s.isIdle()
+	return size > n.bound/2 && n.history.Covers(s.last) && s.isIdle()
 }
 
 // problem notes what the application is to hear of: not under the lock, because
@@ -170,7 +171,7 @@ func (n *node) problem(err error) { n.problems = append(n.problems, err) }
 
 func (n *node) applyOne(d delivery, clock time.Time) {
 	if d.raw == nil { // the embedded log has let go of a control message
-		n.history.skip(0)
+		n.history.Skip(0)
 		return
 	}
 	now := clock.UnixNano()
@@ -179,7 +180,7 @@ func (n *node) applyOne(d delivery, clock time.Time) {
 		if n.foreign.allow("") { // there may be as many as the application's own
 			n.problem(fmt.Errorf("%w: at %s, and perhaps others within a minute", err, envelope.Cursor{Epoch: d.epoch, Offset: d.offset}))
 		}
-		n.history.skip(0)
+		n.history.Skip(0)
 		return
 	}
 	e.At = max(0, min(e.At, now)) // other nodes' clocks are not to be trusted either
@@ -191,14 +192,14 @@ func (n *node) applyOne(d delivery, clock time.Time) {
 		n.applied.Store(e.Seq)
 	}
 	if e.Kind != envelope.KindEvent || !fresh {
-		n.history.skip(e.At)
+		n.history.Skip(e.At)
 		if fresh {
 			n.control(&e, peer)
 		}
 		return
 	}
 	n.stats.messages.Add(1)
-	n.history.append(newMessage(e.At, e.Expires, d.raw[len(d.raw)-len(e.Addr)-len(e.Body):], len(e.Addr)), now)
+	n.history.Append(window.NewMessage(e.At, e.Expires, d.raw[len(d.raw)-len(e.Addr)-len(e.Body):], len(e.Addr)), now)
 	n.route()
 }
 
@@ -270,7 +271,7 @@ func (n *node) applyWatch(e *envelope.Envelope) {
 	user, rest := e.List[0], e.List[1:]
 	switch {
 	case e.Kind == envelope.KindUnwatch:
-		n.watches.end(user, rest, n.history.last(), e.At)
+		n.watches.end(user, rest, n.history.Last(), e.At)
 	case e.Kind == envelope.KindExtend:
 		for _, tag := range rest {
 			n.watches.extend(user, tag, e.At)
@@ -313,5 +314,5 @@ func (n *node) saidAll() bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
-	return n.farewell && n.settled == n.history.last()
+	return n.farewell && n.settled == n.history.Last()
 }

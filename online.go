@@ -119,7 +119,7 @@ func (n *node) sweepPresence(now time.Time) {
 		n.callRoll(now)
 	}
 	n.announce()
-	n.changed(n.presence.bury(now, max(n.history.age, n.watches.ttl)+deadNode))
+	n.changed(n.presence.bury(now, max(n.history.MaxAge(), n.watches.ttl)+deadNode))
 }
 
 // departure returns when the next grace ends.

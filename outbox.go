@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/event"
 )
 
 // HeaderClient is the request header that identifies a user's page, for
@@ -60,7 +61,7 @@ func (p *Plugin) Outbox(ctx context.Context) *Outbox {
 // Send collects nothing and returns [ErrUnknownModule], [ErrTooLarge], a
 // [ParamsError], [ErrOutboxFull], [ErrQueueFull], [ErrTooLate], [ErrClosed], or
 // another error for a malformed name, tag or id.
-func (o *Outbox) Send(t Target, e Event) error {
+func (o *Outbox) Send(t event.Target, e event.Event) error {
 	if o == nil {
 		return ErrNoOutbox
 	}
@@ -75,7 +76,7 @@ func (o *Outbox) Send(t Target, e Event) error {
 		return ErrTooLate
 	}
 	if len(raw) > shareBytes { // no Flush would make room for it
-		return &SizeError{Size: len(raw), Limit: shareBytes}
+		return &event.SizeError{Size: len(raw), Limit: shareBytes}
 	}
 	if err := o.takeShare(1, len(raw)); err != nil {
 		return err
@@ -94,7 +95,7 @@ func (o *Outbox) Send(t Target, e Event) error {
 	return nil
 }
 
-func (o *Outbox) sender(e *Event) string {
+func (o *Outbox) sender(e *event.Event) string {
 	if !e.ExceptSender {
 		return ""
 	}
@@ -111,11 +112,11 @@ func (o *Outbox) sender(e *Event) string {
 
 // replace forgets the earlier event of the key and target, and has the next
 // one remembered in its place; the caller holds mu.
-func (o *Outbox) replace(key string, t *Target) {
+func (o *Outbox) replace(key string, t *event.Target) {
 	if o.keys == nil {
 		o.keys = make(map[string]int)
 	}
-	name := key + "\x00" + string(appendTarget(nil, "", t))
+	name := key + "\x00" + string(event.AppendTarget(nil, "", t))
 	if i, sent := o.keys[name]; sent {
 		o.plugin.publisher.release(1, len(o.events[i]))
 		o.giveShare(1, len(o.events[i]))

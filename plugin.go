@@ -13,6 +13,8 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/event"
+	"github.com/echo-pull/pull/internal/window"
 )
 
 // A Plugin adds real-time events to one Echo application. It is safe for
@@ -103,7 +105,7 @@ func (p *Plugin) newNode() *node {
 	n := &node{
 		id: id, bound: c.QueueBytes, maxUsers: c.MaxUsersPerTag, maxTags: c.MaxTagsPerUser,
 		scope: c.Online, tick: c.Tick, report: c.OnError, tell: p.hooks.tell,
-		history:  newHistory(c.WindowAge, c.WindowCount, c.WindowBytes, envelope.Keys),
+		history:  window.New(c.WindowAge, c.WindowCount, c.WindowBytes, envelope.Keys),
 		watches:  newWatches(c.WatchTTL, c.WindowAge, c.MaxTagsPerUser),
 		presence: newPresence(id, c.PresenceGrace),
 		users:    make(map[string][]*session),
@@ -203,7 +205,7 @@ func (p *Plugin) Register(modules ...Module) error { return p.registry.add(modul
 // worker. It returns when the log has accepted the event. It returns the same
 // errors as [Outbox.Send], or the error of ctx if ctx ends first; the event may
 // then still be published. If ctx had ended before the call, nothing is sent.
-func (p *Plugin) Send(ctx context.Context, t Target, e Event) error {
+func (p *Plugin) Send(ctx context.Context, t event.Target, e event.Event) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -218,22 +220,24 @@ func (p *Plugin) Send(ctx context.Context, t Target, e Event) error {
 }
 
 // encode checks an event and returns its envelope: nil where it is for nobody.
-func (p *Plugin) encode(t *Target, e *Event, sender string, now time.Time) ([]byte, error) {
-	if err := e.check(); err != nil {
+func (p *Plugin) encode(t *event.Target, e *event.Event, sender string, now time.Time) ([]byte, error) {
+	if err := event.Check(e); err != nil {
 		return nil, err
 	}
 	if !p.registry.has(e.Module) {
 		return nil, fmt.Errorf("%w: %q", ErrUnknownModule, e.Module)
 	}
-	if err := t.check(); err != nil {
+	if err := event.CheckTarget(t); err != nil {
 		return nil, err
 	}
-	if t.nobody() {
+	if event.IsNobody(t) {
 		return nil, nil
 	}
-	c := encoders.Get().(*encoder) //nolint:forcetypeassert // holds nothing else
-	defer c.release()
-	return c.encode(t, e, sender, now, p.config.EventBytes)
+	raw, err := event.Encode(t, e, sender, now, p.config.EventBytes)
+	if len(raw) > publisherBytes { // a target may be of any size
+		return nil, &event.SizeError{Size: len(raw), Limit: publisherBytes}
+	}
+	return raw, err
 }
 
 // Disconnect closes the user's sessions on all nodes with 4003. Their pages do

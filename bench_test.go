@@ -10,6 +10,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/echo-pull/pull/internal/broker"
 	"github.com/echo-pull/pull/internal/envelope"
 	"github.com/echo-pull/pull/internal/event"
 )
@@ -131,7 +132,7 @@ func BenchmarkRouteToOneUser(b *testing.B) {
 				b.Fatal(err)
 			}
 			d := newDispatcher(p.node, 0)
-			batch := make([]delivery, 1)
+			batch := make([]broker.Delivery, 1)
 			from := p.node.cursor()
 			p.stop() // the benchmark is the only one who applies
 			p.running.Wait()
@@ -140,7 +141,7 @@ func BenchmarkRouteToOneUser(b *testing.B) {
 			for b.Loop() {
 				seq++
 				envelope.Stamp(raw, "benching", seq)
-				batch[0] = delivery{from.Epoch, p.node.history.Next(), raw}
+				batch[0] = broker.Delivery{Epoch: from.Epoch, Offset: p.node.history.Next(), Raw: raw}
 				d.dispatch(batch)
 			}
 		})

@@ -15,6 +15,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/signal"
 )
 
 const (
@@ -193,7 +194,7 @@ func (p *Plugin) isAhead(c envelope.Cursor) bool {
 // part gives back what a session has taken.
 func (p *Plugin) part(s *session) {
 	if p.node.leave(s) {
-		signal(p.departed)
+		signal.Send(p.departed)
 	}
 	p.node.release(s)
 	p.pages.Done()

@@ -10,6 +10,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/echo-pull/pull/internal/broker"
 	"github.com/echo-pull/pull/internal/envelope"
 	"github.com/echo-pull/pull/internal/event"
 )
@@ -30,11 +31,11 @@ func FuzzApply(f *testing.F) {
 	f.Fuzz(func(t *testing.T, first, second []byte, offset, next uint64) {
 		n, d := bareNode(func(c *Config) { c.WindowCount, c.WindowBytes = 3, 500 })
 		page := &session{user: "1", node: n, link: deaf{}}
-		d.dispatch([]delivery{{"log", offset, first}})
+		d.dispatch([]broker.Delivery{delivery("log", offset, first)})
 		if err := n.join(page); err != nil {
 			t.Fatal(err)
 		}
-		d.dispatch([]delivery{{"log", next, second}, {"log", next + 1, first}, {"other", offset, second}, {"other", offset + 1, second}})
+		d.dispatch([]broker.Delivery{delivery("log", next, second), delivery("log", next+1, first), delivery("other", offset, second), delivery("other", offset+1, second)})
 		back := &session{user: "1", node: n, link: deaf{}, at: &envelope.Cursor{Epoch: "other", Offset: offset}, began: n.disconnects()}
 		if err := n.join(back); err != nil {
 			t.Fatal(err)
@@ -95,7 +96,7 @@ func FuzzParseRequest(f *testing.F) {
 
 func FuzzDecodeState(f *testing.F) {
 	content, err := encodeState(&stateImage{
-		Log:     logImage{Epoch: "abc", First: 7, Times: []int64{1, 2}, Messages: [][]byte{[]byte("one"), []byte("two")}},
+		Log:     broker.Image{Epoch: "abc", First: 7, Times: []int64{1, 2}, Messages: [][]byte{[]byte("one"), []byte("two")}},
 		Watches: []watchImage{{User: "1", Tag: "T", Since: 5, Until: 8, Expires: 9}},
 	})
 	if err != nil {
@@ -121,15 +122,16 @@ func FuzzDecodeState(f *testing.F) {
 func goesOn(t *testing.T, img *stateImage) {
 	t.Helper()
 	n, d := bareNode(func(*Config) {})
-	p := &Plugin{memory: new(Memory), node: n}
+	p := &Plugin{memory: new(broker.Memory), node: n}
 	if err := p.adopt(img); err != nil {
 		t.Fatalf("got %v for a state that was decoded", err)
 	}
 	if err := p.memory.Publish(t.Context(), envelope.Control(envelope.KindBeat, time.Now())); err != nil {
 		t.Errorf("publish into a restored log: %v", err)
 	}
-	for batch := p.memory.after("", 0, nil); len(batch) > 0; batch = p.memory.after(n.epoch, n.history.Next(), nil) {
-		d.dispatch(batch)
+	log := broker.ImageOf(p.memory)
+	for i, message := range log.Messages {
+		d.dispatch([]broker.Delivery{delivery(log.Epoch, log.First+uint64(i), message)})
 	}
 	if at := n.cursor(); at.Epoch != img.Log.Epoch || at.Offset > envelope.MaxOffset {
 		t.Errorf("got to %s, want a position in %q", at, img.Log.Epoch)
@@ -199,18 +201,22 @@ func (s *spy) hears(page *session, text string) (place int) {
 // A writer makes envelopes as another node would send them.
 type writer struct{ seq uint64 }
 
-func (w *writer) next(raw []byte) delivery {
+func (w *writer) next(raw []byte) broker.Delivery {
 	w.seq++
 	envelope.Stamp(raw, "somebody", w.seq)
-	return delivery{"log", w.seq, raw}
+	return delivery("log", w.seq, raw)
 }
 
-func (w *writer) message(to event.Target, body string) delivery {
+func delivery(epoch string, offset uint64, raw []byte) broker.Delivery {
+	return broker.Delivery{Epoch: epoch, Offset: offset, Raw: raw}
+}
+
+func (w *writer) message(to event.Target, body string) broker.Delivery {
 	raw := binary.AppendUvarint(envelope.AppendHeader(nil, envelope.KindEvent, time.Now()), 1<<40)
 	return w.next(append(event.AppendTarget(raw, "", &to), `"body":"`+body+`"}`...))
 }
 
-func (w *writer) grant(user, from, tag string) delivery {
+func (w *writer) grant(user, from, tag string) broker.Delivery {
 	return w.next(envelope.Control(envelope.KindWatch, time.Now(), user, from, tag))
 }
 
@@ -219,14 +225,14 @@ func (w *writer) grant(user, from, tag string) delivery {
 func TestGapIsToldAfterWhatIsUnderWay(t *testing.T) {
 	n, d := bareNode(func(*Config) {})
 	w, link := new(writer), new(spy)
-	d.dispatch([]delivery{w.message(event.User("2"), "first")})
+	d.dispatch([]broker.Delivery{w.message(event.User("2"), "first")})
 	page := &session{user: "1", node: n, link: link, at: &envelope.Cursor{Epoch: "log", Offset: 1}}
 	if err := n.join(page); err != nil {
 		t.Fatal(err)
 	}
 	page.queue, page.busy, page.waiting = nil, false, 0 // hello has left
 
-	d.dispatch([]delivery{w.message(event.Tag("T"), "overtook"), w.message(event.User("1"), "under way"), w.grant("1", "log.1", "T")})
+	d.dispatch([]broker.Delivery{w.message(event.Tag("T"), "overtook"), w.message(event.User("1"), "under way"), w.grant("1", "log.1", "T")})
 
 	message, gap := link.hears(page, "under way"), link.hears(page, `"recovered":false`)
 	if message < 0 || gap < message {
@@ -238,7 +244,7 @@ func TestGapIsToldAfterWhatIsUnderWay(t *testing.T) {
 func TestReplayUnderWayDoesNotMoveThePageInTheNextLog(t *testing.T) {
 	n, d := bareNode(func(*Config) {})
 	w := new(writer)
-	batch := []delivery{w.message(event.User("2"), "first")}
+	batch := []broker.Delivery{w.message(event.User("2"), "first")}
 	for range 200 {
 		batch = append(batch, w.message(event.User("1"), strings.Repeat("x", 4<<10)))
 	}
@@ -250,7 +256,7 @@ func TestReplayUnderWayDoesNotMoveThePageInTheNextLog(t *testing.T) {
 	}
 
 	items, more := n.page(page)
-	n.restart(delivery{"next", 5, batch[0].raw})
+	n.restart(delivery("next", 5, batch[0].Raw))
 	page.advance(items, more)
 
 	if page.epoch != "next" || page.told > 5 {
@@ -263,7 +269,7 @@ func TestReplayUnderWayDoesNotMoveThePageInTheNextLog(t *testing.T) {
 func TestGapEndsAReplay(t *testing.T) {
 	n, d := bareNode(func(*Config) {})
 	w := new(writer)
-	batch := []delivery{w.message(event.User("2"), "first"), w.message(event.Tag("T"), "overtook")}
+	batch := []broker.Delivery{w.message(event.User("2"), "first"), w.message(event.Tag("T"), "overtook")}
 	for range 200 {
 		batch = append(batch, w.message(event.User("1"), strings.Repeat("x", 4<<10)))
 	}
@@ -273,7 +279,7 @@ func TestGapEndsAReplay(t *testing.T) {
 		t.Fatalf("got %v, behind %t, want a page that has more to read", err, page.behind)
 	}
 
-	d.dispatch([]delivery{w.grant("1", "log.1", "T")})
+	d.dispatch([]broker.Delivery{w.grant("1", "log.1", "T")})
 
 	if page.queue[len(page.queue)-1].last != w.seq {
 		t.Fatal("the page was not told of the gap")

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/echo-pull/pull/internal/broker"
 	"github.com/echo-pull/pull/internal/event"
 )
 
@@ -15,7 +16,7 @@ import (
 // fill puts messages into the window.
 func (n *node) fill(messages int, to func(i int) event.Target) {
 	w, d := new(writer), newDispatcher(n, 0)
-	batch := make([]delivery, messages)
+	batch := make([]broker.Delivery, messages)
 	for i := range batch {
 		batch[i] = w.message(to(i), "x")
 	}
@@ -93,7 +94,7 @@ func BenchmarkExceptions(b *testing.B) {
 		b.Run(fmt.Sprintf("exceptions=%d", exceptions), func(b *testing.B) {
 			n, d := bareNode(func(*Config) {})
 			w := new(writer)
-			d.dispatch([]delivery{w.message(event.User("other"), "x")})
+			d.dispatch([]broker.Delivery{w.message(event.User("other"), "x")})
 			for i := range 10_000 {
 				s := &session{user: strconv.Itoa(i), node: n, link: nowhere{}}
 				if err := n.join(s); err != nil {
@@ -105,12 +106,12 @@ func BenchmarkExceptions(b *testing.B) {
 			for i := range exceptions {
 				except = append(except, strconv.Itoa(20*i))
 			}
-			batch := make([]delivery, 1)
-			raw := w.message(event.Shared().Except(except...), "x").raw
+			batch := make([]broker.Delivery, 1)
+			raw := w.message(event.Shared().Except(except...), "x").Raw
 			b.ReportAllocs()
 			for b.Loop() {
 				batch[0] = w.next(raw)
-				batch[0].offset = n.history.Next()
+				batch[0].Offset = n.history.Next()
 				d.dispatch(batch)
 			}
 		})

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/echo-pull/pull/internal/broker"
 	"github.com/echo-pull/pull/internal/envelope"
 	"github.com/echo-pull/pull/internal/window"
 )
@@ -90,7 +91,7 @@ func (n *node) cursor() envelope.Cursor {
 
 // apply brings the node forward by a batch and returns how much of it: all, or
 // what comes before the message with which the log turns out to be broken.
-func (n *node) apply(batch []delivery) (count int, broken bool) {
+func (n *node) apply(batch []broker.Delivery) (count int, broken bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
@@ -98,10 +99,10 @@ func (n *node) apply(batch []delivery) (count int, broken bool) {
 	for i, d := range batch {
 		switch {
 		case n.log == "":
-			n.begin(d.epoch, d.epoch, d.offset)
-		case d.epoch == n.log && d.offset < n.history.Next() && !n.isNew(&d):
+			n.begin(d.Epoch, d.Epoch, d.Offset)
+		case d.Epoch == n.log && d.Offset < n.history.Next() && !n.isNew(&d):
 			continue // known from before the subscription was renewed
-		case d.epoch != n.log || d.offset != n.history.Next():
+		case d.Epoch != n.log || d.Offset != n.history.Next():
 			n.finishBatch()
 			return i, true
 		}
@@ -169,16 +170,16 @@ func (n *node) isTooMuch(s *session) bool {
 // it may ask the plugin something then.
 func (n *node) problem(err error) { n.problems = append(n.problems, err) }
 
-func (n *node) applyOne(d delivery, clock time.Time) {
-	if d.raw == nil { // the embedded log has let go of a control message
+func (n *node) applyOne(d broker.Delivery, clock time.Time) {
+	if d.Raw == nil { // the embedded log has let go of a control message
 		n.history.Skip(0)
 		return
 	}
 	now := clock.UnixNano()
-	e, err := envelope.Parse(d.raw)
+	e, err := envelope.Parse(d.Raw)
 	if err != nil {
 		if n.foreign.allow("") { // there may be as many as the application's own
-			n.problem(fmt.Errorf("%w: at %s, and perhaps others within a minute", err, envelope.Cursor{Epoch: d.epoch, Offset: d.offset}))
+			n.problem(fmt.Errorf("%w: at %s, and perhaps others within a minute", err, envelope.Cursor{Epoch: d.Epoch, Offset: d.Offset}))
 		}
 		n.history.Skip(0)
 		return
@@ -199,7 +200,7 @@ func (n *node) applyOne(d delivery, clock time.Time) {
 		return
 	}
 	n.stats.messages.Add(1)
-	n.history.Append(window.NewMessage(e.At, e.Expires, d.raw[len(d.raw)-len(e.Addr)-len(e.Body):], len(e.Addr)), now)
+	n.history.Append(window.NewMessage(e.At, e.Expires, d.Raw[len(d.Raw)-len(e.Addr)-len(e.Body):], len(e.Addr)), now)
 	n.route()
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/echo-pull/pull/internal/broker"
 	"github.com/echo-pull/pull/internal/envelope"
 	"github.com/echo-pull/pull/internal/event"
 	"github.com/echo-pull/pull/internal/window"
@@ -25,9 +26,9 @@ import (
 // and those of the sessions. Everything else in the package is passive.
 type Plugin struct {
 	config      Config
-	broker      Broker
-	memory      *Memory    // the broker, where it is the embedded one of this plugin
-	state       *stateFile // nil where nothing is kept
+	broker      broker.Broker
+	memory      *broker.Memory // the broker, if that is a log in this process
+	state       *stateFile     // nil where nothing is kept
 	registry    registry
 	node        *node
 	publisher   *publisher
@@ -82,9 +83,10 @@ func New(config Config) (*Plugin, error) {
 	p.hooks = newHooks(config.OnOnline, config.OnOffline, config.OnError)
 	p.node = p.newNode()
 	p.sectionKey, p.identityKey = "pull.section."+p.node.id, "pull.identity."+p.node.id
+	p.memory, _ = p.broker.(*broker.Memory)
 	if p.broker == nil {
 		// The log is also what the dispatcher has still to read.
-		p.memory = &Memory{Count: config.WindowCount + aheadMessages, Bytes: config.WindowBytes + aheadBytes, passing: envelope.IsControl}
+		p.memory = broker.NewMemory(config.WindowCount+aheadMessages, config.WindowBytes+aheadBytes, envelope.IsControl)
 		p.broker = p.memory
 		if err := p.restore(); err != nil {
 			return nil, err
@@ -145,8 +147,8 @@ func (p *Plugin) listen(ctx context.Context) {
 	// Grants that are older than the window but not than their own life are in
 	// the log as well.
 	window := max(p.config.WindowAge, p.config.WatchTTL)
-	if m, ok := p.broker.(*Memory); ok {
-		_ = m.follow(ctx, window, p.dispatcher.dispatch) // saves a goroutine's turn for each batch
+	if p.memory != nil {
+		_ = broker.Follow(ctx, p.memory, window, p.dispatcher.dispatch) // saves a goroutine's turn for each batch
 		return
 	}
 	p.spawn(func() { p.subscribe(ctx, window) })
@@ -179,8 +181,8 @@ func (p *Plugin) subscribeOnce(ctx context.Context, window time.Duration) error 
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	err := p.broker.Subscribe(ctx, window, func(epoch string, offset uint64, message []byte) {
-		d := delivery{epoch, offset, message}
-		if broken := d.check(); broken != nil {
+		d := broker.Delivery{Epoch: epoch, Offset: offset, Raw: message}
+		if broken := d.Check(); broken != nil {
 			cancel(broken)
 		}
 		if ctx.Err() == nil {

@@ -7,7 +7,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/echo-pull/pull/internal/broker"
 	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/signal"
 )
 
 const (
@@ -40,7 +42,7 @@ const (
 // of the plugin's. Its queue is bounded: a place in it is reserved when an event
 // is sent, so that the epilogue, which can tell nobody, never finds it full.
 type publisher struct {
-	broker Broker
+	broker broker.Broker
 	node   *node
 	report func(error)
 
@@ -48,9 +50,9 @@ type publisher struct {
 	closed        atomic.Bool
 	lost          int // events that could not leave; the goroutine's own
 
-	mu     sync.Mutex // guards what follows
-	memory *Memory    // the broker, where that is the one that never waits
-	seq    uint64     // of the last message
+	mu     sync.Mutex     // guards what follows
+	memory *broker.Memory // the broker, where that is the one that never waits
+	seq    uint64         // of the last message
 	queue  []shipment
 
 	unapplied int // bytes that went directly since the node had applied everything
@@ -62,10 +64,10 @@ type publisher struct {
 	freed chan struct{} // places were given back
 }
 
-func newPublisher(broker Broker, n *node, report func(error)) *publisher {
-	memory, _ := broker.(*Memory)
+func newPublisher(log broker.Broker, n *node, report func(error)) *publisher {
+	memory, _ := log.(*broker.Memory)
 	return &publisher{
-		broker: broker, memory: memory, node: n, report: report,
+		broker: log, memory: memory, node: n, report: report,
 		wake: make(chan struct{}, 1), freed: make(chan struct{}, 1),
 	}
 }
@@ -90,15 +92,7 @@ func (p *publisher) reserve(size int) error {
 func (p *publisher) release(events, size int) {
 	p.bytes.Add(-int64(size))
 	p.events.Add(-int64(events))
-	signal(p.freed)
-}
-
-// signal wakes the one who waits, now or when it next does.
-func signal(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
-	}
+	signal.Send(p.freed)
 }
 
 // run publishes until ctx ends. Then nothing that is left can leave.

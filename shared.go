@@ -1,6 +1,9 @@
 package pull
 
-import "github.com/echo-pull/pull/internal/event"
+import (
+	"github.com/echo-pull/pull/internal/broker"
+	"github.com/echo-pull/pull/internal/event"
+)
 
 type (
 	Event       = event.Event
@@ -14,3 +17,8 @@ var ErrTooLarge = event.ErrTooLarge
 func User(ids ...string) Target { return event.User(ids...) }
 func Tag(tags ...string) Target { return event.Tag(tags...) }
 func Shared() Target            { return event.Shared() }
+
+type (
+	Broker = broker.Broker
+	Memory = broker.Memory
+)

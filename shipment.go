@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/echo-pull/pull/internal/broker"
 	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/signal"
 )
 
 // A shipment is what one request hands over, in order.
@@ -31,7 +33,7 @@ func (p *publisher) ship(s shipment) (last uint64, done <-chan error, err error)
 	p.name(s.messages)
 	last = p.seq
 	if shipped {
-		p.memory.append(s.messages)
+		broker.Append(p.memory, s.messages)
 		p.mu.Unlock()
 		p.release(s.events, s.size)
 		return last, nil, nil
@@ -42,7 +44,7 @@ func (p *publisher) ship(s shipment) (last uint64, done <-chan error, err error)
 	p.queue = append(p.queue, s)
 	p.mu.Unlock()
 
-	signal(p.wake)
+	signal.Send(p.wake)
 	return last, s.done, nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/echo-pull/pull/internal/protocol"
+	"github.com/echo-pull/pull/internal/signal"
 )
 
 // A stream is a session's link over Server-Sent Events, for networks that break
@@ -86,7 +87,7 @@ func (p *Plugin) reportTimeouts(r *http.Request, w http.ResponseWriter) {
 	}
 }
 
-func (l *stream) start(*session) { signal(l.wake) }
+func (l *stream) start(*session) { signal.Send(l.wake) }
 
 // offer leaves all writing to the request's goroutine.
 func (l *stream) offer(*offering, []byte) int { return 0 }

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/echo-pull/pull/internal/broker"
 	"github.com/echo-pull/pull/internal/envelope"
 	"github.com/echo-pull/pull/internal/event"
 )
@@ -53,7 +54,7 @@ func TestPagesAheadOfTheLogAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, d := bareNode(func(*Config) {})
 		w := new(writer)
-		d.dispatch([]delivery{w.message(event.Shared(), "first")})
+		d.dispatch([]broker.Delivery{w.message(event.Shared(), "first")})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		var pages sync.WaitGroup
@@ -70,7 +71,7 @@ func TestPagesAheadOfTheLogAreBounded(t *testing.T) {
 			t.Error("one more than may wait was let to")
 		}
 		began := time.Now()
-		d.dispatch([]delivery{w.message(event.Shared(), "second")})
+		d.dispatch([]broker.Delivery{w.message(event.Shared(), "second")})
 		pages.Wait()
 
 		if len(n.positions) != 0 || time.Since(began) != 0 {

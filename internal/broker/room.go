@@ -1,14 +1,14 @@
-package pull
+package broker
 
 // trim drops the oldest messages that there is no room for. What passes takes no
 // room from what lasts: it is emptied first, and holds only its place then.
 func (m *Memory) trim() {
 	count, bytes := m.Count, m.Bytes
 	if count <= 0 {
-		count = defaultWindowCount
+		count = DefaultCount
 	}
 	if bytes <= 0 {
-		bytes = defaultWindowBytes
+		bytes = DefaultBytes
 	}
 	m.empty(bytes / 4)
 	for m.lasting.count > count || m.lasting.bytes > bytes && m.lasting.count > 1 || m.log.Len()/placesPerMessage > count {

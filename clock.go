@@ -42,8 +42,8 @@ func (p *Plugin) clock(ctx context.Context) {
 			p.node.sweepPresence(now)
 			p.renameLog(now)
 		case now := <-alive.C:
-			if p.publisher.isIdle() { // else what waits there is a sign of life as well
-				p.publisher.say(envelope.Control(envelope.KindBeat, now))
+			if p.publisher.IsIdle() { // else what waits there is a sign of life as well
+				p.publisher.Announce(envelope.Control(envelope.KindBeat, now))
 			}
 		case <-p.departed: // the next departure is another one
 		case now := <-departure.C:

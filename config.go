@@ -11,6 +11,7 @@ import (
 	"github.com/labstack/echo/v4/middleware"
 
 	"github.com/echo-pull/pull/internal/broker"
+	"github.com/echo-pull/pull/internal/publish"
 )
 
 const (
@@ -248,7 +249,7 @@ func (c Config) bounded() Config {
 	} {
 		*n = min(*n, unbounded)
 	}
-	c.EventBytes = min(c.EventBytes, publisherBytes)
+	c.EventBytes = min(c.EventBytes, publish.MaxBytes)
 	return c
 }
 

@@ -75,7 +75,7 @@ func BenchmarkMemory(b *testing.B) {
 					b.Fatal(err)
 				}
 			})
-			p.node.await(b.Context(), func() bool { return p.publisher.events.Load() == 0 })
+			p.node.Await(b.Context(), func() bool { events, _ := p.publisher.Queued(); return events == 0 })
 		}
 	})
 	b.Run("online user", func(b *testing.B) {

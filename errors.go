@@ -13,18 +13,10 @@ var (
 	// [Plugin.Send].
 	ErrTooLate = errors.New("pull: the request has ended")
 
-	// ErrQueueFull is returned by Send if the broker has fallen so far behind
-	// that the publisher's bounded queue has no room. Nothing was collected:
-	// fail the request, or retry later.
-	ErrQueueFull = errors.New("pull: publisher's queue is full")
-
 	// ErrOutboxFull is returned if one request has collected more than its
 	// share of the publisher's queue: 16,384 events, including watches, or 16
 	// MiB. Nothing was collected. [Outbox.Flush] makes room.
 	ErrOutboxFull = errors.New("pull: the request has collected too much")
-
-	// ErrClosed is returned after [Plugin.Shutdown] has been called.
-	ErrClosed = errors.New("pull: plugin is shut down")
 
 	// ErrNoOutbox is returned by the methods of a nil [Outbox]. [From] returns
 	// a nil Outbox if the context belongs to no request, or to a request that

@@ -39,7 +39,7 @@ func (p *Plugin) sayInParts(k envelope.Kind, first, tags []string) (last uint64,
 	for {
 		some := tags[:min(len(tags), tagsPerGrant)]
 		tags = tags[len(some):]
-		last, err = p.publisher.order(envelope.Control(k, time.Now(), slices.Concat(first, some)...))
+		last, err = p.publisher.Command(envelope.Control(k, time.Now(), slices.Concat(first, some)...))
 		if err != nil || len(tags) == 0 {
 			return last, err
 		}
@@ -76,7 +76,7 @@ const embeddedWait = 50 * time.Millisecond
 
 // awaitEmbedded waits for the embedded log. Another one is not waited for.
 func (p *Plugin) awaitEmbedded(name uint64) {
-	if p.publisher.memory == nil {
+	if p.memory == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), embeddedWait)

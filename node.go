@@ -282,9 +282,12 @@ func (n *node) applyWatch(e *envelope.Envelope) {
 	}
 }
 
-// await waits until the condition holds, which it checks whenever the node has
+// Applied returns the name of the last message of this node's own that it has applied.
+func (n *node) Applied() uint64 { return n.applied.Load() }
+
+// Await waits until the condition holds, which it checks whenever the node has
 // moved. It tells whether that was before ctx ended.
-func (n *node) await(ctx context.Context, condition func() bool) bool {
+func (n *node) Await(ctx context.Context, condition func() bool) bool {
 	for {
 		moved := n.movement()
 		if condition() {

@@ -15,6 +15,7 @@ import (
 	"github.com/echo-pull/pull/internal/broker"
 	"github.com/echo-pull/pull/internal/envelope"
 	"github.com/echo-pull/pull/internal/event"
+	"github.com/echo-pull/pull/internal/publish"
 	"github.com/echo-pull/pull/internal/window"
 )
 
@@ -31,7 +32,7 @@ type Plugin struct {
 	state       *stateFile     // nil where nothing is kept
 	registry    registry
 	node        *node
-	publisher   *publisher
+	publisher   *publish.Publisher
 	dispatcher  *dispatcher
 	broadcaster *broadcaster
 	hooks       *hooks
@@ -86,14 +87,14 @@ func New(config Config) (*Plugin, error) {
 	p.memory, _ = p.broker.(*broker.Memory)
 	if p.broker == nil {
 		// The log is also what the dispatcher has still to read.
-		p.memory = broker.NewMemory(config.WindowCount+aheadMessages, config.WindowBytes+aheadBytes, envelope.IsControl)
+		p.memory = broker.NewMemory(config.WindowCount+publish.AheadMessages, config.WindowBytes+publish.AheadBytes, envelope.IsControl)
 		p.broker = p.memory
 		if err := p.restore(); err != nil {
 			return nil, err
 		}
 	}
-	p.publisher = newPublisher(p.broker, p.node, config.OnError)
-	p.node.say, p.node.spawn = p.publisher.say, p.spawn
+	p.publisher = publish.New(p.broker, p.memory, p.node.id, p.node, config.OnError)
+	p.node.say, p.node.spawn = p.publisher.Announce, p.spawn
 	p.node.charge = func(payer string, bytes int) bool { return p.limits.replayed(payer, bytes, time.Now()) }
 	p.dispatcher = newDispatcher(p.node, runtime.GOMAXPROCS(0)-1)
 	p.broadcaster = newBroadcaster(config.Tick, p.join, p.receive)
@@ -122,7 +123,7 @@ func (p *Plugin) newNode() *node {
 func (p *Plugin) start() {
 	ctx, stop := context.WithCancel(context.Background())
 	p.stop = stop
-	p.spawn(func() { p.publisher.run(ctx) })
+	p.spawn(func() { p.publisher.Run(ctx) })
 	p.spawn(func() { p.listen(ctx) })
 	for range p.dispatcher.workers {
 		p.spawn(p.dispatcher.work)
@@ -130,10 +131,10 @@ func (p *Plugin) start() {
 	p.spawn(func() { p.clock(ctx) })
 	p.spawn(func() { p.hooks.run(ctx) })
 
-	p.publisher.say(envelope.Control(envelope.KindHello, time.Now()))
+	p.publisher.Announce(envelope.Control(envelope.KindHello, time.Now()))
 	ready, cancel := context.WithTimeout(ctx, readyWait)
 	defer cancel()
-	if !p.node.await(ready, func() bool { return p.node.applied.Load() > 0 }) {
+	if !p.node.Await(ready, func() bool { return p.node.applied.Load() > 0 }) {
 		p.config.OnError(errNoLog)
 	}
 }
@@ -155,17 +156,23 @@ func (p *Plugin) listen(ctx context.Context) {
 	p.dispatcher.run(ctx)
 }
 
+// How long the plugin waits before it subscribes again.
+const (
+	shortestWait = 50 * time.Millisecond
+	longestWait  = 2 * time.Second
+)
+
 // subscribe feeds the dispatcher from the broker, again and again until ctx ends.
 func (p *Plugin) subscribe(ctx context.Context, window time.Duration) {
-	for wait := shortestRetry; ; wait = min(2*wait, longestRetry) {
+	for wait := shortestWait; ; wait = min(2*wait, longestWait) {
 		began := time.Now()
 		err := p.subscribeOnce(ctx, window)
 		if ctx.Err() != nil {
 			return
 		}
 		p.config.OnError(fmt.Errorf("pull: subscription: %w", err))
-		if time.Since(began) > longestRetry {
-			wait = shortestRetry
+		if time.Since(began) > longestWait {
+			wait = shortestWait
 		}
 		select {
 		case <-time.After(wait):
@@ -215,10 +222,10 @@ func (p *Plugin) Send(ctx context.Context, t event.Target, e event.Event) error 
 	if err != nil || raw == nil {
 		return err
 	}
-	if err := p.publisher.reserve(len(raw)); err != nil {
+	if err := p.publisher.Reserve(len(raw)); err != nil {
 		return err
 	}
-	return p.publisher.shipAndWait(ctx, shipment{messages: [][]byte{raw}, events: 1, size: len(raw)})
+	return p.publisher.PublishAndWait(ctx, publish.Batch{Messages: [][]byte{raw}, Events: 1, Size: len(raw)})
 }
 
 // encode checks an event and returns its envelope: nil where it is for nobody.
@@ -236,8 +243,8 @@ func (p *Plugin) encode(t *event.Target, e *event.Event, sender string, now time
 		return nil, nil
 	}
 	raw, err := event.Encode(t, e, sender, now, p.config.EventBytes)
-	if len(raw) > publisherBytes { // a target may be of any size
-		return nil, &event.SizeError{Size: len(raw), Limit: publisherBytes}
+	if len(raw) > publish.MaxBytes { // a target may be of any size
+		return nil, &event.SizeError{Size: len(raw), Limit: publish.MaxBytes}
 	}
 	return raw, err
 }
@@ -257,7 +264,7 @@ func (p *Plugin) Disconnect(user string) {
 	if envelope.CheckIDs("user id", []string{user}) != nil {
 		return
 	}
-	if _, err := p.publisher.order(envelope.Control(envelope.KindDisconnect, time.Now(), user)); err != nil {
+	if _, err := p.publisher.Command(envelope.Control(envelope.KindDisconnect, time.Now(), user)); err != nil {
 		p.config.OnError(fmt.Errorf("pull: disconnect user %q on other nodes: %w", user, err))
 	}
 	for _, s := range p.node.disconnect(user) {

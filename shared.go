@@ -3,6 +3,7 @@ package pull
 import (
 	"github.com/echo-pull/pull/internal/broker"
 	"github.com/echo-pull/pull/internal/event"
+	"github.com/echo-pull/pull/internal/publish"
 )
 
 type (
@@ -21,4 +22,9 @@ func Shared() Target            { return event.Shared() }
 type (
 	Broker = broker.Broker
 	Memory = broker.Memory
+)
+
+var (
+	ErrQueueFull = publish.ErrQueueFull
+	ErrClosed    = publish.ErrClosed
 )

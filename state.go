@@ -149,7 +149,7 @@ func (p *Plugin) renameLog(now time.Time) {
 	if p.state != nil && p.state.aloneAgain() {
 		p.config.OnError(fmt.Errorf("pull: no other process uses state file %s any more: this one begins another log", p.config.StateFile))
 		broker.Renew(p.memory)
-		p.publisher.say(envelope.Control(envelope.KindBeat, now)) // with which the node meets the new log
+		p.publisher.Announce(envelope.Control(envelope.KindBeat, now)) // with which the node meets the new log
 	}
 }
 

@@ -103,10 +103,28 @@ func BenchmarkEncode(b *testing.B) {
 	}
 }
 
+// A stub is the owner of a session without a plugin.
+type stub struct {
+	node    *node
+	session session
+}
+
+func newSession(n *node, user string, l link) *session {
+	s := &stub{node: n, session: session{user: user}}
+	s.session.owner, s.session.link = s, l
+	return &s.session
+}
+
+func (s *stub) settings() *settings    { return &s.node.conns }
+func (*stub) connected()               {}
+func (*stub) received([]byte)          {}
+func (s *stub) readOn() ([]item, bool) { return s.node.page(&s.session) }
+func (*stub) charge(int) bool          { return true }
+
 // nowhere is a link that takes everything.
 type nowhere struct{ *wire }
 
-func (nowhere) start(*session)                      {}
+func (nowhere) start(*conn)                         {}
 func (nowhere) offer(_ *offering, frame []byte) int { return len(frame) }
 func (nowhere) write([]byte) error                  { return nil }
 func (nowhere) limit(time.Duration)                 {}
@@ -120,8 +138,8 @@ func BenchmarkRouteToOneUser(b *testing.B) {
 		b.Run("sessions="+strconv.Itoa(sessions), func(b *testing.B) {
 			p := benchPlugin(b)
 			for i := range sessions {
-				s := &session{user: strconv.Itoa(i), node: p.node, link: nowhere{}}
-				if err := p.node.join(s); err != nil {
+				s := newSession(p.node, strconv.Itoa(i), nowhere{})
+				if err := p.node.join(s, nil, 0); err != nil {
 					b.Fatal(err)
 				}
 				s.busy = false

@@ -46,7 +46,7 @@ func TestWhatThereIsManyOfStaysSmall(t *testing.T) {
 		got, most uintptr // bytes, of which the runtime has a size
 	}{
 		{"a request's scope", unsafe.Sizeof(scope{}), 208},
-		{"a session", unsafe.Sizeof(session{}), 240},
+		{"a page", unsafe.Sizeof(page{}), 240},
 		{"a session's WebSocket", unsafe.Sizeof(wire{}), 112},
 		{"a session's stream", unsafe.Sizeof(stream{}), 64},
 		{"a message of the window", unsafe.Sizeof(window.Message{}), 64},
@@ -109,8 +109,8 @@ func BenchmarkChurn(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		for i := range sessions {
-			sessions[i] = &session{user: strconv.Itoa(i), node: p.node, link: nowhere{}}
-			if err := p.node.join(sessions[i]); err != nil {
+			sessions[i] = newSession(p.node, strconv.Itoa(i), nowhere{})
+			if err := p.node.join(sessions[i], nil, 0); err != nil {
 				b.Fatal(err)
 			}
 		}

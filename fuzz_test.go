@@ -30,14 +30,14 @@ func FuzzApply(f *testing.F) {
 	f.Add(raw, raw, ^uint64(0), uint64(0))
 	f.Fuzz(func(t *testing.T, first, second []byte, offset, next uint64) {
 		n, d := bareNode(func(c *Config) { c.WindowCount, c.WindowBytes = 3, 500 })
-		page := &session{user: "1", node: n, link: deaf{}}
+		page := newSession(n, "1", deaf{})
 		d.dispatch([]broker.Delivery{delivery("log", offset, first)})
-		if err := n.join(page); err != nil {
+		if err := n.join(page, nil, 0); err != nil {
 			t.Fatal(err)
 		}
 		d.dispatch([]broker.Delivery{delivery("log", next, second), delivery("log", next+1, first), delivery("other", offset, second), delivery("other", offset+1, second)})
-		back := &session{user: "1", node: n, link: deaf{}, at: &envelope.Cursor{Epoch: "other", Offset: offset}, began: n.disconnects()}
-		if err := n.join(back); err != nil {
+		back := newSession(n, "1", deaf{})
+		if err := n.join(back, &envelope.Cursor{Epoch: "other", Offset: offset}, n.disconnects()); err != nil {
 			t.Fatal(err)
 		}
 		n.sweep(time.Now())
@@ -58,7 +58,7 @@ func bareNode(configure func(*Config)) (*node, *dispatcher) {
 // deaf is a link to nobody.
 type deaf struct{ link }
 
-func (deaf) start(*session)                                   {}
+func (deaf) start(*conn)                                      {}
 func (deaf) offer(_ *offering, frame []byte) int              { return len(frame) }
 func (deaf) limit(time.Duration)                              {}
 func (deaf) cut()                                             {}
@@ -226,8 +226,8 @@ func TestGapIsToldAfterWhatIsUnderWay(t *testing.T) {
 	n, d := bareNode(func(*Config) {})
 	w, link := new(writer), new(spy)
 	d.dispatch([]broker.Delivery{w.message(event.User("2"), "first")})
-	page := &session{user: "1", node: n, link: link, at: &envelope.Cursor{Epoch: "log", Offset: 1}}
-	if err := n.join(page); err != nil {
+	page := newSession(n, "1", link)
+	if err := n.join(page, &envelope.Cursor{Epoch: "log", Offset: 1}, 0); err != nil {
 		t.Fatal(err)
 	}
 	page.queue, page.busy, page.waiting = nil, false, 0 // hello has left
@@ -250,8 +250,8 @@ func TestReplayUnderWayDoesNotMoveThePageInTheNextLog(t *testing.T) {
 	}
 	d.dispatch(batch)
 	link := new(spy)
-	page := &session{user: "1", node: n, link: link, at: &envelope.Cursor{Epoch: "log", Offset: 1}}
-	if err := n.join(page); err != nil || !page.behind {
+	page := newSession(n, "1", link)
+	if err := n.join(page, &envelope.Cursor{Epoch: "log", Offset: 1}, 0); err != nil || !page.behind {
 		t.Fatalf("got %v, behind %t, want a page that has more to read", err, page.behind)
 	}
 
@@ -274,8 +274,8 @@ func TestGapEndsAReplay(t *testing.T) {
 		batch = append(batch, w.message(event.User("1"), strings.Repeat("x", 4<<10)))
 	}
 	d.dispatch(batch)
-	page := &session{user: "1", node: n, link: new(spy), at: &envelope.Cursor{Epoch: "log", Offset: 1}}
-	if err := n.join(page); err != nil || !page.behind {
+	page := newSession(n, "1", new(spy))
+	if err := n.join(page, &envelope.Cursor{Epoch: "log", Offset: 1}, 0); err != nil || !page.behind {
 		t.Fatalf("got %v, behind %t, want a page that has more to read", err, page.behind)
 	}
 

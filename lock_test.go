@@ -40,7 +40,7 @@ func BenchmarkReplayByTags(b *testing.B) {
 					}
 					return event.Tag("other" + strconv.Itoa(i%10_000))
 				})
-				s := &session{user: "1", node: n, link: nowhere{}}
+				s := newSession(n, "1", nowhere{})
 				b.ReportAllocs()
 				for b.Loop() {
 					s.last, s.behind = n.history.Last()-missed, true
@@ -78,7 +78,7 @@ func BenchmarkOnlineList(b *testing.B) {
 				n.presence.arrive(strconv.Itoa(i))
 				n.presence.online(self, []string{strconv.Itoa(i)})
 			}
-			s := &session{user: "1", node: n, link: nowhere{}}
+			s := newSession(n, "1", nowhere{})
 			b.ReportAllocs()
 			for b.Loop() {
 				n.news.list = nil
@@ -96,8 +96,8 @@ func BenchmarkExceptions(b *testing.B) {
 			w := new(writer)
 			d.dispatch([]broker.Delivery{w.message(event.User("other"), "x")})
 			for i := range 10_000 {
-				s := &session{user: strconv.Itoa(i), node: n, link: nowhere{}}
-				if err := n.join(s); err != nil {
+				s := newSession(n, strconv.Itoa(i), nowhere{})
+				if err := n.join(s, nil, 0); err != nil {
 					b.Fatal(err)
 				}
 				s.busy = false

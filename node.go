@@ -21,17 +21,14 @@ import (
 // goroutines call the rest. Nothing is written to a connection under the lock.
 type node struct {
 	id       string
-	bound    int // of a session's queue
-	maxUsers int // of a tag
-	maxTags  int // of a user
+	conns    settings // of the sessions' connections
+	maxUsers int      // of a tag
+	maxTags  int      // of a user
 	scope    OnlineScope
 	tick     time.Duration
 	report   func(error)
 	say      func([]byte)   // puts a control message in the log; does not wait
 	tell     func([]change) // lets the application know; does not wait
-
-	spawn  func(func())                              // starts a goroutine of a session's
-	charge func(payer string, bytes int) (more bool) // charges a replay; nil is free
 
 	mu        sync.Mutex // guards what follows
 	log       string     // the broker's epoch; empty until the log has been heard
@@ -163,7 +160,7 @@ func (n *node) isTooMuch(s *session) bool {
 	for _, p := range s.due {
 		size += p.size
 	}
-	return size > n.bound/2 && n.history.Covers(s.last) && s.isIdle()
+	return size > n.conns.queueBytes/2 && n.history.Covers(s.last) && s.isIdle()
 }
 
 // problem notes what the application is to hear of: not under the lock, because

@@ -243,6 +243,6 @@ func (n *node) onlineList(now time.Time) []byte {
 			}
 		}
 	}
-	l := protocol.OnlineList{Users: online, Most: listedUsers, Bytes: n.bound / 4, Count: count, Guests: n.guests}
+	l := protocol.OnlineList{Users: online, Most: listedUsers, Bytes: n.conns.queueBytes / 4, Count: count, Guests: n.guests}
 	return l.Encode(now)
 }

@@ -94,10 +94,9 @@ func New(config Config) (*Plugin, error) {
 		}
 	}
 	p.publisher = publish.New(p.broker, p.memory, p.node.id, p.node, config.OnError)
-	p.node.say, p.node.spawn = p.publisher.Announce, p.spawn
-	p.node.charge = func(payer string, bytes int) bool { return p.limits.replayed(payer, bytes, time.Now()) }
+	p.node.say = p.publisher.Announce
 	p.dispatcher = newDispatcher(p.node, runtime.GOMAXPROCS(0)-1)
-	p.broadcaster = newBroadcaster(config.Tick, p.join, p.receive)
+	p.broadcaster = newBroadcaster(config.Tick)
 	p.start()
 	return p, nil
 }
@@ -106,7 +105,7 @@ func (p *Plugin) newNode() *node {
 	c := &p.config
 	id := envelope.NewID()
 	n := &node{
-		id: id, bound: c.QueueBytes, maxUsers: c.MaxUsersPerTag, maxTags: c.MaxTagsPerUser,
+		id: id, conns: settings{queueBytes: c.QueueBytes, spawn: p.spawn}, maxUsers: c.MaxUsersPerTag, maxTags: c.MaxTagsPerUser,
 		scope: c.Online, tick: c.Tick, report: c.OnError, tell: p.hooks.tell,
 		history:  window.New(c.WindowAge, c.WindowCount, c.WindowBytes, envelope.Keys),
 		watches:  newWatches(c.WatchTTL, c.WindowAge, c.MaxTagsPerUser),

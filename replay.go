@@ -49,7 +49,7 @@ func (n *node) read(s *session) replay {
 		return r
 	}
 	found := n.after(s.last, s.user)
-	size, most := 0, min(replayPage, n.bound/2)
+	size, most := 0, min(replayPage, n.conns.queueBytes/2)
 	now := time.Now().Unix()
 	for i, offset := range found.Offsets {
 		m := n.history.At(offset)

@@ -33,8 +33,8 @@ type stream struct {
 }
 
 // serveStream carries the session over the response for as long as it lives.
-func (p *Plugin) serveStream(c echo.Context, s *session) error {
-	defer p.part(s)
+func (p *Plugin) serveStream(c echo.Context, pg *page) error {
+	defer p.part(pg)
 	w := bare(c.Response())
 	header := w.Header()
 	header.Set(echo.HeaderContentType, "text/event-stream")
@@ -49,21 +49,19 @@ func (p *Plugin) serveStream(c echo.Context, s *session) error {
 	if err := errors.Join(link.ctl.SetReadDeadline(time.Time{}), link.ctl.SetWriteDeadline(time.Time{})); err != nil {
 		p.reportTimeouts(c.Request(), w)
 	}
-	s.link = link
+	pg.link = link
 	runHooks(c.Response(), http.StatusOK)
 	w.WriteHeader(http.StatusOK)
 	p.unburden(c)
-	if err := p.join(s); err != nil {
-		refuseJoin(s, err)
-	}
-	defer s.abandon()
+	pg.connected()
+	defer pg.abandon()
 	if p.serverStops(c.Request()) {
-		s.close("restart")
+		pg.close("restart")
 	}
 	for {
 		select {
 		case <-link.wake:
-			s.flush()
+			pg.flush()
 			if link.stuck {
 				_ = p.incapable(w, noFlush) // the response has begun
 				return nil
@@ -87,7 +85,7 @@ func (p *Plugin) reportTimeouts(r *http.Request, w http.ResponseWriter) {
 	}
 }
 
-func (l *stream) start(*session) { signal.Send(l.wake) }
+func (l *stream) start(*conn) { signal.Send(l.wake) }
 
 // offer leaves all writing to the request's goroutine.
 func (l *stream) offer(*offering, []byte) int { return 0 }

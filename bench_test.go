@@ -105,21 +105,29 @@ func BenchmarkEncode(b *testing.B) {
 
 // A stub is the owner of a session without a plugin.
 type stub struct {
-	node    *node
-	session session
+	node      *node
+	session   session
+	afterRead func()
 }
 
 func newSession(n *node, user string, l link) *session {
 	s := &stub{node: n, session: session{user: user}}
-	s.session.owner, s.session.link = s, l
+	s.session.open(s)
+	s.session.carryOver(l)
 	return &s.session
 }
 
-func (s *stub) settings() *settings    { return &s.node.conns }
-func (*stub) connected()               {}
-func (*stub) received([]byte)          {}
-func (s *stub) readOn() ([]item, bool) { return s.node.page(&s.session) }
-func (*stub) charge(int) bool          { return true }
+func (s *stub) settings() *settings { return &s.node.conns }
+func (*stub) connected()            {}
+func (*stub) received([]byte)       {}
+func (s *stub) readOn() ([]item, bool) {
+	items, more := s.node.page(&s.session)
+	if s.afterRead != nil {
+		s.afterRead()
+	}
+	return items, more
+}
+func (*stub) charge(int) bool { return true }
 
 // nowhere is a link that takes everything.
 type nowhere struct{ *wire }
@@ -142,7 +150,7 @@ func BenchmarkRouteToOneUser(b *testing.B) {
 				if err := p.node.join(s, nil, 0); err != nil {
 					b.Fatal(err)
 				}
-				s.busy = false
+				s.flush() // hello has left
 			}
 			t, e := event.User("42"), event.Event{Module: "tasks", Command: "update", Params: &task{7, "Write it down"}}
 			raw, err := p.encode(&t, &e, "", time.Now())

@@ -58,8 +58,25 @@ func newBroadcaster(tick time.Duration) *broadcaster {
 	return b
 }
 
-// carry carries a session over its connection for as long as that lives, or
-// leaves in h why there is none.
+// serve upgrades a request on a goroutine of the connection's own, which calls
+// ended when it is over. It returns when the connection is taken over, so that
+// the server lets go of its buffers, or with the status of a refusal.
+func (b *broadcaster) serve(w http.ResponseWriter, r *http.Request, c *conn, ended func()) (refused int) {
+	h := newHandover(w, r, c)
+	done := h.done
+	c.owner.settings().spawn(func() {
+		defer ended()
+		b.carry(h)
+	})
+	<-done
+	if h.wire != nil {
+		return 0
+	}
+	return h.status
+}
+
+// carry carries the messages for as long as the connection lives, or leaves in h
+// why there is none.
 func (b *broadcaster) carry(h *handover) {
 	err := b.melody.HandleRequest(h, trim(h.request))
 	if h.wire != nil {
@@ -153,7 +170,7 @@ func (h *handover) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, err
 	}
 	h.wire = newWire(taken, h.conn)
-	h.conn.link = h.wire
+	h.conn.carryOver(h.wire)
 	h.letGo()
 	return h.wire, rw, nil
 }

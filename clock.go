@@ -101,8 +101,8 @@ func (n *node) sweep(now time.Time) (more bool) {
 
 // publishBulletin tells pages who came and went.
 func (p *Plugin) publishBulletin(o *offering, now time.Time) {
-	parcel, sessions := p.node.bulletin(now)
+	frame, sessions := p.node.bulletin(now)
 	for _, s := range sessions {
-		s.deliver(o, parcel)
+		s.deliver(o, frame)
 	}
 }

@@ -18,8 +18,6 @@ const (
 	// closeWait is what a session has to take what still waits for it, once
 	// it is being closed.
 	closeWait = 5 * time.Second
-
-	replayPage = 256 << 10 // bytes of a replay that leave together
 )
 
 // An owner is whose connection a conn is.
@@ -70,27 +68,27 @@ type conn struct {
 	incoming rate.Allowance
 }
 
-// deliver hands over a sealed parcel. An idle session gets the shared frame
+// deliver hands over a sealed frame. An idle connection gets the shared bytes
 // with one system call on the caller's goroutine; whatever the connection does
 // not take at once waits for flush.
-func (c *conn) deliver(o *offering, p *parcel) {
+func (c *conn) deliver(o *offering, f *frame) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 
 	if c.ended {
 		return
 	}
-	c.told = max(c.told, p.last)
+	c.told = max(c.told, f.last)
 	if c.busy {
-		c.enqueue(item{body: p.body, epoch: p.epoch, last: p.last})
+		c.enqueue(item{body: f.body, epoch: f.epoch, last: f.last})
 		return
 	}
-	switch n := c.link.offer(o, p.frame); n {
+	switch n := c.link.offer(o, f.raw); n {
 	case 0:
-		c.enqueue(item{body: p.body, epoch: p.epoch, last: p.last})
-	case len(p.frame):
+		c.enqueue(item{body: f.body, epoch: f.epoch, last: f.last})
+	case len(f.raw):
 	default:
-		c.enqueueRest(p.frame[n:])
+		c.enqueueRest(f.raw[n:])
 	}
 }
 
@@ -299,3 +297,15 @@ func (c *conn) allow(now time.Time) bool {
 
 	return c.incoming.Take(ofRequests, 1, now)
 }
+
+// isStream reports whether the connection is a stream of Server-Sent Events.
+func (c *conn) isStream() bool {
+	_, stream := c.link.(*stream)
+	return stream
+}
+
+// open begins a connection of an owner, which has no transport yet.
+func (c *conn) open(owner owner) { c.owner = owner }
+
+// carryOver gives the connection its transport.
+func (c *conn) carryOver(l link) { c.link = l }

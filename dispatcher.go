@@ -207,25 +207,25 @@ func (n *node) settle() []*session {
 type courier struct {
 	offering offering
 	parcels  []*parcel // the last ones that were joined …
-	joined   *parcel   // … into this
+	joined   *frame    // … into this
 	count    uint64
 }
 
 func (c *courier) deliver(sessions []*session) {
 	for _, s := range sessions {
-		p := s.due[0]
+		f := &s.due[0].frame
 		if len(s.due) > 1 {
-			p = c.join(s.due)
+			f = c.join(s.due)
 		}
-		s.deliver(&c.offering, p)
+		s.deliver(&c.offering, f)
 		clear(s.due)
 		s.due = s.due[:0]
 	}
 	c.count += uint64(len(sessions))
 }
 
-// join returns one parcel for several. Neighbours often have the same ones.
-func (c *courier) join(parcels []*parcel) *parcel {
+// join returns one frame for several parcels. Neighbours often have the same ones.
+func (c *courier) join(parcels []*parcel) *frame {
 	if c.joined == nil || !slices.Equal(c.parcels, parcels) {
 		c.parcels = append(c.parcels[:0], parcels...)
 		c.joined = join(parcels)

@@ -10,6 +10,10 @@ import (
 // errFlood ends the reading of a connection that sends more than any page.
 var errFlood = errors.New("pull: too fast")
 
+// ofRequests is what one connection may ask for, and what has asked without one.
+// A user may ask for as much as all connections together.
+var ofRequests = rate.Limit{Burst: 20, Every: 500 * time.Millisecond} //nolint:gochecknoglobals // a constant
+
 // A flood is what a connection may send, whatever it is made of. It belongs to
 // the goroutine that reads the connection.
 type flood struct {

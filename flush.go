@@ -48,9 +48,7 @@ func (c *conn) next() ([]item, bool) {
 		}
 		page, more := c.owner.readOn()
 		c.advance(page, more)
-		if left := c.charge(sizeOf(page)); !left && more {
-			c.close(sated)
-		}
+		c.pay(page, more)
 		if len(page) > 0 {
 			return page, true
 		}
@@ -61,9 +59,13 @@ func (c *conn) next() ([]item, bool) {
 // the position at which it is then.
 const sated = "too much was replayed, try again"
 
-// charge charges a part of a replay, and tells whether the payer has anything left.
-func (c *conn) charge(bytes int) bool {
-	return bytes == 0 || c.owner.charge(bytes)
+// pay charges a part of a replay. If the payer has nothing left and there is more,
+// the connection is closed.
+func (c *conn) pay(part []item, more bool) {
+	bytes := sizeOf(part)
+	if left := bytes == 0 || c.owner.charge(bytes); !left && more {
+		c.close(sated)
+	}
 }
 
 // take takes the queue. Where that is empty, it is flush's turn to read the

@@ -189,13 +189,15 @@ func (s *spy) offer(_ *offering, frame []byte) int {
 	return len(frame)
 }
 
-// hears counts what a session was given: frames at once, and items that wait.
+func (s *spy) write(p []byte) error {
+	s.frames = append(s.frames, string(p))
+	return nil
+}
+
+// hears returns the place of a text among what the page was given, -1 for none.
 func (s *spy) hears(page *session, text string) (place int) {
-	all := slices.Clone(s.frames)
-	for _, i := range page.queue {
-		all = append(all, string(i.body))
-	}
-	return slices.IndexFunc(all, func(f string) bool { return strings.Contains(f, text) })
+	page.flush()
+	return strings.Index(strings.Join(s.frames, ""), text)
 }
 
 // A writer makes envelopes as another node would send them.
@@ -230,7 +232,7 @@ func TestGapIsToldAfterWhatIsUnderWay(t *testing.T) {
 	if err := n.join(page, &envelope.Cursor{Epoch: "log", Offset: 1}, 0); err != nil {
 		t.Fatal(err)
 	}
-	page.queue, page.busy, page.waiting = nil, false, 0 // hello has left
+	page.flush() // hello has left
 
 	d.dispatch([]broker.Delivery{w.message(event.Tag("T"), "overtook"), w.message(event.User("1"), "under way"), w.grant("1", "log.1", "T")})
 
@@ -255,12 +257,16 @@ func TestReplayUnderWayDoesNotMoveThePageInTheNextLog(t *testing.T) {
 		t.Fatalf("got %v, behind %t, want a page that has more to read", err, page.behind)
 	}
 
-	items, more := n.page(page)
-	n.restart(delivery("next", 5, batch[0].Raw))
-	page.advance(items, more)
+	owner := page.owner.(*stub)
+	owner.afterRead = func() {
+		owner.afterRead = nil
+		n.restart(delivery("next", 5, batch[0].Raw))
+	}
+	page.flush()
+	page.nudge(new(offering), "next", 5)
 
-	if page.epoch != "next" || page.told > 5 {
-		t.Errorf("the page is told that it is at %s.%d, want a position of the next log, which begins at 5", page.epoch, page.told)
+	if link.hears(page, `"command":"tick","params":{"epoch":"next","offset":5}`) < 0 {
+		t.Errorf("got %q, want a position of the next log, which begins at 5", link.frames)
 	}
 }
 
@@ -274,14 +280,15 @@ func TestGapEndsAReplay(t *testing.T) {
 		batch = append(batch, w.message(event.User("1"), strings.Repeat("x", 4<<10)))
 	}
 	d.dispatch(batch)
-	page := newSession(n, "1", new(spy))
+	link := new(spy)
+	page := newSession(n, "1", link)
 	if err := n.join(page, &envelope.Cursor{Epoch: "log", Offset: 1}, 0); err != nil || !page.behind {
 		t.Fatalf("got %v, behind %t, want a page that has more to read", err, page.behind)
 	}
 
 	d.dispatch([]broker.Delivery{w.grant("1", "log.1", "T")})
 
-	if page.queue[len(page.queue)-1].last != w.seq {
+	if link.hears(page, `"recovered":false`) < 0 {
 		t.Fatal("the page was not told of the gap")
 	}
 	if items, _ := n.page(page); len(items) > 0 {

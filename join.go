@@ -40,11 +40,9 @@ func (n *node) join(s *session, at *envelope.Cursor, began uint64) error {
 		return err
 	}
 	items := w.items()
-	missed := sizeOf(items[1 : 1+len(w.missed.messages)])
-	s.begin(items) // from here on they are the session's
-	if left := s.charge(missed); !left && w.missed.more {
-		s.close(sated)
-	}
+	missed := slices.Clone(items[1 : 1+len(w.missed.messages)]) // the rest is the connection's now
+	s.begin(items)
+	s.pay(missed, w.missed.more)
 	return nil
 }
 

@@ -30,10 +30,6 @@ const (
 	leastConnectEvery = 500 * time.Millisecond // and one more each …
 )
 
-// ofRequests is what one connection may ask for, and what has asked without one.
-// A user may ask for as much as all connections together.
-var ofRequests = rate.Limit{Burst: 20, Every: 500 * time.Millisecond} //nolint:gochecknoglobals // a constant
-
 // ofReplays is 64 MiB at once, and 1 MiB each second.
 var ofReplays = rate.Limit{Burst: 64 << 20, Every: time.Second / (1 << 20)} //nolint:gochecknoglobals // a constant
 

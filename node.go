@@ -145,7 +145,7 @@ func (n *node) finishBatch() {
 			n.lagging = append(n.lagging, s)
 			continue
 		}
-		s.last = max(s.last, s.due[len(s.due)-1].last)
+		s.last = max(s.last, s.due[len(s.due)-1].frame.last)
 		handed = append(handed, s)
 	}
 	clear(n.touched[len(handed):])

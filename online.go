@@ -151,13 +151,13 @@ func (n *node) hearsOnline(user string, now int64) bool {
 }
 
 // bulletin returns what pages hear of presence this second, and which sessions do.
-func (n *node) bulletin(now time.Time) (*parcel, []*session) {
+func (n *node) bulletin(now time.Time) (*frame, []*session) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
 	told := n.news.order[:min(len(n.news.order), bulletinUsers)]
 	n.news.order = n.news.order[len(told):]
-	var body []byte
+	body := frameBuffer(0)
 	var users []string
 	for _, user := range told {
 		online := n.news.status[user]
@@ -173,9 +173,9 @@ func (n *node) bulletin(now time.Time) (*parcel, []*session) {
 	if len(users) == 0 {
 		return nil, nil
 	}
-	p := new(parcel)
-	p.close(append(append(make([]byte, maxFrameHeader, maxFrameHeader+2+len(body)), '['), body...))
-	return p, n.bulletinHearers(users, now.UnixNano())
+	f := new(frame)
+	f.seal(body)
+	return f, n.bulletinHearers(users, now.UnixNano())
 }
 
 // bulletinHearers returns the sessions that hear of changes: not those of a user

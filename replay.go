@@ -9,6 +9,8 @@ import (
 	"github.com/echo-pull/pull/internal/window"
 )
 
+const replayPage = 256 << 10 // bytes of a replay that leave together
+
 // A replay is a part of what a session is behind. It is selected under the node's
 // lock and encoded without it.
 type replay struct {

@@ -107,6 +107,9 @@ func (p *Plugin) waitForPages(ctx context.Context) error {
 	return fmt.Errorf("pull: %d sessions were cut: %w", len(left), ctx.Err())
 }
 
+// patience is how long the goroutines have to end in any case.
+const patience = 5 * time.Second
+
 // waitForGoroutines waits for everything to end. Only a hook or a broker of the
 // application's can hold that up.
 func (p *Plugin) waitForGoroutines(ctx context.Context) error {
@@ -118,7 +121,7 @@ func (p *Plugin) waitForGoroutines(ctx context.Context) error {
 	select {
 	case <-ended:
 		return nil
-	case <-time.After(closeWait):
+	case <-time.After(patience):
 	}
 	select {
 	case <-ended:

@@ -1,14 +1,12 @@
 package pull
 
 import (
+	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"strconv"
 	"sync"
 	"time"
-
-	"github.com/labstack/echo/v4"
 
 	"github.com/echo-pull/pull/internal/protocol"
 	"github.com/echo-pull/pull/internal/signal"
@@ -32,56 +30,33 @@ type stream struct {
 	stuck   bool // the writer cannot be flushed, though it has seemed so
 }
 
-// serveStream carries the session over the response for as long as it lives.
-func (p *Plugin) serveStream(c echo.Context, pg *page) error {
-	defer p.part(pg)
-	w := bare(c.Response())
-	header := w.Header()
-	header.Set(echo.HeaderContentType, "text/event-stream")
-	header.Set(echo.HeaderCacheControl, "no-store, no-transform")
-	header.Set("X-Accel-Buffering", "no")
-	link := &stream{
+// newStream makes a response the transport of a connection. The error says that
+// the server's timeouts go on: they are for requests that end, while a stream
+// has one for each write.
+func newStream(w http.ResponseWriter, r *http.Request, c *conn) (*stream, error) {
+	l := &stream{
 		writer: w, ctl: http.NewResponseController(w),
-		wake: make(chan struct{}, 1), gone: make(chan struct{}), several: c.Request().ProtoMajor > 1,
+		wake: make(chan struct{}, 1), gone: make(chan struct{}), several: r.ProtoMajor > 1,
 	}
-	// A server's timeouts are for requests that end. From now on there is one for
-	// each write.
-	if err := errors.Join(link.ctl.SetReadDeadline(time.Time{}), link.ctl.SetWriteDeadline(time.Time{})); err != nil {
-		p.reportTimeouts(c.Request(), w)
-	}
-	pg.link = link
-	runHooks(c.Response(), http.StatusOK)
-	w.WriteHeader(http.StatusOK)
-	p.unburden(c)
-	pg.connected()
-	defer pg.abandon()
-	if p.serverStops(c.Request()) {
-		pg.close("restart")
-	}
-	for {
-		select {
-		case <-link.wake:
-			pg.flush()
-			if link.stuck {
-				_ = p.incapable(w, noFlush) // the response has begun
-				return nil
-			}
-		case <-link.gone:
-			return nil
-		case <-c.Request().Context().Done():
-			return nil
-		}
-	}
+	c.carryOver(l)
+	return l, errors.Join(l.ctl.SetReadDeadline(time.Time{}), l.ctl.SetWriteDeadline(time.Time{}))
 }
 
-// reportTimeouts reports that streams end with a timeout of the server, where it
-// has one, because the response writer takes no other. Pages would return again
-// and again.
-func (p *Plugin) reportTimeouts(r *http.Request, w http.ResponseWriter) {
-	server, ok := r.Context().Value(http.ServerContextKey).(*http.Server)
-	if ok && max(server.ReadTimeout, server.WriteTimeout) > 0 && p.reports.allow("timeouts") {
-		p.config.OnError(fmt.Errorf("pull: streams end after the server's ReadTimeout or WriteTimeout: "+
-			"a response writer of type %T takes no deadlines, and has no Unwrap", w))
+// run writes what waits for the connection until that or ctx ends. Its error
+// says that the response cannot be flushed.
+func (l *stream) run(ctx context.Context, c *conn) error {
+	for {
+		select {
+		case <-l.wake:
+			c.flush()
+			if l.stuck {
+				return http.ErrNotSupported
+			}
+		case <-l.gone:
+			return nil
+		case <-ctx.Done():
+			return nil
+		}
 	}
 }
 

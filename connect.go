@@ -50,7 +50,7 @@ func (p *Plugin) connect(c echo.Context) error {
 		session: session{user: user, client: client}, plugin: p, payer: payerOf(c, user),
 		arrival: &arrival{at: cursorOf(c.Request(), query), began: began, doubtful: !known},
 	}
-	pg.open(pg)
+	pg.Open(pg)
 	if err := p.admit(c, pg); err != nil {
 		p.pages.Done()
 		return err
@@ -189,7 +189,7 @@ func (p *Plugin) serveSocket(c echo.Context, pg *page) error {
 	}()
 	runHooks(c.Response(), http.StatusSwitchingProtocols)
 	spawned = true
-	refused := p.broadcaster.serve(c.Response(), c.Request(), &pg.conn, func() { p.part(pg) })
+	refused := p.broadcaster.Serve(c.Response(), c.Request(), &pg.Conn, func() { p.part(pg) })
 	if refused == 0 {
 		return nil
 	}
@@ -226,8 +226,8 @@ func (p *Plugin) serverStops(r *http.Request) bool {
 
 func (p *Plugin) closeStreams() {
 	for _, s := range p.node.sessions() {
-		if s.isStream() {
-			s.close("restart")
+		if s.IsStream() {
+			s.Close("restart")
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/echo-pull/pull/internal/broker"
+	"github.com/echo-pull/pull/internal/conn"
 	"github.com/echo-pull/pull/internal/signal"
 )
 
@@ -130,7 +131,7 @@ func (d *dispatcher) hand() {
 	n.spare = append(n.spare, n.parcels...)[:min(spareParcels, len(n.spare)+len(n.parcels))]
 	n.parcels = n.parcels[:0]
 	for _, s := range n.settle() {
-		s.expel(closeNotAllowed, "disconnected")
+		s.CloseNow(conn.CloseNotAllowed, "disconnected")
 	}
 }
 
@@ -189,7 +190,7 @@ func (n *node) settle() []*session {
 	}
 	n.stats.gaps.Add(uint64(len(n.gapped)))
 	for _, s := range n.lagging {
-		s.catchUp()
+		s.CatchUp()
 	}
 	clear(n.gapped)
 	clear(n.lagging)
@@ -205,9 +206,9 @@ func (n *node) settle() []*session {
 
 // A courier hands parcels to sessions on one goroutine.
 type courier struct {
-	offering offering
-	parcels  []*parcel // the last ones that were joined …
-	joined   *frame    // … into this
+	offering conn.Nonblocking
+	parcels  []*parcel   // the last ones that were joined …
+	joined   *conn.Frame // … into this
 	count    uint64
 }
 
@@ -217,7 +218,7 @@ func (c *courier) deliver(sessions []*session) {
 		if len(s.due) > 1 {
 			f = c.join(s.due)
 		}
-		s.deliver(&c.offering, f)
+		s.Deliver(&c.offering, f)
 		clear(s.due)
 		s.due = s.due[:0]
 	}
@@ -225,7 +226,7 @@ func (c *courier) deliver(sessions []*session) {
 }
 
 // join returns one frame for several parcels. Neighbours often have the same ones.
-func (c *courier) join(parcels []*parcel) *frame {
+func (c *courier) join(parcels []*parcel) *conn.Frame {
 	if c.joined == nil || !slices.Equal(c.parcels, parcels) {
 		c.parcels = append(c.parcels[:0], parcels...)
 		c.joined = join(parcels)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/echo-pull/pull/internal/conn"
 	"github.com/echo-pull/pull/internal/rate"
 )
 
@@ -81,7 +82,7 @@ func (l *limits) connect(payer string, now time.Time) bool {
 // request tells whether the payer, who has so many connections, may send one more
 // request now.
 func (l *limits) request(payer string, connections int, now time.Time) bool {
-	return l.requests.Take(payer, ofRequests.Times(max(1, connections)), 1, now)
+	return l.requests.Take(payer, conn.RequestRate.Times(max(1, connections)), 1, now)
 }
 
 // mayReplay tells whether there is anything left for a replay to the payer.

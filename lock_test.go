@@ -100,7 +100,7 @@ func BenchmarkExceptions(b *testing.B) {
 				if err := n.join(s, nil, 0); err != nil {
 					b.Fatal(err)
 				}
-				s.flush() // hello has left
+				s.Flush() // hello has left
 			}
 			var except []string
 			for i := range exceptions {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/echo-pull/pull/internal/conn"
 	"github.com/echo-pull/pull/internal/envelope"
 	"github.com/echo-pull/pull/internal/protocol"
 )
@@ -151,13 +152,13 @@ func (n *node) hearsOnline(user string, now int64) bool {
 }
 
 // bulletin returns what pages hear of presence this second, and which sessions do.
-func (n *node) bulletin(now time.Time) (*frame, []*session) {
+func (n *node) bulletin(now time.Time) (*conn.Frame, []*session) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
 	told := n.news.order[:min(len(n.news.order), bulletinUsers)]
 	n.news.order = n.news.order[len(told):]
-	body := frameBuffer(0)
+	body := conn.FrameBuffer(0)
 	var users []string
 	for _, user := range told {
 		online := n.news.status[user]
@@ -173,8 +174,8 @@ func (n *node) bulletin(now time.Time) (*frame, []*session) {
 	if len(users) == 0 {
 		return nil, nil
 	}
-	f := new(frame)
-	f.seal(body)
+	f := new(conn.Frame)
+	f.Seal(body)
 	return f, n.bulletinHearers(users, now.UnixNano())
 }
 
@@ -243,6 +244,6 @@ func (n *node) onlineList(now time.Time) []byte {
 			}
 		}
 	}
-	l := protocol.OnlineList{Users: online, Most: listedUsers, Bytes: n.conns.queueBytes / 4, Count: count, Guests: n.guests}
+	l := protocol.OnlineList{Users: online, Most: listedUsers, Bytes: n.conns.QueueBytes / 4, Count: count, Guests: n.guests}
 	return l.Encode(now)
 }

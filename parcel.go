@@ -1,6 +1,7 @@
 package pull
 
 import (
+	"github.com/echo-pull/pull/internal/conn"
 	"github.com/echo-pull/pull/internal/envelope"
 	"github.com/echo-pull/pull/internal/protocol"
 	"github.com/echo-pull/pull/internal/window"
@@ -14,7 +15,7 @@ const parcelBytes = 64 << 10
 // sealed by the dispatcher before a session sees it. What sessions keep of it
 // are the bytes of its frame; the parcel itself is used again.
 type parcel struct {
-	frame    frame
+	frame    conn.Frame
 	addr     envelope.Address
 	messages []window.Message // until it is sealed
 	size     int              // bytes of the encoded messages, roughly
@@ -24,18 +25,18 @@ type parcel struct {
 func (p *parcel) add(m *window.Message) {
 	p.messages = append(p.messages, *m)
 	p.size += len(m.Body()) + protocol.MaxIDBytes
-	p.frame.last = m.Offset
+	p.frame.Last = m.Offset
 }
 
 func (p *parcel) seal() {
-	b := frameBuffer(p.size)
+	b := conn.FrameBuffer(p.size)
 	for i := range p.messages {
 		if i > 0 {
 			b = append(b, ',')
 		}
 		b = protocol.AppendMessage(b, p.messages[i].Offset, p.messages[i].Body())
 	}
-	p.frame.seal(b)
+	p.frame.Seal(b)
 }
 
 // reset empties the parcel and keeps its room for messages.
@@ -45,20 +46,20 @@ func (p *parcel) reset() {
 }
 
 // join makes one frame of several parcels.
-func join(parcels []*parcel) *frame {
+func join(parcels []*parcel) *conn.Frame {
 	size := 0
 	for _, p := range parcels {
-		size += len(p.frame.body) + 1
+		size += len(p.frame.Body) + 1
 	}
-	b := frameBuffer(size)
+	b := conn.FrameBuffer(size)
 	for i, p := range parcels {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = append(b, p.frame.body...)
+		b = append(b, p.frame.Body...)
 	}
 	last := &parcels[len(parcels)-1].frame
-	whole := &frame{epoch: last.epoch, last: last.last}
-	whole.seal(b)
+	whole := &conn.Frame{Epoch: last.Epoch, Last: last.Last}
+	whole.Seal(b)
 	return whole
 }

@@ -32,7 +32,7 @@ func (p *Plugin) shutdown(ctx context.Context) error {
 	p.publisher.Announce(envelope.Control(envelope.KindBye, time.Now()))
 	err = errors.Join(err, p.settle(ctx))
 	for _, s := range p.node.seal() {
-		s.close("restart")
+		s.Close("restart")
 	}
 	err = errors.Join(err, p.waitForPages(ctx))
 	p.stop()
@@ -98,7 +98,7 @@ func (p *Plugin) waitForPages(ctx context.Context) error {
 	}
 	left := p.node.sessions()
 	for _, s := range left {
-		s.abandon()
+		s.Cut()
 	}
 	<-gone
 	if len(left) == 0 {

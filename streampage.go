@@ -5,6 +5,8 @@ import (
 	"net/http"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/echo-pull/pull/internal/conn"
 )
 
 // serveStream carries the page's messages over the response for as long as that
@@ -16,19 +18,19 @@ func (p *Plugin) serveStream(c echo.Context, pg *page) error {
 	header.Set(echo.HeaderContentType, "text/event-stream")
 	header.Set(echo.HeaderCacheControl, "no-store, no-transform")
 	header.Set("X-Accel-Buffering", "no")
-	link, err := newStream(w, c.Request(), &pg.conn)
+	link, err := conn.NewStream(w, c.Request(), &pg.Conn)
 	if err != nil {
 		p.reportTimeouts(c.Request(), w)
 	}
 	runHooks(c.Response(), http.StatusOK)
 	w.WriteHeader(http.StatusOK)
 	p.unburden(c)
-	pg.connected()
-	defer pg.abandon()
+	pg.Connected()
+	defer pg.Cut()
 	if p.serverStops(c.Request()) {
-		pg.close("restart")
+		pg.Close("restart")
 	}
-	if err := link.run(c.Request().Context(), &pg.conn); err != nil {
+	if err := link.Run(c.Request().Context(), &pg.Conn); err != nil {
 		_ = p.incapable(w, noFlush) // the response has begun
 	}
 	return nil

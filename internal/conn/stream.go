@@ -1,4 +1,4 @@
-package pull
+package conn
 
 import (
 	"context"
@@ -12,11 +12,11 @@ import (
 	"github.com/echo-pull/pull/internal/signal"
 )
 
-// A stream is a session's link over Server-Sent Events, for networks that break
+// A Stream is a session's link over Server-Sent Events, for networks that break
 // WebSockets: https://html.spec.whatwg.org/multipage/server-sent-events.html.
 // The queue, the routing and the recovery are the session's; only the framing
 // differs, and that the request's own goroutine does the writing.
-type stream struct {
+type Stream struct {
 	writer http.ResponseWriter
 	ctl    *http.ResponseController
 	wake   chan struct{}
@@ -30,25 +30,25 @@ type stream struct {
 	stuck   bool // the writer cannot be flushed, though it has seemed so
 }
 
-// newStream makes a response the transport of a connection. The error says that
+// NewStream makes a response the transport of a connection. The error says that
 // the server's timeouts go on: they are for requests that end, while a stream
 // has one for each write.
-func newStream(w http.ResponseWriter, r *http.Request, c *conn) (*stream, error) {
-	l := &stream{
+func NewStream(w http.ResponseWriter, r *http.Request, c *Conn) (*Stream, error) {
+	l := &Stream{
 		writer: w, ctl: http.NewResponseController(w),
 		wake: make(chan struct{}, 1), gone: make(chan struct{}), several: r.ProtoMajor > 1,
 	}
-	c.carryOver(l)
+	c.Carry(l)
 	return l, errors.Join(l.ctl.SetReadDeadline(time.Time{}), l.ctl.SetWriteDeadline(time.Time{}))
 }
 
-// run writes what waits for the connection until that or ctx ends. Its error
+// Run writes what waits for the connection until that or ctx ends. Its error
 // says that the response cannot be flushed.
-func (l *stream) run(ctx context.Context, c *conn) error {
+func (l *Stream) Run(ctx context.Context, c *Conn) error {
 	for {
 		select {
 		case <-l.wake:
-			c.flush()
+			c.Flush()
 			if l.stuck {
 				return http.ErrNotSupported
 			}
@@ -60,12 +60,12 @@ func (l *stream) run(ctx context.Context, c *conn) error {
 	}
 }
 
-func (l *stream) start(*conn) { signal.Send(l.wake) }
+func (l *Stream) Start(*Conn) { signal.Send(l.wake) }
 
-// offer leaves all writing to the request's goroutine.
-func (l *stream) offer(*offering, []byte) int { return 0 }
+// Offer leaves all writing to the request's goroutine.
+func (l *Stream) Offer(*Nonblocking, []byte) int { return 0 }
 
-func (l *stream) write(p []byte) error {
+func (l *Stream) WriteAll(p []byte) error {
 	l.allow(time.Now().Add(writeTimeout))
 	if l.several { // there a deadline ends the stream, though nothing is written
 		defer l.allow(time.Time{})
@@ -80,7 +80,7 @@ func (l *stream) write(p []byte) error {
 
 // allow bounds the next write, unless the session is being closed: then what
 // limit has set is for all of them. Only the writers of tests know no deadlines.
-func (l *stream) allow(deadline time.Time) {
+func (l *Stream) allow(deadline time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 
@@ -89,7 +89,7 @@ func (l *stream) allow(deadline time.Time) {
 	}
 }
 
-func (l *stream) limit(d time.Duration) {
+func (l *Stream) Limit(d time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 
@@ -97,18 +97,18 @@ func (l *stream) limit(d time.Duration) {
 	_ = l.ctl.SetWriteDeadline(time.Now().Add(d))
 }
 
-// finish lets the handler return, after which the response is the server's.
-func (l *stream) finish() { l.once.Do(func() { close(l.gone) }) }
+// Finish lets the handler return, after which the response is the server's.
+func (l *Stream) Finish() { l.once.Do(func() { close(l.gone) }) }
 
-// cut wakes the handler wherever it is; once it has returned it does nothing.
-func (l *stream) cut() {
+// Cut wakes the handler wherever it is; once it has returned it does nothing.
+func (l *Stream) Cut() {
 	l.once.Do(func() {
 		close(l.gone)
 		_ = l.ctl.SetWriteDeadline(time.Now())
 	})
 }
 
-func (l *stream) begin(b []byte, _ int, epoch string, last uint64) []byte {
+func (l *Stream) AppendBegin(b []byte, _ int, epoch string, last uint64) []byte {
 	if last > 0 {
 		b = append(b, "id: "...)
 		b = append(b, epoch...)
@@ -119,11 +119,11 @@ func (l *stream) begin(b []byte, _ int, epoch string, last uint64) []byte {
 	return append(b, "data: "...)
 }
 
-func (l *stream) end(b []byte) []byte  { return append(b, "\n\n"...) }
-func (l *stream) ping(b []byte) []byte { return append(b, ": ping\n\n"...) }
+func (l *Stream) AppendEnd(b []byte) []byte  { return append(b, "\n\n"...) }
+func (l *Stream) AppendPing(b []byte) []byte { return append(b, ": ping\n\n"...) }
 
-// bye stands in for the close code that the transport lacks.
-func (l *stream) bye(b []byte, code int, reason string) []byte {
+// AppendClose stands in for the close code that the transport lacks.
+func (l *Stream) AppendClose(b []byte, code int, reason string) []byte {
 	b = append(b, "event: close\ndata: "...)
 	return append(protocol.AppendClose(b, code, reason), "\n\n"...)
 }

@@ -1,25 +1,25 @@
-package pull
+package conn
 
 import "encoding/binary"
 
-// A frame is messages in a row, encoded once and shared by all connections that
+// A Frame is messages in a row, encoded once and shared by all connections that
 // get them. It never changes once it is sealed.
-type frame struct {
-	epoch string
-	last  uint64 // offset of its last message; 0 for none
+type Frame struct {
+	Epoch string
+	Last  uint64 // offset of its last message; 0 for none
 	raw   []byte // a WebSocket text frame: a JSON array of the messages
-	body  []byte // the part of raw between the array's brackets
+	Body  []byte // the part of raw between the array's brackets
 }
 
-// frameBuffer returns a buffer to which so many bytes of messages, separated by
+// FrameBuffer returns a buffer to which so many bytes of messages, separated by
 // commas, are appended before they are sealed.
-func frameBuffer(size int) []byte {
+func FrameBuffer(size int) []byte {
 	return append(make([]byte, maxFrameHeader, maxFrameHeader+2+size), '[')
 }
 
-// seal makes the frame of what was appended to a frameBuffer.
-func (f *frame) seal(b []byte) {
-	f.body = b[maxFrameHeader+1:]
+// Seal makes the frame of what was appended to a frameBuffer.
+func (f *Frame) Seal(b []byte) {
+	f.Body = b[maxFrameHeader+1:]
 	b = append(b, ']')
 	var header [maxFrameHeader]byte
 	h := appendFrameHeader(header[:0], opText, len(b)-maxFrameHeader)

@@ -111,9 +111,8 @@ func (p *Plugin) newNode() *node {
 		history:  window.New(c.WindowAge, c.WindowCount, c.WindowBytes, envelope.Keys),
 		watches:  newWatches(c.WatchTTL, c.WindowAge, c.MaxTagsPerUser),
 		presence: newPresence(id, c.PresenceGrace),
-		users:    make(map[string][]*session),
-		seats:    make(map[string]int),
-		bans:     make(map[string]ban),
+		roster:   newRoster(),
+		round:    new(round),
 		ending:   make(map[string]int),
 	}
 	return n

@@ -206,7 +206,7 @@ func TestLossOfWatchesOutlivesAPlannedRestart(t *testing.T) {
 		n.watches.end("1", []string{"T"}, offset+1, time.Now().UnixNano())
 	}
 	img := someState()
-	img.Lost, img.Log.First = n.lostImage(), 100 // so that the offsets are of this log
+	img.Lost, img.Log.First = n.watchState().lost, 100 // so that the offsets are of this log
 	content, err := encodeState(img)
 	if err != nil {
 		t.Fatal(err)

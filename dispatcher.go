@@ -97,11 +97,11 @@ func (d *dispatcher) dispatch(batch []broker.Delivery) {
 		round, n, broken := d.node.apply(batch)
 		d.hand(round)
 		for _, err := range round.errs {
-			d.node.report(err)
+			d.node.config.report(err)
 		}
 		round.reset()
 		if broken {
-			d.node.report(d.node.restart(batch[n]))
+			d.node.config.report(d.node.restart(batch[n]))
 		}
 		batch = batch[n:]
 	}

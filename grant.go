@@ -108,11 +108,11 @@ func (n *node) toGrant(user string, from envelope.Cursor, tags []string, now tim
 			continue
 		}
 		added[tag] = struct{}{}
-		if n.isOver(n.maxUsers, n.watches.byTag[tag], 1, now) {
+		if n.isOver(n.config.maxUsersPerTag, n.watches.byTag[tag], 1, now) {
 			return nil, ErrTooManyWatches
 		}
 	}
-	if n.isOver(n.maxTags, n.watches.byUser[user], len(added), now) {
+	if n.isOver(n.config.maxTagsPerUser, n.watches.byUser[user], len(added), now) {
 		return nil, ErrTooManyWatches
 	}
 	return grant, nil

@@ -25,7 +25,7 @@ func (n *node) greet(s *session, recovered bool) {
 
 // hello returns the first message of a connection.
 func (n *node) hello(s *session, recovered bool) []byte {
-	h := protocol.Hello{Epoch: n.epoch, Offset: n.history.Last(), User: s.user, Recovered: recovered, Tick: n.tick}
+	h := protocol.Hello{Epoch: n.epoch, Offset: n.history.Last(), User: s.user, Recovered: recovered, Tick: n.config.tick}
 	return h.Encode(time.Now())
 }
 

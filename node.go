@@ -10,6 +10,7 @@ import (
 	"github.com/echo-pull/pull/internal/broker"
 	"github.com/echo-pull/pull/internal/conn"
 	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/rate"
 	"github.com/echo-pull/pull/internal/window"
 )
 
@@ -21,15 +22,9 @@ import (
 // The node is passive. The dispatcher calls apply; the plugin's other
 // goroutines call the rest. Nothing is written to a connection under the lock.
 type node struct {
-	id       string
-	conns    conn.Settings // of the sessions' connections
-	maxUsers int           // of a tag
-	maxTags  int           // of a user
-	scope    OnlineScope
-	tick     time.Duration
-	report   func(error)
-	say      func([]byte)   // puts a control message in the log; does not wait
-	tell     func([]change) // lets the application know; does not wait
+	config nodeConfig
+	id     string
+	conns  conn.Settings // of the pages' connections
 
 	mu        sync.Mutex // guards what follows
 	log       string     // the broker's epoch; empty until the log has been heard
@@ -55,12 +50,45 @@ type node struct {
 
 	round *round // of the batch that is being applied
 
-	foreign seldom // reports of messages that are not the plugin's
+	foreign rate.Seldom // reports of messages that are not the plugin's
 
 	position atomic.Pointer[string] // the epoch, to read without the lock
 	offset   atomic.Uint64          // history.last, likewise
 	applied  atomic.Uint64          // last message of this node's own that was applied
 	stats    counters
+}
+
+// A nodeConfig configures a node.
+type nodeConfig struct {
+	maxTagsPerUser, maxUsersPerTag int
+
+	windowAge                time.Duration
+	windowCount, windowBytes int
+	watchTTL, grace          time.Duration
+
+	scope OnlineScope
+	tick  time.Duration
+
+	// None of these waits.
+	report func(error)    // tells the application of an error
+	say    func([]byte)   // puts a control message into the log
+	tell   func([]change) // tells the application of changes of presence
+}
+
+// newNode returns a node whose pages' queues are bounded. spawn starts the
+// goroutines of connections.
+func newNode(config nodeConfig, queueBytes int, spawn func(func())) *node {
+	c := &config
+	id := envelope.NewID()
+	return &node{
+		config: config, id: id, conns: conn.Settings{QueueBytes: queueBytes, Spawn: spawn},
+		history:  window.New(c.windowAge, c.windowCount, c.windowBytes, envelope.Keys),
+		watches:  newWatches(c.watchTTL, c.windowAge, c.maxTagsPerUser),
+		presence: newPresence(id, c.grace),
+		roster:   newRoster(),
+		round:    new(round),
+		ending:   make(map[string]int),
+	}
 }
 
 func (n *node) cursor() envelope.Cursor {
@@ -158,7 +186,7 @@ func (n *node) applyOne(d broker.Delivery, clock time.Time) {
 	now := clock.UnixNano()
 	e, err := envelope.Parse(d.Raw)
 	if err != nil {
-		if n.foreign.allow("") { // there may be as many as the application's own
+		if n.foreign.Allow("") { // there may be as many as the application's own
 			n.round.errs = append(n.round.errs, fmt.Errorf("%w: at %s, and perhaps others within a minute", err, envelope.Cursor{Epoch: d.Epoch, Offset: d.Offset}))
 		}
 		n.history.Skip(0)
@@ -189,7 +217,7 @@ func (n *node) control(e *envelope.Envelope, p *peer) {
 	p.bye = e.Kind == envelope.KindBye || p.bye && e.Kind != envelope.KindHello
 	if p.dead {
 		p.dead = false // it was out of reach: what it has announced was let go
-		n.say(envelope.Control(envelope.KindHello, time.Now()))
+		n.config.say(envelope.Control(envelope.KindHello, time.Now()))
 	}
 	if p.self {
 		n.returned(e)

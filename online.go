@@ -38,18 +38,18 @@ func (b *news) add(c change) {
 
 // changed spreads changes of presence.
 func (n *node) changed(changes []change) {
-	if n.scope != OnlineNobody {
+	if n.config.scope != OnlineNobody {
 		for _, c := range changes {
 			n.news.add(c)
 		}
 	}
-	n.tell(changes)
+	n.config.tell(changes)
 }
 
 // announce says in the log who has come to this node and who has left it.
 func (n *node) announce() {
 	for _, a := range n.presence.takeNews() {
-		n.say(envelope.Control(a.kind, time.Now(), a.users...))
+		n.config.say(envelope.Control(a.kind, time.Now(), a.users...))
 	}
 }
 
@@ -61,7 +61,7 @@ func (n *node) answerRoll() {
 	}
 	n.rolling = true
 	for _, part := range listOf(n.presence.announced()) {
-		n.say(envelope.Control(envelope.KindRoll, time.Now(), part...))
+		n.config.say(envelope.Control(envelope.KindRoll, time.Now(), part...))
 	}
 }
 
@@ -78,7 +78,7 @@ func (n *node) callRoll(now time.Time) {
 		return
 	}
 	n.asked, n.asking = now, true
-	n.say(envelope.Control(envelope.KindHello, now))
+	n.config.say(envelope.Control(envelope.KindHello, now))
 }
 
 // sweepPresence ends graces that are over, and lets go of dead nodes.
@@ -150,11 +150,13 @@ func (n *node) online() []string {
 }
 
 // watchedTag is the tag whose watchers hear of one another, if that is the scope.
-func (n *node) watchedTag() (string, bool) { return strings.CutPrefix(string(n.scope), onlineTag) }
+func (n *node) watchedTag() (string, bool) {
+	return strings.CutPrefix(string(n.config.scope), onlineTag)
+}
 
 // hearsOnline tells whether a user hears of presence, and is heard of.
 func (n *node) hearsOnline(user string, now int64) bool {
-	if user == "" || n.scope == OnlineNobody {
+	if user == "" || n.config.scope == OnlineNobody {
 		return false
 	}
 	tag, limited := n.watchedTag()

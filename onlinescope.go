@@ -25,7 +25,8 @@ const (
 // another.
 func OnlineWatchers(tag string) OnlineScope { return OnlineScope(onlineTag + tag) }
 
-func (s OnlineScope) check() error {
+// checkScope reports what is wrong with a scope.
+func checkScope(s OnlineScope) error {
 	if tag, limited := strings.CutPrefix(string(s), onlineTag); limited {
 		return envelope.CheckIDs("tag of Config.Online", []string{tag})
 	}

@@ -4,15 +4,12 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"strconv"
 	"testing"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/echo-pull/pull/internal/broker"
 	"github.com/echo-pull/pull/internal/conn"
-	"github.com/echo-pull/pull/internal/envelope"
 	"github.com/echo-pull/pull/internal/event"
 )
 
@@ -141,41 +138,6 @@ func (nowhere) WriteAll([]byte) error                       { return nil }
 func (nowhere) Limit(time.Duration)                         {}
 func (nowhere) Finish()                                     {}
 func (nowhere) Cut()                                        {}
-
-// BenchmarkRouteToOneUser shows that the cost of a message to one user does not
-// grow with the number of sessions.
-func BenchmarkRouteToOneUser(b *testing.B) {
-	for _, sessions := range []int{100, 1_000, 10_000} {
-		b.Run("sessions="+strconv.Itoa(sessions), func(b *testing.B) {
-			p := benchPlugin(b)
-			for i := range sessions {
-				s := newSession(p.node, strconv.Itoa(i), nowhere{})
-				if err := p.node.join(s, nil, 0); err != nil {
-					b.Fatal(err)
-				}
-				s.Flush() // hello has left
-			}
-			t, e := event.User("42"), event.Event{Module: "tasks", Command: "update", Params: &task{7, "Write it down"}}
-			raw, err := p.encode(&t, &e, "", time.Now())
-			if err != nil {
-				b.Fatal(err)
-			}
-			d := newDispatcher(p.node, 0)
-			batch := make([]broker.Delivery, 1)
-			from := p.node.cursor()
-			p.stop() // the benchmark is the only one who applies
-			p.running.Wait()
-			b.ReportAllocs()
-			seq := uint64(0)
-			for b.Loop() {
-				seq++
-				envelope.Stamp(raw, "benching", seq)
-				batch[0] = broker.Delivery{Epoch: from.Epoch, Offset: p.node.history.Next(), Raw: raw}
-				d.dispatch(batch)
-			}
-		})
-	}
-}
 
 // BenchmarkSend is what a handler waits for: checking, encoding, collecting.
 func BenchmarkSend(b *testing.B) {

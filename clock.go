@@ -9,8 +9,7 @@ import (
 )
 
 const (
-	bulletinEvery = time.Second      // changes of presence leave together
-	sweepEvery    = 10 * time.Second // what is old is let go of
+	sweepEvery = 10 * time.Second // what is old is let go of
 )
 
 // clock does what time makes necessary, until ctx ends.

@@ -163,11 +163,6 @@ func cursorOf(r *http.Request, query url.Values) *envelope.Cursor {
 	return &at
 }
 
-func (p *Plugin) isAhead(c envelope.Cursor) bool {
-	here := p.node.cursor()
-	return c.Epoch == here.Epoch && c.Offset > here.Offset && c.Offset-here.Offset < inboxMessages
-}
-
 // part gives back what a page has taken.
 func (p *Plugin) part(pg *page) {
 	if p.node.leave(&pg.session) {

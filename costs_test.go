@@ -16,10 +16,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/echo-pull/pull/internal/conn"
 	"github.com/echo-pull/pull/internal/event"
-	"github.com/echo-pull/pull/internal/rate"
-	"github.com/echo-pull/pull/internal/window"
 )
 
 // heap returns the bytes in use after a collection.
@@ -48,12 +45,6 @@ func TestWhatThereIsManyOfStaysSmall(t *testing.T) {
 	}{
 		{"a request's scope", unsafe.Sizeof(scope{}), 208},
 		{"a page", unsafe.Sizeof(page{}), 240},
-		{"a session's WebSocket", unsafe.Sizeof(conn.Socket{}), 112},
-		{"a session's stream", unsafe.Sizeof(conn.Stream{}), 64},
-		{"a message of the window", unsafe.Sizeof(window.Message{}), 64},
-		{"a watch", unsafe.Sizeof(watch{}), 64},
-		{"a stay", unsafe.Sizeof(stay{}), 8},
-		{"an allowance", unsafe.Sizeof(rate.Allowance{}), 16},
 	} {
 		if c.got > c.most {
 			t.Errorf("%s takes %d bytes, want %d at most", c.what, c.got, c.most)
@@ -65,7 +56,6 @@ func TestWhatThereIsManyOfStaysSmall(t *testing.T) {
 // -benchtime 1x.
 func BenchmarkMemory(b *testing.B) {
 	const many = 50_000
-	at := time.Now().UnixNano()
 	b.Run("message of 200 B in the window", func(b *testing.B) {
 		for b.Loop() {
 			p := benchPlugin(b)
@@ -79,47 +69,6 @@ func BenchmarkMemory(b *testing.B) {
 			p.node.Await(b.Context(), func() bool { events, _ := p.publisher.Queued(); return events == 0 })
 		}
 	})
-	b.Run("online user", func(b *testing.B) {
-		for b.Loop() {
-			pr := newPresence("self", time.Second)
-			self, _ := pr.hear([]byte("self"), 1, at, time.Unix(0, at))
-			perOne(b, many, func(i int) {
-				user := "user" + strconv.Itoa(i)
-				pr.arrive(user)
-				pr.online(self, []string{user})
-			})
-			runtime.KeepAlive(pr)
-		}
-	})
-	for _, tags := range []int{1, 20} {
-		b.Run(fmt.Sprintf("watch, %d tags a user", tags), func(b *testing.B) {
-			for b.Loop() {
-				w := newWatches(time.Hour, time.Minute, defaultTags)
-				perOne(b, many, func(i int) { w.grant("user"+strconv.Itoa(i/tags), "TASK_"+strconv.Itoa(i%1000), 0, at) })
-				runtime.KeepAlive(w)
-			}
-		})
-	}
-}
-
-// BenchmarkChurn is 10,000 users who come and go, without a network: the index,
-// presence and what they put into the log.
-func BenchmarkChurn(b *testing.B) {
-	p := benchPlugin(b)
-	sessions := make([]*session, 10_000)
-	b.ReportAllocs()
-	for b.Loop() {
-		for i := range sessions {
-			sessions[i] = newSession(p.node, strconv.Itoa(i), nowhere{})
-			if err := p.node.join(sessions[i], nil, 0); err != nil {
-				b.Fatal(err)
-			}
-		}
-		for _, s := range sessions {
-			p.node.leave(s)
-		}
-	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(sessions)), "ns/user")
 }
 
 // BenchmarkReconnect is 9,900 WebSocket pages (both ends are files of one process,

@@ -26,8 +26,4 @@ var (
 	// ErrGuest is returned if a guest is to watch a tag. Watches belong to
 	// users.
 	ErrGuest = errors.New("pull: a guest cannot watch")
-
-	// ErrTooManyWatches is returned if a grant would exceed
-	// Config.MaxTagsPerUser or Config.MaxUsersPerTag. Nothing was granted.
-	ErrTooManyWatches = errors.New("pull: too many watches")
 )

@@ -123,7 +123,11 @@ func FuzzDecodeState(f *testing.F) {
 // goesOn fails if a node cannot live on with a state.
 func goesOn(t *testing.T, img *stateImage) {
 	t.Helper()
-	n, d := bareNode(func(*nodeConfig) {})
+	n := newNode(nodeConfig{
+		windowAge: time.Minute, windowCount: 100, windowBytes: 1 << 20, watchTTL: time.Minute, maxTagsPerUser: 100,
+		report: func(error) {}, say: func([]byte) {}, tell: func([]change) {},
+	}, 1<<20, func(f func()) { go f() })
+	d := newDispatcher(n, 0)
 	p := &Plugin{memory: new(broker.Memory), node: n}
 	if err := p.adopt(img); err != nil {
 		t.Fatalf("got %v for a state that was decoded", err)

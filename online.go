@@ -12,9 +12,10 @@ import (
 )
 
 const (
-	bulletinUsers = 100 // changes that leave in one second at most; the rest follows in the next
-	listedUsers   = 500 // users in the list that a page gets when it connects
-	rollUsers     = 500 // users that one message of the log names at most
+	bulletinEvery = time.Second // changes leave together
+	bulletinUsers = 100         // changes that leave in one second at most; the rest follows in the next
+	listedUsers   = 500         // users in the list that a page gets when it connects
+	rollUsers     = 500         // users that one message of the log names at most
 )
 
 // news are changes that pages have not been told of, in order, and the list for

@@ -42,7 +42,7 @@ func (pg *page) Connected() {
 // than this one has heard yet: that is waited for.
 func (pg *page) join() error {
 	p, at := pg.plugin, pg.arrival.at
-	if at != nil && p.isAhead(*at) {
+	if at != nil && p.node.isAhead(*at) {
 		ctx, cancel := context.WithTimeout(context.Background(), ahead)
 		defer cancel()
 		if !p.node.awaitPosition(ctx, *at) {

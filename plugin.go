@@ -126,7 +126,7 @@ func (p *Plugin) start() {
 	p.publisher.Announce(envelope.Control(envelope.KindHello, time.Now()))
 	ready, cancel := context.WithTimeout(ctx, readyWait)
 	defer cancel()
-	if !p.node.Await(ready, func() bool { return p.node.applied.Load() > 0 }) {
+	if !p.node.Await(ready, func() bool { return p.node.Applied() > 0 }) {
 		p.config.OnError(errNoLog)
 	}
 }

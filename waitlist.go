@@ -65,6 +65,13 @@ func (l *waitlist) Pop() any {
 // waitersAhead bounds the pages that wait for a position at a time.
 const waitersAhead = 1000
 
+// isAhead reports whether a cursor is a little ahead of the log: it is of another
+// node that has read on.
+func (n *node) isAhead(c envelope.Cursor) bool {
+	here := n.cursor()
+	return c.Epoch == here.Epoch && c.Offset > here.Offset && c.Offset-here.Offset < inboxMessages
+}
+
 // awaitPosition waits until the log has reached a cursor's position or is another
 // one, or until ctx ends. It is false where too many wait already.
 func (n *node) awaitPosition(ctx context.Context, at envelope.Cursor) bool {

@@ -2,6 +2,7 @@ package pull
 
 import (
 	"cmp"
+	"errors"
 	"iter"
 	"maps"
 	"slices"
@@ -16,6 +17,10 @@ func (n *node) watchersOf(tag string) []string {
 
 	return slices.Collect(n.watches.watchers(tag, time.Now().UnixNano()))
 }
+
+// ErrTooManyWatches is returned if a grant would exceed
+// Config.MaxTagsPerUser or Config.MaxUsersPerTag. Nothing was granted.
+var ErrTooManyWatches = errors.New("pull: too many watches")
 
 // A watch is one user's subscription to one tag, from a position in the log on.
 type watch struct {

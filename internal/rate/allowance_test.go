@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"testing"
 	"time"
+	"unsafe"
 )
 
 func TestAllowancesAreBoundedAndNobodyPaysForOthers(t *testing.T) {
@@ -81,5 +82,11 @@ func TestAllowanceIsRegainedAtTheRateAtWhichItWasSpent(t *testing.T) {
 	}
 	if a.Take(one, 20, now); a.Take(one, 1, now) {
 		t.Error("more than the burst of one was allowed")
+	}
+}
+
+func TestAllowanceStaysSmall(t *testing.T) {
+	if got := unsafe.Sizeof(Allowance{}); got > 16 {
+		t.Errorf("got %d bytes, want 16 at most: each connection has several", got)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/echo-pull/pull/internal/hub"
 )
 
 var (
@@ -63,8 +65,8 @@ func (p *Plugin) reserve(pg *page) error {
 	if isGuest(pg.payer) {
 		most, full = p.config.MaxGuestsPerAddress, errFullForAddress
 	}
-	err := p.node.admit(pg.payer, pg.user, pg.arrival.doubtful, p.config.MaxSessions, most)
-	if errors.Is(err, errFullForPayer) {
+	err := p.node.Admit(pg.payer, pg.User, pg.arrival.doubtful, p.config.MaxSessions, most)
+	if errors.Is(err, hub.ErrFullForPayer) {
 		return full
 	}
 	return err

@@ -21,7 +21,7 @@ func (p *Plugin) grant(user, from string, tags []string) (last uint64, err error
 	if err := errors.Join(envelope.CheckIDs("user id", []string{user}), envelope.CheckIDs("tag", tags)); err != nil {
 		return 0, err
 	}
-	tags, err = p.node.toGrant(user, envelope.ParseCursor(from), tags, time.Now())
+	tags, err = p.node.ToGrant(user, envelope.ParseCursor(from), tags, time.Now())
 	if err != nil || len(tags) == 0 {
 		return 0, err
 	}
@@ -48,8 +48,8 @@ func (p *Plugin) sayInParts(k envelope.Kind, first, tags []string) (last uint64,
 // extend answers which of the tags the user watches, and has those go on. What
 // was extended a moment ago is not put into the log again.
 func (p *Plugin) extend(user string, tags []string) (map[string]bool, error) {
-	answer := p.node.watching(user, tags)
-	if fading := p.node.fading(user, tags, time.Now()); len(fading) > 0 {
+	answer := p.node.Watching(user, tags)
+	if fading := p.node.Fading(user, tags, time.Now()); len(fading) > 0 {
 		_, err := p.sayInParts(envelope.KindExtend, []string{user}, fading)
 		return answer, err
 	}
@@ -63,7 +63,7 @@ const awaitWait = 5 * time.Second
 func (p *Plugin) awaitOwn(name uint64) error {
 	ctx, cancel := context.WithTimeout(context.Background(), awaitWait)
 	defer cancel()
-	if !p.node.awaitApplied(ctx, name) {
+	if !p.node.AwaitApplied(ctx, name) {
 		return fmt.Errorf("pull: the change did not come back from the log within %s, it may still take effect", awaitWait)
 	}
 	return nil
@@ -80,5 +80,5 @@ func (p *Plugin) awaitEmbedded(name uint64) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), embeddedWait)
 	defer cancel()
-	p.node.awaitApplied(ctx, name)
+	p.node.AwaitApplied(ctx, name)
 }

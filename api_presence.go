@@ -3,10 +3,12 @@ package pull
 import (
 	"slices"
 	"time"
+
+	"github.com/echo-pull/pull/internal/hub"
 )
 
 // Presence reports who is online. See [Plugin.Presence].
-type Presence struct{ node *node }
+type Presence struct{ node *hub.Hub }
 
 // Presence returns the presence of users on all nodes. A user is online while
 // at least one session is open, and for Config.PresenceGrace after the last one
@@ -15,11 +17,11 @@ type Presence struct{ node *node }
 func (p *Plugin) Presence() Presence { return Presence{p.node} }
 
 // Online reports for each of the users whether they are online.
-func (p Presence) Online(ids ...string) map[string]bool { return p.node.areOnline(ids) }
+func (p Presence) Online(ids ...string) map[string]bool { return p.node.AreOnline(ids) }
 
 // Users returns everyone who is online, sorted.
 func (p Presence) Users() []string {
-	users := p.node.online()
+	users := p.node.Online()
 	slices.Sort(users)
 	return users
 }
@@ -28,4 +30,4 @@ func (p Presence) Users() []string {
 // is online. It returns false for a user whom no node has seen in the last 24
 // hours, or since it was started. An application that needs more should record
 // it in Config.OnOffline.
-func (p Presence) LastSeen(id string) (time.Time, bool) { return p.node.lastSeen(id, time.Now()) }
+func (p Presence) LastSeen(id string) (time.Time, bool) { return p.node.LastSeen(id, time.Now()) }

@@ -49,10 +49,10 @@ func (w Watches) Delete(user string, tags ...string) error {
 		return err
 	}
 	parts := max(1, partsOf(tags))
-	w.plugin.node.expectEnd(user, parts)
+	w.plugin.node.ExpectEnd(user, parts)
 	last, err := w.plugin.sayInParts(envelope.KindUnwatch, []string{user}, tags)
 	if err != nil {
-		w.plugin.node.expectEnd(user, -parts)
+		w.plugin.node.ExpectEnd(user, -parts)
 		return err
 	}
 	return w.plugin.awaitOwn(last)
@@ -60,7 +60,7 @@ func (w Watches) Delete(user string, tags ...string) error {
 
 // Users returns the users who watch the tag, sorted.
 func (w Watches) Users(tag string) []string {
-	users := w.plugin.node.watchersOf(tag)
+	users := w.plugin.node.WatchersOf(tag)
 	slices.Sort(users)
 	return users
 }

@@ -9,7 +9,6 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/echo-pull/pull/internal/conn"
 	"github.com/echo-pull/pull/internal/event"
 )
 
@@ -100,44 +99,6 @@ func BenchmarkEncode(b *testing.B) {
 		}
 	}
 }
-
-// A stub is the owner of a session without a plugin.
-type stub struct {
-	node      *node
-	session   session
-	afterRead func()
-}
-
-func newSession(n *node, user string, l conn.Transport) *session { return &newStub(n, user, l).session }
-
-func newStub(n *node, user string, l conn.Transport) *stub {
-	s := &stub{node: n, session: session{user: user}}
-	s.session.Open(s)
-	s.session.Carry(l)
-	return s
-}
-
-func (s *stub) Settings() *conn.Settings { return &s.node.conns }
-func (*stub) Connected()                 {}
-func (*stub) Received([]byte)            {}
-func (s *stub) ReadOn() ([]conn.Item, bool) {
-	items, more := s.node.page(&s.session)
-	if s.afterRead != nil {
-		s.afterRead()
-	}
-	return items, more
-}
-func (*stub) Charge(int) bool { return true }
-
-// nowhere is a link that takes everything.
-type nowhere struct{ *conn.Socket }
-
-func (nowhere) Start(*conn.Conn)                            {}
-func (nowhere) Offer(_ *conn.Nonblocking, frame []byte) int { return len(frame) }
-func (nowhere) WriteAll([]byte) error                       { return nil }
-func (nowhere) Limit(time.Duration)                         {}
-func (nowhere) Finish()                                     {}
-func (nowhere) Cut()                                        {}
 
 // BenchmarkSend is what a handler waits for: checking, encoding, collecting.
 func BenchmarkSend(b *testing.B) {

@@ -9,6 +9,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/hub"
 )
 
 // A lateBody is a request's body that notes the position of the log at which it
@@ -16,12 +17,12 @@ import (
 type lateBody struct {
 	io.ReadCloser
 
-	node *node
+	node *hub.Hub
 	read atomic.Pointer[envelope.Cursor]
 }
 
 // replaceBody has the request's body be read through a lateBody, if there is one.
-func replaceBody(r *http.Request, n *node) *lateBody {
+func replaceBody(r *http.Request, n *hub.Hub) *lateBody {
 	if r.ContentLength == 0 || r.Body == nil || r.Body == http.NoBody {
 		return nil
 	}
@@ -45,7 +46,7 @@ func (b *lateBody) Close() error {
 
 func (b *lateBody) note() {
 	if b.read.Load() == nil {
-		at := b.node.cursor()
+		at := b.node.Cursor()
 		b.read.CompareAndSwap(nil, &at)
 	}
 }
@@ -59,7 +60,7 @@ func (b *lateBody) since(began envelope.Cursor) envelope.Cursor {
 	if read := b.read.Load(); read != nil {
 		return *read
 	}
-	return b.node.cursor()
+	return b.node.Cursor()
 }
 
 // bodyWait is how long a client may take to send a request to the plugin.

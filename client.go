@@ -152,7 +152,7 @@ func (p *Plugin) cursorFor(c echo.Context) string {
 	if o := p.Outbox(c.Request().Context()); o != nil {
 		return o.Cursor()
 	}
-	return p.node.cursor().String()
+	return p.node.Cursor().String()
 }
 
 func attribute(b *strings.Builder, name, value string) {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/echo-pull/pull/internal/conn"
 	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/hub"
 )
 
 const (
@@ -14,13 +15,13 @@ const (
 
 // clock does what time makes necessary, until ctx ends.
 func (p *Plugin) clock(ctx context.Context) {
-	tick := time.NewTicker(max(p.config.Tick/tickSlots, time.Millisecond))
+	tick := time.NewTicker(max(p.config.Tick/hub.TickSlots, time.Millisecond))
 	defer tick.Stop()
-	bulletin := time.NewTicker(bulletinEvery)
+	bulletin := time.NewTicker(hub.BulletinEvery)
 	defer bulletin.Stop()
 	sweep := time.NewTicker(sweepEvery)
 	defer sweep.Stop()
-	alive := time.NewTicker(beat)
+	alive := time.NewTicker(hub.BeatEvery)
 	defer alive.Stop()
 	departure := time.NewTimer(time.Hour)
 	defer departure.Stop()
@@ -31,14 +32,14 @@ func (p *Plugin) clock(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			p.node.remind(&o, slot)
-			slot = (slot + 1) % tickSlots
+			p.node.Remind(&o, slot)
+			slot = (slot + 1) % hub.TickSlots
 		case now := <-bulletin.C:
 			p.publishBulletin(&o, now)
 		case now := <-sweep.C:
-			for p.node.sweep(now) { // a little at a time: others need the lock, too
+			for p.node.Sweep(now) { // a little at a time: others need the lock, too
 			}
-			p.node.sweepPresence(now)
+			p.node.SweepPresence(now)
 			p.renameLog(now)
 		case now := <-alive.C:
 			if p.publisher.IsIdle() { // else what waits there is a sign of life as well
@@ -46,9 +47,9 @@ func (p *Plugin) clock(ctx context.Context) {
 			}
 		case <-p.departed: // the next departure is another one
 		case now := <-departure.C:
-			p.node.sweepPresence(now)
+			p.node.SweepPresence(now)
 		}
-		if at, waits := p.node.departure(); waits {
+		if at, waits := p.node.Departure(); waits {
 			departure.Reset(time.Until(at))
 		}
 	}
@@ -56,7 +57,7 @@ func (p *Plugin) clock(ctx context.Context) {
 
 // publishBulletin tells pages who came and went.
 func (p *Plugin) publishBulletin(o *conn.Nonblocking, now time.Time) {
-	frame, sessions := p.node.bulletin(now)
+	frame, sessions := p.node.Bulletin(now)
 	for _, s := range sessions {
 		s.Deliver(o, frame)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/labstack/echo/v4/middleware"
 
 	"github.com/echo-pull/pull/internal/broker"
+	"github.com/echo-pull/pull/internal/hub"
 	"github.com/echo-pull/pull/internal/publish"
 )
 
@@ -176,7 +177,7 @@ type Config struct {
 
 	// Online sets which users receive one another's presence. Default
 	// OnlineNobody.
-	Online OnlineScope
+	Online hub.OnlineScope
 
 	// OnOnline is called when a user comes online on any node. OnOffline is
 	// called when a user, after the grace, is offline on all of them. They are
@@ -206,7 +207,7 @@ const (
 
 // least is the shortest Tick, of which each slot has a millisecond, and WatchTTL.
 // What is shorter is most likely a number without its unit.
-const least = tickSlots * time.Millisecond
+const least = hub.TickSlots * time.Millisecond
 
 // withDefaults returns the configuration with every default filled in.
 func (c Config) withDefaults() (Config, error) {
@@ -283,7 +284,7 @@ func (c Config) check() error {
 			return fmt.Errorf("pull: Config.%s is %s, the least is %s", name, d, least)
 		}
 	}
-	return checkScope(c.Online)
+	return hub.CheckScope(c.Online)
 }
 
 func (c Config) publicLocation() (location, error) {

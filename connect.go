@@ -13,6 +13,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/hub"
 	"github.com/echo-pull/pull/internal/signal"
 )
 
@@ -47,7 +48,7 @@ func (p *Plugin) connect(c echo.Context) error {
 		return p.refuseRetry(c, http.StatusServiceUnavailable, "shutting down")
 	}
 	pg := &page{
-		session: session{user: user, client: client}, plugin: p, payer: payerOf(c, user),
+		Page: hub.Page{User: user, Client: client}, plugin: p, payer: payerOf(c, user),
 		arrival: &arrival{at: cursorOf(c.Request(), query), began: began, doubtful: !known},
 	}
 	pg.Open(pg)
@@ -65,7 +66,7 @@ func (p *Plugin) beginningOf(c echo.Context) (disconnects uint64, known bool) {
 	if s := scopeOf(c.Request().Context(), p); s != nil && !s.outbox.ended.Load() {
 		return s.disconnects, true
 	}
-	return p.node.disconnects(), false
+	return p.node.Disconnects(), false
 }
 
 // transport returns how a request is served, or why it cannot be.
@@ -165,10 +166,10 @@ func cursorOf(r *http.Request, query url.Values) *envelope.Cursor {
 
 // part gives back what a page has taken.
 func (p *Plugin) part(pg *page) {
-	if p.node.leave(&pg.session) {
+	if p.node.Leave(&pg.Page) {
 		signal.Send(p.departed)
 	}
-	p.node.release(pg.payer)
+	p.node.Release(pg.payer)
 	p.pages.Done()
 }
 
@@ -220,7 +221,7 @@ func (p *Plugin) serverStops(r *http.Request) bool {
 }
 
 func (p *Plugin) closeStreams() {
-	for _, s := range p.node.sessions() {
+	for _, s := range p.node.Sessions() {
 		if s.IsStream() {
 			s.Close("restart")
 		}

@@ -79,7 +79,7 @@ func BenchmarkReconnect(b *testing.B) {
 	const pages, missed = 9_900, 10
 	for b.Loop() {
 		p := benchPlugin(b)
-		at := p.node.cursor().String()
+		at := p.node.Cursor().String()
 		for range missed {
 			if err := p.Send(b.Context(), event.Shared(), event.Event{Module: "tasks", Command: "update", Params: strings.Repeat("x", 100)}); err != nil {
 				b.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/echo-pull/pull/internal/hub"
 	"github.com/echo-pull/pull/internal/signal"
 )
 
@@ -31,13 +32,13 @@ func newHooks(online, offline func(user string), report func(error)) *hooks {
 }
 
 // tell queues the changes that this node tells of.
-func (h *hooks) tell(changes []change) {
+func (h *hooks) tell(changes []hub.Change) {
 	if h.online == nil && h.offline == nil {
 		return
 	}
 	h.mu.Lock()
 	for _, c := range changes {
-		if c.ours {
+		if c.Ours {
 			h.add(c)
 		}
 	}
@@ -50,15 +51,15 @@ func (h *hooks) tell(changes []change) {
 const manyHooks = 1000
 
 // add queues a change; the caller holds mu.
-func (h *hooks) add(c change) {
-	before := h.waiting[c.user]
+func (h *hooks) add(c hub.Change) {
+	before := h.waiting[c.User]
 	switch {
-	case before != nil && before.Value.(change).online == c.online: //nolint:forcetypeassert // holds nothing else
+	case before != nil && before.Value.(hub.Change).Online == c.Online: //nolint:forcetypeassert // holds nothing else
 	case before != nil && h.queue.Len() >= manyHooks:
 		h.queue.Remove(before)
-		delete(h.waiting, c.user)
+		delete(h.waiting, c.User)
 	default:
-		h.waiting[c.user] = h.queue.PushBack(c)
+		h.waiting[c.User] = h.queue.PushBack(c)
 	}
 }
 
@@ -81,34 +82,34 @@ func (h *hooks) callAll() {
 	}
 }
 
-func (h *hooks) take() (change, bool) {
+func (h *hooks) take() (hub.Change, bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 
 	first := h.queue.Front()
 	if first == nil {
-		return change{}, false
+		return hub.Change{}, false
 	}
-	c := h.queue.Remove(first).(change) //nolint:forcetypeassert // holds nothing else
-	if h.waiting[c.user] == first {
-		delete(h.waiting, c.user)
+	c := h.queue.Remove(first).(hub.Change) //nolint:forcetypeassert // holds nothing else
+	if h.waiting[c.User] == first {
+		delete(h.waiting, c.User)
 	}
 	return c, true
 }
 
 // call runs one hook. What panics in it is the application's mistake, but no
 // reason to take the application down.
-func (h *hooks) call(c change) {
+func (h *hooks) call(c hub.Change) {
 	defer func() {
 		if v := recover(); v != nil {
-			h.report(fmt.Errorf("pull: hook for user %q panicked: %v", c.user, v))
+			h.report(fmt.Errorf("pull: hook for user %q panicked: %v", c.User, v))
 		}
 	}()
 	hook := h.online
-	if !c.online {
+	if !c.Online {
 		hook = h.offline
 	}
 	if hook != nil {
-		hook(c.user)
+		hook(c.User)
 	}
 }

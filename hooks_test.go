@@ -3,22 +3,24 @@ package pull
 import (
 	"strconv"
 	"testing"
+
+	"github.com/echo-pull/pull/internal/hub"
 )
 
 func TestHooksThatWaitAreBounded(t *testing.T) {
 	h := newHooks(func(string) {}, func(string) {}, nil)
 	for i := range 100_000 {
-		h.tell([]change{{strconv.Itoa(i / 2 % 10), i%2 == 0, true}})
+		h.tell([]hub.Change{{User: strconv.Itoa(i / 2 % 10), Online: i%2 == 0, Ours: true}})
 	}
 	if n := h.queue.Len(); n > manyHooks+10 {
 		t.Errorf("%d hooks wait, want about %d at most", n, manyHooks)
 	}
 	last := map[string]bool{}
 	for c, ok := h.take(); ok; c, ok = h.take() {
-		if was, told := last[c.user]; told && was == c.online {
-			t.Fatalf("user %s is told twice that it is online %t", c.user, c.online)
+		if was, told := last[c.User]; told && was == c.Online {
+			t.Fatalf("user %s is told twice that it is online %t", c.User, c.Online)
 		}
-		last[c.user] = c.online
+		last[c.User] = c.Online
 	}
 	for user, online := range last {
 		if online {

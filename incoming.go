@@ -12,6 +12,7 @@ import (
 
 	"github.com/echo-pull/pull/internal/conn"
 	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/hub"
 	"github.com/echo-pull/pull/internal/protocol"
 )
 
@@ -71,7 +72,7 @@ func (p *Plugin) watch(c echo.Context) error {
 		}
 		return c.JSON(http.StatusOK, answer)
 	}
-	return c.JSON(http.StatusOK, p.node.seen(user, q.Seen))
+	return c.JSON(http.StatusOK, p.node.Seen(user, q.Seen))
 }
 
 func readBody(c echo.Context) ([]byte, error) {
@@ -91,16 +92,16 @@ func readBody(c echo.Context) ([]byte, error) {
 
 // allow tells whether a page may send one more request now: the connection, and
 // all of its payer's together with those that have ended.
-func (p *Plugin) allow(s *session, payer string) bool {
+func (p *Plugin) allow(s *hub.Page, payer string) bool {
 	now := time.Now()
-	return s.Allow(now) && p.limits.request(payer, p.node.seatsOf(payer), now)
+	return s.Allow(now) && p.limits.request(payer, p.node.SeatsOf(payer), now)
 }
 
 // allowPost is allow for a request of its own, which may name a page of the user.
 func (p *Plugin) allowPost(c echo.Context, user string) bool {
 	payer := payerOf(c, user)
-	if s := p.node.sessionOf(user, c.Request().Header.Get(HeaderClient)); s != nil {
+	if s := p.node.SessionOf(user, c.Request().Header.Get(HeaderClient)); s != nil {
 		return p.allow(s, payer)
 	}
-	return p.limits.request(payer, p.node.seatsOf(payer), time.Now())
+	return p.limits.request(payer, p.node.SeatsOf(payer), time.Now())
 }

@@ -97,8 +97,8 @@ func setContext(r *http.Request, ctx context.Context) { *r = *r.WithContext(ctx)
 
 func (p *Plugin) open(c echo.Context, r *http.Request, parent context.Context) *scope {
 	s := &scope{Context: parent, echo: c}
-	s.outbox.plugin, s.outbox.header, s.outbox.began = p, r.Header, p.node.cursor()
-	s.outbox.scope, s.disconnects = s, p.node.disconnects()
+	s.outbox.plugin, s.outbox.header, s.outbox.began = p, r.Header, p.node.Cursor()
+	s.outbox.scope, s.disconnects = s, p.node.Disconnects()
 	return s
 }
 

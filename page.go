@@ -7,11 +7,12 @@ import (
 
 	"github.com/echo-pull/pull/internal/conn"
 	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/hub"
 )
 
 // A page is a session with what the plugin knows of it.
 type page struct {
-	session
+	hub.Page
 	plugin  *Plugin
 	payer   string   // to whom it is charged
 	arrival *arrival // nil once it has joined
@@ -24,13 +25,13 @@ type arrival struct {
 	doubtful bool             // … where the login may have been checked before
 }
 
-func (pg *page) Settings() *conn.Settings { return &pg.plugin.node.conns }
+func (pg *page) Settings() *conn.Settings { return &pg.plugin.node.Conns }
 
 // Connected makes the page live.
 func (pg *page) Connected() {
 	switch err := pg.join(); {
 	case err == nil:
-	case errors.Is(err, errBanned):
+	case errors.Is(err, hub.ErrBanned):
 		pg.CloseNow(conn.CloseNotAllowed, "disconnected")
 	default:
 		pg.CloseNow(conn.CloseRestart, "try again")
@@ -42,17 +43,17 @@ func (pg *page) Connected() {
 // than this one has heard yet: that is waited for.
 func (pg *page) join() error {
 	p, at := pg.plugin, pg.arrival.at
-	if at != nil && p.node.isAhead(*at) {
+	if at != nil && p.node.IsAhead(*at) {
 		ctx, cancel := context.WithTimeout(context.Background(), ahead)
 		defer cancel()
-		if !p.node.awaitPosition(ctx, *at) {
-			return errCrowd
+		if !p.node.AwaitPosition(ctx, *at) {
+			return hub.ErrCrowd
 		}
 	}
-	return p.node.join(&pg.session, at, pg.arrival.began)
+	return p.node.Join(&pg.Page, at, pg.arrival.began)
 }
 
-func (pg *page) ReadOn() (items []conn.Item, more bool) { return pg.plugin.node.page(&pg.session) }
+func (pg *page) ReadOn() (items []conn.Item, more bool) { return pg.plugin.node.ReadOn(&pg.Page) }
 
 func (pg *page) Charge(bytes int) (more bool) {
 	return pg.plugin.limits.replayed(pg.payer, bytes, time.Now())
@@ -61,7 +62,7 @@ func (pg *page) Charge(bytes int) (more bool) {
 // Received answers a frame of the client.
 func (pg *page) Received(frame []byte) {
 	p := pg.plugin
-	if !p.allow(&pg.session, pg.payer) {
+	if !p.allow(&pg.Page, pg.payer) {
 		pg.CloseNow(conn.CloseViolation, "too fast")
 		return
 	}
@@ -71,11 +72,11 @@ func (pg *page) Received(frame []byte) {
 		return
 	}
 	if q.Extend != nil {
-		if answer, err := p.extend(pg.user, q.Extend); err == nil { // else the page asks again
+		if answer, err := p.extend(pg.User, q.Extend); err == nil { // else the page asks again
 			pg.answer("watch", answer)
 		}
 	}
 	if q.Seen != nil {
-		pg.answer("seen", p.node.seen(pg.user, q.Seen))
+		pg.answer("seen", p.node.Seen(pg.User, q.Seen))
 	}
 }

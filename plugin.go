@@ -16,6 +16,7 @@ import (
 	"github.com/echo-pull/pull/internal/conn"
 	"github.com/echo-pull/pull/internal/envelope"
 	"github.com/echo-pull/pull/internal/event"
+	"github.com/echo-pull/pull/internal/hub"
 	"github.com/echo-pull/pull/internal/publish"
 	"github.com/echo-pull/pull/internal/rate"
 )
@@ -32,9 +33,9 @@ type Plugin struct {
 	memory      *broker.Memory // the broker, if that is a log in this process
 	state       *stateFile     // nil where nothing is kept
 	registry    registry
-	node        *node
+	node        *hub.Hub
 	publisher   *publish.Publisher
-	dispatcher  *dispatcher
+	dispatcher  *hub.Dispatcher
 	broadcaster *conn.Broadcaster
 	hooks       *hooks
 	origins     origins
@@ -84,7 +85,7 @@ func New(config Config) (*Plugin, error) {
 	p.limits = newLimits(&p.config)
 	p.hooks = newHooks(config.OnOnline, config.OnOffline, config.OnError)
 	p.node = p.newNode()
-	p.sectionKey, p.identityKey = "pull.section."+p.node.id, "pull.identity."+p.node.id
+	p.sectionKey, p.identityKey = "pull.section."+p.node.ID, "pull.identity."+p.node.ID
 	p.memory, _ = p.broker.(*broker.Memory)
 	if p.broker == nil {
 		// The log is also what the dispatcher has still to read.
@@ -94,20 +95,20 @@ func New(config Config) (*Plugin, error) {
 			return nil, err
 		}
 	}
-	p.publisher = publish.New(p.broker, p.memory, p.node.id, p.node, config.OnError)
-	p.dispatcher = newDispatcher(p.node, runtime.GOMAXPROCS(0)-1)
+	p.publisher = publish.New(p.broker, p.memory, p.node.ID, p.node, config.OnError)
+	p.dispatcher = hub.NewDispatcher(p.node, runtime.GOMAXPROCS(0)-1)
 	p.broadcaster = conn.NewBroadcaster(config.Tick)
 	p.start()
 	return p, nil
 }
 
-func (p *Plugin) newNode() *node {
+func (p *Plugin) newNode() *hub.Hub {
 	c := &p.config
-	return newNode(nodeConfig{
-		maxTagsPerUser: c.MaxTagsPerUser, maxUsersPerTag: c.MaxUsersPerTag,
-		windowAge: c.WindowAge, windowCount: c.WindowCount, windowBytes: c.WindowBytes,
-		watchTTL: c.WatchTTL, grace: c.PresenceGrace, scope: c.Online, tick: c.Tick,
-		report: c.OnError, say: func(raw []byte) { p.publisher.Announce(raw) }, tell: p.hooks.tell,
+	return hub.New(hub.Config{
+		MaxTagsPerUser: c.MaxTagsPerUser, MaxUsersPerTag: c.MaxUsersPerTag,
+		WindowAge: c.WindowAge, WindowCount: c.WindowCount, WindowBytes: c.WindowBytes,
+		WatchTTL: c.WatchTTL, Grace: c.PresenceGrace, Scope: c.Online, Tick: c.Tick,
+		Report: c.OnError, Say: func(raw []byte) { p.publisher.Announce(raw) }, Tell: p.hooks.tell,
 	}, c.QueueBytes, p.spawn)
 }
 
@@ -117,8 +118,8 @@ func (p *Plugin) start() {
 	p.stop = stop
 	p.spawn(func() { p.publisher.Run(ctx) })
 	p.spawn(func() { p.listen(ctx) })
-	for range p.dispatcher.workers {
-		p.spawn(p.dispatcher.work)
+	for range p.dispatcher.Workers {
+		p.spawn(p.dispatcher.Work)
 	}
 	p.spawn(func() { p.clock(ctx) })
 	p.spawn(func() { p.hooks.run(ctx) })
@@ -127,7 +128,7 @@ func (p *Plugin) start() {
 	ready, cancel := context.WithTimeout(ctx, readyWait)
 	defer cancel()
 	if !p.node.Await(ready, func() bool { return p.node.Applied() > 0 }) {
-		p.config.OnError(errNoLog)
+		p.config.OnError(hub.ErrNoLog)
 	}
 }
 
@@ -136,16 +137,16 @@ func (p *Plugin) spawn(f func()) { p.running.Go(f) }
 
 // listen dispatches what the log brings, until ctx ends.
 func (p *Plugin) listen(ctx context.Context) {
-	defer p.dispatcher.close()
+	defer p.dispatcher.Close()
 	// Grants that are older than the window but not than their own life are in
 	// the log as well.
 	window := max(p.config.WindowAge, p.config.WatchTTL)
 	if p.memory != nil {
-		_ = broker.Follow(ctx, p.memory, window, p.dispatcher.dispatch) // saves a goroutine's turn for each batch
+		_ = broker.Follow(ctx, p.memory, window, p.dispatcher.Dispatch) // saves a goroutine's turn for each batch
 		return
 	}
 	p.spawn(func() { p.subscribe(ctx, window) })
-	p.dispatcher.run(ctx)
+	p.dispatcher.Run(ctx)
 }
 
 // How long the plugin waits before it subscribes again.
@@ -185,7 +186,7 @@ func (p *Plugin) subscribeOnce(ctx context.Context, window time.Duration) error 
 			cancel(broken)
 		}
 		if ctx.Err() == nil {
-			p.dispatcher.accept(ctx, d)
+			p.dispatcher.Accept(ctx, d)
 		}
 	})
 	if broken := context.Cause(ctx); broken != nil {
@@ -259,7 +260,7 @@ func (p *Plugin) Disconnect(user string) {
 	if _, err := p.publisher.Command(envelope.Control(envelope.KindDisconnect, time.Now(), user)); err != nil {
 		p.config.OnError(fmt.Errorf("pull: disconnect user %q on other nodes: %w", user, err))
 	}
-	for _, s := range p.node.disconnect(user) {
+	for _, s := range p.node.Disconnect(user) {
 		s.CloseNow(conn.CloseNotAllowed, "disconnected")
 	}
 }

@@ -3,6 +3,7 @@ package pull
 import (
 	"github.com/echo-pull/pull/internal/broker"
 	"github.com/echo-pull/pull/internal/event"
+	"github.com/echo-pull/pull/internal/hub"
 	"github.com/echo-pull/pull/internal/publish"
 )
 
@@ -28,3 +29,14 @@ var (
 	ErrQueueFull = publish.ErrQueueFull
 	ErrClosed    = publish.ErrClosed
 )
+
+type OnlineScope = hub.OnlineScope
+
+const (
+	OnlineNobody   = hub.OnlineNobody
+	OnlineEveryone = hub.OnlineEveryone
+)
+
+func OnlineWatchers(tag string) OnlineScope { return hub.OnlineWatchers(tag) }
+
+var ErrTooManyWatches = hub.ErrTooManyWatches

@@ -31,7 +31,7 @@ func (p *Plugin) shutdown(ctx context.Context) error {
 	complete := err == nil // else there are events that will never be in the log
 	p.publisher.Announce(envelope.Control(envelope.KindBye, time.Now()))
 	err = errors.Join(err, p.settle(ctx))
-	for _, s := range p.node.seal() {
+	for _, s := range p.node.Seal() {
 		s.Close("restart")
 	}
 	err = errors.Join(err, p.waitForPages(ctx))
@@ -77,7 +77,7 @@ func (p *Plugin) settle(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, publish.Stuck)
 	defer cancel()
 	n := p.node
-	if n.Await(ctx, func() bool { return n.saidAll() }) {
+	if n.Await(ctx, func() bool { return n.SaidAll() }) {
 		return nil
 	}
 	return errors.New("pull: published messages did not come back from the log")
@@ -96,7 +96,7 @@ func (p *Plugin) waitForPages(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 	}
-	left := p.node.sessions()
+	left := p.node.Sessions()
 	for _, s := range left {
 		s.Cut()
 	}

@@ -10,13 +10,14 @@ import (
 
 	"github.com/echo-pull/pull/internal/broker"
 	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/hub"
 )
 
 // A stateImage is what a single node keeps over a planned restart: its log and
 // the watches, which may be older than what the log still holds.
 type stateImage struct {
 	Log     broker.Image
-	Watches []watchImage
+	Watches []hub.WatchImage
 	Lost    map[string]uint64 // up to where watches of a user are forgotten that have heard something
 }
 
@@ -60,11 +61,13 @@ func (img *stateImage) check() error {
 		return err
 	}
 	end := img.Log.First + uint64(len(img.Log.Messages))
-	return img.watchState().check(end)
+	return img.watchState().Check(end)
 }
 
 // watchState returns the part of the image that is the node's.
-func (img *stateImage) watchState() watchState { return watchState{img.Watches, img.Lost} }
+func (img *stateImage) watchState() hub.WatchState {
+	return hub.WatchState{Watches: img.Watches, Lost: img.Lost}
+}
 
 // restore goes on with what the last process has saved. What cannot be used is
 // reported, and pages get a gap; a place that cannot be used at all is an error.
@@ -99,15 +102,15 @@ func (p *Plugin) adopt(img *stateImage) error {
 	if err := broker.Restore(p.memory, img.Log); err != nil {
 		return err
 	}
-	p.node.restore(img.watchState(), time.Now())
+	p.node.Restore(img.watchState(), time.Now())
 	return nil
 }
 
 // save writes the state file.
 func (p *Plugin) save() error {
 	err := p.state.save(func() ([]byte, error) {
-		watches := p.node.watchState()
-		return encodeState(&stateImage{broker.ImageOf(p.memory), watches.watches, watches.lost})
+		watches := p.node.WatchState()
+		return encodeState(&stateImage{broker.ImageOf(p.memory), watches.Watches, watches.Lost})
 	})
 	if err != nil {
 		return fmt.Errorf("pull: save state: %w", err)

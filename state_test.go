@@ -10,6 +10,7 @@ import (
 
 	"github.com/echo-pull/pull/internal/broker"
 	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/hub"
 )
 
 // Log is the plugin's broker, for tests that look at the log itself.
@@ -18,7 +19,7 @@ func (p *Plugin) Log() broker.Broker { return p.broker }
 func someState() *stateImage {
 	return &stateImage{
 		Log:     broker.Image{Epoch: "abc", First: 7, Times: []int64{1, 2}, Messages: [][]byte{[]byte("one"), []byte("two")}},
-		Watches: []watchImage{{User: "1", Tag: "T", Since: 5, Until: 8, Expires: 9}},
+		Watches: []hub.WatchImage{{User: "1", Tag: "T", Since: 5, Until: 8, Expires: 9}},
 	}
 }
 
@@ -53,19 +54,19 @@ func TestEveryDamageIsFound(t *testing.T) {
 }
 
 func TestImpossibleWatchesAreRefused(t *testing.T) {
-	good := watchImage{User: "1", Tag: "T", Since: 5, Expires: 9}
-	for name, change := range map[string]func(w *watchImage){
-		"no user":       func(w *watchImage) { w.User = "" },
-		"odd user":      func(w *watchImage) { w.User = "\xff" },
-		"odd tag":       func(w *watchImage) { w.Tag = "a\x00b" },
-		"long tag":      func(w *watchImage) { w.Tag = strings.Repeat("x", envelope.MaxIDBytes+1) },
-		"from nowhere":  func(w *watchImage) { w.Since = 9 },
-		"until nowhere": func(w *watchImage) { w.Until = 10 },
-		"negative end":  func(w *watchImage) { w.Expires = -1 },
-		"twice":         func(*watchImage) {},
+	good := hub.WatchImage{User: "1", Tag: "T", Since: 5, Expires: 9}
+	for name, change := range map[string]func(w *hub.WatchImage){
+		"no user":       func(w *hub.WatchImage) { w.User = "" },
+		"odd user":      func(w *hub.WatchImage) { w.User = "\xff" },
+		"odd tag":       func(w *hub.WatchImage) { w.Tag = "a\x00b" },
+		"long tag":      func(w *hub.WatchImage) { w.Tag = strings.Repeat("x", envelope.MaxIDBytes+1) },
+		"from nowhere":  func(w *hub.WatchImage) { w.Since = 9 },
+		"until nowhere": func(w *hub.WatchImage) { w.Until = 10 },
+		"negative end":  func(w *hub.WatchImage) { w.Expires = -1 },
+		"twice":         func(*hub.WatchImage) {},
 	} {
 		img := someState()
-		img.Watches = []watchImage{good, good}
+		img.Watches = []hub.WatchImage{good, good}
 		img.Watches[1].Tag = "U"
 		if err := img.check(); err != nil {
 			t.Fatalf("got %v for a possible state", err)

@@ -22,12 +22,12 @@ type Stats struct {
 // Stats returns the counters of this node. It is cheap enough for a metrics
 // endpoint.
 func (p *Plugin) Stats() Stats {
-	n := p.node.count()
+	n := p.node.Count()
 	events, bytes := p.publisher.Queued()
 	return Stats{
-		Sessions: n.sessions, Users: n.users, Guests: n.guests, Watches: n.watches,
-		Messages: n.messages, Deliveries: n.deliveries, Recovered: n.recovered, Gaps: n.gaps, Cut: n.cut,
+		Sessions: n.Sessions, Users: n.Users, Guests: n.Guests, Watches: n.Watches,
+		Messages: n.Messages, Deliveries: n.Deliveries, Recovered: n.Recovered, Gaps: n.Gaps, Cut: n.Cut,
 		PublisherEvents: events, PublisherBytes: bytes,
-		WindowMessages: n.windowMessages, WindowBytes: n.windowBytes,
+		WindowMessages: n.WindowMessages, WindowBytes: n.WindowBytes,
 	}
 }

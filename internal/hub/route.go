@@ -1,4 +1,4 @@
-package pull
+package hub
 
 import (
 	"bytes"
@@ -8,7 +8,7 @@ import (
 )
 
 // route gives the newest message to every session at its address.
-func (n *node) route() {
+func (n *Hub) route() {
 	m := n.history.Newest()
 	last := n.round.last()
 	if last != nil && last.size < parcelBytes && bytes.Equal(last.addr, m.Addr()) && last.frame.Last+1 == m.Offset {
@@ -21,7 +21,7 @@ func (n *node) route() {
 	}
 }
 
-func (n *node) routeTerm(m *window.Message, t envelope.AddressTerm, p *parcel) {
+func (n *Hub) routeTerm(m *window.Message, t envelope.AddressTerm, p *draft) {
 	r := routing{node: n, sender: envelope.Address(m.Addr()).Sender(), except: n.exceptions(t.Except), parcel: p}
 	if t.Shared {
 		r.to(n.roster.all)
@@ -39,18 +39,18 @@ func (n *node) routeTerm(m *window.Message, t envelope.AddressTerm, p *parcel) {
 
 // A routing is a message under way to the sessions at one term of its target.
 type routing struct {
-	node   *node
+	node   *Hub
 	sender []byte
 	except map[string]struct{}
-	parcel *parcel
+	parcel *draft
 }
 
-func (r *routing) to(sessions []*session) {
+func (r *routing) to(sessions []*Page) {
 	for _, s := range sessions {
-		if s.behind || envelope.IsSender(r.sender, s.client, s.user) {
+		if s.behind || envelope.IsSender(r.sender, s.Client, s.User) {
 			continue
 		}
-		if _, excepted := r.except[s.user]; excepted && len(r.except) > 0 {
+		if _, excepted := r.except[s.User]; excepted && len(r.except) > 0 {
 			continue
 		}
 		r.node.round.give(s, r.parcel)
@@ -59,7 +59,7 @@ func (r *routing) to(sessions []*session) {
 
 // exceptions returns a list as a set, which is valid until the next call: to look
 // each session up in the list would cost their product.
-func (n *node) exceptions(list envelope.List) map[string]struct{} {
+func (n *Hub) exceptions(list envelope.List) map[string]struct{} {
 	if list.N == 0 {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package pull
+package hub
 
 import (
 	"fmt"
@@ -78,19 +78,19 @@ func BenchmarkMemoryOfHub(b *testing.B) {
 // BenchmarkChurn is 10,000 users who come and go, without a network: the index,
 // presence and what they put into the log.
 func BenchmarkChurn(b *testing.B) {
-	n, d := bareNode(func(*nodeConfig) {})
-	d.dispatch([]broker.Delivery{new(writer).message(event.User("other"), "x")})
-	sessions := make([]*session, 10_000)
+	n, d := bareNode(func(*Config) {})
+	d.Dispatch([]broker.Delivery{new(writer).message(event.User("other"), "x")})
+	sessions := make([]*Page, 10_000)
 	b.ReportAllocs()
 	for b.Loop() {
 		for i := range sessions {
 			sessions[i] = newSession(n, strconv.Itoa(i), nowhere{})
-			if err := n.join(sessions[i], nil, 0); err != nil {
+			if err := n.Join(sessions[i], nil, 0); err != nil {
 				b.Fatal(err)
 			}
 		}
 		for _, s := range sessions {
-			n.leave(s)
+			n.Leave(s)
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(sessions)), "ns/user")
@@ -101,12 +101,12 @@ func BenchmarkChurn(b *testing.B) {
 func BenchmarkRouteToOneUser(b *testing.B) {
 	for _, pages := range []int{100, 1_000, 10_000} {
 		b.Run("sessions="+strconv.Itoa(pages), func(b *testing.B) {
-			n, d := bareNode(func(*nodeConfig) {})
+			n, d := bareNode(func(*Config) {})
 			w := new(writer)
-			d.dispatch([]broker.Delivery{w.message(event.User("other"), "x")})
+			d.Dispatch([]broker.Delivery{w.message(event.User("other"), "x")})
 			for i := range pages {
 				s := newSession(n, strconv.Itoa(i), nowhere{})
-				if err := n.join(s, nil, 0); err != nil {
+				if err := n.Join(s, nil, 0); err != nil {
 					b.Fatal(err)
 				}
 				s.Flush() // hello has left
@@ -117,7 +117,7 @@ func BenchmarkRouteToOneUser(b *testing.B) {
 			for b.Loop() {
 				batch[0] = w.next(raw)
 				batch[0].Offset = n.history.Next()
-				d.dispatch(batch)
+				d.Dispatch(batch)
 			}
 		})
 	}

@@ -1,4 +1,4 @@
-package pull
+package hub
 
 import (
 	"iter"
@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	bulletinEvery = time.Second // changes leave together
+	BulletinEvery = time.Second // changes leave together
 	bulletinUsers = 100         // changes that leave in one second at most; the rest follows in the next
 	listedUsers   = 500         // users in the list that a page gets when it connects
 	rollUsers     = 500         // users that one message of the log names at most
@@ -27,42 +27,42 @@ type news struct {
 	stale  time.Time // when the list has to be made anew
 }
 
-func (b *news) add(c change) {
+func (b *news) add(c Change) {
 	if b.status == nil {
 		b.status = make(map[string]bool)
 	}
-	if _, waits := b.status[c.user]; !waits {
-		b.order = append(b.order, c.user)
+	if _, waits := b.status[c.User]; !waits {
+		b.order = append(b.order, c.User)
 	}
-	b.status[c.user] = c.online
+	b.status[c.User] = c.Online
 }
 
 // changed spreads changes of presence.
-func (n *node) changed(changes []change) {
-	if n.config.scope != OnlineNobody {
+func (n *Hub) changed(changes []Change) {
+	if n.config.Scope != OnlineNobody {
 		for _, c := range changes {
 			n.news.add(c)
 		}
 	}
-	n.config.tell(changes)
+	n.config.Tell(changes)
 }
 
 // announce says in the log who has come to this node and who has left it.
-func (n *node) announce() {
+func (n *Hub) announce() {
 	for _, a := range n.presence.takeNews() {
-		n.config.say(envelope.Control(a.kind, time.Now(), a.users...))
+		n.config.Say(envelope.Control(a.kind, time.Now(), a.users...))
 	}
 }
 
 // answerRoll says in the log who all is here. A node that asks while the answer to
 // another one is still on its way gets that: it comes after the question.
-func (n *node) answerRoll() {
+func (n *Hub) answerRoll() {
 	if n.rolling {
 		return
 	}
 	n.rolling = true
 	for _, part := range listOf(n.presence.announced()) {
-		n.config.say(envelope.Control(envelope.KindRoll, time.Now(), part...))
+		n.config.Say(envelope.Control(envelope.KindRoll, time.Now(), part...))
 	}
 }
 
@@ -73,17 +73,17 @@ const rollEvery = time.Second
 // callRoll asks all nodes who is there, this one included: messages are lost, and
 // with them some that said who has come and who has left. If it has just asked, it
 // does so later.
-func (n *node) callRoll(now time.Time) {
+func (n *Hub) callRoll(now time.Time) {
 	n.rolling, n.presence.announcing = false, 0
 	if n.unasked = now.Sub(n.asked) < rollEvery; n.unasked {
 		return
 	}
 	n.asked, n.asking = now, true
-	n.config.say(envelope.Control(envelope.KindHello, now))
+	n.config.Say(envelope.Control(envelope.KindHello, now))
 }
 
-// sweepPresence ends graces that are over, and lets go of dead nodes.
-func (n *node) sweepPresence(now time.Time) {
+// SweepPresence ends graces that are over, and lets go of dead nodes.
+func (n *Hub) SweepPresence(now time.Time) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
@@ -95,16 +95,16 @@ func (n *node) sweepPresence(now time.Time) {
 	n.changed(n.presence.bury(now, max(n.history.MaxAge(), n.watches.ttl)+deadNode))
 }
 
-// departure returns when the next grace ends.
-func (n *node) departure() (time.Time, bool) {
+// Departure returns when the next grace ends.
+func (n *Hub) Departure() (time.Time, bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
 	return n.presence.due()
 }
 
-// areOnline reports for each of the users whether they are online.
-func (n *node) areOnline(ids []string) map[string]bool {
+// AreOnline reports for each of the users whether they are online.
+func (n *Hub) AreOnline(ids []string) map[string]bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
@@ -115,17 +115,17 @@ func (n *node) areOnline(ids []string) map[string]bool {
 	return answer
 }
 
-// lastSeen returns when the user was last online, as [presence.lastSeen] does.
-func (n *node) lastSeen(user string, now time.Time) (time.Time, bool) {
+// LastSeen returns when the user was last online, as [presence.lastSeen] does.
+func (n *Hub) LastSeen(user string, now time.Time) (time.Time, bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
 	return n.presence.lastSeen(user, now)
 }
 
-// seen answers a page that asks how many seconds ago users were online: those
+// Seen answers a page that asks how many seconds ago users were online: those
 // of whom it may hear.
-func (n *node) seen(asker string, users []string) map[string]float64 {
+func (n *Hub) Seen(asker string, users []string) map[string]float64 {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
@@ -142,8 +142,8 @@ func (n *node) seen(asker string, users []string) map[string]float64 {
 	return answer
 }
 
-// online returns everyone who is online.
-func (n *node) online() []string {
+// Online returns everyone who is online.
+func (n *Hub) Online() []string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
@@ -151,21 +151,21 @@ func (n *node) online() []string {
 }
 
 // watchedTag is the tag whose watchers hear of one another, if that is the scope.
-func (n *node) watchedTag() (string, bool) {
-	return strings.CutPrefix(string(n.config.scope), onlineTag)
+func (n *Hub) watchedTag() (string, bool) {
+	return strings.CutPrefix(string(n.config.Scope), onlineTag)
 }
 
 // hearsOnline tells whether a user hears of presence, and is heard of.
-func (n *node) hearsOnline(user string, now int64) bool {
-	if user == "" || n.config.scope == OnlineNobody {
+func (n *Hub) hearsOnline(user string, now int64) bool {
+	if user == "" || n.config.Scope == OnlineNobody {
 		return false
 	}
 	tag, limited := n.watchedTag()
 	return !limited || n.watches.has(user, tag, now)
 }
 
-// bulletin returns what pages hear of presence this second, and which sessions do.
-func (n *node) bulletin(now time.Time) (*conn.Frame, []*session) {
+// Bulletin returns what pages hear of presence this second, and which sessions do.
+func (n *Hub) Bulletin(now time.Time) (*conn.Frame, []*Page) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
@@ -194,12 +194,12 @@ func (n *node) bulletin(now time.Time) (*conn.Frame, []*session) {
 
 // bulletinHearers returns the sessions that hear of changes: not those of a user
 // who would only hear of itself.
-func (n *node) bulletinHearers(changed []string, now int64) []*session {
+func (n *Hub) bulletinHearers(changed []string, now int64) []*Page {
 	alone := ""
 	if len(changed) == 1 {
 		alone = changed[0]
 	}
-	var hearers []*session
+	var hearers []*Page
 	if tag, limited := n.watchedTag(); limited {
 		for user := range n.watches.watchers(tag, now) {
 			if user != alone {
@@ -209,7 +209,7 @@ func (n *node) bulletinHearers(changed []string, now int64) []*session {
 		return hearers
 	}
 	for _, s := range n.roster.all {
-		if s.user != "" && s.user != alone {
+		if s.User != "" && s.User != alone {
 			hearers = append(hearers, s)
 		}
 	}
@@ -220,20 +220,20 @@ func (n *node) bulletinHearers(changed []string, now int64) []*session {
 // It is made once a second at most, and so seldom that making it takes a
 // thousandth of the time at most: what has changed since is in the next
 // bulletins, which the page gets as well.
-func (n *node) rollCall(s *session) []byte {
+func (n *Hub) rollCall(s *Page) []byte {
 	now := time.Now()
-	if !n.hearsOnline(s.user, now.UnixNano()) {
+	if !n.hearsOnline(s.User, now.UnixNano()) {
 		return nil
 	}
 	if n.news.list == nil || !now.Before(n.news.stale) {
 		n.news.list = n.onlineList(now)
-		n.news.stale = now.Add(max(bulletinEvery, 1000*time.Since(now)))
+		n.news.stale = now.Add(max(BulletinEvery, 1000*time.Since(now)))
 	}
 	return n.news.list
 }
 
 // listed returns who may be in the list of who is online, and how many of those are.
-func (n *node) listed(now int64) (users iter.Seq[string], count int) {
+func (n *Hub) listed(now int64) (users iter.Seq[string], count int) {
 	tag, limited := n.watchedTag()
 	if !limited {
 		return n.presence.all(), n.presence.count()
@@ -248,7 +248,7 @@ func (n *node) listed(now int64) (users iter.Seq[string], count int) {
 }
 
 // onlineList names some of those who are online, and counts all.
-func (n *node) onlineList(now time.Time) []byte {
+func (n *Hub) onlineList(now time.Time) []byte {
 	users, count := n.listed(now.UnixNano())
 	online := func(yield func(string) bool) {
 		for user := range users {
@@ -257,6 +257,6 @@ func (n *node) onlineList(now time.Time) []byte {
 			}
 		}
 	}
-	l := protocol.OnlineList{Users: online, Most: listedUsers, Bytes: n.conns.QueueBytes / 4, Count: count, Guests: n.roster.guests}
+	l := protocol.OnlineList{Users: online, Most: listedUsers, Bytes: n.Conns.QueueBytes / 4, Count: count, Guests: n.roster.guests}
 	return l.Encode(now)
 }

@@ -1,4 +1,4 @@
-package pull
+package hub
 
 import (
 	"slices"
@@ -11,7 +11,7 @@ import (
 // granted applies a grant. The watch counts from the position at which the
 // granting request began, so that the page rendered by it hears everything that
 // happened since, although the grant itself came later in the log.
-func (n *node) granted(user string, from envelope.Cursor, tags []string, at int64) {
+func (n *Hub) granted(user string, from envelope.Cursor, tags []string, at int64) {
 	granted := n.history.Last()
 	since := granted
 	if from.Epoch == n.epoch && from.Offset < granted {
@@ -27,7 +27,7 @@ func (n *node) granted(user string, from envelope.Cursor, tags []string, at int6
 
 // unheard selects the messages to a tag between two offsets that the user is
 // not at by other ways.
-func (n *node) unheard(user, tag string, since, granted uint64) window.Selection {
+func (n *Hub) unheard(user, tag string, since, granted uint64) window.Selection {
 	list := n.history.OfTag(tag)
 	if list == nil || since+1 >= granted {
 		return window.Selection{Complete: true}
@@ -43,7 +43,7 @@ func (n *node) unheard(user, tag string, since, granted uint64) window.Selection
 // that came with the position from which the watch counts, or a later one, but
 // is past such a message cannot have it any more in log order: it is told of a
 // gap. So is one that would have more of them than one selection holds.
-func (n *node) makeUp(user string, missed window.Selection, since uint64) {
+func (n *Hub) makeUp(user string, missed window.Selection, since uint64) {
 	now := time.Now().Unix()
 	for _, s := range n.roster.users[user] {
 		counts := s.from > 0 && s.from >= since
@@ -58,7 +58,7 @@ func (n *node) makeUp(user string, missed window.Selection, since uint64) {
 
 // handMissed gives a session what it can still have in order, and returns whether
 // there is something else.
-func (n *node) handMissed(s *session, offsets []uint64, now int64) (late bool) {
+func (n *Hub) handMissed(s *Page, offsets []uint64, now int64) (late bool) {
 	for _, offset := range offsets {
 		m := n.history.At(offset)
 		switch {
@@ -73,7 +73,7 @@ func (n *node) handMissed(s *session, offsets []uint64, now int64) (late bool) {
 }
 
 // known returns up to where the session has, or is about to have, everything.
-func (s *session) known() uint64 {
+func (s *Page) known() uint64 {
 	if len(s.due) > 0 {
 		return max(s.last, s.due[len(s.due)-1].frame.Last)
 	}
@@ -82,16 +82,16 @@ func (s *session) known() uint64 {
 
 // gap has a live page told that it has missed something for good, after what is
 // under way to it.
-func (n *node) gap(s *session) {
+func (n *Hub) gap(s *Page) {
 	s.from = 0 // once is enough
 	n.round.gapped = append(n.round.gapped, s)
 }
 
-// toGrant returns for which of the tags a grant from a position on has to be put
+// ToGrant returns for which of the tags a grant from a position on has to be put
 // into the log: not for those that were granted or extended a moment ago, unless
 // the end of a watch is on its way there. It fails where a grant would go over
 // the bounds.
-func (n *node) toGrant(user string, from envelope.Cursor, tags []string, now time.Time) ([]string, error) {
+func (n *Hub) ToGrant(user string, from envelope.Cursor, tags []string, now time.Time) ([]string, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
@@ -108,11 +108,11 @@ func (n *node) toGrant(user string, from envelope.Cursor, tags []string, now tim
 			continue
 		}
 		added[tag] = struct{}{}
-		if n.isOver(n.config.maxUsersPerTag, n.watches.byTag[tag], 1, now) {
+		if n.isOver(n.config.MaxUsersPerTag, n.watches.byTag[tag], 1, now) {
 			return nil, ErrTooManyWatches
 		}
 	}
-	if n.isOver(n.config.maxTagsPerUser, n.watches.byUser[user], len(added), now) {
+	if n.isOver(n.config.MaxTagsPerUser, n.watches.byUser[user], len(added), now) {
 		return nil, ErrTooManyWatches
 	}
 	return grant, nil
@@ -121,7 +121,7 @@ func (n *node) toGrant(user string, from envelope.Cursor, tags []string, now tim
 // isOver tells whether more watches would go over a bound. Expired ones, which are
 // kept for a while, do not count; to look for them in a long list takes its time,
 // so that it is not done again and again.
-func (n *node) isOver(most int, list []*watch, more int, now time.Time) bool {
+func (n *Hub) isOver(most int, list []*watch, more int, now time.Time) bool {
 	if most <= 0 || len(list)+more <= most {
 		return false
 	}
@@ -139,23 +139,23 @@ func (n *node) isOver(most int, list []*watch, more int, now time.Time) bool {
 	return more > most
 }
 
-// expectEnd notes that so many more ends of a user's watches are on their way
+// ExpectEnd notes that so many more ends of a user's watches are on their way
 // into the log, or so many fewer.
-func (n *node) expectEnd(user string, more int) {
+func (n *Hub) ExpectEnd(user string, more int) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
 	n.addEnding(user, more)
 }
 
-func (n *node) addEnding(user string, more int) {
+func (n *Hub) addEnding(user string, more int) {
 	if n.ending[user] += more; n.ending[user] <= 0 {
 		delete(n.ending, user)
 	}
 }
 
-// watching returns which of the tags the user watches.
-func (n *node) watching(user string, tags []string) map[string]bool {
+// Watching returns which of the tags the user watches.
+func (n *Hub) Watching(user string, tags []string) map[string]bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
@@ -167,9 +167,9 @@ func (n *node) watching(user string, tags []string) map[string]bool {
 	return answer
 }
 
-// fading returns which of the tags the user watches that were not extended
+// Fading returns which of the tags the user watches that were not extended
 // within the last second.
-func (n *node) fading(user string, tags []string, now time.Time) []string {
+func (n *Hub) Fading(user string, tags []string, now time.Time) []string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 

@@ -1,4 +1,4 @@
-package pull
+package hub
 
 import (
 	"context"
@@ -52,32 +52,32 @@ func TestWaitlistWakesThoseWhomItConcerns(t *testing.T) {
 // A thousand pages may say that they are ahead; one more is sent away to come back.
 func TestPagesAheadOfTheLogAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n, d := bareNode(func(*nodeConfig) {})
+		n, d := bareNode(func(*Config) {})
 		w := new(writer)
-		d.dispatch([]broker.Delivery{w.message(event.Shared(), "first")})
+		d.Dispatch([]broker.Delivery{w.message(event.Shared(), "first")})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		var pages sync.WaitGroup
 		for range waitersAhead {
 			pages.Go(func() {
-				if !n.awaitPosition(ctx, envelope.Cursor{Epoch: "log", Offset: 2}) {
+				if !n.AwaitPosition(ctx, envelope.Cursor{Epoch: "log", Offset: 2}) {
 					t.Error("sent away, want to wait")
 				}
 			})
 		}
 		synctest.Wait()
 
-		if n.awaitPosition(ctx, envelope.Cursor{Epoch: "log", Offset: 2}) {
+		if n.AwaitPosition(ctx, envelope.Cursor{Epoch: "log", Offset: 2}) {
 			t.Error("one more than may wait was let to")
 		}
 		began := time.Now()
-		d.dispatch([]broker.Delivery{w.message(event.Shared(), "second")})
+		d.Dispatch([]broker.Delivery{w.message(event.Shared(), "second")})
 		pages.Wait()
 
 		if len(n.positions) != 0 || time.Since(began) != 0 {
 			t.Errorf("%d wait after %s, want none at once", len(n.positions), time.Since(began))
 		}
-		if n.awaitPosition(ctx, envelope.Cursor{Epoch: "log", Offset: 9}); len(n.positions) != 0 || time.Since(began) != time.Second {
+		if n.AwaitPosition(ctx, envelope.Cursor{Epoch: "log", Offset: 9}); len(n.positions) != 0 || time.Since(began) != time.Second {
 			t.Errorf("%d wait after the time is over, at %s", len(n.positions), time.Since(began))
 		}
 	})

@@ -1,4 +1,4 @@
-package pull
+package hub
 
 import (
 	"slices"
@@ -31,9 +31,9 @@ func (r *replay) appendItems(items []conn.Item) []conn.Item {
 	return items
 }
 
-// page reads on in the window for a session that is behind. When there is
+// ReadOn reads on in the window for a session that is behind. When there is
 // nothing more, the session is live.
-func (n *node) page(s *session) (items []conn.Item, more bool) {
+func (n *Hub) ReadOn(s *Page) (items []conn.Item, more bool) {
 	n.mu.Lock()
 	r := n.read(s)
 	n.mu.Unlock()
@@ -42,7 +42,7 @@ func (n *node) page(s *session) (items []conn.Item, more bool) {
 }
 
 // read selects the next part of a replay; the caller holds mu.
-func (n *node) read(s *session) replay {
+func (n *Hub) read(s *Page) replay {
 	r := replay{epoch: n.epoch}
 	if !s.behind {
 		return r
@@ -51,8 +51,8 @@ func (n *node) read(s *session) replay {
 		s.CloseSlow() // the window has moved on while the page read
 		return r
 	}
-	found := n.after(s.last, s.user)
-	size, most := 0, min(replayPage, n.conns.QueueBytes/2)
+	found := n.after(s.last, s.User)
+	size, most := 0, min(replayPage, n.Conns.QueueBytes/2)
 	now := time.Now().Unix()
 	for i, offset := range found.Offsets {
 		m := n.history.At(offset)
@@ -79,7 +79,7 @@ func (n *node) read(s *session) replay {
 }
 
 // after selects what may be for a user after an offset.
-func (n *node) after(offset uint64, user string) window.Selection {
+func (n *Hub) after(offset uint64, user string) window.Selection {
 	tags := n.watches.countOf(user)
 	if tags > window.PageOffsets || n.history.CountAfter(offset) < tags {
 		return n.history.After(offset) // to look at messages costs less than to look at tags
@@ -88,7 +88,7 @@ func (n *node) after(offset uint64, user string) window.Selection {
 }
 
 // listsFor returns the positions of everything that may be for a user.
-func (n *node) listsFor(user string) []*window.Offsets {
+func (n *Hub) listsFor(user string) []*window.Offsets {
 	lists := []*window.Offsets{n.history.OfEveryone()}
 	if user == "" {
 		return lists
@@ -108,18 +108,18 @@ func (n *node) listsFor(user string) []*window.Offsets {
 }
 
 // reaches tells whether a message of the window is for a session.
-func (n *node) reaches(m *window.Message, s *session, now int64) bool {
+func (n *Hub) reaches(m *window.Message, s *Page, now int64) bool {
 	if int64(m.Expires) <= now { //nolint:gosec // seconds
 		return false
 	}
-	if envelope.IsSender(envelope.Address(m.Addr()).Sender(), s.client, s.user) {
+	if envelope.IsSender(envelope.Address(m.Addr()).Sender(), s.Client, s.User) {
 		return false
 	}
-	return n.isFor(m, s.user)
+	return n.isFor(m, s.User)
 }
 
 // isFor tells whether the user is at a message's target. A guest has no name.
-func (n *node) isFor(m *window.Message, user string) bool {
+func (n *Hub) isFor(m *window.Message, user string) bool {
 	for t := range envelope.Address(m.Addr()).Terms() {
 		if (t.Shared || user != "" && n.isAt(t, user, m)) && !t.Except.Has(user) {
 			return true
@@ -128,7 +128,7 @@ func (n *node) isFor(m *window.Message, user string) bool {
 	return false
 }
 
-func (n *node) isAt(t envelope.AddressTerm, user string, m *window.Message) bool {
+func (n *Hub) isAt(t envelope.AddressTerm, user string, m *window.Message) bool {
 	if t.Users.Has(user) {
 		return true
 	}

@@ -1,11 +1,11 @@
-package pull
+package hub
 
 import "github.com/echo-pull/pull/internal/conn"
 
-// A session is a page that is connected, as the node knows it.
-type session struct {
+// A Page is a page that is connected, as the node knows it.
+type Page struct {
 	conn.Conn
-	user, client string
+	User, Client string
 
 	// Guarded by node.mu.
 	last   uint64 // the page knows everything for it up to this offset
@@ -15,5 +15,5 @@ type session struct {
 	turn   uint8  // … of this slot of a tick, in which it is reminded
 	behind bool   // messages after last are still to be read from the window
 
-	due []*parcel // what the dispatcher is about to hand over; its own
+	due []*draft // what the dispatcher is about to hand over; its own
 }

@@ -1,4 +1,4 @@
-package pull
+package hub
 
 import (
 	"time"
@@ -6,12 +6,12 @@ import (
 	"github.com/echo-pull/pull/internal/conn"
 )
 
-// tickSlots is over how many moments the work of a tick is spread.
-const tickSlots = 25
+// TickSlots is over how many moments the work of a tick is spread.
+const TickSlots = 25
 
-// remind gives each session of a slot a ping and, where it is not catching up,
+// Remind gives each session of a slot a ping and, where it is not catching up,
 // its position in the log.
-func (n *node) remind(o *conn.Nonblocking, slot int) {
+func (n *Hub) Remind(o *conn.Nonblocking, slot int) {
 	live, behind, epoch, settled := n.slot(slot)
 	for _, s := range live {
 		s.Remind(o, epoch, settled)
@@ -23,7 +23,7 @@ func (n *node) remind(o *conn.Nonblocking, slot int) {
 
 // slot returns the sessions of a slot, and up to where the live ones know
 // everything for them.
-func (n *node) slot(slot int) (live, behind []*session, epoch string, settled uint64) {
+func (n *Hub) slot(slot int) (live, behind []*Page, epoch string, settled uint64) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
@@ -41,9 +41,9 @@ func (n *node) slot(slot int) (live, behind []*session, epoch string, settled ui
 // sweepStep bounds how much of each kind one sweep lets go of.
 const sweepStep = 1000
 
-// sweep lets go of some of what is too old to matter, and returns whether there
+// Sweep lets go of some of what is too old to matter, and returns whether there
 // is more.
-func (n *node) sweep(now time.Time) (more bool) {
+func (n *Hub) Sweep(now time.Time) (more bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 

@@ -1,4 +1,4 @@
-package pull
+package hub
 
 import (
 	"cmp"
@@ -11,7 +11,7 @@ import (
 	"github.com/echo-pull/pull/internal/window"
 )
 
-func (n *node) watchersOf(tag string) []string {
+func (n *Hub) WatchersOf(tag string) []string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 

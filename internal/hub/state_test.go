@@ -1,4 +1,4 @@
-package pull
+package hub
 
 import (
 	"math"
@@ -8,8 +8,8 @@ import (
 
 // The clock may have been ahead when the watch was saved.
 func TestRestoredWatchLivesNoLongerThanAnyOther(t *testing.T) {
-	n, _ := bareNode(func(c *nodeConfig) { c.watchTTL = time.Hour })
-	n.restore(watchState{watches: []watchImage{{User: "1", Tag: "T", Expires: math.MaxInt64}}}, time.Now())
+	n, _ := bareNode(func(c *Config) { c.WatchTTL = time.Hour })
+	n.Restore(WatchState{Watches: []WatchImage{{User: "1", Tag: "T", Expires: math.MaxInt64}}}, time.Now())
 
 	now := time.Now().UnixNano()
 
@@ -25,15 +25,15 @@ func TestRestoredWatchLivesNoLongerThanAnyOther(t *testing.T) {
 // A page that would need watches which are forgotten is told of a gap, by the next
 // process as well.
 func TestLossOfWatchesOutlivesAPlannedRestart(t *testing.T) {
-	n, _ := bareNode(func(*nodeConfig) {})
+	n, _ := bareNode(func(*Config) {})
 	for i := range 2 * pastOfTag {
 		offset := uint64(2*i + 1)
 		n.watches.grant("1", "T", offset, time.Now().UnixNano())
 		n.watches.end("1", []string{"T"}, offset+1, time.Now().UnixNano())
 	}
-	next, _ := bareNode(func(*nodeConfig) {})
+	next, _ := bareNode(func(*Config) {})
 
-	next.restore(n.watchState(), time.Now())
+	next.Restore(n.WatchState(), time.Now())
 
 	if !next.watches.hasLost("1", 5) || next.watches.hasLost("1", 99) || next.watches.hasLost("2", 5) {
 		t.Errorf("lost up to %d, want what the process before had lost", next.watches.ended.lostUpTo("1"))

@@ -1,4 +1,4 @@
-package pull
+package hub
 
 import (
 	"errors"
@@ -11,28 +11,28 @@ import (
 )
 
 var (
-	errNoLog   = errors.New("pull: the log is not reached yet")
+	ErrNoLog   = errors.New("pull: the log is not reached yet")
 	errClosing = errors.New("pull: shutting down")
-	errBanned  = errors.New("pull: disconnected")
-	errCrowd   = errors.New("pull: too many pages are ahead of the log")
+	ErrBanned  = errors.New("pull: disconnected")
+	ErrCrowd   = errors.New("pull: too many pages are ahead of the log")
 )
 
 // greet tells a live session where the log is now.
-func (n *node) greet(s *session, recovered bool) {
+func (n *Hub) greet(s *Page, recovered bool) {
 	s.MoveTo(n.epoch, n.history.Last())
 	s.Push(conn.Item{Body: n.hello(s, recovered), Epoch: n.epoch, Last: n.history.Last()})
 }
 
 // hello returns the first message of a connection.
-func (n *node) hello(s *session, recovered bool) []byte {
-	h := protocol.Hello{Epoch: n.epoch, Offset: n.history.Last(), User: s.user, Recovered: recovered, Tick: n.config.tick}
+func (n *Hub) hello(s *Page, recovered bool) []byte {
+	h := protocol.Hello{Epoch: n.epoch, Offset: n.history.Last(), User: s.User, Recovered: recovered, Tick: n.config.Tick}
 	return h.Encode(time.Now())
 }
 
-// join makes a session live. In one step it learns the position of the log,
+// Join makes a session live. In one step it learns the position of the log,
 // what it has missed since its cursor, and is routed everything that follows.
-func (n *node) join(s *session, at *envelope.Cursor, began uint64) error {
-	w, err := n.let(s, at, began)
+func (n *Hub) Join(s *Page, at *envelope.Cursor, began uint64) error {
+	w, err := n.enter(s, at, began)
 	if err != nil {
 		return err
 	}
@@ -59,19 +59,19 @@ func (w *welcome) items() []conn.Item {
 	return items
 }
 
-// let lets a session in. From now on messages are routed to it, which wait until
+// enter lets a session in. From now on messages are routed to it, which wait until
 // it has begun.
-func (n *node) let(s *session, at *envelope.Cursor, began uint64) (w welcome, err error) {
+func (n *Hub) enter(s *Page, at *envelope.Cursor, began uint64) (w welcome, err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
 	if n.closing {
 		return w, errClosing
 	}
-	if n.roster.isBanned(s.user, began) {
-		return w, errBanned
+	if n.roster.isBanned(s.User, began) {
+		return w, ErrBanned
 	}
-	recovered := at != nil && at.Epoch == n.epoch && n.history.Covers(at.Offset) && !n.watches.hasLost(s.user, at.Offset)
+	recovered := at != nil && at.Epoch == n.epoch && n.history.Covers(at.Offset) && !n.watches.hasLost(s.User, at.Offset)
 	s.last = n.history.Last()
 	if recovered {
 		s.last, s.behind = at.Offset, at.Offset != n.history.Last()
@@ -82,7 +82,7 @@ func (n *node) let(s *session, at *envelope.Cursor, began uint64) (w welcome, er
 	}
 	if n.roster.add(s) {
 		n.presence.sweep(time.Now()) // a grace that has just ended is over
-		n.presence.arrive(s.user)
+		n.presence.arrive(s.User)
 		n.announce()
 	}
 	w.hello = conn.Item{Body: n.hello(s, recovered), Epoch: n.epoch, Last: s.last}
@@ -96,61 +96,61 @@ func (n *node) let(s *session, at *envelope.Cursor, began uint64) (w welcome, er
 	return w, nil
 }
 
-// leave takes a page out, and reports whether the grace of its user has begun.
-func (n *node) leave(s *session) (wait bool) {
+// Leave takes a page out, and reports whether the grace of its user has begun.
+func (n *Hub) Leave(s *Page) (wait bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
 	if n.roster.remove(s) {
-		wait = n.presence.depart(s.user, time.Now())
+		wait = n.presence.depart(s.User, time.Now())
 		n.announce()
 	}
 	return wait
 }
 
-// admit reserves a place for a connection, as [roster.admit] does. No page comes
+// Admit reserves a place for a connection, as [roster.admit] does. No page comes
 // in before the node has heard of itself in the log.
-func (n *node) admit(payer, user string, doubtful bool, most, mostOfPayer int) error {
+func (n *Hub) Admit(payer, user string, doubtful bool, most, mostOfPayer int) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
 	if n.applied.Load() == 0 {
-		return errNoLog
+		return ErrNoLog
 	}
 	return n.roster.admit(payer, user, doubtful, most, mostOfPayer)
 }
 
-// release gives back a place that was reserved.
-func (n *node) release(payer string) {
+// Release gives back a place that was reserved.
+func (n *Hub) Release(payer string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
 	n.roster.release(payer)
 }
 
-// seatsOf returns how many connections of a payer were admitted and have not ended.
-func (n *node) seatsOf(payer string) int {
+// SeatsOf returns how many connections of a payer were admitted and have not ended.
+func (n *Hub) SeatsOf(payer string) int {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
 	return n.roster.seats[payer]
 }
 
-// disconnects returns how many there were. A page that began to connect before
+// Disconnects returns how many there were. A page that began to connect before
 // its user was disconnected does not join afterwards.
-func (n *node) disconnects() uint64 { return n.roster.disconnects.Load() }
+func (n *Hub) Disconnects() uint64 { return n.roster.disconnects.Load() }
 
-// disconnect keeps the user's pages that are about to join from it, and returns
+// Disconnect keeps the user's pages that are about to join from it, and returns
 // those that have.
-func (n *node) disconnect(user string) []*session {
+func (n *Hub) Disconnect(user string) []*Page {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
 	return n.roster.ban(user, time.Now())
 }
 
-// seal lets no further page join, and returns those that have.
-func (n *node) seal() []*session {
+// Seal lets no further page join, and returns those that have.
+func (n *Hub) Seal() []*Page {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
@@ -158,16 +158,16 @@ func (n *node) seal() []*session {
 	return slices.Clone(n.roster.all)
 }
 
-// sessions returns the pages that have joined.
-func (n *node) sessions() []*session {
+// Sessions returns the pages that have joined.
+func (n *Hub) Sessions() []*Page {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
 	return slices.Clone(n.roster.all)
 }
 
-// sessionOf returns the user's page with an id, or nil.
-func (n *node) sessionOf(user, client string) *session {
+// SessionOf returns the user's page with an id, or nil.
+func (n *Hub) SessionOf(user, client string) *Page {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 

@@ -1,4 +1,5 @@
-package pull
+// Package hub is what a node derives from the log, and which pages are connected to it.
+package hub
 
 import (
 	"context"
@@ -14,17 +15,17 @@ import (
 	"github.com/echo-pull/pull/internal/window"
 )
 
-// A node is what this process derives from the log, and who is connected to it.
+// A Hub is what this process derives from the log, and who is connected to it.
 // The window, the watches, presence and the index of sessions change together
 // under one lock: a session that joins sees the log up to a position and is
 // routed everything after it, without a hole and without a repetition.
 //
 // The node is passive. The dispatcher calls apply; the plugin's other
 // goroutines call the rest. Nothing is written to a connection under the lock.
-type node struct {
-	config nodeConfig
-	id     string
-	conns  conn.Settings // of the pages' connections
+type Hub struct {
+	config Config
+	ID     string
+	Conns  conn.Settings // of the pages' connections
 
 	mu        sync.Mutex // guards what follows
 	log       string     // the broker's epoch; empty until the log has been heard
@@ -58,40 +59,40 @@ type node struct {
 	stats    counters
 }
 
-// A nodeConfig configures a node.
-type nodeConfig struct {
-	maxTagsPerUser, maxUsersPerTag int
+// A Config configures a node.
+type Config struct {
+	MaxTagsPerUser, MaxUsersPerTag int
 
-	windowAge                time.Duration
-	windowCount, windowBytes int
-	watchTTL, grace          time.Duration
+	WindowAge                time.Duration
+	WindowCount, WindowBytes int
+	WatchTTL, Grace          time.Duration
 
-	scope OnlineScope
-	tick  time.Duration
+	Scope OnlineScope
+	Tick  time.Duration
 
 	// None of these waits.
-	report func(error)    // tells the application of an error
-	say    func([]byte)   // puts a control message into the log
-	tell   func([]change) // tells the application of changes of presence
+	Report func(error)    // tells the application of an error
+	Say    func([]byte)   // puts a control message into the log
+	Tell   func([]Change) // tells the application of changes of presence
 }
 
-// newNode returns a node whose pages' queues are bounded. spawn starts the
+// New returns a node whose pages' queues are bounded. spawn starts the
 // goroutines of connections.
-func newNode(config nodeConfig, queueBytes int, spawn func(func())) *node {
+func New(config Config, queueBytes int, spawn func(func())) *Hub {
 	c := &config
 	id := envelope.NewID()
-	return &node{
-		config: config, id: id, conns: conn.Settings{QueueBytes: queueBytes, Spawn: spawn},
-		history:  window.New(c.windowAge, c.windowCount, c.windowBytes, envelope.Keys),
-		watches:  newWatches(c.watchTTL, c.windowAge, c.maxTagsPerUser),
-		presence: newPresence(id, c.grace),
+	return &Hub{
+		config: config, ID: id, Conns: conn.Settings{QueueBytes: queueBytes, Spawn: spawn},
+		history:  window.New(c.WindowAge, c.WindowCount, c.WindowBytes, envelope.Keys),
+		watches:  newWatches(c.WatchTTL, c.WindowAge, c.MaxTagsPerUser),
+		presence: newPresence(id, c.Grace),
 		roster:   newRoster(),
 		round:    new(round),
 		ending:   make(map[string]int),
 	}
 }
 
-func (n *node) cursor() envelope.Cursor {
+func (n *Hub) Cursor() envelope.Cursor {
 	epoch := n.position.Load()
 	if epoch == nil {
 		return envelope.Cursor{}
@@ -102,7 +103,7 @@ func (n *node) cursor() envelope.Cursor {
 // apply brings the node forward by a batch. It returns what is left to do, and how
 // much of the batch that is: all, or what comes before the message with which the
 // log turns out to be broken.
-func (n *node) apply(batch []broker.Delivery) (r *round, count int, broken bool) {
+func (n *Hub) apply(batch []broker.Delivery) (r *round, count int, broken bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
@@ -123,7 +124,7 @@ func (n *node) apply(batch []broker.Delivery) (r *round, count int, broken bool)
 	return n.round, len(batch), false
 }
 
-func (n *node) begin(log, epoch string, offset uint64) {
+func (n *Hub) begin(log, epoch string, offset uint64) {
 	if n.epoch != epoch {
 		n.positions.wake(^uint64(0)) // it does not become what they wait for any more
 	}
@@ -133,7 +134,7 @@ func (n *node) begin(log, epoch string, offset uint64) {
 	n.publishPosition()
 }
 
-func (n *node) publishPosition() {
+func (n *Hub) publishPosition() {
 	n.offset.Store(n.history.Last())
 	if p := n.position.Load(); p == nil || *p != n.epoch {
 		epoch := n.epoch
@@ -142,7 +143,7 @@ func (n *node) publishPosition() {
 	n.signalMove()
 }
 
-func (n *node) signalMove() {
+func (n *Hub) signalMove() {
 	n.positions.wake(n.history.Last())
 	n.names.wake(n.applied.Load())
 	if n.moved != nil {
@@ -151,7 +152,7 @@ func (n *node) signalMove() {
 	}
 }
 
-func (n *node) finishBatch() {
+func (n *Hub) finishBatch() {
 	r := n.round
 	handed := r.touched[:0]
 	for _, s := range r.touched {
@@ -170,15 +171,15 @@ func (n *node) finishBatch() {
 
 // isTooMuch tells whether what one batch has for an idle session would fill its
 // queue. Such a page is not slow, it only gets much at once.
-func (n *node) isTooMuch(s *session) bool {
+func (n *Hub) isTooMuch(s *Page) bool {
 	size := 0
 	for _, p := range s.due {
 		size += p.size
 	}
-	return size > n.conns.QueueBytes/2 && n.history.Covers(s.last) && s.IsIdle()
+	return size > n.Conns.QueueBytes/2 && n.history.Covers(s.last) && s.IsIdle()
 }
 
-func (n *node) applyOne(d broker.Delivery, clock time.Time) {
+func (n *Hub) applyOne(d broker.Delivery, clock time.Time) {
 	if d.Raw == nil { // the embedded log has let go of a control message
 		n.history.Skip(0)
 		return
@@ -213,11 +214,11 @@ func (n *node) applyOne(d broker.Delivery, clock time.Time) {
 }
 
 // control applies a message of the plugin's own.
-func (n *node) control(e *envelope.Envelope, p *peer) {
+func (n *Hub) control(e *envelope.Envelope, p *peer) {
 	p.bye = e.Kind == envelope.KindBye || p.bye && e.Kind != envelope.KindHello
 	if p.dead {
 		p.dead = false // it was out of reach: what it has announced was let go
-		n.config.say(envelope.Control(envelope.KindHello, time.Now()))
+		n.config.Say(envelope.Control(envelope.KindHello, time.Now()))
 	}
 	if p.self {
 		n.returned(e)
@@ -239,7 +240,7 @@ func (n *node) control(e *envelope.Envelope, p *peer) {
 }
 
 // returned notes that a message of this node's own has come back from the log.
-func (n *node) returned(e *envelope.Envelope) {
+func (n *Hub) returned(e *envelope.Envelope) {
 	switch e.Kind {
 	case envelope.KindOnline, envelope.KindOffline:
 		n.presence.announcing = max(0, n.presence.announcing-1)
@@ -261,7 +262,7 @@ func (n *node) returned(e *envelope.Envelope) {
 }
 
 // obey does what another node asks of this one.
-func (n *node) obey(e *envelope.Envelope) {
+func (n *Hub) obey(e *envelope.Envelope) {
 	switch e.Kind {
 	case envelope.KindDisconnect:
 		n.round.expels = append(n.round.expels, e.List...)
@@ -273,7 +274,7 @@ func (n *node) obey(e *envelope.Envelope) {
 
 // applyWatch applies a grant, an extension or an end. What is incomplete is not
 // from this plugin.
-func (n *node) applyWatch(e *envelope.Envelope) {
+func (n *Hub) applyWatch(e *envelope.Envelope) {
 	if len(e.List) == 0 {
 		return
 	}
@@ -291,11 +292,11 @@ func (n *node) applyWatch(e *envelope.Envelope) {
 }
 
 // Applied returns the name of the last message of this node's own that it has applied.
-func (n *node) Applied() uint64 { return n.applied.Load() }
+func (n *Hub) Applied() uint64 { return n.applied.Load() }
 
 // Await waits until the condition holds, which it checks whenever the node has
 // moved. It tells whether that was before ctx ended.
-func (n *node) Await(ctx context.Context, condition func() bool) bool {
+func (n *Hub) Await(ctx context.Context, condition func() bool) bool {
 	for {
 		moved := n.movement()
 		if condition() {
@@ -310,7 +311,7 @@ func (n *node) Await(ctx context.Context, condition func() bool) bool {
 }
 
 // movement returns what is closed when the node next moves.
-func (n *node) movement() <-chan struct{} {
+func (n *Hub) movement() <-chan struct{} {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
@@ -320,9 +321,9 @@ func (n *node) movement() <-chan struct{} {
 	return n.moved
 }
 
-// saidAll tells whether this node's farewell has come back from the log and
+// SaidAll tells whether this node's farewell has come back from the log and
 // everything before it has been handed to the sessions.
-func (n *node) saidAll() bool {
+func (n *Hub) SaidAll() bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 

@@ -1,4 +1,4 @@
-package pull
+package hub
 
 import (
 	"github.com/echo-pull/pull/internal/conn"
@@ -11,10 +11,10 @@ import (
 // address. It is far above what a request sends and far below a queue's bound.
 const parcelBytes = 64 << 10
 
-// A parcel is messages in a row for one address, on their way into a frame. It is
+// A draft is messages in a row for one address, on their way into a frame. It is
 // sealed by the dispatcher before a session sees it. What sessions keep of it
 // are the bytes of its frame; the parcel itself is used again.
-type parcel struct {
+type draft struct {
 	frame    conn.Frame
 	addr     envelope.Address
 	messages []window.Message // until it is sealed
@@ -22,13 +22,13 @@ type parcel struct {
 	wanted   bool             // by a session
 }
 
-func (p *parcel) add(m *window.Message) {
+func (p *draft) add(m *window.Message) {
 	p.messages = append(p.messages, *m)
 	p.size += len(m.Body()) + protocol.MaxIDBytes
 	p.frame.Last = m.Offset
 }
 
-func (p *parcel) seal() {
+func (p *draft) seal() {
 	b := conn.FrameBuffer(p.size)
 	for i := range p.messages {
 		if i > 0 {
@@ -40,13 +40,13 @@ func (p *parcel) seal() {
 }
 
 // reset empties the parcel and keeps its room for messages.
-func (p *parcel) reset() {
+func (p *draft) reset() {
 	clear(p.messages)
-	*p = parcel{messages: p.messages[:0]}
+	*p = draft{messages: p.messages[:0]}
 }
 
 // join makes one frame of several parcels.
-func join(parcels []*parcel) *conn.Frame {
+func join(parcels []*draft) *conn.Frame {
 	size := 0
 	for _, p := range parcels {
 		size += len(p.frame.Body) + 1

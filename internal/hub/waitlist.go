@@ -1,4 +1,4 @@
-package pull
+package hub
 
 import (
 	"container/heap"
@@ -65,16 +65,16 @@ func (l *waitlist) Pop() any {
 // waitersAhead bounds the pages that wait for a position at a time.
 const waitersAhead = 1000
 
-// isAhead reports whether a cursor is a little ahead of the log: it is of another
+// IsAhead reports whether a cursor is a little ahead of the log: it is of another
 // node that has read on.
-func (n *node) isAhead(c envelope.Cursor) bool {
-	here := n.cursor()
+func (n *Hub) IsAhead(c envelope.Cursor) bool {
+	here := n.Cursor()
 	return c.Epoch == here.Epoch && c.Offset > here.Offset && c.Offset-here.Offset < inboxMessages
 }
 
-// awaitPosition waits until the log has reached a cursor's position or is another
+// AwaitPosition waits until the log has reached a cursor's position or is another
 // one, or until ctx ends. It is false where too many wait already.
-func (n *node) awaitPosition(ctx context.Context, at envelope.Cursor) bool {
+func (n *Hub) AwaitPosition(ctx context.Context, at envelope.Cursor) bool {
 	n.mu.Lock()
 	if at.Epoch != n.epoch || at.Offset <= n.history.Last() {
 		n.mu.Unlock()
@@ -91,9 +91,9 @@ func (n *node) awaitPosition(ctx context.Context, at envelope.Cursor) bool {
 	return true
 }
 
-// awaitApplied waits until the node has applied a message of its own, and
+// AwaitApplied waits until the node has applied a message of its own, and
 // returns whether that was before ctx ended.
-func (n *node) awaitApplied(ctx context.Context, name uint64) bool {
+func (n *Hub) AwaitApplied(ctx context.Context, name uint64) bool {
 	n.mu.Lock()
 	if n.applied.Load() >= name {
 		n.mu.Unlock()
@@ -106,7 +106,7 @@ func (n *node) awaitApplied(ctx context.Context, name uint64) bool {
 	return n.applied.Load() >= name
 }
 
-func (n *node) waitFor(ctx context.Context, list *waitlist, w *waiter) {
+func (n *Hub) waitFor(ctx context.Context, list *waitlist, w *waiter) {
 	select {
 	case <-w.reached:
 	case <-ctx.Done():

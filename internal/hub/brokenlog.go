@@ -1,4 +1,4 @@
-package pull
+package hub
 
 import (
 	"fmt"
@@ -12,7 +12,7 @@ import (
 
 // isNew tells whether a message lies at an offset at which something else was
 // before: the log went back within its epoch. The names of messages tell.
-func (n *node) isNew(d *broker.Delivery) bool {
+func (n *Hub) isNew(d *broker.Delivery) bool {
 	e, err := envelope.Parse(d.Raw)
 	if err != nil {
 		return false
@@ -24,7 +24,7 @@ func (n *node) isNew(d *broker.Delivery) bool {
 // restart begins again after the log broke: with the message d, in a new epoch,
 // behind a hole, or at an offset that another message had. Every page is told
 // that there is a gap. It returns what is to be reported.
-func (n *node) restart(d broker.Delivery) error {
+func (n *Hub) restart(d broker.Delivery) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
@@ -49,7 +49,7 @@ func (n *node) restart(d broker.Delivery) error {
 // epochAfter names the log that begins with a message. Where the broker has not
 // given it another name, the message does, on every node the same: old cursors
 // mean nothing any more.
-func (n *node) epochAfter(d broker.Delivery) string {
+func (n *Hub) epochAfter(d broker.Delivery) string {
 	if d.Epoch != n.log {
 		return d.Epoch
 	}

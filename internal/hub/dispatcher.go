@@ -1,4 +1,4 @@
-package pull
+package hub
 
 import (
 	"context"
@@ -20,35 +20,35 @@ const (
 	spareParcels  = 1_024 // kept for the next batches
 )
 
-// A dispatcher takes what the broker delivers and gives it to the sessions at
+// A Dispatcher takes what the broker delivers and gives it to the sessions at
 // its address: apply, encode once, hand over. What arrives while it works is
 // its next batch, so that under load messages share frames and system calls.
-type dispatcher struct {
-	node *node
+type Dispatcher struct {
+	node *Hub
 
 	mu    sync.Mutex // guards inbox
 	inbox []broker.Delivery
 	ready chan struct{} // something is in the inbox
 	room  chan struct{} // the inbox was emptied
 
-	own     courier // works on the dispatcher's goroutine
-	workers int     // goroutines in work
+	own     deliverer // works on the dispatcher's goroutine
+	Workers int       // goroutines in work
 	jobs    chan struct{}
-	job     []*session   // what the workers deliver to
+	job     []*Page      // what the workers deliver to
 	left    atomic.Int64 // index of the next session of the job
 	done    sync.WaitGroup
 }
 
-func newDispatcher(n *node, workers int) *dispatcher {
-	return &dispatcher{
-		node: n, workers: workers,
+func NewDispatcher(n *Hub, workers int) *Dispatcher {
+	return &Dispatcher{
+		node: n, Workers: workers,
 		ready: make(chan struct{}, 1), room: make(chan struct{}, 1),
 		jobs: make(chan struct{}),
 	}
 }
 
-// accept takes a delivery of the broker's. It waits while the inbox is full.
-func (d *dispatcher) accept(ctx context.Context, m broker.Delivery) {
+// Accept takes a delivery of the broker's. It waits while the inbox is full.
+func (d *Dispatcher) Accept(ctx context.Context, m broker.Delivery) {
 	for !d.offer(m) {
 		select {
 		case <-d.room:
@@ -58,7 +58,7 @@ func (d *dispatcher) accept(ctx context.Context, m broker.Delivery) {
 	}
 }
 
-func (d *dispatcher) offer(m broker.Delivery) bool {
+func (d *Dispatcher) offer(m broker.Delivery) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 
@@ -70,8 +70,8 @@ func (d *dispatcher) offer(m broker.Delivery) bool {
 	return true
 }
 
-// run dispatches what was accepted until ctx ends.
-func (d *dispatcher) run(ctx context.Context) {
+// Run dispatches what was accepted until ctx ends.
+func (d *Dispatcher) Run(ctx context.Context) {
 	var batch []broker.Delivery
 	for {
 		d.mu.Lock()
@@ -80,7 +80,7 @@ func (d *dispatcher) run(ctx context.Context) {
 
 		if len(batch) > 0 {
 			signal.Send(d.room)
-			d.dispatch(batch)
+			d.Dispatch(batch)
 			clear(batch)
 			continue
 		}
@@ -92,29 +92,29 @@ func (d *dispatcher) run(ctx context.Context) {
 	}
 }
 
-func (d *dispatcher) dispatch(batch []broker.Delivery) {
+func (d *Dispatcher) Dispatch(batch []broker.Delivery) {
 	for len(batch) > 0 {
 		round, n, broken := d.node.apply(batch)
 		d.hand(round)
 		for _, err := range round.errs {
-			d.node.config.report(err)
+			d.node.config.Report(err)
 		}
 		round.reset()
 		if broken {
-			d.node.config.report(d.node.restart(batch[n]))
+			d.node.config.Report(d.node.restart(batch[n]))
 		}
 		batch = batch[n:]
 	}
 }
 
 // hand gives the pages what a round has for them.
-func (d *dispatcher) hand(r *round) {
+func (d *Dispatcher) hand(r *round) {
 	for _, p := range r.parcels {
 		if p.wanted {
 			p.seal()
 		}
 	}
-	if len(r.touched) < shareFrom || d.workers == 0 {
+	if len(r.touched) < shareFrom || d.Workers == 0 {
 		d.own.deliver(r.touched)
 	} else {
 		d.share(r.touched)
@@ -127,11 +127,11 @@ func (d *dispatcher) hand(r *round) {
 
 // share has the workers help, and waits for them: the next batch must not
 // overtake this one.
-func (d *dispatcher) share(pages []*session) {
+func (d *Dispatcher) share(pages []*Page) {
 	d.job = pages
 	d.left.Store(0)
-	d.done.Add(d.workers)
-	for range d.workers {
+	d.done.Add(d.Workers)
+	for range d.Workers {
 		d.jobs <- struct{}{}
 	}
 	d.take(&d.own)
@@ -139,12 +139,12 @@ func (d *dispatcher) share(pages []*session) {
 	d.job = nil
 }
 
-// close lets the workers go; nothing is dispatched any more.
-func (d *dispatcher) close() { close(d.jobs) }
+// Close lets the workers go; nothing is dispatched any more.
+func (d *Dispatcher) Close() { close(d.jobs) }
 
-// work helps with large jobs until the dispatcher is closed.
-func (d *dispatcher) work() {
-	var c courier
+// Work helps with large jobs until the dispatcher is closed.
+func (d *Dispatcher) Work() {
+	var c deliverer
 	for range d.jobs {
 		d.take(&c)
 		d.node.stats.deliveries.Add(c.takeCount())
@@ -155,7 +155,7 @@ func (d *dispatcher) work() {
 // take works on a job. Between strides it lets others run: whoever has
 // something to send would else wait for the end of the job, and send it alone
 // instead of together with what else comes meanwhile.
-func (d *dispatcher) take(c *courier) {
+func (d *Dispatcher) take(c *deliverer) {
 	for ; ; runtime.Gosched() {
 		end := int(d.left.Add(workerStride))
 		start := end - workerStride
@@ -169,7 +169,7 @@ func (d *dispatcher) take(c *courier) {
 // settle notes that every page has what is for it up to the last message, and
 // does what had to wait for that. It returns the pages of users whom another
 // node has disconnected.
-func (n *node) settle(r *round) []*session {
+func (n *Hub) settle(r *round) []*Page {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
@@ -183,22 +183,22 @@ func (n *node) settle(r *round) []*session {
 	for _, s := range r.lagging {
 		s.CatchUp()
 	}
-	var expelled []*session
+	var expelled []*Page
 	for _, user := range r.expels {
 		expelled = append(expelled, n.roster.ban(user, time.Now())...)
 	}
 	return expelled
 }
 
-// A courier hands parcels to sessions on one goroutine.
-type courier struct {
+// A deliverer hands parcels to sessions on one goroutine.
+type deliverer struct {
 	offering conn.Nonblocking
-	parcels  []*parcel   // the last ones that were joined …
+	parcels  []*draft    // the last ones that were joined …
 	joined   *conn.Frame // … into this
 	count    uint64
 }
 
-func (c *courier) deliver(sessions []*session) {
+func (c *deliverer) deliver(sessions []*Page) {
 	for _, s := range sessions {
 		f := &s.due[0].frame
 		if len(s.due) > 1 {
@@ -212,7 +212,7 @@ func (c *courier) deliver(sessions []*session) {
 }
 
 // join returns one frame for several parcels. Neighbours often have the same ones.
-func (c *courier) join(parcels []*parcel) *conn.Frame {
+func (c *deliverer) join(parcels []*draft) *conn.Frame {
 	if c.joined == nil || !slices.Equal(c.parcels, parcels) {
 		c.parcels = append(c.parcels[:0], parcels...)
 		c.joined = join(parcels)
@@ -220,7 +220,7 @@ func (c *courier) join(parcels []*parcel) *conn.Frame {
 	return c.joined
 }
 
-func (c *courier) takeCount() uint64 {
+func (c *deliverer) takeCount() uint64 {
 	n := c.count
 	clear(c.parcels)
 	c.parcels, c.joined, c.count = c.parcels[:0], nil, 0

@@ -1,4 +1,4 @@
-package pull
+package hub
 
 import (
 	"errors"
@@ -11,18 +11,18 @@ import (
 
 var (
 	errFull         = errors.New("too many connections")
-	errFullForPayer = errors.New("too many connections of one payer")
+	ErrFullForPayer = errors.New("too many connections of one payer")
 	errDoubtful     = errors.New("disconnected a moment ago, try again")
 )
 
 // A roster is which pages are connected, how many may be, and who was
 // disconnected. It is passive: its owner guards it.
 type roster struct {
-	all    []*session
-	users  map[string][]*session
-	guests int                   // pages without a user
-	turns  [tickSlots][]*session // by the slot of a tick in which they are reminded
-	turn   uint8                 // of the next page
+	all    []*Page
+	users  map[string][]*Page
+	guests int                // pages without a user
+	turns  [TickSlots][]*Page // by the slot of a tick in which they are reminded
+	turn   uint8              // of the next page
 
 	seats  map[string]int // admitted connections by payer
 	seated int
@@ -49,42 +49,42 @@ const (
 )
 
 func newRoster() roster {
-	return roster{users: make(map[string][]*session), seats: make(map[string]int), bans: make(map[string]ban)}
+	return roster{users: make(map[string][]*Page), seats: make(map[string]int), bans: make(map[string]ban)}
 }
 
 // add adds a page, and reports whether it is the first one of its user.
-func (r *roster) add(s *session) (first bool) {
+func (r *roster) add(s *Page) (first bool) {
 	s.slot = int32(len(r.all)) //nolint:gosec // there are fewer
 	r.all = append(r.all, s)
-	s.turn, r.turn = r.turn, (r.turn+1)%tickSlots
+	s.turn, r.turn = r.turn, (r.turn+1)%TickSlots
 	s.place = int32(len(r.turns[s.turn])) //nolint:gosec // there are fewer
 	r.turns[s.turn] = append(r.turns[s.turn], s)
-	if s.user == "" {
+	if s.User == "" {
 		r.guests++
 		return false
 	}
-	r.users[s.user] = append(r.users[s.user], s)
-	return len(r.users[s.user]) == 1
+	r.users[s.User] = append(r.users[s.User], s)
+	return len(r.users[s.User]) == 1
 }
 
 // remove removes a page, and reports whether it was the last one of its user. A
 // page that was never added is none.
-func (r *roster) remove(s *session) (last bool) {
+func (r *roster) remove(s *Page) (last bool) {
 	if int(s.slot) >= len(r.all) || r.all[s.slot] != s {
 		return false
 	}
-	r.all = removeAt(r.all, int(s.slot), func(moved *session) { moved.slot = s.slot })
-	r.turns[s.turn] = removeAt(r.turns[s.turn], int(s.place), func(moved *session) { moved.place = s.place })
-	if s.user == "" {
+	r.all = removeAt(r.all, int(s.slot), func(moved *Page) { moved.slot = s.slot })
+	r.turns[s.turn] = removeAt(r.turns[s.turn], int(s.place), func(moved *Page) { moved.place = s.place })
+	if s.User == "" {
 		r.guests--
 		return false
 	}
-	pages := r.users[s.user]
+	pages := r.users[s.User]
 	i := slices.Index(pages, s)
-	if r.users[s.user] = slices.Delete(pages, i, i+1); len(r.users[s.user]) > 0 {
+	if r.users[s.User] = slices.Delete(pages, i, i+1); len(r.users[s.User]) > 0 {
 		return false
 	}
-	delete(r.users, s.user)
+	delete(r.users, s.User)
 	return true
 }
 
@@ -98,9 +98,9 @@ func removeAt[T any](list []*T, at int, move func(moved *T)) []*T {
 }
 
 // find returns the user's page with an id, or nil.
-func (r *roster) find(user, client string) *session {
+func (r *roster) find(user, client string) *Page {
 	for _, s := range r.users[user] {
-		if s.client == client {
+		if s.Client == client {
 			return s
 		}
 	}
@@ -116,7 +116,7 @@ func (r *roster) admit(payer, user string, doubtful bool, most, mostOfPayer int)
 	case most > 0 && r.seated >= most:
 		return errFull
 	case r.seats[payer] >= mostOfPayer:
-		return errFullForPayer
+		return ErrFullForPayer
 	case banned && doubtful && time.Since(b.at) < doubtWait:
 		return errDoubtful
 	}
@@ -135,7 +135,7 @@ func (r *roster) release(payer string) {
 
 // ban keeps the user's pages that began to connect before now from joining, and
 // returns those that have joined.
-func (r *roster) ban(user string, now time.Time) []*session {
+func (r *roster) ban(user string, now time.Time) []*Page {
 	b := ban{user, r.disconnects.Add(1), now}
 	r.bans[user] = b
 	r.expiry.Push(b)

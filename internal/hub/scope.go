@@ -1,4 +1,4 @@
-package pull
+package hub
 
 import (
 	"fmt"
@@ -25,8 +25,8 @@ const (
 // another.
 func OnlineWatchers(tag string) OnlineScope { return OnlineScope(onlineTag + tag) }
 
-// checkScope reports what is wrong with a scope.
-func checkScope(s OnlineScope) error {
+// CheckScope reports what is wrong with a scope.
+func CheckScope(s OnlineScope) error {
 	if tag, limited := strings.CutPrefix(string(s), onlineTag); limited {
 		return envelope.CheckIDs("tag of Config.Online", []string{tag})
 	}

@@ -1,4 +1,4 @@
-package pull
+package hub
 
 import (
 	"maps"
@@ -9,17 +9,17 @@ import (
 )
 
 const (
-	beat     = 20 * time.Second // how often a node says that it is alive
-	deadNode = 65 * time.Second // a node is gone when nothing was heard for so long
-	cutOff   = deadNode - beat  // … and this node is cut off from the log
-	newcomer = 25 * time.Second // … or for so long since this node began, if only before
+	BeatEvery = 20 * time.Second     // how often a node says that it is alive
+	deadNode  = 65 * time.Second     // a node is gone when nothing was heard for so long
+	cutOff    = deadNode - BeatEvery // … and this node is cut off from the log
+	newcomer  = 25 * time.Second     // … or for so long since this node began, if only before
 )
 
-// A change is a user coming online or going offline, on all nodes together.
-type change struct {
-	user   string
-	online bool
-	ours   bool // this node is the one that tells the application
+// A Change is a user coming online or going offline, on all nodes together.
+type Change struct {
+	User   string
+	Online bool
+	Ours   bool // this node is the one that tells the application
 }
 
 // A peer is what this node knows of a node, itself included, from the log.
@@ -55,8 +55,8 @@ func (p *presence) hear(node []byte, seq uint64, at int64, heard time.Time) (*pe
 }
 
 // online notes users that a node has announced.
-func (p *presence) online(n *peer, users []string) []change {
-	var changes []change
+func (p *presence) online(n *peer, users []string) []Change {
+	var changes []Change
 	for _, user := range users {
 		_, known := n.users[user]
 		n.users[user] = n.roll
@@ -65,7 +65,7 @@ func (p *presence) online(n *peer, users []string) []change {
 		}
 		before := p.countOnlyHere(user)
 		if p.users[user]++; p.users[user] == 1 {
-			changes = append(changes, change{user, true, n.self})
+			changes = append(changes, Change{user, true, n.self})
 		}
 		p.onlyHere += p.countOnlyHere(user) - before
 	}
@@ -74,8 +74,8 @@ func (p *presence) online(n *peer, users []string) []change {
 
 // offline notes users that a node no longer has. tells says whether this node
 // tells the application.
-func (p *presence) offline(n *peer, users []string, at int64, tells bool) []change {
-	var changes []change
+func (p *presence) offline(n *peer, users []string, at int64, tells bool) []Change {
+	var changes []Change
 	for _, user := range users {
 		if _, known := n.users[user]; !known {
 			continue
@@ -85,7 +85,7 @@ func (p *presence) offline(n *peer, users []string, at int64, tells bool) []chan
 		if p.users[user]--; p.users[user] == 0 {
 			delete(p.users, user)
 			p.remember(user, at)
-			changes = append(changes, change{user, false, tells})
+			changes = append(changes, Change{user, false, tells})
 		}
 		p.onlyHere += p.countOnlyHere(user) - before
 	}
@@ -94,7 +94,7 @@ func (p *presence) offline(n *peer, users []string, at int64, tells bool) []chan
 
 // list notes a part of a list of all users that a node has, "2/3" and the users
 // of it. Whoever is in none of its parts has left.
-func (p *presence) list(n *peer, list []string, at int64) []change {
+func (p *presence) list(n *peer, list []string, at int64) []Change {
 	if len(list) == 0 {
 		return nil
 	}
@@ -131,12 +131,12 @@ func listOf(users []string) [][]string {
 // bury lets the users of nodes go of which nothing was heard while this node heard
 // itself: one that is cut off from the log knows nothing of others. A node is
 // remembered for as long as it may send again what the log has had from it.
-func (p *presence) bury(now time.Time, remember time.Duration) []change {
+func (p *presence) bury(now time.Time, remember time.Duration) []Change {
 	self := p.peers[p.self]
 	if self != nil && now.Sub(self.heard) > cutOff {
 		return nil // nobody is heard
 	}
-	var changes []change
+	var changes []Change
 	for id, n := range p.peers {
 		silence := min(now.Sub(n.heard), now.Sub(p.back))
 		patience := deadNode

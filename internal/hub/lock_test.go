@@ -1,4 +1,4 @@
-package pull
+package hub
 
 import (
 	"fmt"
@@ -14,13 +14,13 @@ import (
 // nobody else is served: each must cost what it delivers and not what there is.
 
 // fill puts messages into the window.
-func (n *node) fill(messages int, to func(i int) event.Target) {
-	w, d := new(writer), newDispatcher(n, 0)
+func (n *Hub) fill(messages int, to func(i int) event.Target) {
+	w, d := new(writer), NewDispatcher(n, 0)
 	batch := make([]broker.Delivery, messages)
 	for i := range batch {
 		batch[i] = w.message(to(i), "x")
 	}
-	d.dispatch(batch)
+	d.Dispatch(batch)
 }
 
 // BenchmarkReplayByTags is a page of a user with many tags that comes back and has
@@ -29,7 +29,7 @@ func BenchmarkReplayByTags(b *testing.B) {
 	for _, tags := range []int{10, 100, 1000, 10_000} {
 		for _, missed := range []uint64{10, 10_000} {
 			b.Run(fmt.Sprintf("tags=%d/behind=%d", tags, missed), func(b *testing.B) {
-				n, _ := bareNode(func(*nodeConfig) {})
+				n, _ := bareNode(func(*Config) {})
 				n.fill(1, func(int) event.Target { return event.User("other") })
 				for i := range tags {
 					n.watches.grant("1", "T"+strconv.Itoa(i), 1, time.Now().UnixNano())
@@ -44,7 +44,7 @@ func BenchmarkReplayByTags(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
 					s.last, s.behind = n.history.Last()-missed, true
-					n.page(s)
+					n.ReadOn(s)
 				}
 			})
 		}
@@ -55,14 +55,14 @@ func BenchmarkReplayByTags(b *testing.B) {
 func BenchmarkSweep(b *testing.B) {
 	for _, watches := range []int{1000, 10_000, 100_000, 500_000} {
 		b.Run(fmt.Sprintf("watches=%d", watches), func(b *testing.B) {
-			n, _ := bareNode(func(*nodeConfig) {})
+			n, _ := bareNode(func(*Config) {})
 			now := time.Now()
 			for i := range watches {
 				n.watches.grant(strconv.Itoa(i), "T"+strconv.Itoa(i%1000), 1, now.UnixNano())
 			}
 			b.ReportAllocs()
 			for b.Loop() {
-				n.sweep(now)
+				n.Sweep(now)
 			}
 		})
 	}
@@ -72,8 +72,8 @@ func BenchmarkSweep(b *testing.B) {
 func BenchmarkOnlineList(b *testing.B) {
 	for _, users := range []int{100, 1000, 10_000, 50_000} {
 		b.Run(fmt.Sprintf("users=%d", users), func(b *testing.B) {
-			n, _ := bareNode(func(c *nodeConfig) { c.scope = OnlineEveryone })
-			self, _ := n.presence.hear([]byte(n.id), 1, 1, time.Now())
+			n, _ := bareNode(func(c *Config) { c.Scope = OnlineEveryone })
+			self, _ := n.presence.hear([]byte(n.ID), 1, 1, time.Now())
 			for i := range users {
 				n.presence.arrive(strconv.Itoa(i))
 				n.presence.online(self, []string{strconv.Itoa(i)})
@@ -92,12 +92,12 @@ func BenchmarkOnlineList(b *testing.B) {
 func BenchmarkExceptions(b *testing.B) {
 	for _, exceptions := range []int{0, 1, 10, 100, 500} {
 		b.Run(fmt.Sprintf("exceptions=%d", exceptions), func(b *testing.B) {
-			n, d := bareNode(func(*nodeConfig) {})
+			n, d := bareNode(func(*Config) {})
 			w := new(writer)
-			d.dispatch([]broker.Delivery{w.message(event.User("other"), "x")})
+			d.Dispatch([]broker.Delivery{w.message(event.User("other"), "x")})
 			for i := range 10_000 {
 				s := newSession(n, strconv.Itoa(i), nowhere{})
-				if err := n.join(s, nil, 0); err != nil {
+				if err := n.Join(s, nil, 0); err != nil {
 					b.Fatal(err)
 				}
 				s.Flush() // hello has left
@@ -112,7 +112,7 @@ func BenchmarkExceptions(b *testing.B) {
 			for b.Loop() {
 				batch[0] = w.next(raw)
 				batch[0].Offset = n.history.Next()
-				d.dispatch(batch)
+				d.Dispatch(batch)
 			}
 		})
 	}
@@ -122,7 +122,7 @@ func BenchmarkExceptions(b *testing.B) {
 func BenchmarkGraceEnds(b *testing.B) {
 	for _, users := range []int{100, 1000, 10_000, 100_000} {
 		b.Run(fmt.Sprintf("users=%d", users), func(b *testing.B) {
-			n, _ := bareNode(func(*nodeConfig) {})
+			n, _ := bareNode(func(*Config) {})
 			for i := range users {
 				n.presence.arrive(strconv.Itoa(i))
 			}
@@ -133,7 +133,7 @@ func BenchmarkGraceEnds(b *testing.B) {
 				n.presence.arrive("one")
 				n.presence.depart("one", now)
 				now = now.Add(time.Minute)
-				n.sweepPresence(now)
+				n.SweepPresence(now)
 			}
 		})
 	}

@@ -40,7 +40,9 @@ e2e: e2e/node_modules
 
 # Each fuzz test for a little while.
 fuzz:
-	for f in $$(go test -list '^Fuzz' . | grep ^Fuzz); do go test -run '^$$' -fuzz "^$$f$$" -fuzztime 20s . || exit 1; done
+	for p in $$(go list ./...); do \
+		for f in $$(go test -list '^Fuzz' $$p | grep ^Fuzz); do go test -run '^$$' -fuzz "^$$f$$" -fuzztime 20s $$p || exit 1; done \
+	done
 
 lint:
 	go run $(LINT) run ./...

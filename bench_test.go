@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/echo-pull/pull/internal/envelope"
 )
 
 func benchPlugin(b *testing.B) *Plugin {
@@ -136,8 +138,8 @@ func BenchmarkRouteToOneUser(b *testing.B) {
 			seq := uint64(0)
 			for b.Loop() {
 				seq++
-				stamp(raw, "benching", seq)
-				batch[0] = delivery{from.epoch, p.node.history.next, raw}
+				envelope.Stamp(raw, "benching", seq)
+				batch[0] = delivery{from.Epoch, p.node.history.next(), raw}
 				d.dispatch(batch)
 			}
 		})

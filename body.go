@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/echo-pull/pull/internal/envelope"
 )
 
 // A lateBody is a request's body that notes the position of the log at which it
@@ -15,7 +17,7 @@ type lateBody struct {
 	io.ReadCloser
 
 	node *node
-	read atomic.Pointer[cursor]
+	read atomic.Pointer[envelope.Cursor]
 }
 
 // replaceBody has the request's body be read through a lateBody, if there is one.
@@ -50,7 +52,7 @@ func (b *lateBody) note() {
 
 // since returns from which position on a watch counts that is granted now by a
 // request that began at a position.
-func (b *lateBody) since(began cursor) cursor {
+func (b *lateBody) since(began envelope.Cursor) envelope.Cursor {
 	if b == nil {
 		return began
 	}

@@ -12,6 +12,8 @@ import (
 
 	"github.com/gorilla/websocket"
 	"github.com/olahol/melody"
+
+	"github.com/echo-pull/pull/internal/rate"
 )
 
 const (
@@ -27,7 +29,7 @@ type broadcaster struct {
 	melody  *melody.Melody
 	joined  func(*session) error
 	receive func(*session, []byte)
-	control rate // of pings and pongs
+	control rate.Limit // of pings and pongs
 }
 
 func newBroadcaster(tick time.Duration, joined func(*session) error, receive func(*session, []byte)) *broadcaster {

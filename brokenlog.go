@@ -5,6 +5,8 @@ import (
 	"hash/fnv"
 	"strconv"
 	"time"
+
+	"github.com/echo-pull/pull/internal/envelope"
 )
 
 // A delivery is a message as the broker hands it over.
@@ -14,16 +16,12 @@ type delivery struct {
 	raw    []byte
 }
 
-// maxOffset is the largest offset that a page can hold: 2⁵³ − 1, the largest
-// integer of JavaScript up to which all are exact.
-const maxOffset = 1<<53 - 1
-
 // check returns in what the broker broke its contract.
 func (d *delivery) check() error {
-	if d.offset == 0 || d.offset > maxOffset {
+	if d.offset == 0 || d.offset > envelope.MaxOffset {
 		return fmt.Errorf("broker broke its contract: offset %d", d.offset)
 	}
-	if err := checkIDs("epoch", []string{d.epoch}); err != nil {
+	if err := envelope.CheckIDs("epoch", []string{d.epoch}); err != nil {
 		return fmt.Errorf("broker broke its contract: %w", err)
 	}
 	return nil
@@ -32,12 +30,12 @@ func (d *delivery) check() error {
 // isNew tells whether a message lies at an offset at which something else was
 // before: the log went back within its epoch. The names of messages tell.
 func (n *node) isNew(d *delivery) bool {
-	e, err := open(d.raw)
+	e, err := envelope.Parse(d.raw)
 	if err != nil {
 		return false
 	}
-	p := n.presence.peers[string(e.node)]
-	return p == nil || e.seq > p.seq
+	p := n.presence.peers[string(e.Node)]
+	return p == nil || e.Seq > p.seq
 }
 
 // restart begins again after the log broke: with the message d, in a new epoch,
@@ -48,9 +46,9 @@ func (n *node) restart(d delivery) {
 	defer n.mu.Unlock()
 
 	n.problem(fmt.Errorf("pull: log broke after %s, goes on at %s: pages are told of a gap",
-		cursor{n.epoch, n.history.last()}, cursor{d.epoch, d.offset}))
+		envelope.Cursor{Epoch: n.epoch, Offset: n.history.last()}, envelope.Cursor{Epoch: d.epoch, Offset: d.offset}))
 	epoch := n.epoch
-	if d.epoch != n.log || d.offset < n.history.next {
+	if d.epoch != n.log || d.offset < n.history.next() {
 		n.watches.rebase(d.offset - 1)
 		epoch = n.epochAfter(d)
 	}
@@ -72,6 +70,6 @@ func (n *node) epochAfter(d delivery) string {
 		return d.epoch
 	}
 	h := fnv.New64a()
-	_, _ = h.Write(d.raw[:min(len(d.raw), headerBytes)])
+	_, _ = h.Write(d.raw[:min(len(d.raw), envelope.HeaderBytes)])
 	return d.epoch + "~" + strconv.FormatUint(h.Sum64(), 36)
 }

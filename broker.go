@@ -2,12 +2,12 @@ package pull
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"slices"
-	"strings"
 	"sync"
 	"time"
+
+	"github.com/echo-pull/pull/internal/envelope"
 )
 
 // A Broker is one ordered log of messages that every node of an application
@@ -80,7 +80,7 @@ func (m *Memory) append(messages [][]byte) {
 
 	m.start()
 	for _, message := range messages {
-		if m.next > maxOffset {
+		if m.next > envelope.MaxOffset {
 			m.begin()
 		}
 		m.push(record{now, message})
@@ -197,7 +197,7 @@ func (m *Memory) renew() {
 }
 
 func (m *Memory) begin() {
-	m.epoch, m.next = randomID(), 1
+	m.epoch, m.next = envelope.NewID(), 1
 	m.log, m.lasting, m.passed, m.emptied = deque[record]{}, weight{}, weight{}, 0
 	for news := range m.followers {
 		m.followers[news] = 0
@@ -231,7 +231,7 @@ func (m *Memory) image() logImage {
 func (img *logImage) check() error {
 	count := uint64(len(img.Messages))
 	switch {
-	case checkIDs("epoch", []string{img.Epoch}) != nil, img.First == 0, img.First > maxOffset, img.First+count > maxOffset:
+	case envelope.CheckIDs("epoch", []string{img.Epoch}) != nil, img.First == 0, img.First > envelope.MaxOffset, img.First+count > envelope.MaxOffset:
 		return errors.New("impossible position")
 	case len(img.Times) != len(img.Messages):
 		return errors.New("incomplete log")
@@ -259,6 +259,3 @@ func (m *Memory) restore(img logImage) error {
 	m.trim()
 	return nil
 }
-
-// randomID returns eight letters and digits that no one has used before.
-func randomID() string { return strings.ToLower(rand.Text()[:nodeIDBytes]) }

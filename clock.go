@@ -2,8 +2,9 @@ package pull
 
 import (
 	"context"
-	"strconv"
 	"time"
+
+	"github.com/echo-pull/pull/internal/envelope"
 )
 
 const (
@@ -42,7 +43,7 @@ func (p *Plugin) clock(ctx context.Context) {
 			p.renameLog(now)
 		case now := <-alive.C:
 			if p.publisher.isIdle() { // else what waits there is a sign of life as well
-				p.publisher.say(control(kindBeat, now))
+				p.publisher.say(envelope.Control(envelope.KindBeat, now))
 			}
 		case <-p.departed: // the next departure is another one
 		case now := <-departure.C:
@@ -95,7 +96,7 @@ func (n *node) sweep(now time.Time) (more bool) {
 	n.forgive(now)
 	more = n.watches.sweep(now.UnixNano(), sweepStep)
 	more = n.presence.forget(now, sweepStep) || more
-	return n.history.evict(now.UnixNano(), max(0, n.history.log.len()-sweepStep)) || more
+	return n.history.evict(now.UnixNano(), max(0, n.history.len()-sweepStep)) || more
 }
 
 // publishBulletin tells pages who came and went.
@@ -104,13 +105,4 @@ func (p *Plugin) publishBulletin(o *offering, now time.Time) {
 	for _, s := range sessions {
 		s.deliver(o, parcel)
 	}
-}
-
-// tickBody is the message that moves the cursor of a quiet page. A page that the
-// log of the epoch is not the log of, because it is being told of another one,
-// stays where it is.
-func tickBody(epoch string, offset uint64) []byte {
-	b := []byte(`{"module_id":"pull","command":"tick","params":{"epoch":`)
-	b = append(appendJSON(b, epoch), `,"offset":`...)
-	return append(strconv.AppendUint(b, offset, 10), "}}"...)
 }

@@ -13,6 +13,8 @@ import (
 
 	"github.com/gorilla/websocket"
 	"github.com/labstack/echo/v4"
+
+	"github.com/echo-pull/pull/internal/envelope"
 )
 
 const (
@@ -149,7 +151,7 @@ func isForwarded(r *http.Request) bool {
 // cursorOf returns where the page says that it is, or nil. The header comes
 // first: a browser's EventSource that reconnects repeats the query of its first
 // connection, and says in the header what it has had since.
-func cursorOf(r *http.Request, query url.Values) *cursor {
+func cursorOf(r *http.Request, query url.Values) *envelope.Cursor {
 	s := r.Header.Get("Last-Event-ID")
 	if s == "" {
 		s = query.Get("cursor")
@@ -157,7 +159,7 @@ func cursorOf(r *http.Request, query url.Values) *cursor {
 	if s == "" {
 		return nil
 	}
-	at := parseCursor(s)
+	at := envelope.ParseCursor(s)
 	return &at
 }
 
@@ -183,9 +185,9 @@ func (p *Plugin) join(s *session) error {
 	return p.node.join(s)
 }
 
-func (p *Plugin) isAhead(c cursor) bool {
+func (p *Plugin) isAhead(c envelope.Cursor) bool {
 	here := p.node.cursor()
-	return c.epoch == here.epoch && c.offset > here.offset && c.offset-here.offset < inboxMessages
+	return c.Epoch == here.Epoch && c.Offset > here.Offset && c.Offset-here.Offset < inboxMessages
 }
 
 // part gives back what a session has taken.
@@ -263,7 +265,7 @@ func validClient(id string) bool {
 		return false
 	}
 	for i := range len(id) {
-		if c := id[i]; !isNameByte(c) || c == '.' {
+		if c := id[i]; !envelope.IsNameByte(c) || c == '.' {
 			return false
 		}
 	}

@@ -15,6 +15,8 @@ import (
 	"unsafe"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/echo-pull/pull/internal/rate"
 )
 
 // heap returns the bytes in use after a collection.
@@ -48,7 +50,7 @@ func TestWhatThereIsManyOfStaysSmall(t *testing.T) {
 		{"a message of the window", unsafe.Sizeof(message{}), 64},
 		{"a watch", unsafe.Sizeof(watch{}), 64},
 		{"a stay", unsafe.Sizeof(stay{}), 8},
-		{"an allowance", unsafe.Sizeof(allowance{}), 16},
+		{"an allowance", unsafe.Sizeof(rate.Allowance{}), 16},
 	} {
 		if c.got > c.most {
 			t.Errorf("%s takes %d bytes, want %d at most", c.what, c.got, c.most)

@@ -120,25 +120,4 @@
 //
 // Only [Memory] ships, the log of a single node. Package brokertest contains the
 // contract as an executable suite for any other.
-//
-// # Reading order
-//
-// The way in: plugin.go, middleware.go, scope.go, body.go, outbox.go, event.go,
-// target.go, envelope.go, shipment.go, publisher.go, broker.go, memoryroom.go. What a node
-// derives
-// from the log: node.go, brokenlog.go, history.go, watch.go, pastwatch.go, grant.go,
-// presence.go, stays.go, peers.go, online.go. The way out: dispatcher.go, route.go,
-// parcel.go, session.go, flush.go, link.go, and the two kinds of connection,
-// broadcaster.go with wire.go,
-// and sse.go. Who may connect: connect.go, visitor.go, origin.go, hosts.go,
-// admit.go. What clients may take: limits.go, allowance.go, burden.go, flood.go,
-// incoming.go. How a session begins: join.go, cursor.go, waitlist.go, replay.go,
-// selection.go. Where browsers find the plugin: mount.go, location.go, client.go,
-// registry.go. Setup and shutdown: config.go, state.go, statefile.go, shutdown.go.
-// The rest is small: hooks.go, clock.go, stats.go, errors.go, seldom.go, writer.go,
-// deque.go, and what differs between operating systems, lockfile_*.go, offer_unix.go
-// and offer_other.go.
-//
-// docs/protocol.md describes the protocol, docs/guarantees.md lists the guarantees
-// with their tests, and docs/decisions gives the reasons behind the design.
 package pull

@@ -5,17 +5,18 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
 	"unicode/utf8"
+
+	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/protocol"
 )
 
 const (
 	defaultTTL = 24 * time.Hour
-	nameBytes  = 100 // longest module id and command
-	quoted     = 40  // bytes of params that an error quotes
+	quoted     = 40 // bytes of params that an error quotes
 )
 
 // An Event is a command that the application sends to the pages of a module.
@@ -51,48 +52,17 @@ type Event struct {
 
 // check reports what is wrong with the event's names, and lower-cases the module.
 func (e *Event) check() error {
-	if err := checkName("module id", e.Module, ""); err != nil {
+	if err := envelope.CheckName("module id", e.Module, ""); err != nil {
 		return err
 	}
 	e.Module = strings.ToLower(e.Module)
-	if err := checkName("command", e.Command, ":"); err != nil {
+	if err := envelope.CheckName("command", e.Command, ":"); err != nil {
 		return err
 	}
 	if e.TTL < 0 {
 		return fmt.Errorf("pull: negative TTL %s of %s/%s", e.TTL, e.Module, e.Command)
 	}
 	return nil
-}
-
-// checkName holds names to letters, digits and ". _ -", so that they need no
-// escaping in JSON, in the name of a hook or in a log line.
-func checkName(what, name, more string) error {
-	if name == "" {
-		return fmt.Errorf("pull: empty %s", what)
-	}
-	if len(name) > nameBytes {
-		return fmt.Errorf("pull: %s of %d bytes, the limit is %d", what, len(name), nameBytes)
-	}
-	for i := range len(name) {
-		if c := name[i]; !isNameByte(c) && strings.IndexByte(more, c) < 0 {
-			return fmt.Errorf("pull: %s %q: %s is not allowed", what, name, quoteFirst(name[i:]))
-		}
-	}
-	return nil
-}
-
-// quoteFirst quotes the first character of s, or its first byte where that is
-// not UTF-8.
-func quoteFirst(s string) string {
-	r, size := utf8.DecodeRuneInString(s)
-	if r == utf8.RuneError && size == 1 {
-		return fmt.Sprintf(`'\x%02x'`, s[0])
-	}
-	return strconv.QuoteRune(r)
-}
-
-func isNameByte(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '.' || c == '_' || c == '-'
 }
 
 // expires returns the unix second after which the event is not replayed.
@@ -110,7 +80,7 @@ type encoder struct {
 	params bytes.Buffer
 	json   *json.Encoder
 	raw    []byte
-	second second
+	second protocol.Clock
 }
 
 var encoders = sync.Pool{New: func() any { //nolint:gochecknoglobals // a cache of buffers, shared by all plugins
@@ -133,12 +103,12 @@ func (c *encoder) encode(t *Target, e *Event, sender string, now time.Time, limi
 	if err != nil {
 		return nil, err
 	}
-	b := appendHeader(c.raw[:0], kindEvent, now)
+	b := envelope.AppendHeader(c.raw[:0], envelope.KindEvent, now)
 	b = binary.AppendUvarint(b, e.expires(now))
-	b = appendAddress(b, sender, t)
+	b = appendTarget(b, sender, t)
 	head := len(b)
-	b = e.appendBody(b, params)
-	b = append(c.second.appendExtra(b, now), '}')
+	b = protocol.AppendEvent(b, e.Module, e.Command, params)
+	b = append(c.second.AppendExtra(b, now), '}')
 	c.raw = b
 	if size := len(b) - head; size > limit {
 		return nil, &SizeError{Size: size, Limit: limit}
@@ -183,58 +153,4 @@ func errNotUTF8(params []byte) error {
 		at += size
 	}
 	return fmt.Errorf("byte %#02x at %d of the JSON is not UTF-8, after %q", params[at], at, params[max(0, at-quoted):at])
-}
-
-// appendBody appends the event as pages get it up to its extra, without the
-// leading brace and the id: those are known only when the log has ordered it.
-func (e *Event) appendBody(b, params []byte) []byte {
-	b = append(b, `"module_id":"`...)
-	b = append(b, e.Module...)
-	b = append(b, `","command":"`...)
-	b = append(b, e.Command...)
-	b = append(b, `","params":`...)
-	b = append(b, params...)
-	return append(b, `,"extra":`...)
-}
-
-// A second is the text of a moment's second, which costs more to write than
-// everything around it and is the same for many moments in a row.
-type second struct {
-	unix int64
-	text []byte
-}
-
-// appendExtra appends what the server says of a message besides its params:
-// when it was sent, for people and for arithmetic.
-func (s *second) appendExtra(b []byte, now time.Time) []byte {
-	if unix := now.Unix(); unix != s.unix || s.text == nil {
-		s.unix, s.text = unix, now.UTC().AppendFormat(s.text[:0], time.RFC3339)
-	}
-	b = append(b, `{"server_time":"`...)
-	b = append(b, s.text...)
-	b = append(b, `","server_time_unix":`...)
-	return append(appendUnix(b, now), '}')
-}
-
-// appendUnix appends a moment as seconds since 1970, to the microsecond.
-func appendUnix(b []byte, now time.Time) []byte {
-	b = strconv.AppendInt(b, now.Unix(), 10)
-	b = append(b, '.')
-	micros := now.Nanosecond() / int(time.Microsecond)
-	for scale := 100_000; scale > 0; scale /= 10 {
-		b = append(b, byte('0'+micros/scale%10))
-	}
-	return b
-}
-
-// appendJSON appends a string of the application's as JSON.
-func appendJSON(b []byte, s string) []byte {
-	if isPlain(s) && !strings.ContainsAny(s, `"\<>&`) {
-		return append(append(append(b, '"'), s...), '"')
-	}
-	quoted, err := json.Marshal(s)
-	if err != nil {
-		return append(b, `""`...) // never: every string is JSON
-	}
-	return append(b, quoted...)
 }

@@ -1,7 +1,6 @@
 package pull
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"slices"
@@ -10,113 +9,20 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/echo-pull/pull/internal/envelope"
 )
-
-// FuzzOpen reads envelopes that anybody may have written into the log. What is
-// accepted is walked through like the router does, and written anew.
-func FuzzOpen(f *testing.F) {
-	now := time.Unix(1_700_000_000, 0)
-	target := User("1", "2").Or(Tag("T").Except("1")).Or(Shared())
-	raw := appendHeader(nil, kindEvent, now)
-	raw = binary.AppendUvarint(raw, 1_700_000_100)
-	raw = append(appendAddress(raw, "client", &target), `"module_id":"tasks"}`...)
-	f.Add(raw)
-	for k := kindEvent; k <= kindOffline+1; k++ {
-		f.Add(control(k, now, "1", "epoch.5", "T"))
-		f.Add(control(k, now))
-	}
-	f.Add(append(bytes.Clone(raw[:headerBytes]), 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01, 0x01))
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		before := bytes.Clone(raw)
-		e, err := open(raw)
-		if err != nil {
-			return
-		}
-		again, err := open(rewrite(&e))
-		if err != nil {
-			t.Fatalf("what was accepted is not accepted again: %v", err)
-		}
-		if describe(&again) != describe(&e) {
-			t.Errorf("got %s, want %s", describe(&again), describe(&e))
-		}
-		if !bytes.Equal(raw, before) {
-			t.Error("the log's bytes were written to")
-		}
-	})
-}
-
-// rewrite encodes an envelope from what open has found in it.
-func rewrite(e *envelope) []byte {
-	raw := appendHeader(nil, e.kind, time.Unix(0, e.at))
-	stamp(raw, string(e.node), e.seq)
-	if e.kind != kindEvent {
-		return appendList(raw, e.list)
-	}
-	raw = binary.AppendUvarint(raw, e.expires)
-	raw = appendString(raw, string(e.addr.sender()))
-	var terms []term
-	for t := range e.addr.terms() {
-		terms = append(terms, term{t.shared, strs(t.users), strs(t.tags), strs(t.except)})
-	}
-	raw = binary.AppendUvarint(raw, uint64(len(terms)))
-	for i := range terms {
-		raw = appendTerm(raw, &terms[i])
-	}
-	return append(raw, e.body...)
-}
-
-func strs(l stringList) []string {
-	var list []string
-	for s := range l.all() {
-		list = append(list, string(s))
-	}
-	for _, s := range list[:min(len(list), 10)] {
-		if !l.has(s) {
-			panic("has does not find " + s)
-		}
-	}
-	return list
-}
-
-// describe tells all that an envelope says.
-func describe(e *envelope) string {
-	var b strings.Builder
-	write := func(list ...string) {
-		for _, s := range list {
-			b.Write(appendString(nil, s))
-		}
-		b.WriteByte('|')
-	}
-	b.Write(binary.BigEndian.AppendUint64(nil, uint64(e.at)))
-	b.Write(binary.BigEndian.AppendUint64(nil, e.seq))
-	b.Write(binary.BigEndian.AppendUint64(nil, e.expires))
-	b.WriteByte(byte(e.kind))
-	write(string(e.node), string(e.body))
-	write(e.list...)
-	if e.kind == kindEvent {
-		write(string(e.addr.sender()))
-		for t := range e.addr.terms() {
-			if t.shared {
-				b.WriteByte('*')
-			}
-			write(strs(t.users)...)
-			write(strs(t.tags)...)
-			write(strs(t.except)...)
-		}
-	}
-	return b.String()
-}
 
 // FuzzApply gives a node a log of foreign messages: whatever is in it, the node
 // goes on.
 func FuzzApply(f *testing.F) {
 	now := time.Now()
 	target := Tag("T").Or(Shared())
-	raw := binary.AppendUvarint(appendHeader(nil, kindEvent, now), 1<<40)
-	raw = append(appendAddress(raw, "", &target), `"module_id":"tasks"}`...)
-	stamp(raw, "somebody", 1)
-	for k := kindEvent; k <= kindOffline; k++ {
-		f.Add(raw, control(k, now, "1", "log.1", "T"), uint64(1), uint64(2))
+	raw := binary.AppendUvarint(envelope.AppendHeader(nil, envelope.KindEvent, now), 1<<40)
+	raw = append(appendTarget(raw, "", &target), `"module_id":"tasks"}`...)
+	envelope.Stamp(raw, "somebody", 1)
+	for k := envelope.KindEvent; k <= envelope.KindOffline; k++ {
+		f.Add(raw, envelope.Control(k, now, "1", "log.1", "T"), uint64(1), uint64(2))
 	}
 	f.Add(raw, raw, uint64(1), uint64(9))
 	f.Add(raw, raw, ^uint64(0), uint64(0))
@@ -128,7 +34,7 @@ func FuzzApply(f *testing.F) {
 			t.Fatal(err)
 		}
 		d.dispatch([]delivery{{"log", next, second}, {"log", next + 1, first}, {"other", offset, second}, {"other", offset + 1, second}})
-		back := &session{user: "1", node: n, link: deaf{}, at: &cursor{"other", offset}, began: n.disconnects()}
+		back := &session{user: "1", node: n, link: deaf{}, at: &envelope.Cursor{Epoch: "other", Offset: offset}, began: n.disconnects()}
 		if err := n.join(back); err != nil {
 			t.Fatal(err)
 		}
@@ -159,28 +65,10 @@ func (deaf) end(b []byte) []byte                              { return b }
 func (deaf) ping(b []byte) []byte                             { return b }
 func (deaf) bye(b []byte, _ int, _ string) []byte             { return b }
 
-func FuzzParseCursor(f *testing.F) {
-	for _, s := range []string{"", "abc.7", "a.b.7", ".7", "7", "abc.", "abc.-1", "abc.18446744073709551615", "abc.18446744073709551616", "abc.+7", "abc.07"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		c := parseCursor(s)
-		if c.epoch == "" {
-			if c != (cursor{}) {
-				t.Errorf("got %+v for no position, want nothing", c)
-			}
-			return
-		}
-		if again := parseCursor(c.String()); again != c {
-			t.Errorf("got %+v from %q, want %+v", again, c, c)
-		}
-	})
-}
-
 func FuzzParseRequest(f *testing.F) {
 	for _, s := range []string{
 		`{"extend":["T"]}`, `{"seen":["1"]}`, `{"extend":[],"seen":[]}`, `{}`, `null`, `[]`, `{"extend":null}`, `{"extend":[null]}`,
-		`{"extend":[""]}`, `{"extend":["` + strings.Repeat("x", idBytes+1) + `"]}`, `{"extend":["T"`, `{"EXTEND":["T"]}`, "\xff",
+		`{"extend":[""]}`, `{"extend":["` + strings.Repeat("x", envelope.MaxIDBytes+1) + `"]}`, `{"extend":["T"`, `{"EXTEND":["T"]}`, "\xff",
 		`{"extend":[` + strings.Repeat(`"a",`, listLimit) + `"a"]}`,
 	} {
 		f.Add([]byte(s))
@@ -197,7 +85,7 @@ func FuzzParseRequest(f *testing.F) {
 			t.Errorf("accepted %+v", q)
 		}
 		for _, id := range append(q.Extend, q.Seen...) {
-			if id == "" || len(id) > idBytes {
+			if id == "" || len(id) > envelope.MaxIDBytes {
 				t.Errorf("accepted the id %q", id)
 			}
 		}
@@ -236,13 +124,13 @@ func goesOn(t *testing.T, img *stateImage) {
 	if err := p.adopt(img); err != nil {
 		t.Fatalf("got %v for a state that was decoded", err)
 	}
-	if err := p.memory.Publish(t.Context(), control(kindBeat, time.Now())); err != nil {
+	if err := p.memory.Publish(t.Context(), envelope.Control(envelope.KindBeat, time.Now())); err != nil {
 		t.Errorf("publish into a restored log: %v", err)
 	}
-	for batch := p.memory.after("", 0, nil); len(batch) > 0; batch = p.memory.after(n.epoch, n.history.next, nil) {
+	for batch := p.memory.after("", 0, nil); len(batch) > 0; batch = p.memory.after(n.epoch, n.history.next(), nil) {
 		d.dispatch(batch)
 	}
-	if at := n.cursor(); at.epoch != img.Log.Epoch || at.offset > maxOffset {
+	if at := n.cursor(); at.Epoch != img.Log.Epoch || at.Offset > envelope.MaxOffset {
 		t.Errorf("got to %s, want a position in %q", at, img.Log.Epoch)
 	}
 	n.sweep(time.Now())
@@ -287,27 +175,6 @@ func FuzzCanonicalOrigin(f *testing.F) {
 	})
 }
 
-func FuzzCheckName(f *testing.F) {
-	for _, s := range []string{"", "tasks", "a.b_c-d", "a:b", "a b", `a"b`, "<a>", "ü", "a\n", strings.Repeat("x", nameBytes), strings.Repeat("x", nameBytes+1)} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, name string) {
-		for _, more := range []string{"", ":"} {
-			err := checkName("command", name, more)
-			allowed := name != "" && len(name) <= nameBytes
-			for i := range len(name) {
-				allowed = allowed && (isNameByte(name[i]) || strings.IndexByte(more, name[i]) >= 0)
-			}
-			if (err == nil) != allowed {
-				t.Errorf("checkName(%q, more %q): got %v, want allowed %t", name, more, err, allowed)
-			}
-			if err == nil && strings.ContainsAny(name, "\"\\<>&' \x00\r\n\t") {
-				t.Errorf("%q would need escaping", name)
-			}
-		}
-	})
-}
-
 // A spy is a link that remembers the frames it was offered.
 type spy struct {
 	deaf
@@ -333,17 +200,17 @@ type writer struct{ seq uint64 }
 
 func (w *writer) next(raw []byte) delivery {
 	w.seq++
-	stamp(raw, "somebody", w.seq)
+	envelope.Stamp(raw, "somebody", w.seq)
 	return delivery{"log", w.seq, raw}
 }
 
 func (w *writer) message(to Target, body string) delivery {
-	raw := binary.AppendUvarint(appendHeader(nil, kindEvent, time.Now()), 1<<40)
-	return w.next(append(appendAddress(raw, "", &to), `"body":"`+body+`"}`...))
+	raw := binary.AppendUvarint(envelope.AppendHeader(nil, envelope.KindEvent, time.Now()), 1<<40)
+	return w.next(append(appendTarget(raw, "", &to), `"body":"`+body+`"}`...))
 }
 
 func (w *writer) grant(user, from, tag string) delivery {
-	return w.next(control(kindWatch, time.Now(), user, from, tag))
+	return w.next(envelope.Control(envelope.KindWatch, time.Now(), user, from, tag))
 }
 
 // A page that is told of a gap by a late grant is told after the messages of
@@ -352,7 +219,7 @@ func TestGapIsToldAfterWhatIsUnderWay(t *testing.T) {
 	n, d := bareNode(func(*Config) {})
 	w, link := new(writer), new(spy)
 	d.dispatch([]delivery{w.message(User("2"), "first")})
-	page := &session{user: "1", node: n, link: link, at: &cursor{"log", 1}}
+	page := &session{user: "1", node: n, link: link, at: &envelope.Cursor{Epoch: "log", Offset: 1}}
 	if err := n.join(page); err != nil {
 		t.Fatal(err)
 	}
@@ -376,7 +243,7 @@ func TestReplayUnderWayDoesNotMoveThePageInTheNextLog(t *testing.T) {
 	}
 	d.dispatch(batch)
 	link := new(spy)
-	page := &session{user: "1", node: n, link: link, at: &cursor{"log", 1}}
+	page := &session{user: "1", node: n, link: link, at: &envelope.Cursor{Epoch: "log", Offset: 1}}
 	if err := n.join(page); err != nil || !page.behind {
 		t.Fatalf("got %v, behind %t, want a page that has more to read", err, page.behind)
 	}
@@ -400,7 +267,7 @@ func TestGapEndsAReplay(t *testing.T) {
 		batch = append(batch, w.message(User("1"), strings.Repeat("x", 4<<10)))
 	}
 	d.dispatch(batch)
-	page := &session{user: "1", node: n, link: new(spy), at: &cursor{"log", 1}}
+	page := &session{user: "1", node: n, link: new(spy), at: &envelope.Cursor{Epoch: "log", Offset: 1}}
 	if err := n.join(page); err != nil || !page.behind {
 		t.Fatalf("got %v, behind %t, want a page that has more to read", err, page.behind)
 	}

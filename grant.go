@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/echo-pull/pull/internal/envelope"
 )
 
 const tagsPerGrant = 1000 // in one message of the log
@@ -16,14 +18,14 @@ func (p *Plugin) grant(user, from string, tags []string) (last uint64, err error
 	if user == "" {
 		return 0, ErrGuest
 	}
-	if err := errors.Join(checkIDs("user id", []string{user}), checkIDs("tag", tags)); err != nil {
+	if err := errors.Join(envelope.CheckIDs("user id", []string{user}), envelope.CheckIDs("tag", tags)); err != nil {
 		return 0, err
 	}
-	tags, err = p.node.toGrant(user, parseCursor(from), tags, time.Now())
+	tags, err = p.node.toGrant(user, envelope.ParseCursor(from), tags, time.Now())
 	if err != nil || len(tags) == 0 {
 		return 0, err
 	}
-	return p.sayInParts(kindWatch, []string{user, from}, tags)
+	return p.sayInParts(envelope.KindWatch, []string{user, from}, tags)
 }
 
 // partsOf returns how many messages of the log name the tags.
@@ -32,11 +34,11 @@ func partsOf(tags []string) int { return (len(tags) + tagsPerGrant - 1) / tagsPe
 // sayInParts puts a control message about tags into the log, or some where there
 // are many tags. Only what was named first may be missing then if the queue is
 // full.
-func (p *Plugin) sayInParts(k kind, first, tags []string) (last uint64, err error) {
+func (p *Plugin) sayInParts(k envelope.Kind, first, tags []string) (last uint64, err error) {
 	for {
 		some := tags[:min(len(tags), tagsPerGrant)]
 		tags = tags[len(some):]
-		last, err = p.publisher.order(control(k, time.Now(), slices.Concat(first, some)...))
+		last, err = p.publisher.order(envelope.Control(k, time.Now(), slices.Concat(first, some)...))
 		if err != nil || len(tags) == 0 {
 			return last, err
 		}
@@ -48,7 +50,7 @@ func (p *Plugin) sayInParts(k kind, first, tags []string) (last uint64, err erro
 func (p *Plugin) extend(user string, tags []string) (map[string]bool, error) {
 	answer := p.node.watching(user, tags)
 	if fading := p.node.fading(user, tags, time.Now()); len(fading) > 0 {
-		_, err := p.sayInParts(kindExtend, []string{user}, fading)
+		_, err := p.sayInParts(envelope.KindExtend, []string{user}, fading)
 		return answer, err
 	}
 	return answer, nil
@@ -84,11 +86,11 @@ func (p *Plugin) awaitEmbedded(name uint64) {
 // granted applies a grant. The watch counts from the position at which the
 // granting request began, so that the page rendered by it hears everything that
 // happened since, although the grant itself came later in the log.
-func (n *node) granted(user string, from cursor, tags []string, at int64) {
+func (n *node) granted(user string, from envelope.Cursor, tags []string, at int64) {
 	granted := n.history.last()
 	since := granted
-	if from.epoch == n.epoch && from.offset < granted {
-		since = from.offset
+	if from.Epoch == n.epoch && from.Offset < granted {
+		since = from.Offset
 	}
 	for _, tag := range tags {
 		missed := n.unheard(user, tag, since, granted)
@@ -164,7 +166,7 @@ func (n *node) gap(s *session) {
 // into the log: not for those that were granted or extended a moment ago, unless
 // the end of a watch is on its way there. It fails where a grant would go over
 // the bounds.
-func (n *node) toGrant(user string, from cursor, tags []string, now time.Time) ([]string, error) {
+func (n *node) toGrant(user string, from envelope.Cursor, tags []string, now time.Time) ([]string, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
@@ -173,7 +175,7 @@ func (n *node) toGrant(user string, from cursor, tags []string, now time.Time) (
 	added := make(map[string]struct{})
 	for _, tag := range tags {
 		w := n.watches.all[watchKey{user, tag}]
-		if w != nil && w.expires >= fresh && (from.epoch != n.epoch || w.since <= from.offset) && n.ending[user] == 0 {
+		if w != nil && w.expires >= fresh && (from.Epoch != n.epoch || w.since <= from.Offset) && n.ending[user] == 0 {
 			continue
 		}
 		grant = append(grant, tag)

@@ -15,9 +15,19 @@ type message struct {
 	head    int    // how much of it is the address
 }
 
-func (m *message) addr() address { return m.content[:m.head] }
-func (m *message) body() []byte  { return m.content[m.head:] }
-func (m *message) size() int     { return len(m.content) }
+// newMessage returns a message that was sent at a time, unix nanoseconds, and
+// expires at another, unix seconds. content is its address and its body.
+func newMessage(at int64, expires uint64, content []byte, addressBytes int) message {
+	return message{at: at, expires: expires, content: content, head: addressBytes}
+}
+
+func (m *message) addr() []byte { return m.content[:m.head] }
+func (m *message) body() []byte { return m.content[m.head:] }
+func (m *message) size() int    { return len(m.content) }
+
+// keysOf calls visit for each user and tag at an address, and with a nil name
+// if the address has everyone.
+type keysOf func(address []byte, visit func(tag bool, name []byte))
 
 // A history is the window: the events of the recent part of the log, and for
 // each user and tag where in it their messages are. Control messages take no
@@ -27,10 +37,14 @@ type history struct {
 	count int
 	bytes int
 
+	keys       keysOf
+	enter, cut func(tag bool, name []byte) // add current to an index, or remove it
+	current    uint64
+
 	log    deque[message] // by offset, in which there may be gaps
 	from   uint64         // nothing is missing from this offset on
 	latest int64          // of all times in the log
-	next   uint64         // offset after the last one
+	end    uint64         // offset after the last one
 	size   int            // bytes of the messages in log
 	shared offsets
 	users  map[string]*offsets
@@ -40,16 +54,34 @@ type history struct {
 // offsets are the positions of one address's messages, ascending.
 type offsets = deque[uint64]
 
+// newHistory returns a window that is bounded in age, messages and bytes. The
+// first message is at offset 1.
+func newHistory(age time.Duration, count, bytes int, keys keysOf) *history {
+	h := &history{age: age, count: count, bytes: bytes, keys: keys}
+	h.enter, h.cut = h.enterList, h.cutList
+	h.reset(1)
+	return h
+}
+
 // reset forgets everything: the next message is at offset next.
 func (h *history) reset(next uint64) {
-	h.log, h.from, h.next, h.latest, h.size, h.shared = deque[message]{}, next, next, 0, 0, offsets{}
+	h.log, h.from, h.end, h.latest, h.size, h.shared = deque[message]{}, next, next, 0, 0, offsets{}
 	h.users, h.tags = make(map[string]*offsets), make(map[string]*offsets)
 }
 
-func (h *history) last() uint64 { return h.next - 1 }
+// next returns the offset after the last one, and last that one.
+func (h *history) next() uint64 { return h.end }
+func (h *history) last() uint64 { return h.end - 1 }
+
+// len returns how many messages the window holds, and weight their bytes.
+func (h *history) len() int    { return h.log.len() }
+func (h *history) weight() int { return h.size }
+
+// countAfter returns how many messages there are after an offset.
+func (h *history) countAfter(offset uint64) int { return h.log.len() - h.indexAfter(offset) }
 
 // covers tells whether everything after the offset is still here.
-func (h *history) covers(offset uint64) bool { return h.from <= offset+1 && offset+1 <= h.next }
+func (h *history) covers(offset uint64) bool { return h.from <= offset+1 && offset+1 <= h.end }
 
 // indexAfter returns where in log the first message after an offset is.
 func (h *history) indexAfter(offset uint64) int {
@@ -85,21 +117,23 @@ func (h *history) append(m message, now int64) {
 
 // skip passes the offset of a message, which was sent at a time.
 func (h *history) skip(at int64) {
-	h.next++
+	h.end++
 	h.latest = max(h.latest, at)
 }
 
 func (h *history) index(m *message) {
-	for t := range m.addr().terms() {
-		if t.shared {
-			add(&h.shared, m.offset)
-		}
-		for user := range t.users.all() {
-			addTo(h.users, user, m.offset)
-		}
-		for tag := range t.tags.all() {
-			addTo(h.tags, tag, m.offset)
-		}
+	h.current = m.offset
+	h.keys(m.addr(), h.enter)
+}
+
+func (h *history) enterList(tag bool, name []byte) {
+	switch {
+	case name == nil:
+		add(&h.shared, h.current)
+	case tag:
+		addTo(h.tags, name, h.current)
+	default:
+		addTo(h.users, name, h.current)
 	}
 }
 
@@ -138,16 +172,18 @@ func (h *history) evict(now int64, keep int) bool {
 }
 
 func (h *history) unindex(m *message) {
-	for t := range m.addr().terms() {
-		if t.shared {
-			drop(&h.shared, m.offset)
-		}
-		for user := range t.users.all() {
-			dropFrom(h.users, user, m.offset)
-		}
-		for tag := range t.tags.all() {
-			dropFrom(h.tags, tag, m.offset)
-		}
+	h.current = m.offset
+	h.keys(m.addr(), h.cut)
+}
+
+func (h *history) cutList(tag bool, name []byte) {
+	switch {
+	case name == nil:
+		drop(&h.shared, h.current)
+	case tag:
+		dropFrom(h.tags, name, h.current)
+	default:
+		dropFrom(h.users, name, h.current)
 	}
 }
 

@@ -6,17 +6,13 @@ import (
 	"strconv"
 	"testing"
 	"time"
-)
 
-func newHistory(age time.Duration, count, bytes int) *history {
-	h := &history{age: age, count: count, bytes: bytes}
-	h.reset(1)
-	return h
-}
+	"github.com/echo-pull/pull/internal/envelope"
+)
 
 // to makes a message to a target, of so many bytes.
 func to(t Target, at int64, size int) message {
-	addr := appendAddress(nil, "", &t)
+	addr := appendTarget(nil, "", &t)
 	return message{at: at, expires: 1 << 40, content: append(addr, make([]byte, size)...), head: len(addr)}
 }
 
@@ -29,11 +25,11 @@ func TestWindowIsBounded(t *testing.T) {
 		history *history
 		first   uint64 // after ten messages, one a second, of 100 bytes
 	}{
-		{"by nothing", newHistory(time.Hour, 100, 1<<20), 1},
-		{"by age", newHistory(3*time.Second, 100, 1<<20), 7},
-		{"by count", newHistory(time.Hour, 4, 1<<20), 7},
-		{"by bytes", newHistory(time.Hour, 100, 4*(head+100)), 7},
-		{"by one byte less", newHistory(time.Hour, 100, 4*(head+100)-1), 8},
+		{"by nothing", newHistory(time.Hour, 100, 1<<20, envelope.Keys), 1},
+		{"by age", newHistory(3*time.Second, 100, 1<<20, envelope.Keys), 7},
+		{"by count", newHistory(time.Hour, 4, 1<<20, envelope.Keys), 7},
+		{"by bytes", newHistory(time.Hour, 100, 4*(head+100), envelope.Keys), 7},
+		{"by one byte less", newHistory(time.Hour, 100, 4*(head+100)-1, envelope.Keys), 8},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			h := test.history
@@ -59,7 +55,7 @@ func TestWindowIsBounded(t *testing.T) {
 }
 
 func TestWindowCoversWhatFollowsItsCursor(t *testing.T) {
-	h := newHistory(time.Hour, 3, 1<<20)
+	h := newHistory(time.Hour, 3, 1<<20, envelope.Keys)
 	for range 10 {
 		h.append(to(Shared(), 0, 1), 0)
 	}
@@ -73,7 +69,7 @@ func TestWindowCoversWhatFollowsItsCursor(t *testing.T) {
 }
 
 func TestNewestMessageStaysWhateverItsSize(t *testing.T) {
-	h := newHistory(time.Hour, 100, 10)
+	h := newHistory(time.Hour, 100, 10, envelope.Keys)
 
 	h.append(to(User("1"), 0, 1000), 0)
 
@@ -85,7 +81,7 @@ func TestNewestMessageStaysWhateverItsSize(t *testing.T) {
 func TestIndexHoldsWhatTheWindowHolds(t *testing.T) {
 	for seed := range uint64(20) {
 		r := rand.New(rand.NewPCG(seed, 1))
-		h := newHistory(time.Hour, 50, 1<<20)
+		h := newHistory(time.Hour, 50, 1<<20, envelope.Keys)
 		var log []Target // by offset, from 1 on
 		for range 400 {
 			target := randomTarget(r)
@@ -122,14 +118,14 @@ func indexOf(log []Target, first int) (users, tags map[string][]uint64, shared [
 	}
 	for i := first; i <= len(log); i++ {
 		target := log[i-1]
-		for _, term := range append([]term{target.term}, target.or...) {
-			for _, user := range term.users {
+		for _, term := range append([]envelope.Term{target.first}, target.or...) {
+			for _, user := range term.Users {
 				note(users, user, uint64(i))
 			}
-			for _, tag := range term.tags {
+			for _, tag := range term.Tags {
 				note(tags, tag, uint64(i))
 			}
-			if term.shared && !slices.Contains(shared, uint64(i)) {
+			if term.Shared && !slices.Contains(shared, uint64(i)) {
 				shared = append(shared, uint64(i))
 			}
 		}
@@ -158,7 +154,7 @@ func compareLists(t *testing.T, seed uint64, what string, got map[string]*offset
 }
 
 func TestEmptyWindowHasAnEmptyIndex(t *testing.T) {
-	h := newHistory(time.Minute, 100, 1<<20)
+	h := newHistory(time.Minute, 100, 1<<20, envelope.Keys)
 	for i := range 50 {
 		h.append(to(User("1", strconv.Itoa(i)).Or(Tag("T")), 0, 10), 0)
 	}
@@ -240,7 +236,7 @@ func TestPickPagesLeaveNothingOut(t *testing.T) {
 func BenchmarkPick(b *testing.B) {
 	for _, window := range []int{2_000, 100_000} {
 		b.Run("window="+strconv.Itoa(window), func(b *testing.B) {
-			h := newHistory(time.Hour, window, 1<<40)
+			h := newHistory(time.Hour, window, 1<<40, envelope.Keys)
 			for i := range window {
 				h.append(to(User(strconv.Itoa(i%100)), 0, 1), 0)
 			}
@@ -260,14 +256,14 @@ func BenchmarkPick(b *testing.B) {
 func TestControlMessagesTakeNoPlaceInTheWindow(t *testing.T) {
 	for seed := range uint64(30) {
 		r := rand.New(rand.NewPCG(seed, 3))
-		h := newHistory(time.Hour, 50, 1<<20)
+		h := newHistory(time.Hour, 50, 1<<20, envelope.Keys)
 		var events []uint64
 		for range 2000 {
 			if r.IntN(20) < int(seed%20) {
 				h.skip(0)
 				continue
 			}
-			events = append(events, h.next)
+			events = append(events, h.next())
 			h.append(to(User("1"), 0, 1), 0)
 		}
 		kept := events[max(0, len(events)-50):]

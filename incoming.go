@@ -9,6 +9,9 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/protocol"
 )
 
 // A request is what a client may say, in a frame or in a POST to watch.
@@ -29,7 +32,7 @@ func parseRequest(frame []byte) (request, error) {
 	if q.Extend == nil && q.Seen == nil || len(q.Extend) > listLimit || len(q.Seen) > listLimit {
 		return request{}, errRequest
 	}
-	if checkIDs("tag", q.Extend) != nil || checkIDs("user", q.Seen) != nil {
+	if envelope.CheckIDs("tag", q.Extend) != nil || envelope.CheckIDs("user", q.Seen) != nil {
 		return request{}, errRequest
 	}
 	return q, nil
@@ -57,11 +60,7 @@ func (p *Plugin) receive(s *session, frame []byte) {
 }
 
 func (s *session) answer(command string, params any) {
-	body, err := json.Marshal(struct {
-		Module  string `json:"module_id"`
-		Command string `json:"command"`
-		Params  any    `json:"params"`
-	}{"pull", command, params})
+	body, err := protocol.Answer(command, params)
 	if err == nil {
 		s.push(item{body: body})
 	}
@@ -121,7 +120,7 @@ func (s *session) allow(now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	return s.incoming.take(ofRequests, 1, now)
+	return s.incoming.Take(ofRequests, 1, now)
 }
 
 // allowPost is allow for a request of its own, which may name a page of the user.

@@ -3,8 +3,9 @@ package pull
 import (
 	"errors"
 	"slices"
-	"strconv"
 	"time"
+
+	"github.com/echo-pull/pull/internal/protocol"
 )
 
 var (
@@ -27,19 +28,8 @@ func (n *node) greet(s *session, recovered bool) {
 
 // hello returns the first message of a connection.
 func (n *node) hello(s *session, recovered bool) []byte {
-	b := []byte(`{"module_id":"pull","command":"hello","params":{"protocol":1,"epoch":`)
-	b = appendJSON(b, n.epoch)
-	b = append(b, `,"offset":`...)
-	b = strconv.AppendUint(b, n.history.last(), 10)
-	b = append(b, `,"user":`...)
-	b = appendJSON(b, s.user)
-	b = append(b, `,"recovered":`...)
-	b = strconv.AppendBool(b, recovered)
-	b = append(b, `,"tick":`...)
-	b = strconv.AppendFloat(b, n.tick.Seconds(), 'f', -1, 64)
-	b = append(b, `,"server_time_unix":`...)
-	b = appendUnix(b, time.Now())
-	return append(b, "}}"...)
+	h := protocol.Hello{Epoch: n.epoch, Offset: n.history.last(), User: s.user, Recovered: recovered, Tick: n.tick}
+	return h.Encode(time.Now())
 }
 
 // join makes a session live. In one step it learns the position of the log,
@@ -87,11 +77,11 @@ func (n *node) let(s *session) (w welcome, err error) {
 	if n.bans[s.user].number > s.began {
 		return w, errBanned
 	}
-	recovered := at != nil && at.epoch == n.epoch && n.history.covers(at.offset) && !n.watches.hasLost(s.user, at.offset)
+	recovered := at != nil && at.Epoch == n.epoch && n.history.covers(at.Offset) && !n.watches.hasLost(s.user, at.Offset)
 	s.last = n.history.last()
 	if recovered {
-		s.last, s.behind = at.offset, at.offset != n.history.last()
-		s.from = at.offset
+		s.last, s.behind = at.Offset, at.Offset != n.history.last()
+		s.from = at.Offset
 		n.stats.recovered.Add(1)
 	} else if at != nil {
 		n.stats.gaps.Add(1)

@@ -6,17 +6,19 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/echo-pull/pull/internal/rate"
 )
 
 // limits are what users, and for guests their addresses, may still take of the
 // server. They outlive connections: to connect anew gives nothing back.
 type limits struct {
-	connects allowances
-	requests allowances
-	replays  allowances // in bytes
+	connects rate.Allowances
+	requests rate.Allowances
+	replays  rate.Allowances // in bytes
 
-	perUser    rate // of connecting
-	perAddress rate
+	perUser    rate.Limit // of connecting
+	perAddress rate.Limit
 }
 
 const (
@@ -30,19 +32,19 @@ const (
 
 // ofRequests is what one connection may ask for, and what has asked without one.
 // A user may ask for as much as all connections together.
-var ofRequests = rate{burst: 20, every: 500 * time.Millisecond} //nolint:gochecknoglobals // a constant
+var ofRequests = rate.Limit{Burst: 20, Every: 500 * time.Millisecond} //nolint:gochecknoglobals // a constant
 
 // ofReplays is 64 MiB at once, and 1 MiB each second.
-var ofReplays = rate{burst: 64 << 20, every: time.Second / (1 << 20)} //nolint:gochecknoglobals // a constant
+var ofReplays = rate.Limit{Burst: 64 << 20, Every: time.Second / (1 << 20)} //nolint:gochecknoglobals // a constant
 
 func newLimits(c *Config) limits {
 	return limits{perUser: connectRate(c.MaxSessionsPerUser), perAddress: connectRate(c.MaxGuestsPerAddress)}
 }
 
 // connectRate is how often connections may be opened of which there may be so many.
-func connectRate(connections int) rate {
+func connectRate(connections int) rate.Limit {
 	n := min(connections, mostConnects)
-	return rate{max(leastConnects, connectBurst*n), min(leastConnectEvery, connectEvery/time.Duration(n))}
+	return rate.Limit{Burst: max(leastConnects, connectBurst*n), Every: min(leastConnectEvery, connectEvery/time.Duration(n))}
 }
 
 // payerOf returns to whom a request is charged: the user, or for a guest the
@@ -75,24 +77,24 @@ func addressOf(ip string) string {
 
 func (l *limits) connect(payer string, now time.Time) bool {
 	if isGuest(payer) {
-		return l.connects.take(payer, l.perAddress, 1, now)
+		return l.connects.Take(payer, l.perAddress, 1, now)
 	}
-	return l.connects.take(payer, l.perUser, 1, now)
+	return l.connects.Take(payer, l.perUser, 1, now)
 }
 
 // request tells whether the payer, who has so many connections, may send one more
 // request now.
 func (l *limits) request(payer string, connections int, now time.Time) bool {
-	return l.requests.take(payer, ofRequests.times(max(1, connections)), 1, now)
+	return l.requests.Take(payer, ofRequests.Times(max(1, connections)), 1, now)
 }
 
 // mayReplay tells whether there is anything left for a replay to the payer.
 func (l *limits) mayReplay(payer string, now time.Time) bool {
-	return l.replays.has(payer, ofReplays, now)
+	return l.replays.Has(payer, ofReplays, now)
 }
 
 // replayed charges a part of a replay, and tells whether anything is left.
 func (l *limits) replayed(payer string, bytes int, now time.Time) bool {
-	l.replays.take(payer, ofReplays, bytes, now)
-	return l.replays.has(payer, ofReplays, now)
+	l.replays.Take(payer, ofReplays, bytes, now)
+	return l.replays.Has(payer, ofReplays, now)
 }

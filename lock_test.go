@@ -108,7 +108,7 @@ func BenchmarkExceptions(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				batch[0] = w.next(raw)
-				batch[0].offset = n.history.next
+				batch[0].offset = n.history.next()
 				d.dispatch(batch)
 			}
 		})

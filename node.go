@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/echo-pull/pull/internal/envelope"
 )
 
 // A node is what this process derives from the log, and who is connected to it.
@@ -32,7 +34,7 @@ type node struct {
 	mu        sync.Mutex // guards what follows
 	log       string     // the broker's epoch; empty until the log has been heard
 	epoch     string     // by which pages know it: the same, unless the log went back within its epoch
-	history   history
+	history   *history
 	watches   watches
 	presence  *presence
 	news      news // changes of presence that pages have not been told yet
@@ -77,12 +79,12 @@ type node struct {
 	stats    counters
 }
 
-func (n *node) cursor() cursor {
+func (n *node) cursor() envelope.Cursor {
 	epoch := n.position.Load()
 	if epoch == nil {
-		return cursor{}
+		return envelope.Cursor{}
 	}
-	return cursor{*epoch, n.offset.Load()}
+	return envelope.Cursor{Epoch: *epoch, Offset: n.offset.Load()}
 }
 
 // apply brings the node forward by a batch and returns how much of it: all, or
@@ -96,9 +98,9 @@ func (n *node) apply(batch []delivery) (count int, broken bool) {
 		switch {
 		case n.log == "":
 			n.begin(d.epoch, d.epoch, d.offset)
-		case d.epoch == n.log && d.offset < n.history.next && !n.isNew(&d):
+		case d.epoch == n.log && d.offset < n.history.next() && !n.isNew(&d):
 			continue // known from before the subscription was renewed
-		case d.epoch != n.log || d.offset != n.history.next:
+		case d.epoch != n.log || d.offset != n.history.next():
 			n.finishBatch()
 			return i, true
 		}
@@ -172,40 +174,40 @@ func (n *node) applyOne(d delivery, clock time.Time) {
 		return
 	}
 	now := clock.UnixNano()
-	e, err := open(d.raw)
+	e, err := envelope.Parse(d.raw)
 	if err != nil {
 		if n.foreign.allow("") { // there may be as many as the application's own
-			n.problem(fmt.Errorf("%w: at %s, and perhaps others within a minute", err, cursor{d.epoch, d.offset}))
+			n.problem(fmt.Errorf("%w: at %s, and perhaps others within a minute", err, envelope.Cursor{Epoch: d.epoch, Offset: d.offset}))
 		}
 		n.history.skip(0)
 		return
 	}
-	e.at = max(0, min(e.at, now)) // other nodes' clocks are not to be trusted either
+	e.At = max(0, min(e.At, now)) // other nodes' clocks are not to be trusted either
 	if n.applied.Load() == 0 {
 		clock = clock.Add(newcomer - deadNode) // from before this node: nobody knows how long
 	}
-	peer, fresh := n.presence.hear(e.node, e.seq, e.at, clock)
+	peer, fresh := n.presence.hear(e.Node, e.Seq, e.At, clock)
 	if peer.self {
-		n.applied.Store(e.seq)
+		n.applied.Store(e.Seq)
 	}
-	if e.kind != kindEvent || !fresh {
-		n.history.skip(e.at)
+	if e.Kind != envelope.KindEvent || !fresh {
+		n.history.skip(e.At)
 		if fresh {
 			n.control(&e, peer)
 		}
 		return
 	}
 	n.stats.messages.Add(1)
-	n.history.append(message{at: e.at, expires: e.expires, content: d.raw[len(d.raw)-len(e.addr)-len(e.body):], head: len(e.addr)}, now)
+	n.history.append(newMessage(e.At, e.Expires, d.raw[len(d.raw)-len(e.Addr)-len(e.Body):], len(e.Addr)), now)
 	n.route()
 }
 
 // control applies a message of the plugin's own.
-func (n *node) control(e *envelope, p *peer) {
-	p.bye = e.kind == kindBye || p.bye && e.kind != kindHello
+func (n *node) control(e *envelope.Envelope, p *peer) {
+	p.bye = e.Kind == envelope.KindBye || p.bye && e.Kind != envelope.KindHello
 	if p.dead {
 		p.dead = false // it was out of reach: what it has announced was let go
-		n.say(control(kindHello, time.Now()))
+		n.say(envelope.Control(envelope.KindHello, time.Now()))
 	}
 	if p.self {
 		n.returned(e)
@@ -213,68 +215,68 @@ func (n *node) control(e *envelope, p *peer) {
 	} else {
 		n.obey(e)
 	}
-	switch e.kind {
-	case kindOnline:
-		n.changed(n.presence.online(p, e.list))
-	case kindOffline:
-		n.changed(n.presence.offline(p, e.list, e.at, p.self))
-	case kindRoll:
-		n.changed(n.presence.list(p, e.list, e.at))
-	case kindWatch, kindExtend, kindUnwatch:
+	switch e.Kind {
+	case envelope.KindOnline:
+		n.changed(n.presence.online(p, e.List))
+	case envelope.KindOffline:
+		n.changed(n.presence.offline(p, e.List, e.At, p.self))
+	case envelope.KindRoll:
+		n.changed(n.presence.list(p, e.List, e.At))
+	case envelope.KindWatch, envelope.KindExtend, envelope.KindUnwatch:
 		n.applyWatch(e)
-	case kindEvent, kindDisconnect, kindHello, kindBeat, kindBye:
+	case envelope.KindEvent, envelope.KindDisconnect, envelope.KindHello, envelope.KindBeat, envelope.KindBye:
 	}
 }
 
 // returned notes that a message of this node's own has come back from the log.
-func (n *node) returned(e *envelope) {
-	switch e.kind {
-	case kindOnline, kindOffline:
+func (n *node) returned(e *envelope.Envelope) {
+	switch e.Kind {
+	case envelope.KindOnline, envelope.KindOffline:
 		n.presence.announcing = max(0, n.presence.announcing-1)
-	case kindRoll:
+	case envelope.KindRoll:
 		n.rolling = false
-	case kindUnwatch:
-		if len(e.list) > 0 {
-			n.addEnding(e.list[0], -1)
+	case envelope.KindUnwatch:
+		if len(e.List) > 0 {
+			n.addEnding(e.List[0], -1)
 		}
-	case kindHello:
+	case envelope.KindHello:
 		if n.asking {
 			n.asking = false
 			n.answerRoll()
 		}
-	case kindBye:
+	case envelope.KindBye:
 		n.farewell = true
-	case kindEvent, kindWatch, kindExtend, kindDisconnect, kindBeat:
+	case envelope.KindEvent, envelope.KindWatch, envelope.KindExtend, envelope.KindDisconnect, envelope.KindBeat:
 	}
 }
 
 // obey does what another node asks of this one.
-func (n *node) obey(e *envelope) {
-	switch e.kind {
-	case kindDisconnect:
-		n.expels = append(n.expels, e.list...)
-	case kindHello:
+func (n *node) obey(e *envelope.Envelope) {
+	switch e.Kind {
+	case envelope.KindDisconnect:
+		n.expels = append(n.expels, e.List...)
+	case envelope.KindHello:
 		n.answerRoll()
-	case kindEvent, kindWatch, kindExtend, kindUnwatch, kindBeat, kindBye, kindOnline, kindOffline, kindRoll:
+	case envelope.KindEvent, envelope.KindWatch, envelope.KindExtend, envelope.KindUnwatch, envelope.KindBeat, envelope.KindBye, envelope.KindOnline, envelope.KindOffline, envelope.KindRoll:
 	}
 }
 
 // applyWatch applies a grant, an extension or an end. What is incomplete is not
 // from this plugin.
-func (n *node) applyWatch(e *envelope) {
-	if len(e.list) == 0 {
+func (n *node) applyWatch(e *envelope.Envelope) {
+	if len(e.List) == 0 {
 		return
 	}
-	user, rest := e.list[0], e.list[1:]
+	user, rest := e.List[0], e.List[1:]
 	switch {
-	case e.kind == kindUnwatch:
-		n.watches.end(user, rest, n.history.last(), e.at)
-	case e.kind == kindExtend:
+	case e.Kind == envelope.KindUnwatch:
+		n.watches.end(user, rest, n.history.last(), e.At)
+	case e.Kind == envelope.KindExtend:
 		for _, tag := range rest {
-			n.watches.extend(user, tag, e.at)
+			n.watches.extend(user, tag, e.At)
 		}
 	case len(rest) > 1:
-		n.granted(user, parseCursor(rest[0]), rest[1:], e.at)
+		n.granted(user, envelope.ParseCursor(rest[0]), rest[1:], e.At)
 	}
 }
 

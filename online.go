@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"iter"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
+
+	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/protocol"
 )
 
 // OnlineScope sets which users receive one another's presence.
@@ -29,7 +31,7 @@ func OnlineWatchers(tag string) OnlineScope { return OnlineScope(onlineTag + tag
 
 func (s OnlineScope) check() error {
 	if tag, limited := strings.CutPrefix(string(s), onlineTag); limited {
-		return checkIDs("tag of Config.Online", []string{tag})
+		return envelope.CheckIDs("tag of Config.Online", []string{tag})
 	}
 	if s != OnlineNobody && s != OnlineEveryone {
 		return fmt.Errorf("pull: Config.Online %q is not a scope", string(s))
@@ -47,19 +49,19 @@ const (
 // those who come. A user who came and went meanwhile is in it once.
 type news struct {
 	order  []string
-	status map[string]string
+	status map[string]bool
 	list   []byte    // for those who come
 	stale  time.Time // when the list has to be made anew
 }
 
 func (b *news) add(c change) {
 	if b.status == nil {
-		b.status = make(map[string]string)
+		b.status = make(map[string]bool)
 	}
-	if b.status[c.user] == "" {
+	if _, waits := b.status[c.user]; !waits {
 		b.order = append(b.order, c.user)
 	}
-	b.status[c.user] = map[bool]string{true: "online", false: "offline"}[c.online]
+	b.status[c.user] = c.online
 }
 
 // changed spreads changes of presence.
@@ -75,7 +77,7 @@ func (n *node) changed(changes []change) {
 // announce says in the log who has come to this node and who has left it.
 func (n *node) announce() {
 	for _, a := range n.presence.takeNews() {
-		n.say(control(a.kind, time.Now(), a.users...))
+		n.say(envelope.Control(a.kind, time.Now(), a.users...))
 	}
 }
 
@@ -87,7 +89,7 @@ func (n *node) answerRoll() {
 	}
 	n.rolling = true
 	for _, part := range listOf(n.presence.announced()) {
-		n.say(control(kindRoll, time.Now(), part...))
+		n.say(envelope.Control(envelope.KindRoll, time.Now(), part...))
 	}
 }
 
@@ -104,7 +106,7 @@ func (n *node) callRoll(now time.Time) {
 		return
 	}
 	n.asked, n.asking = now, true
-	n.say(control(kindHello, now))
+	n.say(envelope.Control(envelope.KindHello, now))
 }
 
 // sweepPresence ends graces that are over, and lets go of dead nodes.
@@ -158,7 +160,7 @@ func (n *node) bulletin(now time.Time) (*parcel, []*session) {
 	var body []byte
 	var users []string
 	for _, user := range told {
-		status := n.news.status[user]
+		online := n.news.status[user]
 		delete(n.news.status, user)
 		if tag, limited := n.watchedTag(); limited && !n.watches.has(user, tag, now.UnixNano()) {
 			continue
@@ -166,7 +168,7 @@ func (n *node) bulletin(now time.Time) (*parcel, []*session) {
 		if users = append(users, user); len(users) > 1 {
 			body = append(body, ',')
 		}
-		body = appendUserChange(body, user, status, now)
+		body = protocol.AppendUserChange(body, user, online, now)
 	}
 	if len(users) == 0 {
 		return nil, nil
@@ -234,38 +236,13 @@ func (n *node) listed(now int64) (users iter.Seq[string], count int) {
 // onlineList names some of those who are online, and counts all.
 func (n *node) onlineList(now time.Time) []byte {
 	users, count := n.listed(now.UnixNano())
-	b := []byte(`{"module_id":"online","command":"online_list","params":{"USERS":{`)
-	listed := 0
-	for user := range users {
-		if !n.presence.has(user) {
-			continue
+	online := func(yield func(string) bool) {
+		for user := range users {
+			if n.presence.has(user) && !yield(user) {
+				return
+			}
 		}
-		if listed == listedUsers || len(b) > n.bound/4 {
-			break
-		}
-		if listed++; listed > 1 {
-			b = append(b, ',')
-		}
-		b = appendJSON(b, user)
-		b = append(b, `:{"id":`...)
-		b = appendJSON(b, user)
-		b = append(b, `,"status":"online"}`...)
 	}
-	b = append(b, `},"COUNT":`...)
-	b = strconv.AppendInt(b, int64(count), 10)
-	b = append(b, `,"GUESTS":`...)
-	b = strconv.AppendInt(b, int64(n.guests), 10)
-	b = append(b, `},"extra":`...)
-	return append(new(second).appendExtra(b, now), '}')
-}
-
-func appendUserChange(b []byte, user, status string, now time.Time) []byte {
-	b = append(b, `{"module_id":"online","command":"user_`...)
-	b = append(b, status...)
-	b = append(b, `","params":{"STATUS":"`...)
-	b = append(b, status...)
-	b = append(b, `","USER_ID":`...)
-	b = appendJSON(b, user)
-	b = append(b, `},"extra":`...)
-	return append(new(second).appendExtra(b, now), '}')
+	l := protocol.OnlineList{Users: online, Most: listedUsers, Bytes: n.bound / 4, Count: count, Guests: n.guests}
+	return l.Encode(now)
 }

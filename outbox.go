@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/echo-pull/pull/internal/envelope"
 )
 
 // HeaderClient is the request header that identifies a user's page, for
@@ -19,8 +21,8 @@ const HeaderClient = "Pull-Client"
 // use an Outbox until the handler returns.
 type Outbox struct {
 	plugin *Plugin
-	header http.Header // of the request
-	began  cursor      // the log when the request began
+	header http.Header     // of the request
+	began  envelope.Cursor // the log when the request began
 	scope  *scope
 	ended  atomic.Bool // set under mu
 
@@ -104,7 +106,7 @@ func (o *Outbox) sender(e *Event) string {
 	if err != nil {
 		return ""
 	}
-	return senderName(client, user)
+	return envelope.SenderName(client, user)
 }
 
 // replace forgets the earlier event of the key and target, and has the next
@@ -113,7 +115,7 @@ func (o *Outbox) replace(key string, t *Target) {
 	if o.keys == nil {
 		o.keys = make(map[string]int)
 	}
-	name := key + "\x00" + string(appendAddress(nil, "", t))
+	name := key + "\x00" + string(appendTarget(nil, "", t))
 	if i, sent := o.keys[name]; sent {
 		o.plugin.publisher.release(1, len(o.events[i]))
 		o.giveShare(1, len(o.events[i]))
@@ -252,7 +254,7 @@ func (o *Outbox) takeWatchShare(tags []string) error {
 // renders the cursor. A single-page application can get it with any response.
 func (o *Outbox) Cursor() string {
 	if o == nil {
-		return cursor{}.String()
+		return envelope.Cursor{}.String()
 	}
 	return o.began.String()
 }

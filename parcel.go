@@ -2,7 +2,9 @@ package pull
 
 import (
 	"encoding/binary"
-	"strconv"
+
+	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/protocol"
 )
 
 // parcelBytes bounds how much is joined into one frame for everybody at an
@@ -14,7 +16,7 @@ const parcelBytes = 64 << 10
 // sessions keep of it are its frame and body, which never change; the parcel
 // itself is used again.
 type parcel struct {
-	addr     address
+	addr     envelope.Address
 	messages []message // until it is sealed
 	size     int       // bytes of the encoded messages, roughly
 	wanted   bool      // by a session
@@ -24,12 +26,9 @@ type parcel struct {
 	body     []byte // the part of frame between the array's brackets
 }
 
-// maxIDBytes is the most that a message needs besides its body: {"id":N, and a comma.
-const maxIDBytes = len(`{"id":18446744073709551615,`) + 1
-
 func (p *parcel) add(m *message) {
 	p.messages = append(p.messages, *m)
-	p.size += len(m.body()) + maxIDBytes
+	p.size += len(m.body()) + protocol.MaxIDBytes
 	p.last = m.offset
 }
 
@@ -40,7 +39,7 @@ func (p *parcel) seal() {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = appendMessage(b, &p.messages[i])
+		b = protocol.AppendMessage(b, p.messages[i].offset, p.messages[i].body())
 	}
 	p.close(b)
 }
@@ -78,14 +77,6 @@ func join(parcels []*parcel) *parcel {
 	whole := &parcel{epoch: last.epoch, last: last.last, size: size}
 	whole.close(b)
 	return whole
-}
-
-// appendMessage appends the message as pages get it.
-func appendMessage(b []byte, m *message) []byte {
-	b = append(b, `{"id":`...)
-	b = strconv.AppendUint(b, m.offset, 10)
-	b = append(b, ',')
-	return append(b, m.body()...)
 }
 
 // WebSocket frames as a server writes them, RFC 6455 section 5.2: never masked,

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/echo-pull/pull/internal/envelope"
 )
 
 // A Plugin adds real-time events to one Echo application. It is safe for
@@ -80,7 +82,7 @@ func New(config Config) (*Plugin, error) {
 	p.sectionKey, p.identityKey = "pull.section."+p.node.id, "pull.identity."+p.node.id
 	if p.broker == nil {
 		// The log is also what the dispatcher has still to read.
-		p.memory = &Memory{Count: config.WindowCount + aheadMessages, Bytes: config.WindowBytes + aheadBytes, passing: isControl}
+		p.memory = &Memory{Count: config.WindowCount + aheadMessages, Bytes: config.WindowBytes + aheadBytes, passing: envelope.IsControl}
 		p.broker = p.memory
 		if err := p.restore(); err != nil {
 			return nil, err
@@ -97,11 +99,11 @@ func New(config Config) (*Plugin, error) {
 
 func (p *Plugin) newNode() *node {
 	c := &p.config
-	id := randomID()
+	id := envelope.NewID()
 	n := &node{
 		id: id, bound: c.QueueBytes, maxUsers: c.MaxUsersPerTag, maxTags: c.MaxTagsPerUser,
 		scope: c.Online, tick: c.Tick, report: c.OnError, tell: p.hooks.tell,
-		history:  history{age: c.WindowAge, count: c.WindowCount, bytes: c.WindowBytes},
+		history:  newHistory(c.WindowAge, c.WindowCount, c.WindowBytes, envelope.Keys),
 		watches:  newWatches(c.WatchTTL, c.WindowAge, c.MaxTagsPerUser),
 		presence: newPresence(id, c.PresenceGrace),
 		users:    make(map[string][]*session),
@@ -109,7 +111,6 @@ func (p *Plugin) newNode() *node {
 		bans:     make(map[string]ban),
 		ending:   make(map[string]int),
 	}
-	n.history.reset(1)
 	return n
 }
 
@@ -125,7 +126,7 @@ func (p *Plugin) start() {
 	p.spawn(func() { p.clock(ctx) })
 	p.spawn(func() { p.hooks.run(ctx) })
 
-	p.publisher.say(control(kindHello, time.Now()))
+	p.publisher.say(envelope.Control(envelope.KindHello, time.Now()))
 	ready, cancel := context.WithTimeout(ctx, readyWait)
 	defer cancel()
 	if !p.node.await(ready, func() bool { return p.node.applied.Load() > 0 }) {
@@ -247,10 +248,10 @@ func (p *Plugin) encode(t *Target, e *Event, sender string, now time.Time) ([]by
 // checked. For five seconds such pages of the user get 503, so that they retry
 // and pass the login again.
 func (p *Plugin) Disconnect(user string) {
-	if checkIDs("user id", []string{user}) != nil {
+	if envelope.CheckIDs("user id", []string{user}) != nil {
 		return
 	}
-	if _, err := p.publisher.order(control(kindDisconnect, time.Now(), user)); err != nil {
+	if _, err := p.publisher.order(envelope.Control(envelope.KindDisconnect, time.Now(), user)); err != nil {
 		p.config.OnError(fmt.Errorf("pull: disconnect user %q on other nodes: %w", user, err))
 	}
 	for _, s := range p.node.disconnect(user) {

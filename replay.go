@@ -3,6 +3,9 @@ package pull
 import (
 	"slices"
 	"time"
+
+	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/protocol"
 )
 
 // A replay is a part of what a session is behind. It is selected under the node's
@@ -18,7 +21,7 @@ func (r *replay) appendItems(items []item) []item {
 	items = slices.Grow(items, len(r.messages))
 	for i := range r.messages {
 		m := &r.messages[i]
-		body := appendMessage(make([]byte, 0, len(m.body())+maxIDBytes), m)
+		body := protocol.AppendMessage(make([]byte, 0, len(m.body())+protocol.MaxIDBytes), m.offset, m.body())
 		items = append(items, item{body: body, epoch: r.epoch, last: m.offset})
 	}
 	return items
@@ -53,7 +56,7 @@ func (n *node) read(s *session) replay {
 			s.last = offset
 			continue
 		}
-		if size += len(m.body()) + maxIDBytes; size > most && len(r.messages) > 0 {
+		if size += len(m.body()) + protocol.MaxIDBytes; size > most && len(r.messages) > 0 {
 			r.more = true
 			return r
 		}
@@ -74,7 +77,7 @@ func (n *node) read(s *session) replay {
 // after selects what may be for a user after an offset.
 func (n *node) after(offset uint64, user string) selection {
 	tags := n.watches.countOf(user)
-	if tags > pageOffsets || n.history.log.len()-n.history.indexAfter(offset) < tags {
+	if tags > pageOffsets || n.history.countAfter(offset) < tags {
 		return n.history.after(offset) // to look at messages costs less than to look at tags
 	}
 	return pick(offset, n.listsFor(user))
@@ -105,7 +108,7 @@ func (n *node) reaches(m *message, s *session, now int64) bool {
 	if int64(m.expires) <= now { //nolint:gosec // seconds
 		return false
 	}
-	if isSender(m.addr().sender(), s.client, s.user) {
+	if envelope.IsSender(envelope.Address(m.addr()).Sender(), s.client, s.user) {
 		return false
 	}
 	return n.isFor(m, s.user)
@@ -113,19 +116,19 @@ func (n *node) reaches(m *message, s *session, now int64) bool {
 
 // isFor tells whether the user is at a message's target. A guest has no name.
 func (n *node) isFor(m *message, user string) bool {
-	for t := range m.addr().terms() {
-		if (t.shared || user != "" && n.isAt(t, user, m)) && !t.except.has(user) {
+	for t := range envelope.Address(m.addr()).Terms() {
+		if (t.Shared || user != "" && n.isAt(t, user, m)) && !t.Except.Has(user) {
 			return true
 		}
 	}
 	return false
 }
 
-func (n *node) isAt(t addressTerm, user string, m *message) bool {
-	if t.users.has(user) {
+func (n *node) isAt(t envelope.AddressTerm, user string, m *message) bool {
+	if t.Users.Has(user) {
 		return true
 	}
-	for tag := range t.tags.all() {
+	for tag := range t.Tags.All() {
 		if n.watches.hears(user, string(tag), m) {
 			return true
 		}

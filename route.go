@@ -2,6 +2,8 @@ package pull
 
 import (
 	"bytes"
+
+	"github.com/echo-pull/pull/internal/envelope"
 )
 
 // route gives the newest message to every session at its address.
@@ -16,13 +18,13 @@ func (n *node) route() {
 		return
 	}
 	p := n.parcel(m.addr(), m)
-	for t := range m.addr().terms() {
+	for t := range envelope.Address(m.addr()).Terms() {
 		n.routeTerm(m, t, p)
 	}
 }
 
 // parcel begins a parcel with a message. The address nil takes no further ones.
-func (n *node) parcel(to address, m *message) *parcel {
+func (n *node) parcel(to envelope.Address, m *message) *parcel {
 	var p *parcel
 	if last := len(n.spare) - 1; last >= 0 {
 		p, n.spare = n.spare[last], n.spare[:last]
@@ -35,16 +37,16 @@ func (n *node) parcel(to address, m *message) *parcel {
 	return p
 }
 
-func (n *node) routeTerm(m *message, t addressTerm, p *parcel) {
-	r := routing{node: n, sender: m.addr().sender(), except: n.exceptions(t.except), parcel: p}
-	if t.shared {
+func (n *node) routeTerm(m *message, t envelope.AddressTerm, p *parcel) {
+	r := routing{node: n, sender: envelope.Address(m.addr()).Sender(), except: n.exceptions(t.Except), parcel: p}
+	if t.Shared {
 		r.to(n.all)
 		return
 	}
-	for user := range t.users.all() {
+	for user := range t.Users.All() {
 		r.to(n.users[string(user)])
 	}
-	for tag := range t.tags.all() {
+	for tag := range t.Tags.All() {
 		for user := range n.watches.watchers(string(tag), m.at) {
 			r.to(n.users[user])
 		}
@@ -61,7 +63,7 @@ type routing struct {
 
 func (r *routing) to(sessions []*session) {
 	for _, s := range sessions {
-		if s.behind || isSender(r.sender, s.client, s.user) {
+		if s.behind || envelope.IsSender(r.sender, s.client, s.user) {
 			continue
 		}
 		if _, excepted := r.except[s.user]; excepted && len(r.except) > 0 {
@@ -73,15 +75,15 @@ func (r *routing) to(sessions []*session) {
 
 // exceptions returns a list as a set, which is valid until the next call: to look
 // each session up in the list would cost their product.
-func (n *node) exceptions(list stringList) map[string]struct{} {
-	if list.n == 0 {
+func (n *node) exceptions(list envelope.List) map[string]struct{} {
+	if list.N == 0 {
 		return nil
 	}
 	if n.excepted == nil || len(n.excepted) > 1000 { // clear takes as long as the map was ever large
 		n.excepted = make(map[string]struct{})
 	}
 	clear(n.excepted)
-	for user := range list.all() {
+	for user := range list.All() {
 		n.excepted[string(user)] = struct{}{}
 	}
 	return n.excepted

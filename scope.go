@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/echo-pull/pull/internal/envelope"
 )
 
 // A scope is what belongs to one request, in one allocation: its outbox, the
@@ -145,7 +147,7 @@ func (p *Plugin) callUser(c echo.Context) (string, error) {
 	if err != nil || user == "" {
 		return "", err
 	}
-	if err := checkIDs("user id", []string{user}); err != nil {
+	if err := envelope.CheckIDs("user id", []string{user}); err != nil {
 		err = fmt.Errorf("%w, from Config.User", err)
 		p.config.OnError(err)
 		return "", err

@@ -3,6 +3,10 @@ package pull
 import (
 	"sync"
 	"time"
+
+	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/protocol"
+	"github.com/echo-pull/pull/internal/rate"
 )
 
 const (
@@ -28,9 +32,9 @@ type session struct {
 	payer        string // to whom it is charged
 	node         *node
 	link         link
-	at           *cursor // where the page says it is; nil if it does not, and once it has joined
-	began        uint64  // disconnects before it began to connect …
-	doubtful     bool    // … where the login may have been checked before
+	at           *envelope.Cursor // where the page says it is; nil if it does not, and once it has joined
+	began        uint64           // disconnects before it began to connect …
+	doubtful     bool             // … where the login may have been checked before
 
 	// Guarded by node.mu.
 	turn   uint8  // in which of a tick's slots it is reminded …
@@ -50,7 +54,7 @@ type session struct {
 	busy     bool // flush runs or is about to
 	catching bool // flush has pages of the window to read
 	ended    bool // nothing more is accepted
-	incoming allowance
+	incoming rate.Allowance
 }
 
 // deliver hands over a sealed parcel. An idle session gets the shared frame
@@ -162,7 +166,7 @@ func (s *session) nudge(o *offering, epoch string, offset uint64) {
 	frame := s.link.ping(nil)
 	if s.epoch == epoch {
 		s.told = max(s.told, offset)
-		body := tickBody(epoch, s.told)
+		body := protocol.Tick(epoch, s.told)
 		frame = s.link.begin(frame, len(body)+2, epoch, s.told)
 		frame = append(append(append(frame, '['), body...), ']')
 		frame = s.link.end(frame)

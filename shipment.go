@@ -3,6 +3,8 @@ package pull
 import (
 	"context"
 	"fmt"
+
+	"github.com/echo-pull/pull/internal/envelope"
 )
 
 // A shipment is what one request hands over, in order.
@@ -85,7 +87,7 @@ func (p *publisher) direct(s *shipment) bool {
 func (p *publisher) name(messages [][]byte) {
 	for _, raw := range messages {
 		p.seq++
-		stamp(raw, p.node.id, p.seq)
+		envelope.Stamp(raw, p.node.id, p.seq)
 	}
 }
 

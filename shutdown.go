@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/echo-pull/pull/internal/envelope"
 )
 
 // Shutdown ends the plugin. It refuses new sessions, and new events with
@@ -26,7 +28,7 @@ func (p *Plugin) Shutdown(ctx context.Context) error {
 func (p *Plugin) shutdown(ctx context.Context) error {
 	err := p.publisher.drain(ctx)
 	complete := err == nil // else there are events that will never be in the log
-	p.publisher.say(control(kindBye, time.Now()))
+	p.publisher.say(envelope.Control(envelope.KindBye, time.Now()))
 	err = errors.Join(err, p.settle(ctx))
 	for _, s := range p.node.seal() {
 		s.close("restart")

@@ -1,7 +1,6 @@
 package pull
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -10,6 +9,8 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/echo-pull/pull/internal/protocol"
 )
 
 // A stream is a session's link over Server-Sent Events, for networks that break
@@ -149,9 +150,6 @@ func (l *stream) ping(b []byte) []byte { return append(b, ": ping\n\n"...) }
 
 // bye stands in for the close code that the transport lacks.
 func (l *stream) bye(b []byte, code int, reason string) []byte {
-	b = append(b, "event: close\ndata: {\"code\":"...)
-	b = strconv.AppendInt(b, int64(code), 10)
-	b = append(b, `,"reason":`...)
-	quoted, _ := json.Marshal(reason) //nolint:errchkjson // a string
-	return append(append(b, quoted...), "}\n\n"...)
+	b = append(b, "event: close\ndata: "...)
+	return append(protocol.AppendClose(b, code, reason), "\n\n"...)
 }

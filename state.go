@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/echo-pull/pull/internal/envelope"
 )
 
 // A stateImage is what a single node keeps over a planned restart: its log and
@@ -72,7 +74,7 @@ func (img *stateImage) check() error {
 		live[key] = live[key] || w.Until == 0
 	}
 	for user, upTo := range img.Lost {
-		if checkIDs("user id", []string{user}) != nil || upTo > end {
+		if envelope.CheckIDs("user id", []string{user}) != nil || upTo > end {
 			return errors.New("impossible loss of watches")
 		}
 	}
@@ -81,7 +83,7 @@ func (img *stateImage) check() error {
 
 // isPossible tells whether there can be such a watch in a log that ends before an offset.
 func (w *watchImage) isPossible(end uint64) bool {
-	return checkIDs("user id", []string{w.User}) == nil && checkIDs("tag", []string{w.Tag}) == nil &&
+	return envelope.CheckIDs("user id", []string{w.User}) == nil && envelope.CheckIDs("tag", []string{w.Tag}) == nil &&
 		w.Since < end && w.Until <= end && w.Expires >= 0
 }
 
@@ -146,7 +148,7 @@ func (p *Plugin) renameLog(now time.Time) {
 	if p.state != nil && p.state.aloneAgain() {
 		p.config.OnError(fmt.Errorf("pull: no other process uses state file %s any more: this one begins another log", p.config.StateFile))
 		p.memory.renew()
-		p.publisher.say(control(kindBeat, now)) // with which the node meets the new log
+		p.publisher.say(envelope.Control(envelope.KindBeat, now)) // with which the node meets the new log
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/echo-pull/pull/internal/envelope"
 )
 
 // Log is the plugin's broker, for tests that look at the log itself.
@@ -84,8 +86,8 @@ func TestImpossibleImagesAreRefused(t *testing.T) {
 		"fewer times":    {Epoch: "a", First: 1, Messages: [][]byte{nil}},
 		"fewer messages": {Epoch: "a", First: 1, Times: []int64{1}},
 		"odd epoch":      {Epoch: "a\n", First: 1},
-		"beyond numbers": {Epoch: "a", First: maxOffset + 1},
-		"soon beyond":    {Epoch: "a", First: maxOffset, Times: []int64{1}, Messages: [][]byte{nil}},
+		"beyond numbers": {Epoch: "a", First: envelope.MaxOffset + 1},
+		"soon beyond":    {Epoch: "a", First: envelope.MaxOffset, Times: []int64{1}, Messages: [][]byte{nil}},
 		"overflow":       {Epoch: "a", First: ^uint64(0), Times: []int64{1}, Messages: [][]byte{nil}},
 		"negative time":  {Epoch: "a", First: 1, Times: []int64{-1}, Messages: [][]byte{nil}},
 	} {
@@ -101,7 +103,7 @@ func TestImpossibleWatchesAreRefused(t *testing.T) {
 		"no user":       func(w *watchImage) { w.User = "" },
 		"odd user":      func(w *watchImage) { w.User = "\xff" },
 		"odd tag":       func(w *watchImage) { w.Tag = "a\x00b" },
-		"long tag":      func(w *watchImage) { w.Tag = strings.Repeat("x", idBytes+1) },
+		"long tag":      func(w *watchImage) { w.Tag = strings.Repeat("x", envelope.MaxIDBytes+1) },
 		"from nowhere":  func(w *watchImage) { w.Since = 9 },
 		"until nowhere": func(w *watchImage) { w.Until = 10 },
 		"negative end":  func(w *watchImage) { w.Expires = -1 },
@@ -148,7 +150,7 @@ func TestRestoredWatchLivesNoLongerThanAnyOther(t *testing.T) {
 // JavaScript counts up to 2^53 − 1.
 func TestLogThatHasUsedUpItsOffsetsBeginsAnother(t *testing.T) {
 	m := new(Memory)
-	if err := m.restore(logImage{Epoch: "a", First: maxOffset}); err != nil {
+	if err := m.restore(logImage{Epoch: "a", First: envelope.MaxOffset}); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -157,11 +159,11 @@ func TestLogThatHasUsedUpItsOffsetsBeginsAnother(t *testing.T) {
 		if err := m.Publish(ctx, []byte(text)); err != nil {
 			t.Fatal(err)
 		}
-		got = append(got, m.after("a", maxOffset, nil)...)
+		got = append(got, m.after("a", envelope.MaxOffset, nil)...)
 	}
 	cancel()
 
-	if len(got) != 4 || got[0].offset != maxOffset || got[1].offset != 1 || got[1].epoch == "a" || got[3].offset != 2 {
+	if len(got) != 4 || got[0].offset != envelope.MaxOffset || got[1].offset != 1 || got[1].epoch == "a" || got[3].offset != 2 {
 		t.Errorf("got %v, want the last offset and then the first of another epoch", got)
 	}
 }

@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+
+	"github.com/echo-pull/pull/internal/envelope"
 )
 
 // A stateFile is where a single node keeps its log over a planned restart. A
@@ -53,7 +55,7 @@ func openStateFile(path string) (s *stateFile, content []byte, unused, err error
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	s = &stateFile{path: path, name: randomID()}
+	s = &stateFile{path: path, name: envelope.NewID()}
 	err = s.guard(true, func(record *os.File) error {
 		content, unused, err = s.take(record)
 		return err

@@ -33,7 +33,7 @@ func (p *Plugin) Stats() Stats {
 		Messages: n.stats.messages.Load(), Deliveries: n.stats.deliveries.Load(),
 		Recovered: n.stats.recovered.Load(), Gaps: n.stats.gaps.Load(), Cut: n.stats.cut.Load(),
 		PublisherEvents: int(p.publisher.events.Load()), PublisherBytes: int(p.publisher.bytes.Load()),
-		WindowMessages: n.history.log.len(), WindowBytes: n.history.size,
+		WindowMessages: n.history.len(), WindowBytes: n.history.weight(),
 	}
 }
 

@@ -1,6 +1,10 @@
 package pull
 
-import "time"
+import (
+	"time"
+
+	"github.com/echo-pull/pull/internal/envelope"
+)
 
 // A stay is a user on this node. It lasts from the first session until the
 // grace after the last one is over, and then until the log has heard of it.
@@ -91,7 +95,7 @@ func (p *presence) set(user string, s stay) {
 
 // announcement is a run of users of whom the log is told the same.
 type announcement struct {
-	kind  kind
+	kind  envelope.Kind
 	users []string
 }
 
@@ -117,14 +121,14 @@ func (p *presence) takeNews() []announcement {
 	return all
 }
 
-func newsOf(s stay) kind {
+func newsOf(s stay) envelope.Kind {
 	if s.over {
-		return kindOffline
+		return envelope.KindOffline
 	}
-	return kindOnline
+	return envelope.KindOnline
 }
 
-func appendRun(all []announcement, k kind, user string) []announcement {
+func appendRun(all []announcement, k envelope.Kind, user string) []announcement {
 	if last := len(all) - 1; last >= 0 && all[last].kind == k {
 		all[last].users = append(all[last].users, user)
 		return all

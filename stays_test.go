@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"github.com/echo-pull/pull/internal/envelope"
 )
 
 // The time of the departure and nothing else decides when a grace ends.
@@ -57,7 +59,7 @@ func TestAnnouncementsTellWhatHasChanged(t *testing.T) {
 		p.announcing = 0
 		for _, a := range p.takeNews() {
 			for _, user := range a.users {
-				said = append(said, map[kind]string{kindOnline: "+", kindOffline: "-"}[a.kind]+user)
+				said = append(said, map[envelope.Kind]string{envelope.KindOnline: "+", envelope.KindOffline: "-"}[a.kind]+user)
 			}
 		}
 		return said

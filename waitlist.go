@@ -3,6 +3,8 @@ package pull
 import (
 	"container/heap"
 	"context"
+
+	"github.com/echo-pull/pull/internal/envelope"
 )
 
 // A waitlist is who waits for a number to be reached, the lowest first: a
@@ -65,9 +67,9 @@ const waitersAhead = 1000
 
 // awaitPosition waits until the log has reached a cursor's position or is another
 // one, or until ctx ends. It is false where too many wait already.
-func (n *node) awaitPosition(ctx context.Context, at cursor) bool {
+func (n *node) awaitPosition(ctx context.Context, at envelope.Cursor) bool {
 	n.mu.Lock()
-	if at.epoch != n.epoch || at.offset <= n.history.last() {
+	if at.Epoch != n.epoch || at.Offset <= n.history.last() {
 		n.mu.Unlock()
 		return true
 	}
@@ -75,7 +77,7 @@ func (n *node) awaitPosition(ctx context.Context, at cursor) bool {
 		n.mu.Unlock()
 		return false
 	}
-	w := n.positions.add(at.offset)
+	w := n.positions.add(at.Offset)
 	n.mu.Unlock()
 
 	n.waitFor(ctx, &n.positions, w)

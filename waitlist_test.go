@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/echo-pull/pull/internal/envelope"
 )
 
 func TestWaitlistWakesThoseWhomItConcerns(t *testing.T) {
@@ -56,14 +58,14 @@ func TestPagesAheadOfTheLogAreBounded(t *testing.T) {
 		var pages sync.WaitGroup
 		for range waitersAhead {
 			pages.Go(func() {
-				if !n.awaitPosition(ctx, cursor{"log", 2}) {
+				if !n.awaitPosition(ctx, envelope.Cursor{Epoch: "log", Offset: 2}) {
 					t.Error("sent away, want to wait")
 				}
 			})
 		}
 		synctest.Wait()
 
-		if n.awaitPosition(ctx, cursor{"log", 2}) {
+		if n.awaitPosition(ctx, envelope.Cursor{Epoch: "log", Offset: 2}) {
 			t.Error("one more than may wait was let to")
 		}
 		began := time.Now()
@@ -73,7 +75,7 @@ func TestPagesAheadOfTheLogAreBounded(t *testing.T) {
 		if len(n.positions) != 0 || time.Since(began) != 0 {
 			t.Errorf("%d wait after %s, want none at once", len(n.positions), time.Since(began))
 		}
-		if n.awaitPosition(ctx, cursor{"log", 9}); len(n.positions) != 0 || time.Since(began) != time.Second {
+		if n.awaitPosition(ctx, envelope.Cursor{Epoch: "log", Offset: 9}); len(n.positions) != 0 || time.Since(began) != time.Second {
 			t.Errorf("%d wait after the time is over, at %s", len(n.positions), time.Since(began))
 		}
 	})

@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/echo-pull/pull/internal/envelope"
 )
 
 // Watches grants and ends users' watches of tags. See [Plugin.Watch].
@@ -47,12 +49,12 @@ func (w Watches) Extend(user string, tags ...string) map[string]bool {
 // tag is given. It returns when this node has applied that. It returns
 // [ErrQueueFull] if the broker has fallen too far behind.
 func (w Watches) Delete(user string, tags ...string) error {
-	if err := errors.Join(checkIDs("user id", []string{user}), checkIDs("tag", tags)); err != nil {
+	if err := errors.Join(envelope.CheckIDs("user id", []string{user}), envelope.CheckIDs("tag", tags)); err != nil {
 		return err
 	}
 	parts := max(1, partsOf(tags))
 	w.plugin.node.expectEnd(user, parts)
-	last, err := w.plugin.sayInParts(kindUnwatch, []string{user}, tags)
+	last, err := w.plugin.sayInParts(envelope.KindUnwatch, []string{user}, tags)
 	if err != nil {
 		w.plugin.node.expectEnd(user, -parts)
 		return err

@@ -3,11 +3,12 @@
 # make lint    golangci-lint
 # make bench   pull beside its peers, about half an hour; see bench/README.md
 # make build   the browser client's bundle, client/dist
+# make release VERSION=0.1.0 V5=5.0.0   checks whether this commit can be released, and prints the commands
 # make screenshot   the picture of the example, docs/example.png
 
 LINT = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.12.0
 
-.PHONY: test check setup vet go client e2e fuzz lint bench build screenshot
+.PHONY: test check setup vet go client e2e fuzz lint bench build screenshot release
 
 test: export CI ?= true
 test: setup vet go client e2e
@@ -57,3 +58,6 @@ build: client/node_modules
 
 screenshot:
 	cd e2e && go test -count=1 -run TestScreenshot -screenshot ../docs/example.png .
+
+release:
+	./scripts/release '$(VERSION)' '$(V5)'

@@ -9,13 +9,16 @@ import (
 )
 
 var (
+	errFullForUser    = errors.New("too many connections of this user")
+	errFullForAddress = errors.New("too many guests of this address")
+
 	errHasty = errors.New("too many attempts to connect")
 	errSated = errors.New("too much was replayed")
 )
 
 // admit reserves a place, or answers why there is none.
-func (p *Plugin) admit(c echo.Context, s *session) error {
-	err := p.reserve(s)
+func (p *Plugin) admit(c echo.Context, pg *page) error {
+	err := p.reserve(pg)
 	if errors.Is(err, errHasty) {
 		p.linger(c.Request())
 	}
@@ -48,19 +51,23 @@ func (p *Plugin) linger(r *http.Request) {
 }
 
 // reserve takes what a connection takes of the limits of its user or address.
-func (p *Plugin) reserve(s *session) error {
+func (p *Plugin) reserve(pg *page) error {
 	now := time.Now()
-	if !p.limits.connect(s.payer, now) {
+	if !p.limits.connect(pg.payer, now) {
 		return errHasty
 	}
-	if s.at != nil && !p.limits.mayReplay(s.payer, now) {
+	if pg.arrival.at != nil && !p.limits.mayReplay(pg.payer, now) {
 		return errSated
 	}
-	most := p.config.MaxSessionsPerUser
-	if isGuest(s.payer) {
-		most = p.config.MaxGuestsPerAddress
+	most, full := p.config.MaxSessionsPerUser, errFullForUser
+	if isGuest(pg.payer) {
+		most, full = p.config.MaxGuestsPerAddress, errFullForAddress
 	}
-	return p.node.admit(s, p.config.MaxSessions, most)
+	err := p.node.admit(pg.payer, pg.user, pg.arrival.doubtful, p.config.MaxSessions, most)
+	if errors.Is(err, errFullForPayer) {
+		return full
+	}
+	return err
 }
 
 func (p *Plugin) refuseRetry(c echo.Context, status int, reason string) *echo.HTTPError {

@@ -10,7 +10,9 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/echo-pull/pull/internal/broker"
 	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/event"
 )
 
 func benchPlugin(b *testing.B) *Plugin {
@@ -40,7 +42,7 @@ func BenchmarkRequest(b *testing.B) {
 	send := func(n int) echo.HandlerFunc {
 		return Handler(func(c Context) error {
 			for range n {
-				if err := c.Pull().Send(User("42"), Event{Module: "tasks", Command: "update", Params: &task{7, "Write it down"}}); err != nil {
+				if err := c.Pull().Send(event.User("42"), event.Event{Module: "tasks", Command: "update", Params: &task{7, "Write it down"}}); err != nil {
 					return err
 				}
 			}
@@ -92,7 +94,7 @@ func (w *nobody) Write(p []byte) (int, error) { return len(p), nil }
 
 func BenchmarkEncode(b *testing.B) {
 	p := benchPlugin(b)
-	t, e, now := User("42"), Event{Module: "tasks", Command: "update", Params: &task{7, "Write it down"}}, time.Now()
+	t, e, now := event.User("42"), event.Event{Module: "tasks", Command: "update", Params: &task{7, "Write it down"}}, time.Now()
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := p.encode(&t, &e, "", now); err != nil {
@@ -101,10 +103,28 @@ func BenchmarkEncode(b *testing.B) {
 	}
 }
 
+// A stub is the owner of a session without a plugin.
+type stub struct {
+	node    *node
+	session session
+}
+
+func newSession(n *node, user string, l link) *session {
+	s := &stub{node: n, session: session{user: user}}
+	s.session.owner, s.session.link = s, l
+	return &s.session
+}
+
+func (s *stub) settings() *settings    { return &s.node.conns }
+func (*stub) connected()               {}
+func (*stub) received([]byte)          {}
+func (s *stub) readOn() ([]item, bool) { return s.node.page(&s.session) }
+func (*stub) charge(int) bool          { return true }
+
 // nowhere is a link that takes everything.
 type nowhere struct{ *wire }
 
-func (nowhere) start(*session)                      {}
+func (nowhere) start(*conn)                         {}
 func (nowhere) offer(_ *offering, frame []byte) int { return len(frame) }
 func (nowhere) write([]byte) error                  { return nil }
 func (nowhere) limit(time.Duration)                 {}
@@ -118,19 +138,19 @@ func BenchmarkRouteToOneUser(b *testing.B) {
 		b.Run("sessions="+strconv.Itoa(sessions), func(b *testing.B) {
 			p := benchPlugin(b)
 			for i := range sessions {
-				s := &session{user: strconv.Itoa(i), node: p.node, link: nowhere{}}
-				if err := p.node.join(s); err != nil {
+				s := newSession(p.node, strconv.Itoa(i), nowhere{})
+				if err := p.node.join(s, nil, 0); err != nil {
 					b.Fatal(err)
 				}
 				s.busy = false
 			}
-			t, e := User("42"), Event{Module: "tasks", Command: "update", Params: &task{7, "Write it down"}}
+			t, e := event.User("42"), event.Event{Module: "tasks", Command: "update", Params: &task{7, "Write it down"}}
 			raw, err := p.encode(&t, &e, "", time.Now())
 			if err != nil {
 				b.Fatal(err)
 			}
 			d := newDispatcher(p.node, 0)
-			batch := make([]delivery, 1)
+			batch := make([]broker.Delivery, 1)
 			from := p.node.cursor()
 			p.stop() // the benchmark is the only one who applies
 			p.running.Wait()
@@ -139,7 +159,7 @@ func BenchmarkRouteToOneUser(b *testing.B) {
 			for b.Loop() {
 				seq++
 				envelope.Stamp(raw, "benching", seq)
-				batch[0] = delivery{from.Epoch, p.node.history.next(), raw}
+				batch[0] = broker.Delivery{Epoch: from.Epoch, Offset: p.node.history.Next(), Raw: raw}
 				d.dispatch(batch)
 			}
 		})
@@ -150,7 +170,7 @@ func BenchmarkRouteToOneUser(b *testing.B) {
 func BenchmarkSend(b *testing.B) {
 	p := benchPlugin(b)
 	o := &Outbox{plugin: p}
-	t, e := User("42"), Event{Module: "tasks", Command: "update", Params: &task{7, "Write it down"}}
+	t, e := event.User("42"), event.Event{Module: "tasks", Command: "update", Params: &task{7, "Write it down"}}
 	b.ReportAllocs()
 	for b.Loop() {
 		if err := o.Send(t, e); err != nil {

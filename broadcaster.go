@@ -27,13 +27,11 @@ const (
 // has no room for. See wire for how the two are kept apart.
 type broadcaster struct {
 	melody  *melody.Melody
-	joined  func(*session) error
-	receive func(*session, []byte)
 	control rate.Limit // of pings and pongs
 }
 
-func newBroadcaster(tick time.Duration, joined func(*session) error, receive func(*session, []byte)) *broadcaster {
-	b := &broadcaster{melody: melody.New(), joined: joined, receive: receive}
+func newBroadcaster(tick time.Duration) *broadcaster {
+	b := &broadcaster{melody: melody.New()}
 	m := b.melody
 	m.Config.MaxMessageSize = incomingBytes
 	m.Config.MessageBufferSize = 1              // for the one that ends the writing goroutine
@@ -45,15 +43,15 @@ func newBroadcaster(tick time.Duration, joined func(*session) error, receive fun
 	m.Upgrader.WriteBufferPool = new(sync.Pool)
 	m.Upgrader.CheckOrigin = func(*http.Request) bool { return true } // checked before, with a reason
 	m.HandleConnect(b.connected)
-	m.HandleMessage(func(ms *melody.Session, frame []byte) { b.receive(wireOf(ms).session, frame) })
+	m.HandleMessage(func(ms *melody.Session, frame []byte) { wireOf(ms).conn.owner.received(frame) })
 	m.HandleMessageBinary(func(ms *melody.Session, _ []byte) {
-		wireOf(ms).session.expel(closeViolation, "binary frame")
+		wireOf(ms).conn.expel(closeViolation, "binary frame")
 	})
 	m.HandlePong(func(ms *melody.Session) { wireOf(ms).flood.control(b.control) })
 	m.HandleClose(func(ms *melody.Session, _ int, _ string) error {
 		w := wireOf(ms)
 		w.answered.Store(true)
-		w.session.expel(websocket.CloseNormalClosure, "")
+		w.conn.expel(websocket.CloseNormalClosure, "")
 		return nil
 	})
 	m.HandleError(failed)
@@ -82,12 +80,10 @@ func (b *broadcaster) connected(ms *melody.Session) {
 		if !w.flood.control(b.control) {
 			return errFlood
 		}
-		w.session.push(item{raw: appendControlFrame(nil, opPong, payload)})
+		w.conn.push(item{raw: appendControlFrame(nil, opPong, payload)})
 		return nil
 	})
-	if err := b.joined(w.session); err != nil {
-		refuseJoin(w.session, err)
-	}
+	w.conn.owner.connected()
 }
 
 // failed learns why reading ended. What the client did wrong, it is told.
@@ -99,13 +95,13 @@ func failed(ms *melody.Session, err error) {
 	case errors.As(err, &closed):
 		w.answered.Store(true)
 	case errors.Is(err, errFlood):
-		w.session.expel(closeViolation, "too fast")
+		w.conn.expel(closeViolation, "too fast")
 	case errors.Is(err, websocket.ErrReadLimit):
-		w.session.expel(closeViolation, "frame too large")
+		w.conn.expel(closeViolation, "frame too large")
 	case errors.As(err, &broken), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
 		errors.Is(err, net.ErrClosed), errors.Is(err, io.ErrClosedPipe):
 	default:
-		w.session.expel(closeViolation, "malformed frame")
+		w.conn.expel(closeViolation, "malformed frame")
 	}
 }
 
@@ -129,10 +125,10 @@ func trim(r *http.Request) *http.Request {
 // ResponseWriter that melody sees. It gives the connection away wrapped, and
 // keeps a refusal for the handler to answer with.
 type handover struct {
-	session *session
-	wire    *wire
-	status  int   // of a refusal
-	err     error // its reason
+	conn   *conn
+	wire   *wire
+	status int   // of a refusal
+	err    error // its reason
 
 	// Until the handler may return: a session must not keep any of them alive.
 	request *http.Request
@@ -141,8 +137,8 @@ type handover struct {
 	done    chan struct{} // closed when the handler may return
 }
 
-func newHandover(w http.ResponseWriter, r *http.Request, s *session) *handover {
-	return &handover{session: s, request: r, writer: w, header: w.Header().Clone(), done: make(chan struct{})}
+func newHandover(w http.ResponseWriter, r *http.Request, c *conn) *handover {
+	return &handover{conn: c, request: r, writer: w, header: w.Header().Clone(), done: make(chan struct{})}
 }
 
 func (h *handover) Header() http.Header         { return h.header }
@@ -152,12 +148,12 @@ func (h *handover) Write(p []byte) (int, error) { return len(p), nil }
 // Hijack takes the connection from the server. The handler may return then, and
 // with it go the server's buffers and the goroutine that served the request.
 func (h *handover) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	conn, rw, err := http.NewResponseController(h.writer).Hijack()
+	taken, rw, err := http.NewResponseController(h.writer).Hijack()
 	if err != nil {
 		return nil, nil, err
 	}
-	h.wire = newWire(conn, h.session)
-	h.session.link = h.wire
+	h.wire = newWire(taken, h.conn)
+	h.conn.link = h.wire
 	h.letGo()
 	return h.wire, rw, nil
 }

@@ -6,31 +6,14 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/echo-pull/pull/internal/broker"
 	"github.com/echo-pull/pull/internal/envelope"
 )
 
-// A delivery is a message as the broker hands it over.
-type delivery struct {
-	epoch  string
-	offset uint64
-	raw    []byte
-}
-
-// check returns in what the broker broke its contract.
-func (d *delivery) check() error {
-	if d.offset == 0 || d.offset > envelope.MaxOffset {
-		return fmt.Errorf("broker broke its contract: offset %d", d.offset)
-	}
-	if err := envelope.CheckIDs("epoch", []string{d.epoch}); err != nil {
-		return fmt.Errorf("broker broke its contract: %w", err)
-	}
-	return nil
-}
-
 // isNew tells whether a message lies at an offset at which something else was
 // before: the log went back within its epoch. The names of messages tell.
-func (n *node) isNew(d *delivery) bool {
-	e, err := envelope.Parse(d.raw)
+func (n *node) isNew(d *broker.Delivery) bool {
+	e, err := envelope.Parse(d.Raw)
 	if err != nil {
 		return false
 	}
@@ -41,22 +24,22 @@ func (n *node) isNew(d *delivery) bool {
 // restart begins again after the log broke: with the message d, in a new epoch,
 // behind a hole, or at an offset that another message had. Every page is told
 // that there is a gap.
-func (n *node) restart(d delivery) {
+func (n *node) restart(d broker.Delivery) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
 	n.problem(fmt.Errorf("pull: log broke after %s, goes on at %s: pages are told of a gap",
-		envelope.Cursor{Epoch: n.epoch, Offset: n.history.last()}, envelope.Cursor{Epoch: d.epoch, Offset: d.offset}))
+		envelope.Cursor{Epoch: n.epoch, Offset: n.history.Last()}, envelope.Cursor{Epoch: d.Epoch, Offset: d.Offset}))
 	epoch := n.epoch
-	if d.epoch != n.log || d.offset < n.history.next() {
-		n.watches.rebase(d.offset - 1)
+	if d.Epoch != n.log || d.Offset < n.history.Next() {
+		n.watches.rebase(d.Offset - 1)
 		epoch = n.epochAfter(d)
 	}
-	n.begin(d.epoch, epoch, d.offset)
+	n.begin(d.Epoch, epoch, d.Offset)
 	n.callRoll(time.Now())
 	clear(n.ending)
 	for _, s := range n.all {
-		s.behind, s.last = false, n.history.last()
+		s.behind, s.last = false, n.history.Last()
 		n.greet(s, false)
 	}
 	n.stats.gaps.Add(uint64(len(n.all)))
@@ -65,11 +48,11 @@ func (n *node) restart(d delivery) {
 // epochAfter names the log that begins with a message. Where the broker has not
 // given it another name, the message does, on every node the same: old cursors
 // mean nothing any more.
-func (n *node) epochAfter(d delivery) string {
-	if d.epoch != n.log {
-		return d.epoch
+func (n *node) epochAfter(d broker.Delivery) string {
+	if d.Epoch != n.log {
+		return d.Epoch
 	}
 	h := fnv.New64a()
-	_, _ = h.Write(d.raw[:min(len(d.raw), envelope.HeaderBytes)])
-	return d.epoch + "~" + strconv.FormatUint(h.Sum64(), 36)
+	_, _ = h.Write(d.Raw[:min(len(d.Raw), envelope.HeaderBytes)])
+	return d.Epoch + "~" + strconv.FormatUint(h.Sum64(), 36)
 }

@@ -42,8 +42,8 @@ func (p *Plugin) clock(ctx context.Context) {
 			p.node.sweepPresence(now)
 			p.renameLog(now)
 		case now := <-alive.C:
-			if p.publisher.isIdle() { // else what waits there is a sign of life as well
-				p.publisher.say(envelope.Control(envelope.KindBeat, now))
+			if p.publisher.IsIdle() { // else what waits there is a sign of life as well
+				p.publisher.Announce(envelope.Control(envelope.KindBeat, now))
 			}
 		case <-p.departed: // the next departure is another one
 		case now := <-departure.C:
@@ -96,7 +96,7 @@ func (n *node) sweep(now time.Time) (more bool) {
 	n.forgive(now)
 	more = n.watches.sweep(now.UnixNano(), sweepStep)
 	more = n.presence.forget(now, sweepStep) || more
-	return n.history.evict(now.UnixNano(), max(0, n.history.len()-sweepStep)) || more
+	return n.history.Evict(now.UnixNano(), max(0, n.history.Len()-sweepStep)) || more
 }
 
 // publishBulletin tells pages who came and went.

@@ -9,21 +9,22 @@ import (
 
 	"github.com/labstack/echo/v4"
 	"github.com/labstack/echo/v4/middleware"
+
+	"github.com/echo-pull/pull/internal/broker"
+	"github.com/echo-pull/pull/internal/publish"
 )
 
 const (
-	defaultWindowAge   = 5 * time.Minute
-	defaultWindowCount = 100_000
-	defaultWindowBytes = 64 << 20
-	defaultEventBytes  = 64 << 10
-	defaultQueueBytes  = 1 << 20
-	defaultPerUser     = 64
-	defaultPerAddress  = 1_000
-	defaultTags        = 10_000
-	defaultTagUsers    = 100_000
-	defaultTick        = 25 * time.Second
-	defaultWatchTTL    = 32 * time.Minute
-	defaultGrace       = 15 * time.Second
+	defaultWindowAge  = 5 * time.Minute
+	defaultEventBytes = 64 << 10
+	defaultQueueBytes = 1 << 20
+	defaultPerUser    = 64
+	defaultPerAddress = 1_000
+	defaultTags       = 10_000
+	defaultTagUsers   = 100_000
+	defaultTick       = 25 * time.Second
+	defaultWatchTTL   = 32 * time.Minute
+	defaultGrace      = 15 * time.Second
 )
 
 // Platform determines which hooks a page runs.
@@ -82,7 +83,7 @@ type Config struct {
 	Nonce func(echo.Context) string
 
 	// Broker is the ordered log. Default: [Memory], for one node.
-	Broker Broker
+	Broker broker.Broker
 
 	// StateFile is the file that keeps the window of a single node over a
 	// planned restart: Shutdown writes it, New reads and removes it. If its
@@ -213,8 +214,8 @@ func (c Config) withDefaults() (Config, error) {
 		return c, err
 	}
 	fill(&c.WindowAge, defaultWindowAge)
-	fill(&c.WindowCount, defaultWindowCount)
-	fill(&c.WindowBytes, defaultWindowBytes)
+	fill(&c.WindowCount, broker.DefaultCount)
+	fill(&c.WindowBytes, broker.DefaultBytes)
 	fill(&c.EventBytes, defaultEventBytes)
 	fill(&c.QueueBytes, defaultQueueBytes)
 	fill(&c.MaxSessionsPerUser, defaultPerUser)
@@ -248,7 +249,7 @@ func (c Config) bounded() Config {
 	} {
 		*n = min(*n, unbounded)
 	}
-	c.EventBytes = min(c.EventBytes, publisherBytes)
+	c.EventBytes = min(c.EventBytes, publish.MaxBytes)
 	return c
 }
 

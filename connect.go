@@ -1,9 +1,7 @@
 package pull
 
 import (
-	"context"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -15,6 +13,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/signal"
 )
 
 const (
@@ -47,15 +46,16 @@ func (p *Plugin) connect(c echo.Context) error {
 	if !p.enter() {
 		return p.refuseRetry(c, http.StatusServiceUnavailable, "shutting down")
 	}
-	s := &session{
-		user: user, client: client, payer: payerOf(c, user), node: p.node,
-		began: began, doubtful: !known, at: cursorOf(c.Request(), query),
+	pg := &page{
+		session: session{user: user, client: client}, plugin: p, payer: payerOf(c, user),
+		arrival: &arrival{at: cursorOf(c.Request(), query), began: began, doubtful: !known},
 	}
-	if err := p.admit(c, s); err != nil {
+	pg.owner = pg
+	if err := p.admit(c, pg); err != nil {
 		p.pages.Done()
 		return err
 	}
-	return serve(c, s)
+	return serve(c, pg)
 }
 
 // beginningOf returns how many disconnects there were before the request's login
@@ -69,7 +69,7 @@ func (p *Plugin) beginningOf(c echo.Context) (disconnects uint64, known bool) {
 }
 
 // transport returns how a request is served, or why it cannot be.
-func (p *Plugin) transport(c echo.Context) (func(echo.Context, *session) error, error) {
+func (p *Plugin) transport(c echo.Context) (func(echo.Context, *page) error, error) {
 	r, w := c.Request(), c.Response()
 	switch {
 	case websocket.IsWebSocketUpgrade(r):
@@ -130,8 +130,8 @@ func isHandshake(r *http.Request) bool {
 
 // answerProbe gives the place back that a connection would have taken. Over
 // HTTP/2 a response with Upgrade is malformed, and proxies pass it on to HTTP/2.
-func (p *Plugin) answerProbe(c echo.Context, s *session) error {
-	p.part(s)
+func (p *Plugin) answerProbe(c echo.Context, pg *page) error {
+	p.part(pg)
 	if r := c.Request(); r.ProtoMajor == 1 && !isForwarded(r) {
 		c.Response().Header().Set(echo.HeaderUpgrade, "websocket")
 		c.Response().Header().Set(echo.HeaderConnection, "Upgrade")
@@ -163,58 +163,36 @@ func cursorOf(r *http.Request, query url.Values) *envelope.Cursor {
 	return &at
 }
 
-// refuseJoin tells a page that was let in why it does not become live.
-func refuseJoin(s *session, err error) {
-	if errors.Is(err, errBanned) {
-		s.expel(closeNotAllowed, "disconnected")
-		return
-	}
-	s.expel(closeRestart, "try again")
-}
-
-// join makes a session live. A page that comes from another node may know more
-// than this one has heard yet: that is waited for.
-func (p *Plugin) join(s *session) error {
-	if s.at != nil && p.isAhead(*s.at) {
-		ctx, cancel := context.WithTimeout(context.Background(), ahead)
-		defer cancel()
-		if !p.node.awaitPosition(ctx, *s.at) {
-			return errCrowd
-		}
-	}
-	return p.node.join(s)
-}
-
 func (p *Plugin) isAhead(c envelope.Cursor) bool {
 	here := p.node.cursor()
 	return c.Epoch == here.Epoch && c.Offset > here.Offset && c.Offset-here.Offset < inboxMessages
 }
 
-// part gives back what a session has taken.
-func (p *Plugin) part(s *session) {
-	if p.node.leave(s) {
-		signal(p.departed)
+// part gives back what a page has taken.
+func (p *Plugin) part(pg *page) {
+	if p.node.leave(&pg.session) {
+		signal.Send(p.departed)
 	}
-	p.node.release(s)
+	p.node.release(pg.payer)
 	p.pages.Done()
 }
 
-// serveSocket upgrades on a goroutine of the session's own and returns when
+// serveSocket upgrades on a goroutine of the page's own and returns when
 // the connection is taken over: the server lets go of its buffers, and
 // middleware logs the request now and not when the page is closed.
-func (p *Plugin) serveSocket(c echo.Context, s *session) error {
+func (p *Plugin) serveSocket(c echo.Context, pg *page) error {
 	spawned := false
 	defer func() {
 		if !spawned { // a hook has panicked
-			p.part(s)
+			p.part(pg)
 		}
 	}()
 	runHooks(c.Response(), http.StatusSwitchingProtocols)
-	h := newHandover(c.Response(), c.Request(), s)
+	h := newHandover(c.Response(), c.Request(), &pg.conn)
 	done := h.done
 	spawned = true
 	p.spawn(func() {
-		defer p.part(s)
+		defer p.part(pg)
 		p.broadcaster.carry(h)
 	})
 	<-done

@@ -16,7 +16,9 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/echo-pull/pull/internal/event"
 	"github.com/echo-pull/pull/internal/rate"
+	"github.com/echo-pull/pull/internal/window"
 )
 
 // heap returns the bytes in use after a collection.
@@ -44,10 +46,10 @@ func TestWhatThereIsManyOfStaysSmall(t *testing.T) {
 		got, most uintptr // bytes, of which the runtime has a size
 	}{
 		{"a request's scope", unsafe.Sizeof(scope{}), 208},
-		{"a session", unsafe.Sizeof(session{}), 240},
+		{"a page", unsafe.Sizeof(page{}), 240},
 		{"a session's WebSocket", unsafe.Sizeof(wire{}), 112},
 		{"a session's stream", unsafe.Sizeof(stream{}), 64},
-		{"a message of the window", unsafe.Sizeof(message{}), 64},
+		{"a message of the window", unsafe.Sizeof(window.Message{}), 64},
 		{"a watch", unsafe.Sizeof(watch{}), 64},
 		{"a stay", unsafe.Sizeof(stay{}), 8},
 		{"an allowance", unsafe.Sizeof(rate.Allowance{}), 16},
@@ -66,14 +68,14 @@ func BenchmarkMemory(b *testing.B) {
 	b.Run("message of 200 B in the window", func(b *testing.B) {
 		for b.Loop() {
 			p := benchPlugin(b)
-			e := Event{Module: "tasks", Command: "update", Params: strings.Repeat("x", 100)}
+			e := event.Event{Module: "tasks", Command: "update", Params: strings.Repeat("x", 100)}
 			perOne(b, many, func(i int) {
-				t := User(strconv.Itoa(i % 1000))
+				t := event.User(strconv.Itoa(i % 1000))
 				if err := p.Send(b.Context(), t, e); err != nil {
 					b.Fatal(err)
 				}
 			})
-			p.node.await(b.Context(), func() bool { return p.publisher.events.Load() == 0 })
+			p.node.Await(b.Context(), func() bool { events, _ := p.publisher.Queued(); return events == 0 })
 		}
 	})
 	b.Run("online user", func(b *testing.B) {
@@ -107,8 +109,8 @@ func BenchmarkChurn(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		for i := range sessions {
-			sessions[i] = &session{user: strconv.Itoa(i), node: p.node, link: nowhere{}}
-			if err := p.node.join(sessions[i]); err != nil {
+			sessions[i] = newSession(p.node, strconv.Itoa(i), nowhere{})
+			if err := p.node.join(sessions[i], nil, 0); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -129,7 +131,7 @@ func BenchmarkReconnect(b *testing.B) {
 		p := benchPlugin(b)
 		at := p.node.cursor().String()
 		for range missed {
-			if err := p.Send(b.Context(), Shared(), Event{Module: "tasks", Command: "update", Params: strings.Repeat("x", 100)}); err != nil {
+			if err := p.Send(b.Context(), event.Shared(), event.Event{Module: "tasks", Command: "update", Params: strings.Repeat("x", 100)}); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -6,6 +6,9 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+
+	"github.com/echo-pull/pull/internal/broker"
+	"github.com/echo-pull/pull/internal/signal"
 )
 
 const (
@@ -22,7 +25,7 @@ type dispatcher struct {
 	node *node
 
 	mu    sync.Mutex // guards inbox
-	inbox []delivery
+	inbox []broker.Delivery
 	ready chan struct{} // something is in the inbox
 	room  chan struct{} // the inbox was emptied
 
@@ -42,7 +45,7 @@ func newDispatcher(n *node, workers int) *dispatcher {
 }
 
 // accept takes a delivery of the broker's. It waits while the inbox is full.
-func (d *dispatcher) accept(ctx context.Context, m delivery) {
+func (d *dispatcher) accept(ctx context.Context, m broker.Delivery) {
 	for !d.offer(m) {
 		select {
 		case <-d.room:
@@ -52,7 +55,7 @@ func (d *dispatcher) accept(ctx context.Context, m delivery) {
 	}
 }
 
-func (d *dispatcher) offer(m delivery) bool {
+func (d *dispatcher) offer(m broker.Delivery) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 
@@ -60,20 +63,20 @@ func (d *dispatcher) offer(m delivery) bool {
 		return false
 	}
 	d.inbox = append(d.inbox, m)
-	signal(d.ready)
+	signal.Send(d.ready)
 	return true
 }
 
 // run dispatches what was accepted until ctx ends.
 func (d *dispatcher) run(ctx context.Context) {
-	var batch []delivery
+	var batch []broker.Delivery
 	for {
 		d.mu.Lock()
 		batch, d.inbox = d.inbox, batch[:0]
 		d.mu.Unlock()
 
 		if len(batch) > 0 {
-			signal(d.room)
+			signal.Send(d.room)
 			d.dispatch(batch)
 			clear(batch)
 			continue
@@ -86,7 +89,7 @@ func (d *dispatcher) run(ctx context.Context) {
 	}
 }
 
-func (d *dispatcher) dispatch(batch []delivery) {
+func (d *dispatcher) dispatch(batch []broker.Delivery) {
 	for len(batch) > 0 {
 		n, broken := d.node.apply(batch)
 		d.hand()
@@ -178,10 +181,10 @@ func (n *node) settle() []*session {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
-	n.settled = n.history.last()
+	n.settled = n.history.Last()
 	n.signalMove()
 	for _, s := range n.gapped {
-		s.behind, s.last = false, n.history.last() // what is left of a replay is part of the gap
+		s.behind, s.last = false, n.history.Last() // what is left of a replay is part of the gap
 		n.greet(s, false)
 	}
 	n.stats.gaps.Add(uint64(len(n.gapped)))

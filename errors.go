@@ -1,9 +1,6 @@
 package pull
 
-import (
-	"errors"
-	"fmt"
-)
+import "errors"
 
 var (
 	// ErrUnknownModule is returned by Send if the event's module is not
@@ -16,23 +13,10 @@ var (
 	// [Plugin.Send].
 	ErrTooLate = errors.New("pull: the request has ended")
 
-	// ErrTooLarge is returned by Send for an event of more than
-	// Config.EventBytes, or of more than 16 MiB together with its target, 64
-	// MiB outside a request. errors.As finds a [SizeError] with the numbers.
-	ErrTooLarge = errors.New("pull: event too large")
-
-	// ErrQueueFull is returned by Send if the broker has fallen so far behind
-	// that the publisher's bounded queue has no room. Nothing was collected:
-	// fail the request, or retry later.
-	ErrQueueFull = errors.New("pull: publisher's queue is full")
-
 	// ErrOutboxFull is returned if one request has collected more than its
 	// share of the publisher's queue: 16,384 events, including watches, or 16
 	// MiB. Nothing was collected. [Outbox.Flush] makes room.
 	ErrOutboxFull = errors.New("pull: the request has collected too much")
-
-	// ErrClosed is returned after [Plugin.Shutdown] has been called.
-	ErrClosed = errors.New("pull: plugin is shut down")
 
 	// ErrNoOutbox is returned by the methods of a nil [Outbox]. [From] returns
 	// a nil Outbox if the context belongs to no request, or to a request that
@@ -47,29 +31,3 @@ var (
 	// Config.MaxTagsPerUser or Config.MaxUsersPerTag. Nothing was granted.
 	ErrTooManyWatches = errors.New("pull: too many watches")
 )
-
-// A SizeError reports the size of an event that is too large. It wraps
-// [ErrTooLarge].
-type SizeError struct {
-	Size  int // bytes of the encoded event
-	Limit int // Config.EventBytes, or the largest size that can be sent
-}
-
-func (e *SizeError) Error() string {
-	return fmt.Sprintf("%v: %d bytes, the limit is %d", ErrTooLarge, e.Size, e.Limit)
-}
-
-func (e *SizeError) Unwrap() error { return ErrTooLarge }
-
-// A ParamsError reports params that cannot be encoded as JSON. Err is the error
-// of encoding/json, or describes where the JSON is not UTF-8.
-type ParamsError struct {
-	Module, Command string
-	Err             error
-}
-
-func (e *ParamsError) Error() string {
-	return fmt.Sprintf("pull: params of %s/%s: %v", e.Module, e.Command, e.Err)
-}
-
-func (e *ParamsError) Unwrap() error { return e.Err }

@@ -6,50 +6,50 @@ import (
 )
 
 // flush writes what waits until nothing does. One call at most runs at a time.
-func (s *session) flush() {
+func (c *conn) flush() {
 	for {
-		items, ok := s.next()
+		items, ok := c.next()
 		if !ok {
 			return
 		}
-		if err := writeItems(s.link, items); err != nil {
-			s.fail(err)
+		if err := writeItems(c.link, items); err != nil {
+			c.fail(err)
 			return
 		}
-		s.written(items)
+		c.written(items)
 		if items[len(items)-1].bye {
-			s.link.finish()
+			c.link.finish()
 			return
 		}
 	}
 }
 
 // fail ends a session that cannot be written to.
-func (s *session) fail(err error) {
-	if !s.parting() && errors.Is(err, os.ErrDeadlineExceeded) {
-		s.node.stats.cut.Add(1) // it has taken nothing for too long
+func (c *conn) fail(err error) {
+	if !c.parting() && errors.Is(err, os.ErrDeadlineExceeded) {
+		c.owner.settings().cut.Add(1) // it has taken nothing for too long
 	}
-	s.abandon()
+	c.abandon()
 }
 
-func (s *session) written(items []item) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (c *conn) written(items []item) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 
-	s.waiting -= sizeOf(items)
+	c.waiting -= sizeOf(items)
 }
 
 // next takes what flush has to write: the queue, else a page of the window.
-func (s *session) next() ([]item, bool) {
+func (c *conn) next() ([]item, bool) {
 	for {
-		items, catching := s.take()
+		items, catching := c.take()
 		if len(items) > 0 || !catching {
 			return items, len(items) > 0
 		}
-		page, more := s.node.page(s)
-		s.advance(page, more)
-		if left := s.charge(sizeOf(page)); !left && more {
-			s.close(sated)
+		page, more := c.owner.readOn()
+		c.advance(page, more)
+		if left := c.charge(sizeOf(page)); !left && more {
+			c.close(sated)
 		}
 		if len(page) > 0 {
 			return page, true
@@ -62,35 +62,35 @@ func (s *session) next() ([]item, bool) {
 const sated = "too much was replayed, try again"
 
 // charge charges a part of a replay, and tells whether the payer has anything left.
-func (s *session) charge(bytes int) bool {
-	return s.node.charge == nil || bytes == 0 || s.node.charge(s.payer, bytes)
+func (c *conn) charge(bytes int) bool {
+	return bytes == 0 || c.owner.charge(bytes)
 }
 
 // take takes the queue. Where that is empty, it is flush's turn to read the
 // window, or flush is over.
-func (s *session) take() (items []item, catching bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (c *conn) take() (items []item, catching bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 
-	items, s.queue = s.queue, nil
+	items, c.queue = c.queue, nil
 	if len(items) == 0 {
-		catching, s.busy = s.catching, s.catching
-		s.catching = false // unless there is more, or more comes meanwhile
+		catching, c.busy = c.catching, c.catching
+		c.catching = false // unless there is more, or more comes meanwhile
 	}
 	return items, catching
 }
 
 // advance notes what the page is about to get of the window, and whether there is
 // more. If the log broke meanwhile, hello has moved the page already.
-func (s *session) advance(page []item, more bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (c *conn) advance(page []item, more bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 
-	s.catching = (s.catching || more) && !s.ended
+	c.catching = (c.catching || more) && !c.ended
 	for i := range page {
-		s.waiting += page[i].size()
-		if page[i].epoch == s.epoch {
-			s.told = max(s.told, page[i].last)
+		c.waiting += page[i].size()
+		if page[i].epoch == c.epoch {
+			c.told = max(c.told, page[i].last)
 		}
 	}
 }

@@ -10,16 +10,18 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/echo-pull/pull/internal/broker"
 	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/event"
 )
 
 // FuzzApply gives a node a log of foreign messages: whatever is in it, the node
 // goes on.
 func FuzzApply(f *testing.F) {
 	now := time.Now()
-	target := Tag("T").Or(Shared())
+	target := event.Tag("T").Or(event.Shared())
 	raw := binary.AppendUvarint(envelope.AppendHeader(nil, envelope.KindEvent, now), 1<<40)
-	raw = append(appendTarget(raw, "", &target), `"module_id":"tasks"}`...)
+	raw = append(event.AppendTarget(raw, "", &target), `"module_id":"tasks"}`...)
 	envelope.Stamp(raw, "somebody", 1)
 	for k := envelope.KindEvent; k <= envelope.KindOffline; k++ {
 		f.Add(raw, envelope.Control(k, now, "1", "log.1", "T"), uint64(1), uint64(2))
@@ -28,14 +30,14 @@ func FuzzApply(f *testing.F) {
 	f.Add(raw, raw, ^uint64(0), uint64(0))
 	f.Fuzz(func(t *testing.T, first, second []byte, offset, next uint64) {
 		n, d := bareNode(func(c *Config) { c.WindowCount, c.WindowBytes = 3, 500 })
-		page := &session{user: "1", node: n, link: deaf{}}
-		d.dispatch([]delivery{{"log", offset, first}})
-		if err := n.join(page); err != nil {
+		page := newSession(n, "1", deaf{})
+		d.dispatch([]broker.Delivery{delivery("log", offset, first)})
+		if err := n.join(page, nil, 0); err != nil {
 			t.Fatal(err)
 		}
-		d.dispatch([]delivery{{"log", next, second}, {"log", next + 1, first}, {"other", offset, second}, {"other", offset + 1, second}})
-		back := &session{user: "1", node: n, link: deaf{}, at: &envelope.Cursor{Epoch: "other", Offset: offset}, began: n.disconnects()}
-		if err := n.join(back); err != nil {
+		d.dispatch([]broker.Delivery{delivery("log", next, second), delivery("log", next+1, first), delivery("other", offset, second), delivery("other", offset+1, second)})
+		back := newSession(n, "1", deaf{})
+		if err := n.join(back, &envelope.Cursor{Epoch: "other", Offset: offset}, n.disconnects()); err != nil {
 			t.Fatal(err)
 		}
 		n.sweep(time.Now())
@@ -56,7 +58,7 @@ func bareNode(configure func(*Config)) (*node, *dispatcher) {
 // deaf is a link to nobody.
 type deaf struct{ link }
 
-func (deaf) start(*session)                                   {}
+func (deaf) start(*conn)                                      {}
 func (deaf) offer(_ *offering, frame []byte) int              { return len(frame) }
 func (deaf) limit(time.Duration)                              {}
 func (deaf) cut()                                             {}
@@ -94,7 +96,7 @@ func FuzzParseRequest(f *testing.F) {
 
 func FuzzDecodeState(f *testing.F) {
 	content, err := encodeState(&stateImage{
-		Log:     logImage{Epoch: "abc", First: 7, Times: []int64{1, 2}, Messages: [][]byte{[]byte("one"), []byte("two")}},
+		Log:     broker.Image{Epoch: "abc", First: 7, Times: []int64{1, 2}, Messages: [][]byte{[]byte("one"), []byte("two")}},
 		Watches: []watchImage{{User: "1", Tag: "T", Since: 5, Until: 8, Expires: 9}},
 	})
 	if err != nil {
@@ -120,15 +122,16 @@ func FuzzDecodeState(f *testing.F) {
 func goesOn(t *testing.T, img *stateImage) {
 	t.Helper()
 	n, d := bareNode(func(*Config) {})
-	p := &Plugin{memory: new(Memory), node: n}
+	p := &Plugin{memory: new(broker.Memory), node: n}
 	if err := p.adopt(img); err != nil {
 		t.Fatalf("got %v for a state that was decoded", err)
 	}
 	if err := p.memory.Publish(t.Context(), envelope.Control(envelope.KindBeat, time.Now())); err != nil {
 		t.Errorf("publish into a restored log: %v", err)
 	}
-	for batch := p.memory.after("", 0, nil); len(batch) > 0; batch = p.memory.after(n.epoch, n.history.next(), nil) {
-		d.dispatch(batch)
+	log := broker.ImageOf(p.memory)
+	for i, message := range log.Messages {
+		d.dispatch([]broker.Delivery{delivery(log.Epoch, log.First+uint64(i), message)})
 	}
 	if at := n.cursor(); at.Epoch != img.Log.Epoch || at.Offset > envelope.MaxOffset {
 		t.Errorf("got to %s, want a position in %q", at, img.Log.Epoch)
@@ -136,7 +139,7 @@ func goesOn(t *testing.T, img *stateImage) {
 	n.sweep(time.Now())
 	for _, w := range img.Watches {
 		n.watches.extend(w.User, w.Tag, time.Now().UnixNano())
-		n.watches.end(w.User, nil, n.history.last(), time.Now().UnixNano())
+		n.watches.end(w.User, nil, n.history.Last(), time.Now().UnixNano())
 		if n.watches.byUser[w.User] != nil || n.watches.byTag[w.Tag] != nil && slices.ContainsFunc(n.watches.byTag[w.Tag], func(o *watch) bool { return o.user == w.User }) {
 			t.Errorf("the watch of %q by %q does not end", w.Tag, w.User)
 		}
@@ -198,18 +201,22 @@ func (s *spy) hears(page *session, text string) (place int) {
 // A writer makes envelopes as another node would send them.
 type writer struct{ seq uint64 }
 
-func (w *writer) next(raw []byte) delivery {
+func (w *writer) next(raw []byte) broker.Delivery {
 	w.seq++
 	envelope.Stamp(raw, "somebody", w.seq)
-	return delivery{"log", w.seq, raw}
+	return delivery("log", w.seq, raw)
 }
 
-func (w *writer) message(to Target, body string) delivery {
+func delivery(epoch string, offset uint64, raw []byte) broker.Delivery {
+	return broker.Delivery{Epoch: epoch, Offset: offset, Raw: raw}
+}
+
+func (w *writer) message(to event.Target, body string) broker.Delivery {
 	raw := binary.AppendUvarint(envelope.AppendHeader(nil, envelope.KindEvent, time.Now()), 1<<40)
-	return w.next(append(appendTarget(raw, "", &to), `"body":"`+body+`"}`...))
+	return w.next(append(event.AppendTarget(raw, "", &to), `"body":"`+body+`"}`...))
 }
 
-func (w *writer) grant(user, from, tag string) delivery {
+func (w *writer) grant(user, from, tag string) broker.Delivery {
 	return w.next(envelope.Control(envelope.KindWatch, time.Now(), user, from, tag))
 }
 
@@ -218,14 +225,14 @@ func (w *writer) grant(user, from, tag string) delivery {
 func TestGapIsToldAfterWhatIsUnderWay(t *testing.T) {
 	n, d := bareNode(func(*Config) {})
 	w, link := new(writer), new(spy)
-	d.dispatch([]delivery{w.message(User("2"), "first")})
-	page := &session{user: "1", node: n, link: link, at: &envelope.Cursor{Epoch: "log", Offset: 1}}
-	if err := n.join(page); err != nil {
+	d.dispatch([]broker.Delivery{w.message(event.User("2"), "first")})
+	page := newSession(n, "1", link)
+	if err := n.join(page, &envelope.Cursor{Epoch: "log", Offset: 1}, 0); err != nil {
 		t.Fatal(err)
 	}
 	page.queue, page.busy, page.waiting = nil, false, 0 // hello has left
 
-	d.dispatch([]delivery{w.message(Tag("T"), "overtook"), w.message(User("1"), "under way"), w.grant("1", "log.1", "T")})
+	d.dispatch([]broker.Delivery{w.message(event.Tag("T"), "overtook"), w.message(event.User("1"), "under way"), w.grant("1", "log.1", "T")})
 
 	message, gap := link.hears(page, "under way"), link.hears(page, `"recovered":false`)
 	if message < 0 || gap < message {
@@ -237,19 +244,19 @@ func TestGapIsToldAfterWhatIsUnderWay(t *testing.T) {
 func TestReplayUnderWayDoesNotMoveThePageInTheNextLog(t *testing.T) {
 	n, d := bareNode(func(*Config) {})
 	w := new(writer)
-	batch := []delivery{w.message(User("2"), "first")}
+	batch := []broker.Delivery{w.message(event.User("2"), "first")}
 	for range 200 {
-		batch = append(batch, w.message(User("1"), strings.Repeat("x", 4<<10)))
+		batch = append(batch, w.message(event.User("1"), strings.Repeat("x", 4<<10)))
 	}
 	d.dispatch(batch)
 	link := new(spy)
-	page := &session{user: "1", node: n, link: link, at: &envelope.Cursor{Epoch: "log", Offset: 1}}
-	if err := n.join(page); err != nil || !page.behind {
+	page := newSession(n, "1", link)
+	if err := n.join(page, &envelope.Cursor{Epoch: "log", Offset: 1}, 0); err != nil || !page.behind {
 		t.Fatalf("got %v, behind %t, want a page that has more to read", err, page.behind)
 	}
 
 	items, more := n.page(page)
-	n.restart(delivery{"next", 5, batch[0].raw})
+	n.restart(delivery("next", 5, batch[0].Raw))
 	page.advance(items, more)
 
 	if page.epoch != "next" || page.told > 5 {
@@ -262,17 +269,17 @@ func TestReplayUnderWayDoesNotMoveThePageInTheNextLog(t *testing.T) {
 func TestGapEndsAReplay(t *testing.T) {
 	n, d := bareNode(func(*Config) {})
 	w := new(writer)
-	batch := []delivery{w.message(User("2"), "first"), w.message(Tag("T"), "overtook")}
+	batch := []broker.Delivery{w.message(event.User("2"), "first"), w.message(event.Tag("T"), "overtook")}
 	for range 200 {
-		batch = append(batch, w.message(User("1"), strings.Repeat("x", 4<<10)))
+		batch = append(batch, w.message(event.User("1"), strings.Repeat("x", 4<<10)))
 	}
 	d.dispatch(batch)
-	page := &session{user: "1", node: n, link: new(spy), at: &envelope.Cursor{Epoch: "log", Offset: 1}}
-	if err := n.join(page); err != nil || !page.behind {
+	page := newSession(n, "1", new(spy))
+	if err := n.join(page, &envelope.Cursor{Epoch: "log", Offset: 1}, 0); err != nil || !page.behind {
 		t.Fatalf("got %v, behind %t, want a page that has more to read", err, page.behind)
 	}
 
-	d.dispatch([]delivery{w.grant("1", "log.1", "T")})
+	d.dispatch([]broker.Delivery{w.grant("1", "log.1", "T")})
 
 	if page.queue[len(page.queue)-1].last != w.seq {
 		t.Fatal("the page was not told of the gap")

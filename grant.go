@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/window"
 )
 
 const tagsPerGrant = 1000 // in one message of the log
@@ -38,7 +39,7 @@ func (p *Plugin) sayInParts(k envelope.Kind, first, tags []string) (last uint64,
 	for {
 		some := tags[:min(len(tags), tagsPerGrant)]
 		tags = tags[len(some):]
-		last, err = p.publisher.order(envelope.Control(k, time.Now(), slices.Concat(first, some)...))
+		last, err = p.publisher.Command(envelope.Control(k, time.Now(), slices.Concat(first, some)...))
 		if err != nil || len(tags) == 0 {
 			return last, err
 		}
@@ -75,7 +76,7 @@ const embeddedWait = 50 * time.Millisecond
 
 // awaitEmbedded waits for the embedded log. Another one is not waited for.
 func (p *Plugin) awaitEmbedded(name uint64) {
-	if p.publisher.memory == nil {
+	if p.memory == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), embeddedWait)
@@ -87,7 +88,7 @@ func (p *Plugin) awaitEmbedded(name uint64) {
 // granting request began, so that the page rendered by it hears everything that
 // happened since, although the grant itself came later in the log.
 func (n *node) granted(user string, from envelope.Cursor, tags []string, at int64) {
-	granted := n.history.last()
+	granted := n.history.Last()
 	since := granted
 	if from.Epoch == n.epoch && from.Offset < granted {
 		since = from.Offset
@@ -102,14 +103,14 @@ func (n *node) granted(user string, from envelope.Cursor, tags []string, at int6
 
 // unheard selects the messages to a tag between two offsets that the user is
 // not at by other ways.
-func (n *node) unheard(user, tag string, since, granted uint64) selection {
-	list := n.history.tags[tag]
+func (n *node) unheard(user, tag string, since, granted uint64) window.Selection {
+	list := n.history.OfTag(tag)
 	if list == nil || since+1 >= granted {
-		return selection{complete: true}
+		return window.Selection{Complete: true}
 	}
-	missed := pick(since, []*offsets{list})
-	missed.offsets = slices.DeleteFunc(missed.offsets, func(offset uint64) bool {
-		return n.isFor(n.history.at(offset), user)
+	missed := window.Pick(since, []*window.Offsets{list})
+	missed.Offsets = slices.DeleteFunc(missed.Offsets, func(offset uint64) bool {
+		return n.isFor(n.history.At(offset), user)
 	})
 	return missed
 }
@@ -118,14 +119,14 @@ func (n *node) unheard(user, tag string, since, granted uint64) selection {
 // that came with the position from which the watch counts, or a later one, but
 // is past such a message cannot have it any more in log order: it is told of a
 // gap. So is one that would have more of them than one selection holds.
-func (n *node) makeUp(user string, missed selection, since uint64) {
+func (n *node) makeUp(user string, missed window.Selection, since uint64) {
 	now := time.Now().Unix()
 	for _, s := range n.users[user] {
 		counts := s.from > 0 && s.from >= since
 		switch {
 		case !counts:
-			n.handMissed(s, missed.offsets, now)
-		case !missed.complete || n.handMissed(s, missed.offsets, now):
+			n.handMissed(s, missed.Offsets, now)
+		case !missed.Complete || n.handMissed(s, missed.Offsets, now):
 			n.gap(s)
 		}
 	}
@@ -135,7 +136,7 @@ func (n *node) makeUp(user string, missed selection, since uint64) {
 // there is something else.
 func (n *node) handMissed(s *session, offsets []uint64, now int64) (late bool) {
 	for _, offset := range offsets {
-		m := n.history.at(offset)
+		m := n.history.At(offset)
 		switch {
 		case !n.reaches(m, s, now):
 		case offset <= s.known():

@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"sync"
+
+	"github.com/echo-pull/pull/internal/signal"
 )
 
 // hooks call the application when users come and go: in order, one call at a
@@ -41,7 +43,7 @@ func (h *hooks) tell(changes []change) {
 	}
 	h.mu.Unlock()
 
-	signal(h.arrive)
+	signal.Send(h.arrive)
 }
 
 // manyHooks is from how many waiting changes on opposite ones cancel out.

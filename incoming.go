@@ -38,31 +38,10 @@ func parseRequest(frame []byte) (request, error) {
 	return q, nil
 }
 
-// receive answers a frame of a client.
-func (p *Plugin) receive(s *session, frame []byte) {
-	if !p.allow(s) {
-		s.expel(closeViolation, "too fast")
-		return
-	}
-	q, err := parseRequest(frame)
-	if err != nil {
-		s.expel(closeViolation, err.Error())
-		return
-	}
-	if q.Extend != nil {
-		if answer, err := p.extend(s.user, q.Extend); err == nil { // else the page asks again
-			s.answer("watch", answer)
-		}
-	}
-	if q.Seen != nil {
-		s.answer("seen", p.seen(s.user, q.Seen))
-	}
-}
-
-func (s *session) answer(command string, params any) {
+func (pg *page) answer(command string, params any) {
 	body, err := protocol.Answer(command, params)
 	if err == nil {
-		s.push(item{body: body})
+		pg.push(item{body: body})
 	}
 }
 
@@ -110,24 +89,17 @@ func readBody(c echo.Context) ([]byte, error) {
 }
 
 // allow tells whether a page may send one more request now: the connection, and
-// all of the user's together with those that have ended.
-func (p *Plugin) allow(s *session) bool {
+// all of its payer's together with those that have ended.
+func (p *Plugin) allow(s *session, payer string) bool {
 	now := time.Now()
-	return s.allow(now) && p.limits.request(s.payer, p.node.seatsOf(s.payer), now)
-}
-
-func (s *session) allow(now time.Time) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-
-	return s.incoming.Take(ofRequests, 1, now)
+	return s.allow(now) && p.limits.request(payer, p.node.seatsOf(payer), now)
 }
 
 // allowPost is allow for a request of its own, which may name a page of the user.
 func (p *Plugin) allowPost(c echo.Context, user string) bool {
-	if s := p.node.sessionOf(user, c.Request().Header.Get(HeaderClient)); s != nil {
-		return p.allow(s)
-	}
 	payer := payerOf(c, user)
+	if s := p.node.sessionOf(user, c.Request().Header.Get(HeaderClient)); s != nil {
+		return p.allow(s, payer)
+	}
 	return p.limits.request(payer, p.node.seatsOf(payer), time.Now())
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/echo-pull/pull/internal/envelope"
 	"github.com/echo-pull/pull/internal/protocol"
 )
 
@@ -14,28 +15,27 @@ var (
 	errBanned  = errors.New("pull: disconnected")
 	errCrowd   = errors.New("pull: too many pages are ahead of the log")
 
-	errFull           = errors.New("too many connections")
-	errFullForUser    = errors.New("too many connections of this user")
-	errFullForAddress = errors.New("too many guests of this address")
-	errDoubtful       = errors.New("disconnected a moment ago, try again")
+	errFull         = errors.New("too many connections")
+	errFullForPayer = errors.New("too many connections of one payer")
+	errDoubtful     = errors.New("disconnected a moment ago, try again")
 )
 
 // greet tells a live session where the log is now.
 func (n *node) greet(s *session, recovered bool) {
-	s.moveTo(n.epoch, n.history.last())
-	s.push(item{body: n.hello(s, recovered), epoch: n.epoch, last: n.history.last()})
+	s.moveTo(n.epoch, n.history.Last())
+	s.push(item{body: n.hello(s, recovered), epoch: n.epoch, last: n.history.Last()})
 }
 
 // hello returns the first message of a connection.
 func (n *node) hello(s *session, recovered bool) []byte {
-	h := protocol.Hello{Epoch: n.epoch, Offset: n.history.last(), User: s.user, Recovered: recovered, Tick: n.tick}
+	h := protocol.Hello{Epoch: n.epoch, Offset: n.history.Last(), User: s.user, Recovered: recovered, Tick: n.tick}
 	return h.Encode(time.Now())
 }
 
 // join makes a session live. In one step it learns the position of the log,
 // what it has missed since its cursor, and is routed everything that follows.
-func (n *node) join(s *session) error {
-	w, err := n.let(s)
+func (n *node) join(s *session, at *envelope.Cursor, began uint64) error {
+	w, err := n.let(s, at, began)
 	if err != nil {
 		return err
 	}
@@ -66,44 +66,42 @@ func (w *welcome) items() []item {
 
 // let lets a session in. From now on messages are routed to it, which wait until
 // it has begun.
-func (n *node) let(s *session) (w welcome, err error) {
-	at := s.at
+func (n *node) let(s *session, at *envelope.Cursor, began uint64) (w welcome, err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
 	if n.closing {
 		return w, errClosing
 	}
-	if n.bans[s.user].number > s.began {
+	if n.bans[s.user].number > began {
 		return w, errBanned
 	}
-	recovered := at != nil && at.Epoch == n.epoch && n.history.covers(at.Offset) && !n.watches.hasLost(s.user, at.Offset)
-	s.last = n.history.last()
+	recovered := at != nil && at.Epoch == n.epoch && n.history.Covers(at.Offset) && !n.watches.hasLost(s.user, at.Offset)
+	s.last = n.history.Last()
 	if recovered {
-		s.last, s.behind = at.Offset, at.Offset != n.history.last()
+		s.last, s.behind = at.Offset, at.Offset != n.history.Last()
 		s.from = at.Offset
 		n.stats.recovered.Add(1)
 	} else if at != nil {
 		n.stats.gaps.Add(1)
 	}
-	s.at = nil
 	n.add(s)
 	w.hello = item{body: n.hello(s, recovered), epoch: n.epoch, last: s.last}
 	w.missed = n.read(s)
 	w.roll = n.rollCall(s)
 	told := w.hello.last
 	if missed := w.missed.messages; len(missed) > 0 {
-		told = missed[len(missed)-1].offset
+		told = missed[len(missed)-1].Offset
 	}
 	s.expect(n.epoch, told, w.missed.more)
 	return w, nil
 }
 
 func (n *node) add(s *session) {
-	s.slot = len(n.all)
+	s.slot = int32(len(n.all)) //nolint:gosec // there are fewer
 	n.all = append(n.all, s)
 	s.turn, n.turn = n.turn, (n.turn+1)%tickSlots
-	s.place = len(n.turns[s.turn])
+	s.place = int32(len(n.turns[s.turn])) //nolint:gosec // there are fewer
 	n.turns[s.turn] = append(n.turns[s.turn], s)
 	if s.user == "" {
 		n.guests++
@@ -123,11 +121,11 @@ func (n *node) leave(s *session) (wait bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
-	if s.slot >= len(n.all) || n.all[s.slot] != s {
+	if int(s.slot) >= len(n.all) || n.all[s.slot] != s {
 		return false // never joined
 	}
-	n.all = removeAt(n.all, s.slot, func(moved *session) { moved.slot = s.slot })
-	n.turns[s.turn] = removeAt(n.turns[s.turn], s.place, func(moved *session) { moved.place = s.place })
+	n.all = removeAt(n.all, int(s.slot), func(moved *session) { moved.slot = s.slot })
+	n.turns[s.turn] = removeAt(n.turns[s.turn], int(s.place), func(moved *session) { moved.place = s.place })
 	if s.user == "" {
 		n.guests--
 		return false
@@ -153,8 +151,10 @@ func removeAt[T any](list []*T, at int, move func(moved *T)) []*T {
 	return list[:last]
 }
 
-// admit reserves a place for a session before its connection is accepted.
-func (n *node) admit(s *session, most, mostOfPayer int) error {
+// admit reserves a place for a connection before it is accepted. It is refused if
+// there are most of them already, or mostOfPayer of the one to whom it is charged,
+// and if its login may have been checked before a disconnect of the user.
+func (n *node) admit(payer, user string, doubtful bool, most, mostOfPayer int) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
@@ -164,27 +164,25 @@ func (n *node) admit(s *session, most, mostOfPayer int) error {
 	if most > 0 && n.seated >= most {
 		return errFull
 	}
-	if n.seats[s.payer] >= mostOfPayer {
-		if isGuest(s.payer) {
-			return errFullForAddress
-		}
-		return errFullForUser
+	if n.seats[payer] >= mostOfPayer {
+		return errFullForPayer
 	}
-	if b, banned := n.bans[s.user]; banned && s.doubtful && time.Since(b.at) < doubtWait {
+	if b, banned := n.bans[user]; banned && doubtful && time.Since(b.at) < doubtWait {
 		return errDoubtful
 	}
 	n.seated++
-	n.seats[s.payer]++
+	n.seats[payer]++
 	return nil
 }
 
-func (n *node) release(s *session) {
+// release gives back a place that was reserved.
+func (n *node) release(payer string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
 	n.seated--
-	if n.seats[s.payer]--; n.seats[s.payer] == 0 {
-		delete(n.seats, s.payer)
+	if n.seats[payer]--; n.seats[payer] == 0 {
+		delete(n.seats, payer)
 	}
 }
 
@@ -224,14 +222,14 @@ func (n *node) disconnect(user string) []*session {
 func (n *node) ban(user string) []*session {
 	b := ban{user, n.banned.Add(1), time.Now()}
 	n.bans[user] = b
-	n.banning.push(b)
+	n.banning.Push(b)
 	return slices.Clone(n.users[user])
 }
 
 // forgive forgets bans that no handshake can still be older than.
 func (n *node) forgive(now time.Time) {
-	for n.banning.len() > 0 && now.Sub(n.banning.at(0).at) > time.Minute {
-		if b := n.banning.pop(); n.bans[b.user] == b {
+	for n.banning.Len() > 0 && now.Sub(n.banning.At(0).at) > time.Minute {
+		if b := n.banning.Pop(); n.bans[b.user] == b {
 			delete(n.bans, b.user)
 		}
 	}

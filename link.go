@@ -16,7 +16,7 @@ type link interface {
 	framing
 
 	// start has flush of the link's session called on a goroutine of its own.
-	start(s *session)
+	start(c *conn)
 
 	// offer writes as much of a frame as can be written without waiting and
 	// returns how much that was.

@@ -5,15 +5,18 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"github.com/echo-pull/pull/internal/broker"
+	"github.com/echo-pull/pull/internal/event"
 )
 
 // The benchmarks of this file are of work under the node's lock, during which
 // nobody else is served: each must cost what it delivers and not what there is.
 
 // fill puts messages into the window.
-func (n *node) fill(messages int, to func(i int) Target) {
+func (n *node) fill(messages int, to func(i int) event.Target) {
 	w, d := new(writer), newDispatcher(n, 0)
-	batch := make([]delivery, messages)
+	batch := make([]broker.Delivery, messages)
 	for i := range batch {
 		batch[i] = w.message(to(i), "x")
 	}
@@ -27,20 +30,20 @@ func BenchmarkReplayByTags(b *testing.B) {
 		for _, missed := range []uint64{10, 10_000} {
 			b.Run(fmt.Sprintf("tags=%d/behind=%d", tags, missed), func(b *testing.B) {
 				n, _ := bareNode(func(*Config) {})
-				n.fill(1, func(int) Target { return User("other") })
+				n.fill(1, func(int) event.Target { return event.User("other") })
 				for i := range tags {
 					n.watches.grant("1", "T"+strconv.Itoa(i), 1, time.Now().UnixNano())
 				}
-				n.fill(20_000, func(i int) Target {
+				n.fill(20_000, func(i int) event.Target {
 					if i%1000 == 0 {
-						return Tag("T" + strconv.Itoa(i%tags))
+						return event.Tag("T" + strconv.Itoa(i%tags))
 					}
-					return Tag("other" + strconv.Itoa(i%10_000))
+					return event.Tag("other" + strconv.Itoa(i%10_000))
 				})
-				s := &session{user: "1", node: n, link: nowhere{}}
+				s := newSession(n, "1", nowhere{})
 				b.ReportAllocs()
 				for b.Loop() {
-					s.last, s.behind = n.history.last()-missed, true
+					s.last, s.behind = n.history.Last()-missed, true
 					n.page(s)
 				}
 			})
@@ -75,7 +78,7 @@ func BenchmarkOnlineList(b *testing.B) {
 				n.presence.arrive(strconv.Itoa(i))
 				n.presence.online(self, []string{strconv.Itoa(i)})
 			}
-			s := &session{user: "1", node: n, link: nowhere{}}
+			s := newSession(n, "1", nowhere{})
 			b.ReportAllocs()
 			for b.Loop() {
 				n.news.list = nil
@@ -91,10 +94,10 @@ func BenchmarkExceptions(b *testing.B) {
 		b.Run(fmt.Sprintf("exceptions=%d", exceptions), func(b *testing.B) {
 			n, d := bareNode(func(*Config) {})
 			w := new(writer)
-			d.dispatch([]delivery{w.message(User("other"), "x")})
+			d.dispatch([]broker.Delivery{w.message(event.User("other"), "x")})
 			for i := range 10_000 {
-				s := &session{user: strconv.Itoa(i), node: n, link: nowhere{}}
-				if err := n.join(s); err != nil {
+				s := newSession(n, strconv.Itoa(i), nowhere{})
+				if err := n.join(s, nil, 0); err != nil {
 					b.Fatal(err)
 				}
 				s.busy = false
@@ -103,12 +106,12 @@ func BenchmarkExceptions(b *testing.B) {
 			for i := range exceptions {
 				except = append(except, strconv.Itoa(20*i))
 			}
-			batch := make([]delivery, 1)
-			raw := w.message(Shared().Except(except...), "x").raw
+			batch := make([]broker.Delivery, 1)
+			raw := w.message(event.Shared().Except(except...), "x").Raw
 			b.ReportAllocs()
 			for b.Loop() {
 				batch[0] = w.next(raw)
-				batch[0].offset = n.history.next()
+				batch[0].Offset = n.history.Next()
 				d.dispatch(batch)
 			}
 		})

@@ -7,7 +7,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/echo-pull/pull/internal/broker"
 	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/window"
 )
 
 // A node is what this process derives from the log, and who is connected to it.
@@ -19,22 +21,19 @@ import (
 // goroutines call the rest. Nothing is written to a connection under the lock.
 type node struct {
 	id       string
-	bound    int // of a session's queue
-	maxUsers int // of a tag
-	maxTags  int // of a user
+	conns    settings // of the sessions' connections
+	maxUsers int      // of a tag
+	maxTags  int      // of a user
 	scope    OnlineScope
 	tick     time.Duration
 	report   func(error)
 	say      func([]byte)   // puts a control message in the log; does not wait
 	tell     func([]change) // lets the application know; does not wait
 
-	spawn  func(func())                              // starts a goroutine of a session's
-	charge func(payer string, bytes int) (more bool) // charges a replay; nil is free
-
 	mu        sync.Mutex // guards what follows
 	log       string     // the broker's epoch; empty until the log has been heard
 	epoch     string     // by which pages know it: the same, unless the log went back within its epoch
-	history   *history
+	history   *window.Window
 	watches   watches
 	presence  *presence
 	news      news // changes of presence that pages have not been told yet
@@ -43,7 +42,7 @@ type node struct {
 	seats     map[string]int // admitted sessions by payer
 	seated    int
 	bans      map[string]ban        // the last disconnect of a user
-	banning   deque[ban]            // the same, the oldest first
+	banning   window.Deque[ban]     // the same, the oldest first
 	turns     [tickSlots][]*session // by the slot of a tick in which they are reminded
 	turn      uint8                 // of the next session
 	guests    int                   // joined sessions without a user
@@ -89,7 +88,7 @@ func (n *node) cursor() envelope.Cursor {
 
 // apply brings the node forward by a batch and returns how much of it: all, or
 // what comes before the message with which the log turns out to be broken.
-func (n *node) apply(batch []delivery) (count int, broken bool) {
+func (n *node) apply(batch []broker.Delivery) (count int, broken bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
@@ -97,10 +96,10 @@ func (n *node) apply(batch []delivery) (count int, broken bool) {
 	for i, d := range batch {
 		switch {
 		case n.log == "":
-			n.begin(d.epoch, d.epoch, d.offset)
-		case d.epoch == n.log && d.offset < n.history.next() && !n.isNew(&d):
+			n.begin(d.Epoch, d.Epoch, d.Offset)
+		case d.Epoch == n.log && d.Offset < n.history.Next() && !n.isNew(&d):
 			continue // known from before the subscription was renewed
-		case d.epoch != n.log || d.offset != n.history.next():
+		case d.Epoch != n.log || d.Offset != n.history.Next():
 			n.finishBatch()
 			return i, true
 		}
@@ -115,13 +114,13 @@ func (n *node) begin(log, epoch string, offset uint64) {
 		n.positions.wake(^uint64(0)) // it does not become what they wait for any more
 	}
 	n.log, n.epoch = log, epoch
-	n.history.reset(offset)
+	n.history.Reset(offset)
 	n.settled = offset - 1
 	n.publishPosition()
 }
 
 func (n *node) publishPosition() {
-	n.offset.Store(n.history.last())
+	n.offset.Store(n.history.Last())
 	if p := n.position.Load(); p == nil || *p != n.epoch {
 		epoch := n.epoch
 		n.position.Store(&epoch)
@@ -130,7 +129,7 @@ func (n *node) publishPosition() {
 }
 
 func (n *node) signalMove() {
-	n.positions.wake(n.history.last())
+	n.positions.wake(n.history.Last())
 	n.names.wake(n.applied.Load())
 	if n.moved != nil {
 		close(n.moved)
@@ -161,25 +160,25 @@ func (n *node) isTooMuch(s *session) bool {
 	for _, p := range s.due {
 		size += p.size
 	}
-	return size > n.bound/2 && n.history.covers(s.last) && s.isIdle()
+	return size > n.conns.queueBytes/2 && n.history.Covers(s.last) && s.isIdle()
 }
 
 // problem notes what the application is to hear of: not under the lock, because
 // it may ask the plugin something then.
 func (n *node) problem(err error) { n.problems = append(n.problems, err) }
 
-func (n *node) applyOne(d delivery, clock time.Time) {
-	if d.raw == nil { // the embedded log has let go of a control message
-		n.history.skip(0)
+func (n *node) applyOne(d broker.Delivery, clock time.Time) {
+	if d.Raw == nil { // the embedded log has let go of a control message
+		n.history.Skip(0)
 		return
 	}
 	now := clock.UnixNano()
-	e, err := envelope.Parse(d.raw)
+	e, err := envelope.Parse(d.Raw)
 	if err != nil {
 		if n.foreign.allow("") { // there may be as many as the application's own
-			n.problem(fmt.Errorf("%w: at %s, and perhaps others within a minute", err, envelope.Cursor{Epoch: d.epoch, Offset: d.offset}))
+			n.problem(fmt.Errorf("%w: at %s, and perhaps others within a minute", err, envelope.Cursor{Epoch: d.Epoch, Offset: d.Offset}))
 		}
-		n.history.skip(0)
+		n.history.Skip(0)
 		return
 	}
 	e.At = max(0, min(e.At, now)) // other nodes' clocks are not to be trusted either
@@ -191,14 +190,14 @@ func (n *node) applyOne(d delivery, clock time.Time) {
 		n.applied.Store(e.Seq)
 	}
 	if e.Kind != envelope.KindEvent || !fresh {
-		n.history.skip(e.At)
+		n.history.Skip(e.At)
 		if fresh {
 			n.control(&e, peer)
 		}
 		return
 	}
 	n.stats.messages.Add(1)
-	n.history.append(newMessage(e.At, e.Expires, d.raw[len(d.raw)-len(e.Addr)-len(e.Body):], len(e.Addr)), now)
+	n.history.Append(window.NewMessage(e.At, e.Expires, d.Raw[len(d.Raw)-len(e.Addr)-len(e.Body):], len(e.Addr)), now)
 	n.route()
 }
 
@@ -270,7 +269,7 @@ func (n *node) applyWatch(e *envelope.Envelope) {
 	user, rest := e.List[0], e.List[1:]
 	switch {
 	case e.Kind == envelope.KindUnwatch:
-		n.watches.end(user, rest, n.history.last(), e.At)
+		n.watches.end(user, rest, n.history.Last(), e.At)
 	case e.Kind == envelope.KindExtend:
 		for _, tag := range rest {
 			n.watches.extend(user, tag, e.At)
@@ -280,9 +279,12 @@ func (n *node) applyWatch(e *envelope.Envelope) {
 	}
 }
 
-// await waits until the condition holds, which it checks whenever the node has
+// Applied returns the name of the last message of this node's own that it has applied.
+func (n *node) Applied() uint64 { return n.applied.Load() }
+
+// Await waits until the condition holds, which it checks whenever the node has
 // moved. It tells whether that was before ctx ended.
-func (n *node) await(ctx context.Context, condition func() bool) bool {
+func (n *node) Await(ctx context.Context, condition func() bool) bool {
 	for {
 		moved := n.movement()
 		if condition() {
@@ -313,5 +315,5 @@ func (n *node) saidAll() bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
-	return n.farewell && n.settled == n.history.last()
+	return n.farewell && n.settled == n.history.Last()
 }

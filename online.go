@@ -119,7 +119,7 @@ func (n *node) sweepPresence(now time.Time) {
 		n.callRoll(now)
 	}
 	n.announce()
-	n.changed(n.presence.bury(now, max(n.history.age, n.watches.ttl)+deadNode))
+	n.changed(n.presence.bury(now, max(n.history.MaxAge(), n.watches.ttl)+deadNode))
 }
 
 // departure returns when the next grace ends.
@@ -243,6 +243,6 @@ func (n *node) onlineList(now time.Time) []byte {
 			}
 		}
 	}
-	l := protocol.OnlineList{Users: online, Most: listedUsers, Bytes: n.bound / 4, Count: count, Guests: n.guests}
+	l := protocol.OnlineList{Users: online, Most: listedUsers, Bytes: n.conns.queueBytes / 4, Count: count, Guests: n.guests}
 	return l.Encode(now)
 }

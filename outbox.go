@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/event"
+	"github.com/echo-pull/pull/internal/publish"
 )
 
 // HeaderClient is the request header that identifies a user's page, for
@@ -60,7 +62,7 @@ func (p *Plugin) Outbox(ctx context.Context) *Outbox {
 // Send collects nothing and returns [ErrUnknownModule], [ErrTooLarge], a
 // [ParamsError], [ErrOutboxFull], [ErrQueueFull], [ErrTooLate], [ErrClosed], or
 // another error for a malformed name, tag or id.
-func (o *Outbox) Send(t Target, e Event) error {
+func (o *Outbox) Send(t event.Target, e event.Event) error {
 	if o == nil {
 		return ErrNoOutbox
 	}
@@ -74,13 +76,13 @@ func (o *Outbox) Send(t Target, e Event) error {
 	if o.ended.Load() {
 		return ErrTooLate
 	}
-	if len(raw) > shareBytes { // no Flush would make room for it
-		return &SizeError{Size: len(raw), Limit: shareBytes}
+	if len(raw) > publish.ShareBytes { // no Flush would make room for it
+		return &event.SizeError{Size: len(raw), Limit: publish.ShareBytes}
 	}
 	if err := o.takeShare(1, len(raw)); err != nil {
 		return err
 	}
-	if err := o.plugin.publisher.reserve(len(raw)); err != nil {
+	if err := o.plugin.publisher.Reserve(len(raw)); err != nil {
 		o.giveShare(1, len(raw))
 		return err
 	}
@@ -94,7 +96,7 @@ func (o *Outbox) Send(t Target, e Event) error {
 	return nil
 }
 
-func (o *Outbox) sender(e *Event) string {
+func (o *Outbox) sender(e *event.Event) string {
 	if !e.ExceptSender {
 		return ""
 	}
@@ -111,13 +113,13 @@ func (o *Outbox) sender(e *Event) string {
 
 // replace forgets the earlier event of the key and target, and has the next
 // one remembered in its place; the caller holds mu.
-func (o *Outbox) replace(key string, t *Target) {
+func (o *Outbox) replace(key string, t *event.Target) {
 	if o.keys == nil {
 		o.keys = make(map[string]int)
 	}
-	name := key + "\x00" + string(appendTarget(nil, "", t))
+	name := key + "\x00" + string(event.AppendTarget(nil, "", t))
 	if i, sent := o.keys[name]; sent {
-		o.plugin.publisher.release(1, len(o.events[i]))
+		o.plugin.publisher.Release(1, len(o.events[i]))
 		o.giveShare(1, len(o.events[i]))
 		o.events[i] = nil
 	}
@@ -134,45 +136,45 @@ func (o *Outbox) Flush(ctx context.Context) error {
 		return ErrNoOutbox
 	}
 	s, err := o.takeFor(ctx)
-	if err != nil || s.events == 0 {
+	if err != nil || s.Events == 0 {
 		return err
 	}
-	return o.plugin.publisher.shipAndWait(ctx, s)
+	return o.plugin.publisher.PublishAndWait(ctx, s)
 }
 
 // takeFor takes what was collected, while there is somebody to hand it over.
-func (o *Outbox) takeFor(ctx context.Context) (shipment, error) {
+func (o *Outbox) takeFor(ctx context.Context) (publish.Batch, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 
 	if o.ended.Load() {
-		return shipment{}, ErrTooLate
+		return publish.Batch{}, ErrTooLate
 	}
 	if err := ctx.Err(); err != nil {
-		return shipment{}, err
+		return publish.Batch{}, err
 	}
 	return o.takeShipment(), nil
 }
 
 // takeShipment takes what was collected; the caller holds mu.
-func (o *Outbox) takeShipment() shipment {
-	var s shipment
+func (o *Outbox) takeShipment() publish.Batch {
+	var s publish.Batch
 	if o.keys != nil {
 		o.events = slices.DeleteFunc(o.events, func(raw []byte) bool { return raw == nil })
 	}
-	s.messages, s.events = o.events, len(o.events)
+	s.Messages, s.Events = o.events, len(o.events)
 	for _, raw := range o.events {
-		s.size += len(raw)
+		s.Size += len(raw)
 	}
 	o.events, o.keys, o.taken = nil, nil, true
-	o.giveShare(s.events, s.size)
+	o.giveShare(s.Events, s.Size)
 	return s
 }
 
 // takeShare takes a part of what one request may take of the publisher's queue;
 // the caller holds mu.
 func (o *Outbox) takeShare(events, bytes int) error {
-	if int(o.held)+events > shareEvents || int(o.heldBytes)+bytes > shareBytes {
+	if int(o.held)+events > publish.ShareEvents || int(o.heldBytes)+bytes > publish.ShareBytes {
 		return ErrOutboxFull
 	}
 	o.giveShare(-events, -bytes)
@@ -196,9 +198,9 @@ func (o *Outbox) Discard() {
 	o.drop(s)
 }
 
-func (o *Outbox) drop(s shipment) {
-	if s.events > 0 {
-		o.plugin.publisher.release(s.events, s.size)
+func (o *Outbox) drop(s publish.Batch) {
+	if s.Events > 0 {
+		o.plugin.publisher.Release(s.Events, s.Size)
 	}
 }
 
@@ -261,7 +263,7 @@ func (o *Outbox) Cursor() string {
 
 // end is the epilogue: the events leave, or are forgotten.
 func (o *Outbox) end(commit bool) {
-	var s shipment
+	var s publish.Batch
 	o.mu.Lock()
 	o.ended.Store(true)
 	if len(o.events) > 0 {
@@ -271,9 +273,9 @@ func (o *Outbox) end(commit bool) {
 	o.scope.endIdentity()
 
 	switch {
-	case s.events == 0:
+	case s.Events == 0:
 	case commit:
-		o.plugin.publisher.shipForGood(s)
+		o.plugin.publisher.Publish(s)
 	default:
 		o.drop(s)
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/echo-pull/pull/internal/envelope"
 	"github.com/echo-pull/pull/internal/protocol"
+	"github.com/echo-pull/pull/internal/window"
 )
 
 // parcelBytes bounds how much is joined into one frame for everybody at an
@@ -17,19 +18,19 @@ const parcelBytes = 64 << 10
 // itself is used again.
 type parcel struct {
 	addr     envelope.Address
-	messages []message // until it is sealed
-	size     int       // bytes of the encoded messages, roughly
-	wanted   bool      // by a session
+	messages []window.Message // until it is sealed
+	size     int              // bytes of the encoded messages, roughly
+	wanted   bool             // by a session
 	epoch    string
 	last     uint64 // offset of its last message
 	frame    []byte // a WebSocket text frame: a JSON array of the messages
 	body     []byte // the part of frame between the array's brackets
 }
 
-func (p *parcel) add(m *message) {
+func (p *parcel) add(m *window.Message) {
 	p.messages = append(p.messages, *m)
-	p.size += len(m.body()) + protocol.MaxIDBytes
-	p.last = m.offset
+	p.size += len(m.Body()) + protocol.MaxIDBytes
+	p.last = m.Offset
 }
 
 func (p *parcel) seal() {
@@ -39,7 +40,7 @@ func (p *parcel) seal() {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = protocol.AppendMessage(b, p.messages[i].offset, p.messages[i].body())
+		b = protocol.AppendMessage(b, p.messages[i].Offset, p.messages[i].Body())
 	}
 	p.close(b)
 }

@@ -4,6 +4,8 @@ import (
 	"iter"
 	"maps"
 	"slices"
+
+	"github.com/echo-pull/pull/internal/window"
 )
 
 // pastWatches are watches that have ended. They are kept for as long as the
@@ -14,7 +16,7 @@ import (
 type pastWatches struct {
 	most   int // of a user
 	users  map[string]*past
-	expiry deque[pastExpiry] // of each user one
+	expiry window.Deque[pastExpiry] // of each user one
 }
 
 // pastOfTag bounds how many ended watches of one user and one tag are kept.
@@ -22,7 +24,7 @@ const pastOfTag = 16
 
 // A past is what one user has watched.
 type past struct {
-	watches deque[pastWatch] // the first ended first
+	watches window.Deque[pastWatch] // the first ended first
 	byTag   map[string][]*watch
 	lost    uint64 // up to this offset watches that are forgotten may have heard something
 }
@@ -48,7 +50,7 @@ func (t *pastWatches) of(user string, at int64) *past {
 	if p == nil {
 		p = &past{byTag: make(map[string][]*watch)}
 		t.users[user] = p
-		t.expiry.push(pastExpiry{user, at})
+		t.expiry.Push(pastExpiry{user, at})
 	}
 	return p
 }
@@ -56,14 +58,14 @@ func (t *pastWatches) of(user string, at int64) *past {
 // add keeps a watch until a time.
 func (t *pastWatches) add(w *watch, forget int64) {
 	p := t.of(w.user, forget)
-	for t.most > 0 && p.watches.len() >= t.most {
+	for t.most > 0 && p.watches.Len() >= t.most {
 		p.lost = max(p.lost, p.dropFirst().end())
 	}
 	if len(p.byTag[w.tag]) == pastOfTag {
 		p.lost = max(p.lost, p.byTag[w.tag][0].end())
 		p.byTag[w.tag] = slices.Delete(p.byTag[w.tag], 0, 1)
 	}
-	p.watches.push(pastWatch{w, forget})
+	p.watches.Push(pastWatch{w, forget})
 	p.byTag[w.tag] = append(p.byTag[w.tag], w)
 }
 
@@ -76,7 +78,7 @@ func (w *watch) end() uint64 {
 }
 
 func (p *past) dropFirst() *watch {
-	w := p.watches.pop().watch
+	w := p.watches.Pop().watch
 	if p.byTag[w.tag] = slices.DeleteFunc(p.byTag[w.tag], func(other *watch) bool { return other == w }); len(p.byTag[w.tag]) == 0 {
 		delete(p.byTag, w.tag)
 	}
@@ -87,20 +89,20 @@ func (p *past) dropFirst() *watch {
 // more.
 func (t *pastWatches) sweep(now int64, most int) bool {
 	for range most {
-		if t.expiry.len() == 0 || t.expiry.at(0).at > now {
+		if t.expiry.Len() == 0 || t.expiry.At(0).at > now {
 			return false
 		}
-		e := t.expiry.at(0)
+		e := t.expiry.At(0)
 		p := t.users[e.user]
-		if p.watches.len() > 0 && p.watches.at(0).forget <= now {
+		if p.watches.Len() > 0 && p.watches.At(0).forget <= now {
 			p.dropFirst()
 			continue
 		}
-		t.expiry.pop()
-		if p.watches.len() == 0 {
+		t.expiry.Pop()
+		if p.watches.Len() == 0 {
 			delete(t.users, e.user)
 		} else {
-			t.expiry.push(pastExpiry{e.user, p.watches.at(0).forget})
+			t.expiry.Push(pastExpiry{e.user, p.watches.At(0).forget})
 		}
 	}
 	return true
@@ -109,8 +111,8 @@ func (t *pastWatches) sweep(now int64, most int) bool {
 func (t *pastWatches) everything() []*watch {
 	var all []*watch
 	for _, p := range t.users {
-		for i := range p.watches.len() {
-			all = append(all, p.watches.at(i).watch)
+		for i := range p.watches.Len() {
+			all = append(all, p.watches.At(i).watch)
 		}
 	}
 	return all
@@ -131,7 +133,7 @@ func (t *pastWatches) countOf(user string) int {
 	return 0
 }
 
-func (t *pastWatches) hears(user, tag string, m *message) bool {
+func (t *pastWatches) hears(user, tag string, m *window.Message) bool {
 	p := t.users[user]
 	return p != nil && slices.ContainsFunc(p.byTag[tag], func(w *watch) bool { return w.hears(m) })
 }

@@ -12,7 +12,11 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/echo-pull/pull/internal/broker"
 	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/event"
+	"github.com/echo-pull/pull/internal/publish"
+	"github.com/echo-pull/pull/internal/window"
 )
 
 // A Plugin adds real-time events to one Echo application. It is safe for
@@ -23,12 +27,12 @@ import (
 // and those of the sessions. Everything else in the package is passive.
 type Plugin struct {
 	config      Config
-	broker      Broker
-	memory      *Memory    // the broker, where it is the embedded one of this plugin
-	state       *stateFile // nil where nothing is kept
+	broker      broker.Broker
+	memory      *broker.Memory // the broker, if that is a log in this process
+	state       *stateFile     // nil where nothing is kept
 	registry    registry
 	node        *node
-	publisher   *publisher
+	publisher   *publish.Publisher
 	dispatcher  *dispatcher
 	broadcaster *broadcaster
 	hooks       *hooks
@@ -80,19 +84,19 @@ func New(config Config) (*Plugin, error) {
 	p.hooks = newHooks(config.OnOnline, config.OnOffline, config.OnError)
 	p.node = p.newNode()
 	p.sectionKey, p.identityKey = "pull.section."+p.node.id, "pull.identity."+p.node.id
+	p.memory, _ = p.broker.(*broker.Memory)
 	if p.broker == nil {
 		// The log is also what the dispatcher has still to read.
-		p.memory = &Memory{Count: config.WindowCount + aheadMessages, Bytes: config.WindowBytes + aheadBytes, passing: envelope.IsControl}
+		p.memory = broker.NewMemory(config.WindowCount+publish.AheadMessages, config.WindowBytes+publish.AheadBytes, envelope.IsControl)
 		p.broker = p.memory
 		if err := p.restore(); err != nil {
 			return nil, err
 		}
 	}
-	p.publisher = newPublisher(p.broker, p.node, config.OnError)
-	p.node.say, p.node.spawn = p.publisher.say, p.spawn
-	p.node.charge = func(payer string, bytes int) bool { return p.limits.replayed(payer, bytes, time.Now()) }
+	p.publisher = publish.New(p.broker, p.memory, p.node.id, p.node, config.OnError)
+	p.node.say = p.publisher.Announce
 	p.dispatcher = newDispatcher(p.node, runtime.GOMAXPROCS(0)-1)
-	p.broadcaster = newBroadcaster(config.Tick, p.join, p.receive)
+	p.broadcaster = newBroadcaster(config.Tick)
 	p.start()
 	return p, nil
 }
@@ -101,9 +105,9 @@ func (p *Plugin) newNode() *node {
 	c := &p.config
 	id := envelope.NewID()
 	n := &node{
-		id: id, bound: c.QueueBytes, maxUsers: c.MaxUsersPerTag, maxTags: c.MaxTagsPerUser,
+		id: id, conns: settings{queueBytes: c.QueueBytes, spawn: p.spawn}, maxUsers: c.MaxUsersPerTag, maxTags: c.MaxTagsPerUser,
 		scope: c.Online, tick: c.Tick, report: c.OnError, tell: p.hooks.tell,
-		history:  newHistory(c.WindowAge, c.WindowCount, c.WindowBytes, envelope.Keys),
+		history:  window.New(c.WindowAge, c.WindowCount, c.WindowBytes, envelope.Keys),
 		watches:  newWatches(c.WatchTTL, c.WindowAge, c.MaxTagsPerUser),
 		presence: newPresence(id, c.PresenceGrace),
 		users:    make(map[string][]*session),
@@ -118,7 +122,7 @@ func (p *Plugin) newNode() *node {
 func (p *Plugin) start() {
 	ctx, stop := context.WithCancel(context.Background())
 	p.stop = stop
-	p.spawn(func() { p.publisher.run(ctx) })
+	p.spawn(func() { p.publisher.Run(ctx) })
 	p.spawn(func() { p.listen(ctx) })
 	for range p.dispatcher.workers {
 		p.spawn(p.dispatcher.work)
@@ -126,10 +130,10 @@ func (p *Plugin) start() {
 	p.spawn(func() { p.clock(ctx) })
 	p.spawn(func() { p.hooks.run(ctx) })
 
-	p.publisher.say(envelope.Control(envelope.KindHello, time.Now()))
+	p.publisher.Announce(envelope.Control(envelope.KindHello, time.Now()))
 	ready, cancel := context.WithTimeout(ctx, readyWait)
 	defer cancel()
-	if !p.node.await(ready, func() bool { return p.node.applied.Load() > 0 }) {
+	if !p.node.Await(ready, func() bool { return p.node.applied.Load() > 0 }) {
 		p.config.OnError(errNoLog)
 	}
 }
@@ -143,25 +147,31 @@ func (p *Plugin) listen(ctx context.Context) {
 	// Grants that are older than the window but not than their own life are in
 	// the log as well.
 	window := max(p.config.WindowAge, p.config.WatchTTL)
-	if m, ok := p.broker.(*Memory); ok {
-		_ = m.follow(ctx, window, p.dispatcher.dispatch) // saves a goroutine's turn for each batch
+	if p.memory != nil {
+		_ = broker.Follow(ctx, p.memory, window, p.dispatcher.dispatch) // saves a goroutine's turn for each batch
 		return
 	}
 	p.spawn(func() { p.subscribe(ctx, window) })
 	p.dispatcher.run(ctx)
 }
 
+// How long the plugin waits before it subscribes again.
+const (
+	shortestWait = 50 * time.Millisecond
+	longestWait  = 2 * time.Second
+)
+
 // subscribe feeds the dispatcher from the broker, again and again until ctx ends.
 func (p *Plugin) subscribe(ctx context.Context, window time.Duration) {
-	for wait := shortestRetry; ; wait = min(2*wait, longestRetry) {
+	for wait := shortestWait; ; wait = min(2*wait, longestWait) {
 		began := time.Now()
 		err := p.subscribeOnce(ctx, window)
 		if ctx.Err() != nil {
 			return
 		}
 		p.config.OnError(fmt.Errorf("pull: subscription: %w", err))
-		if time.Since(began) > longestRetry {
-			wait = shortestRetry
+		if time.Since(began) > longestWait {
+			wait = shortestWait
 		}
 		select {
 		case <-time.After(wait):
@@ -177,8 +187,8 @@ func (p *Plugin) subscribeOnce(ctx context.Context, window time.Duration) error 
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	err := p.broker.Subscribe(ctx, window, func(epoch string, offset uint64, message []byte) {
-		d := delivery{epoch, offset, message}
-		if broken := d.check(); broken != nil {
+		d := broker.Delivery{Epoch: epoch, Offset: offset, Raw: message}
+		if broken := d.Check(); broken != nil {
 			cancel(broken)
 		}
 		if ctx.Err() == nil {
@@ -203,7 +213,7 @@ func (p *Plugin) Register(modules ...Module) error { return p.registry.add(modul
 // worker. It returns when the log has accepted the event. It returns the same
 // errors as [Outbox.Send], or the error of ctx if ctx ends first; the event may
 // then still be published. If ctx had ended before the call, nothing is sent.
-func (p *Plugin) Send(ctx context.Context, t Target, e Event) error {
+func (p *Plugin) Send(ctx context.Context, t event.Target, e event.Event) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -211,29 +221,31 @@ func (p *Plugin) Send(ctx context.Context, t Target, e Event) error {
 	if err != nil || raw == nil {
 		return err
 	}
-	if err := p.publisher.reserve(len(raw)); err != nil {
+	if err := p.publisher.Reserve(len(raw)); err != nil {
 		return err
 	}
-	return p.publisher.shipAndWait(ctx, shipment{messages: [][]byte{raw}, events: 1, size: len(raw)})
+	return p.publisher.PublishAndWait(ctx, publish.Batch{Messages: [][]byte{raw}, Events: 1, Size: len(raw)})
 }
 
 // encode checks an event and returns its envelope: nil where it is for nobody.
-func (p *Plugin) encode(t *Target, e *Event, sender string, now time.Time) ([]byte, error) {
-	if err := e.check(); err != nil {
+func (p *Plugin) encode(t *event.Target, e *event.Event, sender string, now time.Time) ([]byte, error) {
+	if err := event.Check(e); err != nil {
 		return nil, err
 	}
 	if !p.registry.has(e.Module) {
 		return nil, fmt.Errorf("%w: %q", ErrUnknownModule, e.Module)
 	}
-	if err := t.check(); err != nil {
+	if err := event.CheckTarget(t); err != nil {
 		return nil, err
 	}
-	if t.nobody() {
+	if event.IsNobody(t) {
 		return nil, nil
 	}
-	c := encoders.Get().(*encoder) //nolint:forcetypeassert // holds nothing else
-	defer c.release()
-	return c.encode(t, e, sender, now, p.config.EventBytes)
+	raw, err := event.Encode(t, e, sender, now, p.config.EventBytes)
+	if len(raw) > publish.MaxBytes { // a target may be of any size
+		return nil, &event.SizeError{Size: len(raw), Limit: publish.MaxBytes}
+	}
+	return raw, err
 }
 
 // Disconnect closes the user's sessions on all nodes with 4003. Their pages do
@@ -251,7 +263,7 @@ func (p *Plugin) Disconnect(user string) {
 	if envelope.CheckIDs("user id", []string{user}) != nil {
 		return
 	}
-	if _, err := p.publisher.order(envelope.Control(envelope.KindDisconnect, time.Now(), user)); err != nil {
+	if _, err := p.publisher.Command(envelope.Control(envelope.KindDisconnect, time.Now(), user)); err != nil {
 		p.config.OnError(fmt.Errorf("pull: disconnect user %q on other nodes: %w", user, err))
 	}
 	for _, s := range p.node.disconnect(user) {

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/patrickmn/go-cache"
+
+	"github.com/echo-pull/pull/internal/window"
 )
 
 // Presence reports who is online. See [Plugin.Presence].
@@ -76,17 +78,17 @@ type presence struct {
 	self  string
 	grace time.Duration
 
-	stays      map[string]stay  // by user, of this node
-	departures deque[departure] // whose grace is running, in the order in which they end
-	departed   uint32           // number of the last departure
-	news       deque[string]    // users whose coming or going is still to be announced
-	announcing int              // announcements that have not come back from the log
-	onlyHere   int              // users who are here and whom the log does not have yet
-	peers      map[string]*peer // by node
-	back       time.Time        // when this node was last cut off from the log no longer
-	users      map[string]int   // user → number of nodes that have it
-	seen       *cache.Cache     // user → when it was last online, once it has left
-	forgetting deque[recollection]
+	stays      map[string]stay         // by user, of this node
+	departures window.Deque[departure] // whose grace is running, in the order in which they end
+	departed   uint32                  // number of the last departure
+	news       window.Deque[string]    // users whose coming or going is still to be announced
+	announcing int                     // announcements that have not come back from the log
+	onlyHere   int                     // users who are here and whom the log does not have yet
+	peers      map[string]*peer        // by node
+	back       time.Time               // when this node was last cut off from the log no longer
+	users      map[string]int          // user → number of nodes that have it
+	seen       *cache.Cache            // user → when it was last online, once it has left
+	forgetting window.Deque[recollection]
 }
 
 func newPresence(self string, grace time.Duration) *presence {
@@ -141,7 +143,7 @@ type recollection struct {
 // remember keeps when a user was last online.
 func (p *presence) remember(user string, at int64) {
 	if _, known := p.seen.Get(user); !known {
-		p.forgetting.push(recollection{user, time.Now().Add(seenTTL).UnixNano()})
+		p.forgetting.Push(recollection{user, time.Now().Add(seenTTL).UnixNano()})
 	}
 	p.seen.SetDefault(user, time.Unix(0, at))
 }
@@ -150,12 +152,12 @@ func (p *presence) remember(user string, at int64) {
 // be more. The cache could do it at one go, which takes as long as it is large.
 func (p *presence) forget(now time.Time, most int) bool {
 	for range most {
-		if p.forgetting.len() == 0 || p.forgetting.at(0).due > now.UnixNano() {
+		if p.forgetting.Len() == 0 || p.forgetting.At(0).due > now.UnixNano() {
 			return false
 		}
-		r := p.forgetting.pop()
+		r := p.forgetting.Pop()
 		if _, expires, known := p.seen.GetWithExpiration(r.user); known {
-			p.forgetting.push(recollection{r.user, expires.UnixNano()}) // seen again since
+			p.forgetting.Push(recollection{r.user, expires.UnixNano()}) // seen again since
 		} else {
 			p.seen.Delete(r.user)
 		}

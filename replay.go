@@ -6,13 +6,14 @@ import (
 
 	"github.com/echo-pull/pull/internal/envelope"
 	"github.com/echo-pull/pull/internal/protocol"
+	"github.com/echo-pull/pull/internal/window"
 )
 
 // A replay is a part of what a session is behind. It is selected under the node's
 // lock and encoded without it.
 type replay struct {
 	epoch    string
-	messages []message
+	messages []window.Message
 	more     bool
 }
 
@@ -21,8 +22,8 @@ func (r *replay) appendItems(items []item) []item {
 	items = slices.Grow(items, len(r.messages))
 	for i := range r.messages {
 		m := &r.messages[i]
-		body := protocol.AppendMessage(make([]byte, 0, len(m.body())+protocol.MaxIDBytes), m.offset, m.body())
-		items = append(items, item{body: body, epoch: r.epoch, last: m.offset})
+		body := protocol.AppendMessage(make([]byte, 0, len(m.Body())+protocol.MaxIDBytes), m.Offset, m.Body())
+		items = append(items, item{body: body, epoch: r.epoch, last: m.Offset})
 	}
 	return items
 }
@@ -43,31 +44,31 @@ func (n *node) read(s *session) replay {
 	if !s.behind {
 		return r
 	}
-	if !n.history.covers(s.last) {
+	if !n.history.Covers(s.last) {
 		s.fallBehind() // the window has moved on while the page read
 		return r
 	}
 	found := n.after(s.last, s.user)
-	size, most := 0, min(replayPage, n.bound/2)
+	size, most := 0, min(replayPage, n.conns.queueBytes/2)
 	now := time.Now().Unix()
-	for i, offset := range found.offsets {
-		m := n.history.at(offset)
+	for i, offset := range found.Offsets {
+		m := n.history.At(offset)
 		if !n.reaches(m, s, now) {
 			s.last = offset
 			continue
 		}
-		if size += len(m.body()) + protocol.MaxIDBytes; size > most && len(r.messages) > 0 {
+		if size += len(m.Body()) + protocol.MaxIDBytes; size > most && len(r.messages) > 0 {
 			r.more = true
 			return r
 		}
 		if r.messages == nil {
-			r.messages = make([]message, 0, len(found.offsets)-i)
+			r.messages = make([]window.Message, 0, len(found.Offsets)-i)
 		}
 		r.messages = append(r.messages, *m)
 		s.last = offset
 	}
-	if r.more = !found.complete; r.more {
-		s.last = found.upTo
+	if r.more = !found.Complete; r.more {
+		s.last = found.UpTo
 	} else {
 		s.behind = false
 	}
@@ -75,28 +76,28 @@ func (n *node) read(s *session) replay {
 }
 
 // after selects what may be for a user after an offset.
-func (n *node) after(offset uint64, user string) selection {
+func (n *node) after(offset uint64, user string) window.Selection {
 	tags := n.watches.countOf(user)
-	if tags > pageOffsets || n.history.countAfter(offset) < tags {
-		return n.history.after(offset) // to look at messages costs less than to look at tags
+	if tags > window.PageOffsets || n.history.CountAfter(offset) < tags {
+		return n.history.After(offset) // to look at messages costs less than to look at tags
 	}
-	return pick(offset, n.listsFor(user))
+	return window.Pick(offset, n.listsFor(user))
 }
 
 // listsFor returns the positions of everything that may be for a user.
-func (n *node) listsFor(user string) []*offsets {
-	lists := []*offsets{&n.history.shared}
+func (n *node) listsFor(user string) []*window.Offsets {
+	lists := []*window.Offsets{n.history.OfEveryone()}
 	if user == "" {
 		return lists
 	}
-	if list := n.history.users[user]; list != nil {
+	if list := n.history.OfUser(user); list != nil {
 		lists = append(lists, list)
 	}
 	if n.watches.countOf(user) == 0 {
 		return lists
 	}
 	for tag := range n.watches.tagsOf(user) {
-		if list := n.history.tags[tag]; list != nil {
+		if list := n.history.OfTag(tag); list != nil {
 			lists = append(lists, list)
 		}
 	}
@@ -104,19 +105,19 @@ func (n *node) listsFor(user string) []*offsets {
 }
 
 // reaches tells whether a message of the window is for a session.
-func (n *node) reaches(m *message, s *session, now int64) bool {
-	if int64(m.expires) <= now { //nolint:gosec // seconds
+func (n *node) reaches(m *window.Message, s *session, now int64) bool {
+	if int64(m.Expires) <= now { //nolint:gosec // seconds
 		return false
 	}
-	if envelope.IsSender(envelope.Address(m.addr()).Sender(), s.client, s.user) {
+	if envelope.IsSender(envelope.Address(m.Addr()).Sender(), s.client, s.user) {
 		return false
 	}
 	return n.isFor(m, s.user)
 }
 
 // isFor tells whether the user is at a message's target. A guest has no name.
-func (n *node) isFor(m *message, user string) bool {
-	for t := range envelope.Address(m.addr()).Terms() {
+func (n *node) isFor(m *window.Message, user string) bool {
+	for t := range envelope.Address(m.Addr()).Terms() {
 		if (t.Shared || user != "" && n.isAt(t, user, m)) && !t.Except.Has(user) {
 			return true
 		}
@@ -124,7 +125,7 @@ func (n *node) isFor(m *message, user string) bool {
 	return false
 }
 
-func (n *node) isAt(t envelope.AddressTerm, user string, m *message) bool {
+func (n *node) isAt(t envelope.AddressTerm, user string, m *window.Message) bool {
 	if t.Users.Has(user) {
 		return true
 	}

@@ -4,27 +4,28 @@ import (
 	"bytes"
 
 	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/window"
 )
 
 // route gives the newest message to every session at its address.
 func (n *node) route() {
-	m := n.history.newest()
+	m := n.history.Newest()
 	var last *parcel
 	if len(n.parcels) > 0 {
 		last = n.parcels[len(n.parcels)-1]
 	}
-	if last != nil && last.size < parcelBytes && bytes.Equal(last.addr, m.addr()) && last.last+1 == m.offset {
+	if last != nil && last.size < parcelBytes && bytes.Equal(last.addr, m.Addr()) && last.last+1 == m.Offset {
 		last.add(m) // for the same sessions, on which nothing has changed in between
 		return
 	}
-	p := n.parcel(m.addr(), m)
-	for t := range envelope.Address(m.addr()).Terms() {
+	p := n.parcel(m.Addr(), m)
+	for t := range envelope.Address(m.Addr()).Terms() {
 		n.routeTerm(m, t, p)
 	}
 }
 
 // parcel begins a parcel with a message. The address nil takes no further ones.
-func (n *node) parcel(to envelope.Address, m *message) *parcel {
+func (n *node) parcel(to envelope.Address, m *window.Message) *parcel {
 	var p *parcel
 	if last := len(n.spare) - 1; last >= 0 {
 		p, n.spare = n.spare[last], n.spare[:last]
@@ -37,8 +38,8 @@ func (n *node) parcel(to envelope.Address, m *message) *parcel {
 	return p
 }
 
-func (n *node) routeTerm(m *message, t envelope.AddressTerm, p *parcel) {
-	r := routing{node: n, sender: envelope.Address(m.addr()).Sender(), except: n.exceptions(t.Except), parcel: p}
+func (n *node) routeTerm(m *window.Message, t envelope.AddressTerm, p *parcel) {
+	r := routing{node: n, sender: envelope.Address(m.Addr()).Sender(), except: n.exceptions(t.Except), parcel: p}
 	if t.Shared {
 		r.to(n.all)
 		return
@@ -47,7 +48,7 @@ func (n *node) routeTerm(m *message, t envelope.AddressTerm, p *parcel) {
 		r.to(n.users[string(user)])
 	}
 	for tag := range t.Tags.All() {
-		for user := range n.watches.watchers(string(tag), m.at) {
+		for user := range n.watches.watchers(string(tag), m.At) {
 			r.to(n.users[user])
 		}
 	}

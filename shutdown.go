@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/publish"
 )
 
 // Shutdown ends the plugin. It refuses new sessions, and new events with
@@ -26,9 +27,9 @@ func (p *Plugin) Shutdown(ctx context.Context) error {
 }
 
 func (p *Plugin) shutdown(ctx context.Context) error {
-	err := p.publisher.drain(ctx)
+	err := p.publisher.Drain(ctx)
 	complete := err == nil // else there are events that will never be in the log
-	p.publisher.say(envelope.Control(envelope.KindBye, time.Now()))
+	p.publisher.Announce(envelope.Control(envelope.KindBye, time.Now()))
 	err = errors.Join(err, p.settle(ctx))
 	for _, s := range p.node.seal() {
 		s.close("restart")
@@ -73,10 +74,10 @@ func (p *Plugin) close() bool {
 
 // settle waits until the node has handed over all that it has published.
 func (p *Plugin) settle(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, stuck)
+	ctx, cancel := context.WithTimeout(ctx, publish.Stuck)
 	defer cancel()
 	n := p.node
-	if n.await(ctx, func() bool { return n.saidAll() }) {
+	if n.Await(ctx, func() bool { return n.saidAll() }) {
 		return nil
 	}
 	return errors.New("pull: published messages did not come back from the log")

@@ -11,6 +11,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/echo-pull/pull/internal/protocol"
+	"github.com/echo-pull/pull/internal/signal"
 )
 
 // A stream is a session's link over Server-Sent Events, for networks that break
@@ -32,8 +33,8 @@ type stream struct {
 }
 
 // serveStream carries the session over the response for as long as it lives.
-func (p *Plugin) serveStream(c echo.Context, s *session) error {
-	defer p.part(s)
+func (p *Plugin) serveStream(c echo.Context, pg *page) error {
+	defer p.part(pg)
 	w := bare(c.Response())
 	header := w.Header()
 	header.Set(echo.HeaderContentType, "text/event-stream")
@@ -48,21 +49,19 @@ func (p *Plugin) serveStream(c echo.Context, s *session) error {
 	if err := errors.Join(link.ctl.SetReadDeadline(time.Time{}), link.ctl.SetWriteDeadline(time.Time{})); err != nil {
 		p.reportTimeouts(c.Request(), w)
 	}
-	s.link = link
+	pg.link = link
 	runHooks(c.Response(), http.StatusOK)
 	w.WriteHeader(http.StatusOK)
 	p.unburden(c)
-	if err := p.join(s); err != nil {
-		refuseJoin(s, err)
-	}
-	defer s.abandon()
+	pg.connected()
+	defer pg.abandon()
 	if p.serverStops(c.Request()) {
-		s.close("restart")
+		pg.close("restart")
 	}
 	for {
 		select {
 		case <-link.wake:
-			s.flush()
+			pg.flush()
 			if link.stuck {
 				_ = p.incapable(w, noFlush) // the response has begun
 				return nil
@@ -86,7 +85,7 @@ func (p *Plugin) reportTimeouts(r *http.Request, w http.ResponseWriter) {
 	}
 }
 
-func (l *stream) start(*session) { signal(l.wake) }
+func (l *stream) start(*conn) { signal.Send(l.wake) }
 
 // offer leaves all writing to the request's goroutine.
 func (l *stream) offer(*offering, []byte) int { return 0 }

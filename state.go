@@ -8,13 +8,14 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/echo-pull/pull/internal/broker"
 	"github.com/echo-pull/pull/internal/envelope"
 )
 
 // A stateImage is what a single node keeps over a planned restart: its log and
 // the watches, which may be older than what the log still holds.
 type stateImage struct {
-	Log     logImage
+	Log     broker.Image
 	Watches []watchImage
 	Lost    map[string]uint64 // up to where watches of a user are forgotten that have heard something
 }
@@ -61,7 +62,7 @@ func decodeState(file []byte) (*stateImage, error) {
 
 // check reports values that no plugin writes.
 func (img *stateImage) check() error {
-	if err := img.Log.check(); err != nil {
+	if err := img.Log.Check(); err != nil {
 		return err
 	}
 	end := img.Log.First + uint64(len(img.Log.Messages))
@@ -117,7 +118,7 @@ func (p *Plugin) take(content []byte) error {
 }
 
 func (p *Plugin) adopt(img *stateImage) error {
-	if err := p.memory.restore(img.Log); err != nil {
+	if err := broker.Restore(p.memory, img.Log); err != nil {
 		return err
 	}
 	now := time.Now().UnixNano()
@@ -134,7 +135,7 @@ func (p *Plugin) adopt(img *stateImage) error {
 // save writes the state file.
 func (p *Plugin) save() error {
 	err := p.state.save(func() ([]byte, error) {
-		return encodeState(&stateImage{Log: p.memory.image(), Watches: p.node.watchImages(), Lost: p.node.lostImage()})
+		return encodeState(&stateImage{Log: broker.ImageOf(p.memory), Watches: p.node.watchImages(), Lost: p.node.lostImage()})
 	})
 	if err != nil {
 		return fmt.Errorf("pull: save state: %w", err)
@@ -147,8 +148,8 @@ func (p *Plugin) save() error {
 func (p *Plugin) renameLog(now time.Time) {
 	if p.state != nil && p.state.aloneAgain() {
 		p.config.OnError(fmt.Errorf("pull: no other process uses state file %s any more: this one begins another log", p.config.StateFile))
-		p.memory.renew()
-		p.publisher.say(envelope.Control(envelope.KindBeat, now)) // with which the node meets the new log
+		broker.Renew(p.memory)
+		p.publisher.Announce(envelope.Control(envelope.KindBeat, now)) // with which the node meets the new log
 	}
 }
 

@@ -2,7 +2,6 @@ package pull
 
 import (
 	"bytes"
-	"context"
 	"math"
 	"os"
 	"path/filepath"
@@ -11,15 +10,16 @@ import (
 	"testing"
 	"time"
 
+	"github.com/echo-pull/pull/internal/broker"
 	"github.com/echo-pull/pull/internal/envelope"
 )
 
 // Log is the plugin's broker, for tests that look at the log itself.
-func (p *Plugin) Log() Broker { return p.broker }
+func (p *Plugin) Log() broker.Broker { return p.broker }
 
 func someState() *stateImage {
 	return &stateImage{
-		Log:     logImage{Epoch: "abc", First: 7, Times: []int64{1, 2}, Messages: [][]byte{[]byte("one"), []byte("two")}},
+		Log:     broker.Image{Epoch: "abc", First: 7, Times: []int64{1, 2}, Messages: [][]byte{[]byte("one"), []byte("two")}},
 		Watches: []watchImage{{User: "1", Tag: "T", Since: 5, Until: 8, Expires: 9}},
 	}
 }
@@ -50,49 +50,6 @@ func TestEveryDamageIsFound(t *testing.T) {
 		}
 		if _, err := decodeState(content[:i]); err == nil {
 			t.Errorf("cut to %d of %d bytes: got no error", i, len(content))
-		}
-	}
-}
-
-func TestImageOfALogIsTheSameLog(t *testing.T) {
-	m := new(Memory)
-	for _, text := range []string{"a", "b", "c"} {
-		if err := m.Publish(t.Context(), []byte(text)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	again := new(Memory)
-
-	if err := again.restore(m.image()); err != nil {
-		t.Fatal(err)
-	}
-
-	if !reflect.DeepEqual(again.image(), m.image()) {
-		t.Errorf("got %+v, want %+v", again.image(), m.image())
-	}
-	if err := again.Publish(t.Context(), []byte("d")); err != nil {
-		t.Fatal(err)
-	}
-	if last := again.next - 1; last != 4 {
-		t.Errorf("the next message got offset %d, want 4", last)
-	}
-}
-
-func TestImpossibleImagesAreRefused(t *testing.T) {
-	for name, img := range map[string]logImage{
-		"nothing":        {},
-		"no epoch":       {First: 1},
-		"offset zero":    {Epoch: "a"},
-		"fewer times":    {Epoch: "a", First: 1, Messages: [][]byte{nil}},
-		"fewer messages": {Epoch: "a", First: 1, Times: []int64{1}},
-		"odd epoch":      {Epoch: "a\n", First: 1},
-		"beyond numbers": {Epoch: "a", First: envelope.MaxOffset + 1},
-		"soon beyond":    {Epoch: "a", First: envelope.MaxOffset, Times: []int64{1}, Messages: [][]byte{nil}},
-		"overflow":       {Epoch: "a", First: ^uint64(0), Times: []int64{1}, Messages: [][]byte{nil}},
-		"negative time":  {Epoch: "a", First: 1, Times: []int64{-1}, Messages: [][]byte{nil}},
-	} {
-		if err := new(Memory).restore(img); err == nil {
-			t.Errorf("%s: got no error", name)
 		}
 	}
 }
@@ -132,7 +89,7 @@ func TestRestoredWatchLivesNoLongerThanAnyOther(t *testing.T) {
 	n, _ := bareNode(func(c *Config) { c.WatchTTL = time.Hour })
 	img := someState()
 	img.Watches = []watchImage{{User: "1", Tag: "T", Expires: math.MaxInt64}}
-	if err := (&Plugin{memory: new(Memory), node: n}).adopt(img); err != nil {
+	if err := (&Plugin{memory: new(broker.Memory), node: n}).adopt(img); err != nil {
 		t.Fatal(err)
 	}
 
@@ -144,27 +101,6 @@ func TestRestoredWatchLivesNoLongerThanAnyOther(t *testing.T) {
 	n.watches.sweep(now+int64(3*time.Hour), 10)
 	if len(n.watches.all) > 0 {
 		t.Error("the watch is still there")
-	}
-}
-
-// JavaScript counts up to 2^53 − 1.
-func TestLogThatHasUsedUpItsOffsetsBeginsAnother(t *testing.T) {
-	m := new(Memory)
-	if err := m.restore(logImage{Epoch: "a", First: envelope.MaxOffset}); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	var got []delivery
-	for _, text := range []string{"last", "first", "end"} {
-		if err := m.Publish(ctx, []byte(text)); err != nil {
-			t.Fatal(err)
-		}
-		got = append(got, m.after("a", envelope.MaxOffset, nil)...)
-	}
-	cancel()
-
-	if len(got) != 4 || got[0].offset != envelope.MaxOffset || got[1].offset != 1 || got[1].epoch == "a" || got[3].offset != 2 {
-		t.Errorf("got %v, want the last offset and then the first of another epoch", got)
 	}
 }
 
@@ -260,33 +196,6 @@ func assertOnly(t *testing.T, dir, name string) {
 	}
 }
 
-func TestMemoryIsSafeForConcurrentUse(t *testing.T) {
-	m := &Memory{Count: 100}
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error)
-	for range 4 {
-		go func() { ended <- m.Subscribe(ctx, time.Hour, func(string, uint64, []byte) {}) }()
-		go func() {
-			for range 500 {
-				if err := m.Publish(ctx, []byte("x"), []byte("y")); err != nil {
-					t.Error(err)
-				}
-				m.image()
-			}
-			ended <- nil
-		}()
-	}
-	for range 4 {
-		<-ended
-	}
-	cancel()
-	for range 4 {
-		if err := <-ended; err != nil {
-			t.Errorf("got %v, want nil", err)
-		}
-	}
-}
-
 // A page that would need watches which are forgotten is told of a gap, by the next
 // process as well.
 func TestLossOfWatchesOutlivesAPlannedRestart(t *testing.T) {
@@ -303,7 +212,7 @@ func TestLossOfWatchesOutlivesAPlannedRestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	next, _ := bareNode(func(*Config) {})
-	p := &Plugin{node: next, memory: new(Memory)}
+	p := &Plugin{node: next, memory: new(broker.Memory)}
 
 	if err := p.take(content); err != nil {
 		t.Fatal(err)

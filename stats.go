@@ -24,6 +24,7 @@ type Stats struct {
 // Stats returns the counters of this node. It is cheap enough for a metrics
 // endpoint.
 func (p *Plugin) Stats() Stats {
+	events, bytes := p.publisher.Queued()
 	n := p.node
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -31,13 +32,13 @@ func (p *Plugin) Stats() Stats {
 	return Stats{
 		Sessions: len(n.all), Users: n.presence.count(), Guests: n.guests, Watches: len(n.watches.all),
 		Messages: n.stats.messages.Load(), Deliveries: n.stats.deliveries.Load(),
-		Recovered: n.stats.recovered.Load(), Gaps: n.stats.gaps.Load(), Cut: n.stats.cut.Load(),
-		PublisherEvents: int(p.publisher.events.Load()), PublisherBytes: int(p.publisher.bytes.Load()),
-		WindowMessages: n.history.len(), WindowBytes: n.history.weight(),
+		Recovered: n.stats.recovered.Load(), Gaps: n.stats.gaps.Load(), Cut: n.conns.cut.Load(),
+		PublisherEvents: events, PublisherBytes: bytes,
+		WindowMessages: n.history.Len(), WindowBytes: n.history.Weight(),
 	}
 }
 
 // counters are what Stats tells of the past.
 type counters struct {
-	messages, deliveries, cut, recovered, gaps atomic.Uint64
+	messages, deliveries, recovered, gaps atomic.Uint64
 }

@@ -42,35 +42,35 @@ func (p *presence) depart(user string, now time.Time) bool {
 	p.departed = max(1, p.departed+1)
 	s.departure = p.departed
 	p.set(user, s)
-	p.departures.push(departure{user, p.departed, now.Add(p.grace)})
-	if p.departures.len() > 2*len(p.stays)+64 {
+	p.departures.Push(departure{user, p.departed, now.Add(p.grace)})
+	if p.departures.Len() > 2*len(p.stays)+64 {
 		p.dropReturned()
 	}
-	return p.departures.len() == 1
+	return p.departures.Len() == 1
 }
 
 // dropReturned drops the departures of users who have come back since, so that
 // they are never many more than the users.
 func (p *presence) dropReturned() {
-	for range p.departures.len() {
-		if d := p.departures.pop(); p.stays[d.user].departure == d.number {
-			p.departures.push(d)
+	for range p.departures.Len() {
+		if d := p.departures.Pop(); p.stays[d.user].departure == d.number {
+			p.departures.Push(d)
 		}
 	}
 }
 
 // due returns when the next grace ends.
 func (p *presence) due() (time.Time, bool) {
-	if p.departures.len() == 0 {
+	if p.departures.Len() == 0 {
 		return time.Time{}, false
 	}
-	return p.departures.at(0).at.Add(1), true
+	return p.departures.At(0).at.Add(1), true
 }
 
 // sweep ends every grace that is over.
 func (p *presence) sweep(now time.Time) {
-	for p.departures.len() > 0 && now.After(p.departures.at(0).at) {
-		d := p.departures.pop()
+	for p.departures.Len() > 0 && now.After(p.departures.At(0).at) {
+		d := p.departures.Pop()
 		if s := p.stays[d.user]; s.departure == d.number {
 			s.departure, s.over = 0, true
 			p.set(d.user, s)
@@ -83,7 +83,7 @@ func (p *presence) set(user string, s stay) {
 	before := p.countOnlyHere(user)
 	if s.announced == s.over && !s.queued {
 		s.queued = true
-		p.news.push(user)
+		p.news.Push(user)
 	}
 	if s.over && !s.announced && !s.queued {
 		delete(p.stays, user)
@@ -107,8 +107,8 @@ func (p *presence) takeNews() []announcement {
 		return nil
 	}
 	var all []announcement
-	for n := 0; n < rollUsers && p.news.len() > 0; n++ {
-		user := p.news.pop()
+	for n := 0; n < rollUsers && p.news.Len() > 0; n++ {
+		user := p.news.Pop()
 		s := p.stays[user]
 		s.queued = false
 		if s.announced == s.over {

@@ -45,7 +45,7 @@ func TestComingAndGoingIsBounded(t *testing.T) {
 				p.depart(user, now)
 				p.sweep(now)
 			}
-			if n := p.news.len() + p.departures.len() + len(p.stays); n > 200 {
+			if n := p.news.Len() + p.departures.Len() + len(p.stays); n > 200 {
 				t.Errorf("%d entries for 10 users", n)
 			}
 		})
@@ -125,7 +125,7 @@ func TestLastSeenIsForgottenAfterADay(t *testing.T) {
 	for i := range 10 {
 		p.remember(strconv.Itoa(i%5), int64(i))
 	}
-	if got := p.forgetting.len(); got != 5 {
+	if got := p.forgetting.Len(); got != 5 {
 		t.Errorf("%d entries for 5 users", got)
 	}
 	if p.forget(time.Now().Add(seenTTL/2), 100) || p.seen.ItemCount() != 5 {

@@ -69,7 +69,7 @@ const waitersAhead = 1000
 // one, or until ctx ends. It is false where too many wait already.
 func (n *node) awaitPosition(ctx context.Context, at envelope.Cursor) bool {
 	n.mu.Lock()
-	if at.Epoch != n.epoch || at.Offset <= n.history.last() {
+	if at.Epoch != n.epoch || at.Offset <= n.history.Last() {
 		n.mu.Unlock()
 		return true
 	}

@@ -8,7 +8,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/echo-pull/pull/internal/broker"
 	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/event"
 )
 
 func TestWaitlistWakesThoseWhomItConcerns(t *testing.T) {
@@ -52,7 +54,7 @@ func TestPagesAheadOfTheLogAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, d := bareNode(func(*Config) {})
 		w := new(writer)
-		d.dispatch([]delivery{w.message(Shared(), "first")})
+		d.dispatch([]broker.Delivery{w.message(event.Shared(), "first")})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		var pages sync.WaitGroup
@@ -69,7 +71,7 @@ func TestPagesAheadOfTheLogAreBounded(t *testing.T) {
 			t.Error("one more than may wait was let to")
 		}
 		began := time.Now()
-		d.dispatch([]delivery{w.message(Shared(), "second")})
+		d.dispatch([]broker.Delivery{w.message(event.Shared(), "second")})
 		pages.Wait()
 
 		if len(n.positions) != 0 || time.Since(began) != 0 {

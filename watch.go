@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/window"
 )
 
 // Watches grants and ends users' watches of tags. See [Plugin.Watch].
@@ -87,8 +88,8 @@ type watch struct {
 }
 
 // hears tells whether a message to the tag is for the watch's user.
-func (w *watch) hears(m *message) bool {
-	return m.offset > w.since && (w.until == 0 || m.offset < w.until) && m.at < w.expires
+func (w *watch) hears(m *window.Message) bool {
+	return m.Offset > w.since && (w.until == 0 || m.Offset < w.until) && m.At < w.expires
 }
 
 type watchKey struct{ user, tag string }
@@ -103,7 +104,7 @@ type watches struct {
 	byTag  map[string][]*watch
 	byUser map[string][]*watch
 	ended  pastWatches
-	expiry deque[expiry] // of each watch one, the earlier ones first
+	expiry window.Deque[expiry] // of each watch one, the earlier ones first
 }
 
 // An expiry is when to look whether a watch has expired. It may have been
@@ -152,7 +153,7 @@ func (t *watches) start(w *watch) {
 	t.all[watchKey{w.user, w.tag}] = w
 	t.byTag[w.tag] = append(t.byTag[w.tag], w)
 	t.byUser[w.user] = append(t.byUser[w.user], w)
-	t.expiry.push(expiry{w, w.expires})
+	t.expiry.Push(expiry{w, w.expires})
 }
 
 // restore takes over a watch of the process before this one.
@@ -229,14 +230,14 @@ func removeWatch(lists map[string][]*watch, key string, at int32, move func(move
 // hears nothing as it is.
 func (t *watches) sweep(now int64, most int) bool {
 	for range most {
-		if t.expiry.len() == 0 || t.expiry.at(0).at > now-int64(t.keep) {
+		if t.expiry.Len() == 0 || t.expiry.At(0).at > now-int64(t.keep) {
 			return t.ended.sweep(now, most)
 		}
-		e := t.expiry.pop()
+		e := t.expiry.Pop()
 		switch {
 		case t.all[watchKey{e.watch.user, e.watch.tag}] != e.watch: // ended before
 		case e.watch.expires > now-int64(t.keep):
-			t.expiry.push(expiry{e.watch, e.watch.expires})
+			t.expiry.Push(expiry{e.watch, e.watch.expires})
 		default:
 			t.retire(e.watch)
 		}
@@ -285,7 +286,7 @@ func (t *watches) tagsOf(user string) iter.Seq[string] {
 func (t *watches) countOf(user string) int { return len(t.byUser[user]) + t.ended.countOf(user) }
 
 // hears tells whether the user had a watch of the tag that heard the message.
-func (t *watches) hears(user, tag string, m *message) bool {
+func (t *watches) hears(user, tag string, m *window.Message) bool {
 	if w := t.all[watchKey{user, tag}]; w != nil && w.hears(m) {
 		return true
 	}

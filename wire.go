@@ -18,7 +18,7 @@ import (
 // its owner, after the goodbye.
 type wire struct {
 	net.Conn
-	session  *session
+	conn     *conn
 	socket   syscall.RawConn // nil where writing cannot but wait, or is not net's own: TLS, pipes, wrappers
 	mu       sync.Mutex      // held while write deadlines are set
 	ours     atomic.Bool     // the handshake is over
@@ -29,8 +29,8 @@ type wire struct {
 	flood    flood
 }
 
-func newWire(conn net.Conn, s *session) *wire {
-	return &wire{Conn: conn, session: s, socket: socketOf(conn)}
+func newWire(netConn net.Conn, c *conn) *wire {
+	return &wire{Conn: netConn, conn: c, socket: socketOf(netConn)}
 }
 
 // socketOf returns the socket of a connection that package net has made. What
@@ -85,7 +85,7 @@ func (w *wire) SetWriteDeadline(t time.Time) error {
 	return w.Conn.SetWriteDeadline(t)
 }
 
-func (w *wire) start(s *session) { s.node.spawn(s.flush) }
+func (w *wire) start(c *conn) { c.owner.settings().spawn(c.flush) }
 
 func (w *wire) offer(o *offering, frame []byte) int {
 	if w.socket == nil {
@@ -140,14 +140,14 @@ func (w *wire) cut() {
 // goodbye has left. A client that was told why, in the middle of sending, would
 // lose the reason to a reset if what it has sent stayed unread.
 func (w *wire) bury() {
-	if w.session.parting() && w.over != nil {
+	if w.conn.parting() && w.over != nil {
 		<-w.over
 		if half, ok := w.Conn.(interface{ CloseWrite() error }); ok && !w.answered.Load() {
 			_ = half.CloseWrite()
 			_, _ = io.CopyN(io.Discard, w.Conn, 1<<20)
 		}
 	}
-	w.session.abandon()
+	w.conn.abandon()
 }
 
 func (w *wire) begin(b []byte, length int, _ string, _ uint64) []byte {

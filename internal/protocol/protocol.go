@@ -1,3 +1,4 @@
+// Package protocol writes the JSON that pages receive; docs/protocol.md describes it.
 package protocol
 
 import (

@@ -1,4 +1,4 @@
-package pull
+package event
 
 import (
 	"slices"
@@ -55,12 +55,13 @@ func (t Target) Or(other Target) Target {
 	return t
 }
 
-// nobody tells that an event to the target needs not be sent.
-func (t Target) nobody() bool {
+// IsNobody reports whether a target is empty: an event to it need not be sent.
+func IsNobody(t *Target) bool {
 	return t.first.Empty() && !slices.ContainsFunc(t.or, func(u envelope.Term) bool { return !u.Empty() })
 }
 
-func (t Target) check() error {
+// CheckTarget reports what is wrong with the ids and tags of a target.
+func CheckTarget(t *Target) error {
 	if err := t.first.Check(); err != nil {
 		return err
 	}
@@ -72,8 +73,8 @@ func (t Target) check() error {
 	return nil
 }
 
-// appendTarget appends a target as it lies in the log, without the page that
+// AppendTarget appends a target as it lies in the log, without the page that
 // has sent the event.
-func appendTarget(b []byte, sender string, t *Target) []byte {
+func AppendTarget(b []byte, sender string, t *Target) []byte {
 	return envelope.AppendAddress(b, sender, &t.first, t.or)
 }

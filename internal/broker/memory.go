@@ -1,4 +1,4 @@
-package pull
+package broker
 
 import (
 	"context"
@@ -8,32 +8,15 @@ import (
 	"time"
 
 	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/signal"
+	"github.com/echo-pull/pull/internal/window"
 )
 
-// A Broker is one ordered log of messages that every node of an application
-// shares. Package brokertest contains this contract as an executable suite.
-type Broker interface {
-	// Publish returns nil once the log holds the messages, in this order and
-	// next to one another as far as the engine allows. The broker may keep the
-	// slices; the caller does not write to them again. After an error the log
-	// may hold none of the messages, a leading part, or all of them; the caller
-	// may publish the same messages again. Publish returns when ctx ends.
-	Publish(ctx context.Context, messages ...[]byte) error
-
-	// Subscribe calls deliver for every message of the last window and then for
-	// every new one, one at a time and in log order, until ctx is done. Then it
-	// returns nil. An error means that the log cannot be reached; the caller
-	// subscribes again. deliver may keep the message but must not write to it.
-	//
-	// An epoch names a log, in 1 to 255 bytes of UTF-8 without control
-	// characters. Within an epoch, offsets start at 1 or above, rise by exactly
-	// one from message to message, never go back, and are the same in every
-	// subscription. They stay below 2^53, the largest number to which browsers
-	// count exactly. A hole means that messages are lost. Another epoch means
-	// that the log is lost: a log that has lost its last messages, and would
-	// use their offsets again, must start another epoch.
-	Subscribe(ctx context.Context, window time.Duration, deliver func(epoch string, offset uint64, message []byte)) error
-}
+// The bounds of a Memory that sets none.
+const (
+	DefaultCount = 100_000
+	DefaultBytes = 64 << 20
+)
 
 // Memory is the embedded broker: the log of a single node, in memory. The zero
 // value is ready to use. Memory drops the oldest messages first when it exceeds
@@ -50,7 +33,7 @@ type Memory struct {
 	mu        sync.Mutex // guards what follows
 	epoch     string
 	next      uint64 // offset of the next message
-	log       deque[record]
+	log       window.Deque[record]
 	lasting   weight
 	passed    weight
 	emptied   uint64                   // before this offset passing messages are empty
@@ -68,11 +51,17 @@ func (m *Memory) Publish(ctx context.Context, messages ...[]byte) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	m.append(messages)
+	Append(m, messages)
 	return nil
 }
 
-func (m *Memory) append(messages [][]byte) {
+// NewMemory returns a log in which messages that pass take no room from others.
+func NewMemory(count, bytes int, passing func(message []byte) bool) *Memory {
+	return &Memory{Count: count, Bytes: bytes, passing: passing}
+}
+
+// Append is Publish without a context.
+func Append(m *Memory, messages [][]byte) {
 	now := time.Now().UnixNano()
 
 	m.mu.Lock()
@@ -87,34 +76,34 @@ func (m *Memory) append(messages [][]byte) {
 	}
 	m.trim()
 	for follower := range m.followers {
-		signal(follower)
+		signal.Send(follower)
 	}
 }
 
 // Subscribe implements [Broker].
 func (m *Memory) Subscribe(ctx context.Context, window time.Duration, deliver func(epoch string, offset uint64, message []byte)) error {
-	return m.follow(ctx, window, func(batch []delivery) {
+	return Follow(ctx, m, window, func(batch []Delivery) {
 		for _, d := range batch {
 			if ctx.Err() == nil {
-				deliver(d.epoch, d.offset, d.raw)
+				deliver(d.Epoch, d.Offset, d.Raw)
 			}
 		}
 	})
 }
 
-// follow is Subscribe for those who rather take all that there is at once. The
+// Follow is Subscribe for those who rather take all that there is at once. The
 // batch is valid until take returns.
-func (m *Memory) follow(ctx context.Context, window time.Duration, take func(batch []delivery)) error {
+func Follow(ctx context.Context, m *Memory, window time.Duration, take func(batch []Delivery)) error {
 	news := make(chan struct{}, 1)
 	epoch, next := m.join(news, time.Now().Add(-window).UnixNano())
 	defer m.leave(news)
 
-	var batch []delivery
+	var batch []Delivery
 	for ctx.Err() == nil {
 		m.had(news, epoch, next)
 		batch = m.after(epoch, next, batch[:0])
 		if len(batch) > 0 {
-			epoch, next = batch[0].epoch, batch[len(batch)-1].offset+1
+			epoch, next = batch[0].Epoch, batch[len(batch)-1].Offset+1
 			take(batch)
 			clear(batch)
 			continue
@@ -138,7 +127,7 @@ func (m *Memory) join(news chan struct{}, oldest int64) (epoch string, next uint
 		m.followers = make(map[chan struct{}]uint64)
 	}
 	i := 0
-	for i < m.log.len() && m.log.at(i).at < oldest {
+	for i < m.log.Len() && m.log.At(i).at < oldest {
 		i++
 	}
 	m.followers[news] = m.first() + uint64(i)
@@ -164,7 +153,7 @@ func (m *Memory) had(news chan struct{}, epoch string, next uint64) {
 
 // after appends messages from the offset next on to a batch, or from the first
 // one on where the epoch is another by now.
-func (m *Memory) after(epoch string, next uint64, batch []delivery) []delivery {
+func (m *Memory) after(epoch string, next uint64, batch []Delivery) []Delivery {
 	const most = 4096
 
 	m.mu.Lock()
@@ -175,7 +164,7 @@ func (m *Memory) after(epoch string, next uint64, batch []delivery) []delivery {
 		next = first
 	}
 	for offset := max(next, first); offset < m.next && len(batch) < most; offset++ {
-		batch = append(batch, delivery{m.epoch, offset, m.log.at(int(offset - first)).message}) //nolint:gosec // an index
+		batch = append(batch, Delivery{m.epoch, offset, m.log.At(int(offset - first)).message}) //nolint:gosec // an index
 	}
 	return batch
 }
@@ -187,9 +176,9 @@ func (m *Memory) start() {
 	}
 }
 
-// renew begins another log. What nobody has read of this one is lost, which the
+// Renew begins another log. What nobody has read of this one is lost, which the
 // new epoch tells.
-func (m *Memory) renew() {
+func Renew(m *Memory) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 
@@ -198,37 +187,38 @@ func (m *Memory) renew() {
 
 func (m *Memory) begin() {
 	m.epoch, m.next = envelope.NewID(), 1
-	m.log, m.lasting, m.passed, m.emptied = deque[record]{}, weight{}, weight{}, 0
+	m.log, m.lasting, m.passed, m.emptied = window.Deque[record]{}, weight{}, weight{}, 0
 	for news := range m.followers {
 		m.followers[news] = 0
 	}
 }
 
-func (m *Memory) first() uint64 { return m.next - uint64(m.log.len()) } //nolint:gosec // a length
+func (m *Memory) first() uint64 { return m.next - uint64(m.log.Len()) } //nolint:gosec // a length
 
-// A logImage is a log at rest, as the state file holds it.
-type logImage struct {
+// A Image is a log at rest, as the state file holds it.
+type Image struct {
 	Epoch    string
 	First    uint64
 	Times    []int64
 	Messages [][]byte
 }
 
-func (m *Memory) image() logImage {
+// ImageOf returns the log as it is.
+func ImageOf(m *Memory) Image {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 
 	m.start()
-	img := logImage{Epoch: m.epoch, First: m.first()}
-	for i := range m.log.len() {
-		img.Times = append(img.Times, m.log.at(i).at)
-		img.Messages = append(img.Messages, m.log.at(i).message)
+	img := Image{Epoch: m.epoch, First: m.first()}
+	for i := range m.log.Len() {
+		img.Times = append(img.Times, m.log.At(i).at)
+		img.Messages = append(img.Messages, m.log.At(i).message)
 	}
 	return img
 }
 
-// check reports values that no Memory writes.
-func (img *logImage) check() error {
+// Check reports values that no Memory writes.
+func (img *Image) Check() error {
 	count := uint64(len(img.Messages))
 	switch {
 	case envelope.CheckIDs("epoch", []string{img.Epoch}) != nil, img.First == 0, img.First > envelope.MaxOffset, img.First+count > envelope.MaxOffset:
@@ -241,12 +231,12 @@ func (img *logImage) check() error {
 	return nil
 }
 
-// restore continues the log of an image in an unused Memory.
-func (m *Memory) restore(img logImage) error {
+// Restore continues the log of an image in an unused Memory.
+func Restore(m *Memory, img Image) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 
-	if err := img.check(); err != nil {
+	if err := img.Check(); err != nil {
 		return err
 	}
 	m.epoch, m.next = img.Epoch, img.First

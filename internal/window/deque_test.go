@@ -1,4 +1,4 @@
-package pull
+package window
 
 import (
 	"math/rand/v2"
@@ -9,15 +9,15 @@ import (
 func TestDequeBehavesLikeASlice(t *testing.T) {
 	for seed := range uint64(50) {
 		r := rand.New(rand.NewPCG(seed, 0))
-		var d deque[int]
+		var d Deque[int]
 		var model []int
 		for i := range 2000 {
 			// It grows, and slides, and shrinks to nothing.
 			if share := []int{70, 50, 30}[i/100%3]; r.IntN(100) < share {
-				d.push(i)
+				d.Push(i)
 				model = append(model, i)
 			} else if len(model) > 0 {
-				if got, want := d.pop(), model[0]; got != want {
+				if got, want := d.Pop(), model[0]; got != want {
 					t.Fatalf("seed %d, step %d: got %d, want %d", seed, i, got, want)
 				}
 				model = model[1:]
@@ -29,24 +29,24 @@ func TestDequeBehavesLikeASlice(t *testing.T) {
 	}
 }
 
-func contents(d *deque[int]) []int {
+func contents(d *Deque[int]) []int {
 	var list []int
-	for i := range d.len() {
-		list = append(list, *d.at(i))
+	for i := range d.Len() {
+		list = append(list, *d.At(i))
 	}
 	return list
 }
 
 func TestDequeForgetsWhatItPopped(t *testing.T) {
-	var d deque[*int]
+	var d Deque[*int]
 	for range 100 {
-		d.push(new(int))
+		d.Push(new(int))
 	}
 
 	for range 60 {
-		d.pop()
+		d.Pop()
 	}
-	d.push(new(int))
+	d.Push(new(int))
 
 	live := 0
 	for _, p := range d.items[:cap(d.items)] {
@@ -54,20 +54,20 @@ func TestDequeForgetsWhatItPopped(t *testing.T) {
 			live++
 		}
 	}
-	if live != d.len() {
-		t.Errorf("got %d pointers kept, want %d", live, d.len())
+	if live != d.Len() {
+		t.Errorf("got %d pointers kept, want %d", live, d.Len())
 	}
 }
 
 func TestSlidingDequeDoesNotGrow(t *testing.T) {
-	var d deque[int]
+	var d Deque[int]
 	for i := range 1000 {
-		d.push(i)
+		d.Push(i)
 	}
 	slide := func() {
 		for i := range 10_000 {
-			d.push(i)
-			d.pop()
+			d.Push(i)
+			d.Pop()
 		}
 	}
 	slide()

@@ -1,4 +1,4 @@
-package pull
+package window
 
 import (
 	"math/rand/v2"
@@ -8,45 +8,46 @@ import (
 	"time"
 
 	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/event"
 )
 
 // to makes a message to a target, of so many bytes.
-func to(t Target, at int64, size int) message {
-	addr := appendTarget(nil, "", &t)
-	return message{at: at, expires: 1 << 40, content: append(addr, make([]byte, size)...), head: len(addr)}
+func to(t event.Target, at int64, size int) Message {
+	addr := event.AppendTarget(nil, "", &t)
+	return Message{At: at, Expires: 1 << 40, content: append(addr, make([]byte, size)...), head: len(addr)}
 }
 
 func TestWindowIsBounded(t *testing.T) {
 	const second = int64(time.Second)
-	plain := to(User("1"), 0, 0)
+	plain := to(event.User("1"), 0, 0)
 	head := plain.size()
 	for _, test := range []struct {
 		name    string
-		history *history
+		history *Window
 		first   uint64 // after ten messages, one a second, of 100 bytes
 	}{
-		{"by nothing", newHistory(time.Hour, 100, 1<<20, envelope.Keys), 1},
-		{"by age", newHistory(3*time.Second, 100, 1<<20, envelope.Keys), 7},
-		{"by count", newHistory(time.Hour, 4, 1<<20, envelope.Keys), 7},
-		{"by bytes", newHistory(time.Hour, 100, 4*(head+100), envelope.Keys), 7},
-		{"by one byte less", newHistory(time.Hour, 100, 4*(head+100)-1, envelope.Keys), 8},
+		{"by nothing", New(time.Hour, 100, 1<<20, envelope.Keys), 1},
+		{"by age", New(3*time.Second, 100, 1<<20, envelope.Keys), 7},
+		{"by count", New(time.Hour, 4, 1<<20, envelope.Keys), 7},
+		{"by bytes", New(time.Hour, 100, 4*(head+100), envelope.Keys), 7},
+		{"by one byte less", New(time.Hour, 100, 4*(head+100)-1, envelope.Keys), 8},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			h := test.history
 			for i := range int64(10) {
-				h.append(to(User("1"), i*second, 100), 0)
+				h.Append(to(event.User("1"), i*second, 100), 0)
 			}
 
-			h.evict(9*second, 0)
+			h.Evict(9*second, 0)
 
-			if h.from != test.first || h.last() != 10 {
-				t.Errorf("got %d to %d, want %d to 10", h.from, h.last(), test.first)
+			if h.from != test.first || h.Last() != 10 {
+				t.Errorf("got %d to %d, want %d to 10", h.from, h.Last(), test.first)
 			}
-			if want := h.log.len() * (head + 100); h.size != want {
+			if want := h.log.Len() * (head + 100); h.size != want {
 				t.Errorf("got %d bytes, want %d", h.size, want)
 			}
-			for offset := h.from; offset <= h.last(); offset++ {
-				if got := h.at(offset).offset; got != offset {
+			for offset := h.from; offset <= h.Last(); offset++ {
+				if got := h.At(offset).Offset; got != offset {
 					t.Errorf("at %d: got %d", offset, got)
 				}
 			}
@@ -55,38 +56,38 @@ func TestWindowIsBounded(t *testing.T) {
 }
 
 func TestWindowCoversWhatFollowsItsCursor(t *testing.T) {
-	h := newHistory(time.Hour, 3, 1<<20, envelope.Keys)
+	h := New(time.Hour, 3, 1<<20, envelope.Keys)
 	for range 10 {
-		h.append(to(Shared(), 0, 1), 0)
+		h.Append(to(event.Shared(), 0, 1), 0)
 	}
 	for offset, want := range map[uint64]bool{
 		0: false, 6: false, 7: true, 9: true, 10: true, 11: false, 1 << 63: false, ^uint64(0): false,
 	} {
-		if got := h.covers(offset); got != want {
+		if got := h.Covers(offset); got != want {
 			t.Errorf("covers(%d): got %t, want %t: the window holds 8 to 10", offset, got, want)
 		}
 	}
 }
 
 func TestNewestMessageStaysWhateverItsSize(t *testing.T) {
-	h := newHistory(time.Hour, 100, 10, envelope.Keys)
+	h := New(time.Hour, 100, 10, envelope.Keys)
 
-	h.append(to(User("1"), 0, 1000), 0)
+	h.Append(to(event.User("1"), 0, 1000), 0)
 
-	if h.log.len() != 1 || !h.covers(0) {
-		t.Errorf("got %d messages, want the one that was appended", h.log.len())
+	if h.log.Len() != 1 || !h.Covers(0) {
+		t.Errorf("got %d messages, want the one that was appended", h.log.Len())
 	}
 }
 
 func TestIndexHoldsWhatTheWindowHolds(t *testing.T) {
 	for seed := range uint64(20) {
 		r := rand.New(rand.NewPCG(seed, 1))
-		h := newHistory(time.Hour, 50, 1<<20, envelope.Keys)
-		var log []Target // by offset, from 1 on
+		h := New(time.Hour, 50, 1<<20, envelope.Keys)
+		var log []event.Target // by offset, from 1 on
 		for range 400 {
 			target := randomTarget(r)
 			log = append(log, target)
-			h.append(to(target, 0, 1), 0)
+			h.Append(to(target, 0, 1), 0)
 		}
 		users, tags, shared := indexOf(log, int(h.from))
 		compareLists(t, seed, "user", h.users, users)
@@ -97,19 +98,19 @@ func TestIndexHoldsWhatTheWindowHolds(t *testing.T) {
 	}
 }
 
-func randomTarget(r *rand.Rand) Target {
-	target := User(strconv.Itoa(r.IntN(9)), strconv.Itoa(r.IntN(9)))
+func randomTarget(r *rand.Rand) event.Target {
+	target := event.User(strconv.Itoa(r.IntN(9)), strconv.Itoa(r.IntN(9)))
 	if r.IntN(3) == 0 {
-		target = target.Or(Tag("T"+strconv.Itoa(r.IntN(3)), "T1"))
+		target = target.Or(event.Tag("T"+strconv.Itoa(r.IntN(3)), "T1"))
 	}
 	if r.IntN(5) == 0 {
-		target = target.Or(Shared().Except("1"))
+		target = target.Or(event.Shared().Except("1"))
 	}
 	return target
 }
 
 // indexOf is the index, made by looking at everything.
-func indexOf(log []Target, first int) (users, tags map[string][]uint64, shared []uint64) {
+func indexOf(log []event.Target, first int) (users, tags map[string][]uint64, shared []uint64) {
 	users, tags = make(map[string][]uint64), make(map[string][]uint64)
 	note := func(lists map[string][]uint64, key string, offset uint64) {
 		if !slices.Contains(lists[key], offset) {
@@ -118,12 +119,12 @@ func indexOf(log []Target, first int) (users, tags map[string][]uint64, shared [
 	}
 	for i := first; i <= len(log); i++ {
 		target := log[i-1]
-		for _, term := range append([]envelope.Term{target.first}, target.or...) {
-			for _, user := range term.Users {
-				note(users, user, uint64(i))
+		for term := range envelope.Address(event.AppendTarget(nil, "", &target)).Terms() {
+			for user := range term.Users.All() {
+				note(users, string(user), uint64(i))
 			}
-			for _, tag := range term.Tags {
-				note(tags, tag, uint64(i))
+			for tag := range term.Tags.All() {
+				note(tags, string(tag), uint64(i))
 			}
 			if term.Shared && !slices.Contains(shared, uint64(i)) {
 				shared = append(shared, uint64(i))
@@ -133,15 +134,15 @@ func indexOf(log []Target, first int) (users, tags map[string][]uint64, shared [
 	return users, tags, shared
 }
 
-func listed(list *offsets) []uint64 {
+func listed(list *Offsets) []uint64 {
 	var all []uint64
-	for i := range list.len() {
-		all = append(all, *list.at(i))
+	for i := range list.Len() {
+		all = append(all, *list.At(i))
 	}
 	return all
 }
 
-func compareLists(t *testing.T, seed uint64, what string, got map[string]*offsets, want map[string][]uint64) {
+func compareLists(t *testing.T, seed uint64, what string, got map[string]*Offsets, want map[string][]uint64) {
 	t.Helper()
 	if len(got) != len(want) {
 		t.Errorf("seed %d: got %d %ss in the index, want %d", seed, len(got), what, len(want))
@@ -154,26 +155,26 @@ func compareLists(t *testing.T, seed uint64, what string, got map[string]*offset
 }
 
 func TestEmptyWindowHasAnEmptyIndex(t *testing.T) {
-	h := newHistory(time.Minute, 100, 1<<20, envelope.Keys)
+	h := New(time.Minute, 100, 1<<20, envelope.Keys)
 	for i := range 50 {
-		h.append(to(User("1", strconv.Itoa(i)).Or(Tag("T")), 0, 10), 0)
+		h.Append(to(event.User("1", strconv.Itoa(i)).Or(event.Tag("T")), 0, 10), 0)
 	}
 
-	h.evict(int64(time.Hour), 0)
+	h.Evict(int64(time.Hour), 0)
 
-	if len(h.users)+len(h.tags)+h.shared.len()+h.size+h.log.len() != 0 {
+	if len(h.users)+len(h.tags)+h.shared.Len()+h.size+h.log.Len() != 0 {
 		t.Errorf("got %d users, %d tags, %d shared, %d bytes, %d messages, want none",
-			len(h.users), len(h.tags), h.shared.len(), h.size, h.log.len())
+			len(h.users), len(h.tags), h.shared.Len(), h.size, h.log.Len())
 	}
-	if h.last() != 50 || !h.covers(50) || h.covers(49) {
-		t.Errorf("got position %d, want 50 and nothing covered before it", h.last())
+	if h.Last() != 50 || !h.Covers(50) || h.Covers(49) {
+		t.Errorf("got position %d, want 50 and nothing covered before it", h.Last())
 	}
 }
 
-func offsetsOf(list ...uint64) *offsets {
-	d := new(offsets)
+func offsetsOf(list ...uint64) *Offsets {
+	d := new(Offsets)
 	for _, offset := range list {
-		d.push(offset)
+		d.Push(offset)
 	}
 	return d
 }
@@ -182,20 +183,20 @@ func TestPickMergesEachOnce(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		after uint64
-		lists []*offsets
+		lists []*Offsets
 		want  []uint64
 	}{
 		{"no list", 0, nil, nil},
-		{"one list", 2, []*offsets{offsetsOf(1, 2, 3, 9)}, []uint64{3, 9}},
-		{"the end", 9, []*offsets{offsetsOf(1, 9)}, nil},
-		{"merged", 0, []*offsets{offsetsOf(1, 4, 7), offsetsOf(2, 4, 8), offsetsOf()}, []uint64{1, 2, 4, 7, 8}},
-		{"in between", 4, []*offsets{offsetsOf(1, 4, 7), offsetsOf(3, 5)}, []uint64{5, 7}},
+		{"one list", 2, []*Offsets{offsetsOf(1, 2, 3, 9)}, []uint64{3, 9}},
+		{"the end", 9, []*Offsets{offsetsOf(1, 9)}, nil},
+		{"merged", 0, []*Offsets{offsetsOf(1, 4, 7), offsetsOf(2, 4, 8), offsetsOf()}, []uint64{1, 2, 4, 7, 8}},
+		{"in between", 4, []*Offsets{offsetsOf(1, 4, 7), offsetsOf(3, 5)}, []uint64{5, 7}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got := pick(test.after, test.lists)
+			got := Pick(test.after, test.lists)
 
-			if !slices.Equal(got.offsets, test.want) || !got.complete {
-				t.Errorf("got %v, complete %t, want %v and complete", got.offsets, got.complete, test.want)
+			if !slices.Equal(got.Offsets, test.want) || !got.Complete {
+				t.Errorf("got %v, complete %t, want %v and complete", got.Offsets, got.Complete, test.want)
 			}
 		})
 	}
@@ -206,23 +207,23 @@ func TestPickPagesLeaveNothingOut(t *testing.T) {
 	for seed := range uint64(30) {
 		r := rand.New(rand.NewPCG(seed, 2))
 		all := make(map[uint64]bool)
-		var lists []*offsets
+		var lists []*Offsets
 		for range 1 + r.IntN(4) {
-			list := new(offsets)
+			list := new(Offsets)
 			offset := uint64(r.IntN(1000))
-			for range r.IntN(3 * pageOffsets) {
+			for range r.IntN(3 * PageOffsets) {
 				offset += 1 + uint64(r.IntN(5))
-				list.push(offset)
+				list.Push(offset)
 				all[offset] = true
 			}
 			lists = append(lists, list)
 		}
 		var got []uint64
 		for after, complete := uint64(0), false; !complete; {
-			page := pick(after, lists)
-			got = append(got, page.offsets...)
-			if after, complete = page.upTo, page.complete; len(page.offsets) > len(lists)*pageOffsets {
-				t.Fatalf("seed %d: a page of %d", seed, len(page.offsets))
+			page := Pick(after, lists)
+			got = append(got, page.Offsets...)
+			if after, complete = page.UpTo, page.Complete; len(page.Offsets) > len(lists)*PageOffsets {
+				t.Fatalf("seed %d: a page of %d", seed, len(page.Offsets))
 			}
 		}
 		if len(got) != len(all) || !slices.IsSorted(got) || len(slices.Compact(got)) != len(all) {
@@ -236,14 +237,14 @@ func TestPickPagesLeaveNothingOut(t *testing.T) {
 func BenchmarkPick(b *testing.B) {
 	for _, window := range []int{2_000, 100_000} {
 		b.Run("window="+strconv.Itoa(window), func(b *testing.B) {
-			h := newHistory(time.Hour, window, 1<<40, envelope.Keys)
+			h := New(time.Hour, window, 1<<40, envelope.Keys)
 			for i := range window {
-				h.append(to(User(strconv.Itoa(i%100)), 0, 1), 0)
+				h.Append(to(event.User(strconv.Itoa(i%100)), 0, 1), 0)
 			}
-			after := h.last() - 1000
+			after := h.Last() - 1000
 			b.ReportAllocs()
 			for b.Loop() {
-				if n := len(pick(after, []*offsets{h.users["7"]}).offsets); n != 10 {
+				if n := len(Pick(after, []*Offsets{h.users["7"]}).Offsets); n != 10 {
 					b.Fatalf("got %d, want 10", n)
 				}
 			}
@@ -256,31 +257,31 @@ func BenchmarkPick(b *testing.B) {
 func TestControlMessagesTakeNoPlaceInTheWindow(t *testing.T) {
 	for seed := range uint64(30) {
 		r := rand.New(rand.NewPCG(seed, 3))
-		h := newHistory(time.Hour, 50, 1<<20, envelope.Keys)
+		h := New(time.Hour, 50, 1<<20, envelope.Keys)
 		var events []uint64
 		for range 2000 {
 			if r.IntN(20) < int(seed%20) {
-				h.skip(0)
+				h.Skip(0)
 				continue
 			}
-			events = append(events, h.next())
-			h.append(to(User("1"), 0, 1), 0)
+			events = append(events, h.Next())
+			h.Append(to(event.User("1"), 0, 1), 0)
 		}
 		kept := events[max(0, len(events)-50):]
-		if h.log.len() != len(kept) || h.last() != 2000 {
-			t.Fatalf("seed %d: got %d messages up to %d, want %d up to 2000", seed, h.log.len(), h.last(), len(kept))
+		if h.log.Len() != len(kept) || h.Last() != 2000 {
+			t.Fatalf("seed %d: got %d messages up to %d, want %d up to 2000", seed, h.log.Len(), h.Last(), len(kept))
 		}
 		for _, offset := range kept {
-			if got := h.at(offset).offset; got != offset {
+			if got := h.At(offset).Offset; got != offset {
 				t.Fatalf("seed %d: at %d: got %d", seed, offset, got)
 			}
 		}
-		for offset := h.from - 1; offset <= h.last(); offset++ {
+		for offset := h.from - 1; offset <= h.Last(); offset++ {
 			want := kept[slices.IndexFunc(append(kept, 1<<60), func(o uint64) bool { return o > offset })%len(kept):]
 			if offset >= kept[len(kept)-1] {
 				want = nil
 			}
-			if got := h.after(offset).offsets; !slices.Equal(got, want) {
+			if got := h.After(offset).Offsets; !slices.Equal(got, want) {
 				t.Fatalf("seed %d: after %d: got %v, want %v", seed, offset, got, want)
 			}
 		}

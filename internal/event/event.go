@@ -1,9 +1,11 @@
-package pull
+// Package event encodes an event and the target that it is for.
+package event
 
 import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -16,7 +18,9 @@ import (
 
 const (
 	defaultTTL = 24 * time.Hour
-	quoted     = 40 // bytes of params that an error quotes
+	longestTTL = 100 * 365 * 24 * time.Hour // is no end: more could overflow
+	keptBytes  = 256 << 10                  // of the buffers of an encoder that is kept for the next event
+	quoted     = 40                         // bytes of params that an error quotes
 )
 
 // An Event is a command that the application sends to the pages of a module.
@@ -50,8 +54,8 @@ type Event struct {
 	ExceptSender bool
 }
 
-// check reports what is wrong with the event's names, and lower-cases the module.
-func (e *Event) check() error {
+// Check reports what is wrong with the event's names, and lower-cases the module.
+func Check(e *Event) error {
 	if err := envelope.CheckName("module id", e.Module, ""); err != nil {
 		return err
 	}
@@ -67,7 +71,7 @@ func (e *Event) check() error {
 
 // expires returns the unix second after which the event is not replayed.
 func (e *Event) expires(now time.Time) uint64 {
-	ttl := min(e.TTL, forever)
+	ttl := min(e.TTL, longestTTL)
 	if ttl == 0 {
 		ttl = defaultTTL
 	}
@@ -92,12 +96,19 @@ var encoders = sync.Pool{New: func() any { //nolint:gochecknoglobals // a cache 
 // release keeps the encoder for the next event, unless one giant made its
 // buffers so large that keeping them would be a leak.
 func (c *encoder) release() {
-	if c.params.Cap()+cap(c.raw) <= 4*defaultEventBytes {
+	if c.params.Cap()+cap(c.raw) <= keptBytes {
 		encoders.Put(c)
 	}
 }
 
-// encode returns the envelope of an event. limit bounds what pages get of it.
+// Encode returns the envelope of an event to a target, both of which are
+// checked. limit bounds the part of it that pages receive.
+func Encode(t *Target, e *Event, sender string, now time.Time, limit int) ([]byte, error) {
+	c := encoders.Get().(*encoder) //nolint:forcetypeassert // holds nothing else
+	defer c.release()
+	return c.encode(t, e, sender, now, limit)
+}
+
 func (c *encoder) encode(t *Target, e *Event, sender string, now time.Time, limit int) ([]byte, error) {
 	params, err := c.encodeParams(e)
 	if err != nil {
@@ -105,16 +116,13 @@ func (c *encoder) encode(t *Target, e *Event, sender string, now time.Time, limi
 	}
 	b := envelope.AppendHeader(c.raw[:0], envelope.KindEvent, now)
 	b = binary.AppendUvarint(b, e.expires(now))
-	b = appendTarget(b, sender, t)
+	b = AppendTarget(b, sender, t)
 	head := len(b)
 	b = protocol.AppendEvent(b, e.Module, e.Command, params)
 	b = append(c.second.AppendExtra(b, now), '}')
 	c.raw = b
 	if size := len(b) - head; size > limit {
 		return nil, &SizeError{Size: size, Limit: limit}
-	}
-	if len(b) > publisherBytes { // a target may be of any size
-		return nil, &SizeError{Size: len(b), Limit: publisherBytes}
 	}
 	return bytes.Clone(b), nil
 }
@@ -154,3 +162,34 @@ func errNotUTF8(params []byte) error {
 	}
 	return fmt.Errorf("byte %#02x at %d of the JSON is not UTF-8, after %q", params[at], at, params[max(0, at-quoted):at])
 }
+
+// ErrTooLarge is returned by Send for an event of more than
+// Config.EventBytes, or of more than 16 MiB together with its target, 64
+// MiB outside a request. errors.As finds a [SizeError] with the numbers.
+var ErrTooLarge = errors.New("pull: event too large")
+
+// A SizeError reports the size of an event that is too large. It wraps
+// [ErrTooLarge].
+type SizeError struct {
+	Size  int // bytes of the encoded event
+	Limit int // Config.EventBytes, or the largest size that can be sent
+}
+
+func (e *SizeError) Error() string {
+	return fmt.Sprintf("%v: %d bytes, the limit is %d", ErrTooLarge, e.Size, e.Limit)
+}
+
+func (e *SizeError) Unwrap() error { return ErrTooLarge }
+
+// A ParamsError reports params that cannot be encoded as JSON. Err is the error
+// of encoding/json, or describes where the JSON is not UTF-8.
+type ParamsError struct {
+	Module, Command string
+	Err             error
+}
+
+func (e *ParamsError) Error() string {
+	return fmt.Sprintf("pull: params of %s/%s: %v", e.Module, e.Command, e.Err)
+}
+
+func (e *ParamsError) Unwrap() error { return e.Err }

@@ -1,18 +1,18 @@
-package pull
+package broker
 
 // trim drops the oldest messages that there is no room for. What passes takes no
 // room from what lasts: it is emptied first, and holds only its place then.
 func (m *Memory) trim() {
 	count, bytes := m.Count, m.Bytes
 	if count <= 0 {
-		count = defaultWindowCount
+		count = DefaultCount
 	}
 	if bytes <= 0 {
-		bytes = defaultWindowBytes
+		bytes = DefaultBytes
 	}
 	m.empty(bytes / 4)
-	for m.lasting.count > count || m.lasting.bytes > bytes && m.lasting.count > 1 || m.log.len()/placesPerMessage > count {
-		message := m.log.pop().message
+	for m.lasting.count > count || m.lasting.bytes > bytes && m.lasting.count > 1 || m.log.Len()/placesPerMessage > count {
+		message := m.log.Pop().message
 		m.weightOf(message).add(-1, -len(message))
 	}
 }
@@ -26,7 +26,7 @@ func (w *weight) add(count, bytes int) { w.count, w.bytes = w.count+count, w.byt
 const placesPerMessage = 8
 
 func (m *Memory) push(r record) {
-	m.log.push(r)
+	m.log.Push(r)
 	m.weightOf(r.message).add(1, len(r.message))
 	m.next++
 }
@@ -50,7 +50,7 @@ func (m *Memory) empty(most int) {
 		read = min(read, next)
 	}
 	for m.emptied = max(m.emptied, m.first()); m.emptied < read && m.passed.bytes > most; m.emptied++ {
-		r := m.log.at(int(m.emptied - m.first())) //nolint:gosec // an index
+		r := m.log.At(int(m.emptied - m.first())) //nolint:gosec // an index
 		if w := m.weightOf(r.message); w == &m.passed {
 			w.bytes -= len(r.message)
 			r.message = nil

@@ -1,18 +1,22 @@
-package pull
+// Package publish holds the bounded queue in front of the broker.
+package publish
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/echo-pull/pull/internal/broker"
 	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/signal"
 )
 
 const (
-	publisherEvents = 65_536   // events that may wait for the broker
-	publisherBytes  = 64 << 20 // bytes of them
+	maxEvents = 65_536   // events that may wait for the broker
+	MaxBytes  = 64 << 20 // bytes of them
 	// brake is how long one Send takes longer while the queue is more than half
 	// full: code that sends in a tight loop outruns everything behind it, and
 	// is better slowed down a little than refused.
@@ -20,38 +24,57 @@ const (
 
 	// One request may take so much of the queue, so that it is not somebody else's
 	// request that fails.
-	shareEvents = publisherEvents / 4
-	shareBytes  = publisherBytes / 4
+	ShareEvents = maxEvents / 4
+	ShareBytes  = MaxBytes / 4
 
 	batchMessages = 512     // messages handed to the broker at once
 	batchBytes    = 4 << 20 // bytes of them, unless one message has more
 
 	// What the publisher has handed over and this node has not applied is two
 	// batches at most.
-	aheadMessages = 2 * batchMessages
-	aheadBytes    = 4 * batchBytes
+	AheadMessages = 2 * batchMessages
+	AheadBytes    = 4 * batchBytes
 
 	shortestRetry = 50 * time.Millisecond
 	longestRetry  = 2 * time.Second
-	stuck         = 5 * time.Second // without progress of the node the publisher goes on
+	Stuck         = 5 * time.Second // without progress of the node the publisher goes on
 )
 
-// A publisher hands shipments to the broker, one after another, on a goroutine
+var (
+	// ErrQueueFull is returned by Send if the broker has fallen so far behind
+	// that the publisher's bounded queue has no room. Nothing was collected:
+	// fail the request, or retry later.
+	ErrQueueFull = errors.New("pull: publisher's queue is full")
+
+	// ErrClosed is returned after [Plugin.Shutdown] has been called.
+	ErrClosed = errors.New("pull: plugin is shut down")
+)
+
+// A Progress is how far a node has come with its own messages.
+type Progress interface {
+	Applied() uint64
+	// Await waits until the condition holds, which it checks whenever the node
+	// has moved, and reports whether that was before ctx ended.
+	Await(ctx context.Context, condition func() bool) bool
+}
+
+// A Publisher hands shipments to the broker, one after another, on a goroutine
 // of the plugin's. Its queue is bounded: a place in it is reserved when an event
 // is sent, so that the epilogue, which can tell nobody, never finds it full.
-type publisher struct {
-	broker Broker
-	node   *node
-	report func(error)
+type Publisher struct {
+	log      broker.Broker
+	progress Progress
+	node     string
+	report   func(error)
 
 	events, bytes atomic.Int64 // reserved
 	closed        atomic.Bool
 	lost          int // events that could not leave; the goroutine's own
 
-	mu     sync.Mutex // guards what follows
-	memory *Memory    // the broker, where that is the one that never waits
-	seq    uint64     // of the last message
-	queue  []shipment
+	mu     sync.Mutex     // guards what follows
+	memory *broker.Memory // the log, if that is in this process; nil if it is not
+	seq    uint64         // of the last message
+	queue  []Batch
 
 	unapplied int // bytes that went directly since the node had applied everything
 
@@ -62,50 +85,48 @@ type publisher struct {
 	freed chan struct{} // places were given back
 }
 
-func newPublisher(broker Broker, n *node, report func(error)) *publisher {
-	memory, _ := broker.(*Memory)
-	return &publisher{
-		broker: broker, memory: memory, node: n, report: report,
+// New returns a publisher for the node with an id. memory is the log
+// itself if it is in this process, else nil.
+func New(log broker.Broker, memory *broker.Memory, node string, p Progress, report func(error)) *Publisher {
+	return &Publisher{
+		log: log, memory: memory, node: node, progress: p, report: report,
 		wake: make(chan struct{}, 1), freed: make(chan struct{}, 1),
 	}
 }
 
-// reserve takes a place for an event of so many bytes.
-func (p *publisher) reserve(size int) error {
+// Queued returns how many events have a place in the queue, and their bytes.
+func (p *Publisher) Queued() (events, bytes int) {
+	return int(p.events.Load()), int(p.bytes.Load())
+}
+
+// Reserve takes a place for an event of so many bytes.
+func (p *Publisher) Reserve(size int) error {
 	events, bytes := p.events.Add(1), p.bytes.Add(int64(size))
-	if events > publisherEvents/2 || bytes > publisherBytes/2 {
+	if events > maxEvents/2 || bytes > MaxBytes/2 {
 		time.Sleep(brake) //nolint:forbidigo // see brake
 	}
 	switch {
 	case p.closed.Load():
-		p.release(1, size)
+		p.Release(1, size)
 		return ErrClosed
-	case events > publisherEvents || bytes > publisherBytes:
-		p.release(1, size)
+	case events > maxEvents || bytes > MaxBytes:
+		p.Release(1, size)
 		return ErrQueueFull
 	}
 	return nil
 }
 
-func (p *publisher) release(events, size int) {
+func (p *Publisher) Release(events, size int) {
 	p.bytes.Add(-int64(size))
 	p.events.Add(-int64(events))
-	signal(p.freed)
+	signal.Send(p.freed)
 }
 
-// signal wakes the one who waits, now or when it next does.
-func signal(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
-	}
-}
-
-// run publishes until ctx ends. Then nothing that is left can leave.
-func (p *publisher) run(ctx context.Context) {
+// Run publishes until ctx ends. Then nothing that is left can leave.
+func (p *Publisher) Run(ctx context.Context) {
 	for ctx.Err() == nil {
 		if shipments := p.take(false); len(shipments) > 0 {
-			p.publishAll(ctx, shipments)
+			p.writeAll(ctx, shipments)
 			continue
 		}
 		select {
@@ -113,13 +134,13 @@ func (p *publisher) run(ctx context.Context) {
 		case <-ctx.Done():
 		}
 	}
-	p.publishAll(ctx, p.take(true))
+	p.writeAll(ctx, p.take(true))
 	if p.lost > 0 {
 		p.report(fmt.Errorf("pull: %d events did not reach the broker before the end of the shutdown", p.lost))
 	}
 }
 
-func (p *publisher) take(last bool) []shipment {
+func (p *Publisher) take(last bool) []Batch {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
@@ -128,15 +149,15 @@ func (p *publisher) take(last bool) []shipment {
 	return taken
 }
 
-// publishAll publishes shipments in batches: what queued up while the broker
+// writeAll publishes shipments in batches: what queued up while the broker
 // was busy leaves together, and what is too much for one batch in several.
-func (p *publisher) publishAll(ctx context.Context, shipments []shipment) {
+func (p *Publisher) writeAll(ctx context.Context, shipments []Batch) {
 	var batch [][]byte
 	size, from := 0, 0
 	for i, s := range shipments {
-		for _, raw := range s.messages {
+		for _, raw := range s.Messages {
 			if len(batch) == batchMessages || size > 0 && size+len(raw) > batchBytes {
-				err := p.publish(ctx, batch)
+				err := p.write(ctx, batch)
 				p.settleAll(shipments[from:i], err)
 				batch, size, from = nil, 0, i
 			}
@@ -144,29 +165,29 @@ func (p *publisher) publishAll(ctx context.Context, shipments []shipment) {
 			size += len(raw)
 		}
 	}
-	p.settleAll(shipments[from:], p.publish(ctx, batch))
+	p.settleAll(shipments[from:], p.write(ctx, batch))
 }
 
-func (p *publisher) settleAll(shipments []shipment, err error) {
+func (p *Publisher) settleAll(shipments []Batch, err error) {
 	for _, s := range shipments {
 		p.settle(s, err)
 		if err != nil {
-			p.lost += s.events
+			p.lost += s.Events
 		}
 	}
 }
 
 // settle gives back what a shipment has reserved and tells who waits for it.
-func (p *publisher) settle(s shipment, err error) {
-	p.release(s.events, s.size)
+func (p *Publisher) settle(s Batch, err error) {
+	p.Release(s.Events, s.Size)
 	if s.done != nil {
 		s.done <- err
 	}
 }
 
-// publish tries until the log holds the batch or ctx ends. A message is sent
+// write tries until the log holds the batch or ctx ends. A message is sent
 // again under the name it has, and a node that has had it drops it.
-func (p *publisher) publish(ctx context.Context, batch [][]byte) error {
+func (p *Publisher) write(ctx context.Context, batch [][]byte) error {
 	if len(batch) == 0 {
 		return nil
 	}
@@ -175,7 +196,7 @@ func (p *publisher) publish(ctx context.Context, batch [][]byte) error {
 		if ctx.Err() != nil {
 			return ErrClosed
 		}
-		err := p.broker.Publish(ctx, batch...)
+		err := p.log.Publish(ctx, batch...)
 		if err == nil {
 			p.pace(ctx, before)
 			return nil
@@ -193,14 +214,14 @@ func (p *publisher) publish(ctx context.Context, batch [][]byte) error {
 // batch, so that a burst meets the publisher's bound and not the end of the log's
 // memory. A node that makes no progress at all has lost the log: then waiting
 // helps nobody.
-func (p *publisher) pace(ctx context.Context, before uint64) {
+func (p *Publisher) pace(ctx context.Context, before uint64) {
 	for {
-		applied := p.node.applied.Load()
+		applied := p.progress.Applied()
 		if applied >= before {
 			return
 		}
-		patience, cancel := context.WithTimeout(ctx, stuck)
-		moved := p.node.await(patience, func() bool { return p.node.applied.Load() != applied })
+		patience, cancel := context.WithTimeout(ctx, Stuck)
+		moved := p.progress.Await(patience, func() bool { return p.progress.Applied() != applied })
 		cancel()
 		if !moved {
 			return
@@ -208,9 +229,9 @@ func (p *publisher) pace(ctx context.Context, before uint64) {
 	}
 }
 
-// drain waits until everything that was collected has left or was discarded.
+// Drain waits until everything that was collected has left or was discarded.
 // From now on nothing new is collected.
-func (p *publisher) drain(ctx context.Context) error {
+func (p *Publisher) Drain(ctx context.Context) error {
 	p.closed.Store(true)
 	for p.events.Load() > 0 {
 		select {

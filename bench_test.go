@@ -11,6 +11,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/echo-pull/pull/internal/broker"
+	"github.com/echo-pull/pull/internal/conn"
 	"github.com/echo-pull/pull/internal/envelope"
 	"github.com/echo-pull/pull/internal/event"
 )
@@ -105,31 +106,41 @@ func BenchmarkEncode(b *testing.B) {
 
 // A stub is the owner of a session without a plugin.
 type stub struct {
-	node    *node
-	session session
+	node      *node
+	session   session
+	afterRead func()
 }
 
-func newSession(n *node, user string, l link) *session {
+func newSession(n *node, user string, l conn.Transport) *session { return &newStub(n, user, l).session }
+
+func newStub(n *node, user string, l conn.Transport) *stub {
 	s := &stub{node: n, session: session{user: user}}
-	s.session.owner, s.session.link = s, l
-	return &s.session
+	s.session.Open(s)
+	s.session.Carry(l)
+	return s
 }
 
-func (s *stub) settings() *settings    { return &s.node.conns }
-func (*stub) connected()               {}
-func (*stub) received([]byte)          {}
-func (s *stub) readOn() ([]item, bool) { return s.node.page(&s.session) }
-func (*stub) charge(int) bool          { return true }
+func (s *stub) Settings() *conn.Settings { return &s.node.conns }
+func (*stub) Connected()                 {}
+func (*stub) Received([]byte)            {}
+func (s *stub) ReadOn() ([]conn.Item, bool) {
+	items, more := s.node.page(&s.session)
+	if s.afterRead != nil {
+		s.afterRead()
+	}
+	return items, more
+}
+func (*stub) Charge(int) bool { return true }
 
 // nowhere is a link that takes everything.
-type nowhere struct{ *wire }
+type nowhere struct{ *conn.Socket }
 
-func (nowhere) start(*conn)                         {}
-func (nowhere) offer(_ *offering, frame []byte) int { return len(frame) }
-func (nowhere) write([]byte) error                  { return nil }
-func (nowhere) limit(time.Duration)                 {}
-func (nowhere) finish()                             {}
-func (nowhere) cut()                                {}
+func (nowhere) Start(*conn.Conn)                            {}
+func (nowhere) Offer(_ *conn.Nonblocking, frame []byte) int { return len(frame) }
+func (nowhere) WriteAll([]byte) error                       { return nil }
+func (nowhere) Limit(time.Duration)                         {}
+func (nowhere) Finish()                                     {}
+func (nowhere) Cut()                                        {}
 
 // BenchmarkRouteToOneUser shows that the cost of a message to one user does not
 // grow with the number of sessions.
@@ -142,7 +153,7 @@ func BenchmarkRouteToOneUser(b *testing.B) {
 				if err := p.node.join(s, nil, 0); err != nil {
 					b.Fatal(err)
 				}
-				s.busy = false
+				s.Flush() // hello has left
 			}
 			t, e := event.User("42"), event.Event{Module: "tasks", Command: "update", Params: &task{7, "Write it down"}}
 			raw, err := p.encode(&t, &e, "", time.Now())

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/echo-pull/pull/internal/conn"
 	"github.com/echo-pull/pull/internal/envelope"
 )
 
@@ -26,7 +27,7 @@ func (p *Plugin) clock(ctx context.Context) {
 	departure := time.NewTimer(time.Hour)
 	defer departure.Stop()
 
-	var o offering
+	var o conn.Nonblocking
 	for slot := 0; ; {
 		select {
 		case <-ctx.Done():
@@ -57,13 +58,13 @@ func (p *Plugin) clock(ctx context.Context) {
 
 // remind gives each session of a slot a ping and, where it is not catching up,
 // its position in the log.
-func (n *node) remind(o *offering, slot int) {
+func (n *node) remind(o *conn.Nonblocking, slot int) {
 	live, behind, epoch, settled := n.slot(slot)
 	for _, s := range live {
-		s.nudge(o, epoch, settled)
+		s.Remind(o, epoch, settled)
 	}
 	for _, s := range behind {
-		s.nudge(o, "", 0) // of no log
+		s.Remind(o, "", 0) // of no log
 	}
 }
 
@@ -100,9 +101,9 @@ func (n *node) sweep(now time.Time) (more bool) {
 }
 
 // publishBulletin tells pages who came and went.
-func (p *Plugin) publishBulletin(o *offering, now time.Time) {
-	parcel, sessions := p.node.bulletin(now)
+func (p *Plugin) publishBulletin(o *conn.Nonblocking, now time.Time) {
+	frame, sessions := p.node.bulletin(now)
 	for _, s := range sessions {
-		s.deliver(o, parcel)
+		s.Deliver(o, frame)
 	}
 }

@@ -50,7 +50,7 @@ func (p *Plugin) connect(c echo.Context) error {
 		session: session{user: user, client: client}, plugin: p, payer: payerOf(c, user),
 		arrival: &arrival{at: cursorOf(c.Request(), query), began: began, doubtful: !known},
 	}
-	pg.owner = pg
+	pg.Open(pg)
 	if err := p.admit(c, pg); err != nil {
 		p.pages.Done()
 		return err
@@ -188,22 +188,16 @@ func (p *Plugin) serveSocket(c echo.Context, pg *page) error {
 		}
 	}()
 	runHooks(c.Response(), http.StatusSwitchingProtocols)
-	h := newHandover(c.Response(), c.Request(), &pg.conn)
-	done := h.done
 	spawned = true
-	p.spawn(func() {
-		defer p.part(pg)
-		p.broadcaster.carry(h)
-	})
-	<-done
-	if h.wire != nil {
+	refused := p.broadcaster.Serve(c.Response(), c.Request(), &pg.Conn, func() { p.part(pg) })
+	if refused == 0 {
 		return nil
 	}
 	c.Response().Committed = false
-	if h.status == http.StatusInternalServerError {
+	if refused == http.StatusInternalServerError {
 		return p.incapable(c.Response(), noHijack)
 	}
-	return refuse(h.status, "not a WebSocket handshake")
+	return refuse(refused, "not a WebSocket handshake")
 }
 
 // serverOf returns the server that a request came to, or nil in tests without one.
@@ -232,8 +226,8 @@ func (p *Plugin) serverStops(r *http.Request) bool {
 
 func (p *Plugin) closeStreams() {
 	for _, s := range p.node.sessions() {
-		if _, streams := s.link.(*stream); streams {
-			s.close("restart")
+		if s.IsStream() {
+			s.Close("restart")
 		}
 	}
 }

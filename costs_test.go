@@ -16,6 +16,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/echo-pull/pull/internal/conn"
 	"github.com/echo-pull/pull/internal/event"
 	"github.com/echo-pull/pull/internal/rate"
 	"github.com/echo-pull/pull/internal/window"
@@ -47,8 +48,8 @@ func TestWhatThereIsManyOfStaysSmall(t *testing.T) {
 	}{
 		{"a request's scope", unsafe.Sizeof(scope{}), 208},
 		{"a page", unsafe.Sizeof(page{}), 240},
-		{"a session's WebSocket", unsafe.Sizeof(wire{}), 112},
-		{"a session's stream", unsafe.Sizeof(stream{}), 64},
+		{"a session's WebSocket", unsafe.Sizeof(conn.Socket{}), 112},
+		{"a session's stream", unsafe.Sizeof(conn.Stream{}), 64},
 		{"a message of the window", unsafe.Sizeof(window.Message{}), 64},
 		{"a watch", unsafe.Sizeof(watch{}), 64},
 		{"a stay", unsafe.Sizeof(stay{}), 8},

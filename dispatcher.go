@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/echo-pull/pull/internal/broker"
+	"github.com/echo-pull/pull/internal/conn"
 	"github.com/echo-pull/pull/internal/signal"
 )
 
@@ -130,7 +131,7 @@ func (d *dispatcher) hand() {
 	n.spare = append(n.spare, n.parcels...)[:min(spareParcels, len(n.spare)+len(n.parcels))]
 	n.parcels = n.parcels[:0]
 	for _, s := range n.settle() {
-		s.expel(closeNotAllowed, "disconnected")
+		s.CloseNow(conn.CloseNotAllowed, "disconnected")
 	}
 }
 
@@ -189,7 +190,7 @@ func (n *node) settle() []*session {
 	}
 	n.stats.gaps.Add(uint64(len(n.gapped)))
 	for _, s := range n.lagging {
-		s.catchUp()
+		s.CatchUp()
 	}
 	clear(n.gapped)
 	clear(n.lagging)
@@ -205,27 +206,27 @@ func (n *node) settle() []*session {
 
 // A courier hands parcels to sessions on one goroutine.
 type courier struct {
-	offering offering
-	parcels  []*parcel // the last ones that were joined …
-	joined   *parcel   // … into this
+	offering conn.Nonblocking
+	parcels  []*parcel   // the last ones that were joined …
+	joined   *conn.Frame // … into this
 	count    uint64
 }
 
 func (c *courier) deliver(sessions []*session) {
 	for _, s := range sessions {
-		p := s.due[0]
+		f := &s.due[0].frame
 		if len(s.due) > 1 {
-			p = c.join(s.due)
+			f = c.join(s.due)
 		}
-		s.deliver(&c.offering, p)
+		s.Deliver(&c.offering, f)
 		clear(s.due)
 		s.due = s.due[:0]
 	}
 	c.count += uint64(len(sessions))
 }
 
-// join returns one parcel for several. Neighbours often have the same ones.
-func (c *courier) join(parcels []*parcel) *parcel {
+// join returns one frame for several parcels. Neighbours often have the same ones.
+func (c *courier) join(parcels []*parcel) *conn.Frame {
 	if c.joined == nil || !slices.Equal(c.parcels, parcels) {
 		c.parcels = append(c.parcels[:0], parcels...)
 		c.joined = join(parcels)

@@ -11,6 +11,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/echo-pull/pull/internal/broker"
+	"github.com/echo-pull/pull/internal/conn"
 	"github.com/echo-pull/pull/internal/envelope"
 	"github.com/echo-pull/pull/internal/event"
 )
@@ -56,16 +57,16 @@ func bareNode(configure func(*Config)) (*node, *dispatcher) {
 }
 
 // deaf is a link to nobody.
-type deaf struct{ link }
+type deaf struct{ conn.Transport }
 
-func (deaf) start(*conn)                                      {}
-func (deaf) offer(_ *offering, frame []byte) int              { return len(frame) }
-func (deaf) limit(time.Duration)                              {}
-func (deaf) cut()                                             {}
-func (deaf) begin(b []byte, _ int, _ string, _ uint64) []byte { return b }
-func (deaf) end(b []byte) []byte                              { return b }
-func (deaf) ping(b []byte) []byte                             { return b }
-func (deaf) bye(b []byte, _ int, _ string) []byte             { return b }
+func (deaf) Start(*conn.Conn)                                       {}
+func (deaf) Offer(_ *conn.Nonblocking, frame []byte) int            { return len(frame) }
+func (deaf) Limit(time.Duration)                                    {}
+func (deaf) Cut()                                                   {}
+func (deaf) AppendBegin(b []byte, _ int, _ string, _ uint64) []byte { return b }
+func (deaf) AppendEnd(b []byte) []byte                              { return b }
+func (deaf) AppendPing(b []byte) []byte                             { return b }
+func (deaf) AppendClose(b []byte, _ int, _ string) []byte           { return b }
 
 func FuzzParseRequest(f *testing.F) {
 	for _, s := range []string{
@@ -184,18 +185,20 @@ type spy struct {
 	frames []string
 }
 
-func (s *spy) offer(_ *offering, frame []byte) int {
+func (s *spy) Offer(_ *conn.Nonblocking, frame []byte) int {
 	s.frames = append(s.frames, string(frame))
 	return len(frame)
 }
 
-// hears counts what a session was given: frames at once, and items that wait.
+func (s *spy) WriteAll(p []byte) error {
+	s.frames = append(s.frames, string(p))
+	return nil
+}
+
+// hears returns the place of a text among what the page was given, -1 for none.
 func (s *spy) hears(page *session, text string) (place int) {
-	all := slices.Clone(s.frames)
-	for _, i := range page.queue {
-		all = append(all, string(i.body))
-	}
-	return slices.IndexFunc(all, func(f string) bool { return strings.Contains(f, text) })
+	page.Flush()
+	return strings.Index(strings.Join(s.frames, ""), text)
 }
 
 // A writer makes envelopes as another node would send them.
@@ -230,7 +233,7 @@ func TestGapIsToldAfterWhatIsUnderWay(t *testing.T) {
 	if err := n.join(page, &envelope.Cursor{Epoch: "log", Offset: 1}, 0); err != nil {
 		t.Fatal(err)
 	}
-	page.queue, page.busy, page.waiting = nil, false, 0 // hello has left
+	page.Flush() // hello has left
 
 	d.dispatch([]broker.Delivery{w.message(event.Tag("T"), "overtook"), w.message(event.User("1"), "under way"), w.grant("1", "log.1", "T")})
 
@@ -250,17 +253,21 @@ func TestReplayUnderWayDoesNotMoveThePageInTheNextLog(t *testing.T) {
 	}
 	d.dispatch(batch)
 	link := new(spy)
-	page := newSession(n, "1", link)
+	owner := newStub(n, "1", link)
+	page := &owner.session
 	if err := n.join(page, &envelope.Cursor{Epoch: "log", Offset: 1}, 0); err != nil || !page.behind {
 		t.Fatalf("got %v, behind %t, want a page that has more to read", err, page.behind)
 	}
 
-	items, more := n.page(page)
-	n.restart(delivery("next", 5, batch[0].Raw))
-	page.advance(items, more)
+	owner.afterRead = func() {
+		owner.afterRead = nil
+		n.restart(delivery("next", 5, batch[0].Raw))
+	}
+	page.Flush()
+	page.Remind(new(conn.Nonblocking), "next", 5)
 
-	if page.epoch != "next" || page.told > 5 {
-		t.Errorf("the page is told that it is at %s.%d, want a position of the next log, which begins at 5", page.epoch, page.told)
+	if link.hears(page, `"command":"tick","params":{"epoch":"next","offset":5}`) < 0 {
+		t.Errorf("got %q, want a position of the next log, which begins at 5", link.frames)
 	}
 }
 
@@ -274,17 +281,18 @@ func TestGapEndsAReplay(t *testing.T) {
 		batch = append(batch, w.message(event.User("1"), strings.Repeat("x", 4<<10)))
 	}
 	d.dispatch(batch)
-	page := newSession(n, "1", new(spy))
+	link := new(spy)
+	page := newSession(n, "1", link)
 	if err := n.join(page, &envelope.Cursor{Epoch: "log", Offset: 1}, 0); err != nil || !page.behind {
 		t.Fatalf("got %v, behind %t, want a page that has more to read", err, page.behind)
 	}
 
 	d.dispatch([]broker.Delivery{w.grant("1", "log.1", "T")})
 
-	if page.queue[len(page.queue)-1].last != w.seq {
+	if link.hears(page, `"recovered":false`) < 0 {
 		t.Fatal("the page was not told of the gap")
 	}
 	if items, _ := n.page(page); len(items) > 0 {
-		t.Errorf("got %d messages up to %d after the page was told that it is at %d", len(items), items[len(items)-1].last, w.seq)
+		t.Errorf("got %d messages up to %d after the page was told that it is at %d", len(items), items[len(items)-1].Last, w.seq)
 	}
 }

@@ -151,7 +151,7 @@ func (n *node) handMissed(s *session, offsets []uint64, now int64) (late bool) {
 // known returns up to where the session has, or is about to have, everything.
 func (s *session) known() uint64 {
 	if len(s.due) > 0 {
-		return max(s.last, s.due[len(s.due)-1].last)
+		return max(s.last, s.due[len(s.due)-1].frame.Last)
 	}
 	return s.last
 }

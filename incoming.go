@@ -10,6 +10,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/echo-pull/pull/internal/conn"
 	"github.com/echo-pull/pull/internal/envelope"
 	"github.com/echo-pull/pull/internal/protocol"
 )
@@ -41,7 +42,7 @@ func parseRequest(frame []byte) (request, error) {
 func (pg *page) answer(command string, params any) {
 	body, err := protocol.Answer(command, params)
 	if err == nil {
-		pg.push(item{body: body})
+		pg.Push(conn.Item{Body: body})
 	}
 }
 
@@ -75,13 +76,13 @@ func (p *Plugin) watch(c echo.Context) error {
 
 func readBody(c echo.Context) ([]byte, error) {
 	unbound := boundReading(c)
-	body, err := io.ReadAll(io.LimitReader(c.Request().Body, incomingBytes+1))
+	body, err := io.ReadAll(io.LimitReader(c.Request().Body, conn.IncomingBytes+1))
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return nil, refuse(http.StatusRequestTimeout, "the body has not come in time")
 	case err != nil:
 		return nil, refuse(http.StatusBadRequest, "unreadable body")
-	case len(body) > incomingBytes:
+	case len(body) > conn.IncomingBytes:
 		return nil, refuse(http.StatusRequestEntityTooLarge, "16 KiB at most")
 	}
 	unbound() // else the server's own reading ends in time, too
@@ -92,7 +93,7 @@ func readBody(c echo.Context) ([]byte, error) {
 // all of its payer's together with those that have ended.
 func (p *Plugin) allow(s *session, payer string) bool {
 	now := time.Now()
-	return s.allow(now) && p.limits.request(payer, p.node.seatsOf(payer), now)
+	return s.Allow(now) && p.limits.request(payer, p.node.seatsOf(payer), now)
 }
 
 // allowPost is allow for a request of its own, which may name a page of the user.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/echo-pull/pull/internal/conn"
 	"github.com/echo-pull/pull/internal/envelope"
 	"github.com/echo-pull/pull/internal/protocol"
 )
@@ -22,8 +23,8 @@ var (
 
 // greet tells a live session where the log is now.
 func (n *node) greet(s *session, recovered bool) {
-	s.moveTo(n.epoch, n.history.Last())
-	s.push(item{body: n.hello(s, recovered), epoch: n.epoch, last: n.history.Last()})
+	s.MoveTo(n.epoch, n.history.Last())
+	s.Push(conn.Item{Body: n.hello(s, recovered), Epoch: n.epoch, Last: n.history.Last()})
 }
 
 // hello returns the first message of a connection.
@@ -40,26 +41,24 @@ func (n *node) join(s *session, at *envelope.Cursor, began uint64) error {
 		return err
 	}
 	items := w.items()
-	missed := sizeOf(items[1 : 1+len(w.missed.messages)])
-	s.begin(items) // from here on they are the session's
-	if left := s.charge(missed); !left && w.missed.more {
-		s.close(sated)
-	}
+	missed := slices.Clone(items[1 : 1+len(w.missed.messages)]) // the rest is the connection's now
+	s.Welcome(items)
+	s.Pay(missed, w.missed.more)
 	return nil
 }
 
 // A welcome is what a page gets first.
 type welcome struct {
-	hello  item
+	hello  conn.Item
 	missed replay
 	roll   []byte // nil if the page does not hear who is online
 }
 
-func (w *welcome) items() []item {
-	items := append(make([]item, 0, 2+len(w.missed.messages)), w.hello)
+func (w *welcome) items() []conn.Item {
+	items := append(make([]conn.Item, 0, 2+len(w.missed.messages)), w.hello)
 	items = w.missed.appendItems(items)
 	if w.roll != nil {
-		items = append(items, item{body: w.roll})
+		items = append(items, conn.Item{Body: w.roll})
 	}
 	return items
 }
@@ -86,14 +85,14 @@ func (n *node) let(s *session, at *envelope.Cursor, began uint64) (w welcome, er
 		n.stats.gaps.Add(1)
 	}
 	n.add(s)
-	w.hello = item{body: n.hello(s, recovered), epoch: n.epoch, last: s.last}
+	w.hello = conn.Item{Body: n.hello(s, recovered), Epoch: n.epoch, Last: s.last}
 	w.missed = n.read(s)
 	w.roll = n.rollCall(s)
-	told := w.hello.last
+	told := w.hello.Last
 	if missed := w.missed.messages; len(missed) > 0 {
 		told = missed[len(missed)-1].Offset
 	}
-	s.expect(n.epoch, told, w.missed.more)
+	s.Hold(n.epoch, told, w.missed.more)
 	return w, nil
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/echo-pull/pull/internal/conn"
 	"github.com/echo-pull/pull/internal/rate"
 )
 
@@ -29,10 +30,6 @@ const (
 	leastConnects     = 20                     // at once, whatever the number of connections …
 	leastConnectEvery = 500 * time.Millisecond // and one more each …
 )
-
-// ofRequests is what one connection may ask for, and what has asked without one.
-// A user may ask for as much as all connections together.
-var ofRequests = rate.Limit{Burst: 20, Every: 500 * time.Millisecond} //nolint:gochecknoglobals // a constant
 
 // ofReplays is 64 MiB at once, and 1 MiB each second.
 var ofReplays = rate.Limit{Burst: 64 << 20, Every: time.Second / (1 << 20)} //nolint:gochecknoglobals // a constant
@@ -85,7 +82,7 @@ func (l *limits) connect(payer string, now time.Time) bool {
 // request tells whether the payer, who has so many connections, may send one more
 // request now.
 func (l *limits) request(payer string, connections int, now time.Time) bool {
-	return l.requests.Take(payer, ofRequests.Times(max(1, connections)), 1, now)
+	return l.requests.Take(payer, conn.RequestRate.Times(max(1, connections)), 1, now)
 }
 
 // mayReplay tells whether there is anything left for a replay to the payer.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/echo-pull/pull/internal/broker"
+	"github.com/echo-pull/pull/internal/conn"
 	"github.com/echo-pull/pull/internal/envelope"
 	"github.com/echo-pull/pull/internal/window"
 )
@@ -21,9 +22,9 @@ import (
 // goroutines call the rest. Nothing is written to a connection under the lock.
 type node struct {
 	id       string
-	conns    settings // of the sessions' connections
-	maxUsers int      // of a tag
-	maxTags  int      // of a user
+	conns    conn.Settings // of the sessions' connections
+	maxUsers int           // of a tag
+	maxTags  int           // of a user
 	scope    OnlineScope
 	tick     time.Duration
 	report   func(error)
@@ -145,7 +146,7 @@ func (n *node) finishBatch() {
 			n.lagging = append(n.lagging, s)
 			continue
 		}
-		s.last = max(s.last, s.due[len(s.due)-1].last)
+		s.last = max(s.last, s.due[len(s.due)-1].frame.Last)
 		handed = append(handed, s)
 	}
 	clear(n.touched[len(handed):])
@@ -160,7 +161,7 @@ func (n *node) isTooMuch(s *session) bool {
 	for _, p := range s.due {
 		size += p.size
 	}
-	return size > n.conns.queueBytes/2 && n.history.Covers(s.last) && s.isIdle()
+	return size > n.conns.QueueBytes/2 && n.history.Covers(s.last) && s.IsIdle()
 }
 
 // problem notes what the application is to hear of: not under the lock, because

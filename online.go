@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/echo-pull/pull/internal/conn"
 	"github.com/echo-pull/pull/internal/envelope"
 	"github.com/echo-pull/pull/internal/protocol"
 )
@@ -151,13 +152,13 @@ func (n *node) hearsOnline(user string, now int64) bool {
 }
 
 // bulletin returns what pages hear of presence this second, and which sessions do.
-func (n *node) bulletin(now time.Time) (*parcel, []*session) {
+func (n *node) bulletin(now time.Time) (*conn.Frame, []*session) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
 	told := n.news.order[:min(len(n.news.order), bulletinUsers)]
 	n.news.order = n.news.order[len(told):]
-	var body []byte
+	body := conn.FrameBuffer(0)
 	var users []string
 	for _, user := range told {
 		online := n.news.status[user]
@@ -173,9 +174,9 @@ func (n *node) bulletin(now time.Time) (*parcel, []*session) {
 	if len(users) == 0 {
 		return nil, nil
 	}
-	p := new(parcel)
-	p.close(append(append(make([]byte, maxFrameHeader, maxFrameHeader+2+len(body)), '['), body...))
-	return p, n.bulletinHearers(users, now.UnixNano())
+	f := new(conn.Frame)
+	f.Seal(body)
+	return f, n.bulletinHearers(users, now.UnixNano())
 }
 
 // bulletinHearers returns the sessions that hear of changes: not those of a user
@@ -243,6 +244,6 @@ func (n *node) onlineList(now time.Time) []byte {
 			}
 		}
 	}
-	l := protocol.OnlineList{Users: online, Most: listedUsers, Bytes: n.conns.queueBytes / 4, Count: count, Guests: n.guests}
+	l := protocol.OnlineList{Users: online, Most: listedUsers, Bytes: n.conns.QueueBytes / 4, Count: count, Guests: n.guests}
 	return l.Encode(now)
 }

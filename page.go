@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/echo-pull/pull/internal/conn"
 	"github.com/echo-pull/pull/internal/envelope"
 )
 
@@ -23,16 +24,16 @@ type arrival struct {
 	doubtful bool             // … where the login may have been checked before
 }
 
-func (pg *page) settings() *settings { return &pg.plugin.node.conns }
+func (pg *page) Settings() *conn.Settings { return &pg.plugin.node.conns }
 
-// connected makes the page live.
-func (pg *page) connected() {
+// Connected makes the page live.
+func (pg *page) Connected() {
 	switch err := pg.join(); {
 	case err == nil:
 	case errors.Is(err, errBanned):
-		pg.expel(closeNotAllowed, "disconnected")
+		pg.CloseNow(conn.CloseNotAllowed, "disconnected")
 	default:
-		pg.expel(closeRestart, "try again")
+		pg.CloseNow(conn.CloseRestart, "try again")
 	}
 	pg.arrival = nil
 }
@@ -51,22 +52,22 @@ func (pg *page) join() error {
 	return p.node.join(&pg.session, at, pg.arrival.began)
 }
 
-func (pg *page) readOn() (items []item, more bool) { return pg.plugin.node.page(&pg.session) }
+func (pg *page) ReadOn() (items []conn.Item, more bool) { return pg.plugin.node.page(&pg.session) }
 
-func (pg *page) charge(bytes int) (more bool) {
+func (pg *page) Charge(bytes int) (more bool) {
 	return pg.plugin.limits.replayed(pg.payer, bytes, time.Now())
 }
 
-// received answers a frame of the client.
-func (pg *page) received(frame []byte) {
+// Received answers a frame of the client.
+func (pg *page) Received(frame []byte) {
 	p := pg.plugin
 	if !p.allow(&pg.session, pg.payer) {
-		pg.expel(closeViolation, "too fast")
+		pg.CloseNow(conn.CloseViolation, "too fast")
 		return
 	}
 	q, err := parseRequest(frame)
 	if err != nil {
-		pg.expel(closeViolation, err.Error())
+		pg.CloseNow(conn.CloseViolation, err.Error())
 		return
 	}
 	if q.Extend != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/echo-pull/pull/internal/broker"
+	"github.com/echo-pull/pull/internal/conn"
 	"github.com/echo-pull/pull/internal/envelope"
 	"github.com/echo-pull/pull/internal/event"
 	"github.com/echo-pull/pull/internal/publish"
@@ -34,7 +35,7 @@ type Plugin struct {
 	node        *node
 	publisher   *publish.Publisher
 	dispatcher  *dispatcher
-	broadcaster *broadcaster
+	broadcaster *conn.Broadcaster
 	hooks       *hooks
 	origins     origins
 	hosts       hosts
@@ -96,7 +97,7 @@ func New(config Config) (*Plugin, error) {
 	p.publisher = publish.New(p.broker, p.memory, p.node.id, p.node, config.OnError)
 	p.node.say = p.publisher.Announce
 	p.dispatcher = newDispatcher(p.node, runtime.GOMAXPROCS(0)-1)
-	p.broadcaster = newBroadcaster(config.Tick)
+	p.broadcaster = conn.NewBroadcaster(config.Tick)
 	p.start()
 	return p, nil
 }
@@ -105,7 +106,7 @@ func (p *Plugin) newNode() *node {
 	c := &p.config
 	id := envelope.NewID()
 	n := &node{
-		id: id, conns: settings{queueBytes: c.QueueBytes, spawn: p.spawn}, maxUsers: c.MaxUsersPerTag, maxTags: c.MaxTagsPerUser,
+		id: id, conns: conn.Settings{QueueBytes: c.QueueBytes, Spawn: p.spawn}, maxUsers: c.MaxUsersPerTag, maxTags: c.MaxTagsPerUser,
 		scope: c.Online, tick: c.Tick, report: c.OnError, tell: p.hooks.tell,
 		history:  window.New(c.WindowAge, c.WindowCount, c.WindowBytes, envelope.Keys),
 		watches:  newWatches(c.WatchTTL, c.WindowAge, c.MaxTagsPerUser),
@@ -267,7 +268,7 @@ func (p *Plugin) Disconnect(user string) {
 		p.config.OnError(fmt.Errorf("pull: disconnect user %q on other nodes: %w", user, err))
 	}
 	for _, s := range p.node.disconnect(user) {
-		s.expel(closeNotAllowed, "disconnected")
+		s.CloseNow(conn.CloseNotAllowed, "disconnected")
 	}
 }
 

@@ -4,10 +4,13 @@ import (
 	"slices"
 	"time"
 
+	"github.com/echo-pull/pull/internal/conn"
 	"github.com/echo-pull/pull/internal/envelope"
 	"github.com/echo-pull/pull/internal/protocol"
 	"github.com/echo-pull/pull/internal/window"
 )
+
+const replayPage = 256 << 10 // bytes of a replay that leave together
 
 // A replay is a part of what a session is behind. It is selected under the node's
 // lock and encoded without it.
@@ -18,19 +21,19 @@ type replay struct {
 }
 
 // appendItems appends the messages as they wait for a session.
-func (r *replay) appendItems(items []item) []item {
+func (r *replay) appendItems(items []conn.Item) []conn.Item {
 	items = slices.Grow(items, len(r.messages))
 	for i := range r.messages {
 		m := &r.messages[i]
 		body := protocol.AppendMessage(make([]byte, 0, len(m.Body())+protocol.MaxIDBytes), m.Offset, m.Body())
-		items = append(items, item{body: body, epoch: r.epoch, last: m.Offset})
+		items = append(items, conn.Item{Body: body, Epoch: r.epoch, Last: m.Offset})
 	}
 	return items
 }
 
 // page reads on in the window for a session that is behind. When there is
 // nothing more, the session is live.
-func (n *node) page(s *session) (items []item, more bool) {
+func (n *node) page(s *session) (items []conn.Item, more bool) {
 	n.mu.Lock()
 	r := n.read(s)
 	n.mu.Unlock()
@@ -45,11 +48,11 @@ func (n *node) read(s *session) replay {
 		return r
 	}
 	if !n.history.Covers(s.last) {
-		s.fallBehind() // the window has moved on while the page read
+		s.CloseSlow() // the window has moved on while the page read
 		return r
 	}
 	found := n.after(s.last, s.user)
-	size, most := 0, min(replayPage, n.conns.queueBytes/2)
+	size, most := 0, min(replayPage, n.conns.QueueBytes/2)
 	now := time.Now().Unix()
 	for i, offset := range found.Offsets {
 		m := n.history.At(offset)

@@ -14,7 +14,7 @@ func (n *node) route() {
 	if len(n.parcels) > 0 {
 		last = n.parcels[len(n.parcels)-1]
 	}
-	if last != nil && last.size < parcelBytes && bytes.Equal(last.addr, m.Addr()) && last.last+1 == m.Offset {
+	if last != nil && last.size < parcelBytes && bytes.Equal(last.addr, m.Addr()) && last.frame.Last+1 == m.Offset {
 		last.add(m) // for the same sessions, on which nothing has changed in between
 		return
 	}
@@ -32,7 +32,7 @@ func (n *node) parcel(to envelope.Address, m *window.Message) *parcel {
 	} else {
 		p = new(parcel)
 	}
-	p.addr, p.epoch = to, n.epoch
+	p.addr, p.frame.Epoch = to, n.epoch
 	p.add(m)
 	n.parcels = append(n.parcels, p)
 	return p

@@ -1,8 +1,10 @@
 package pull
 
+import "github.com/echo-pull/pull/internal/conn"
+
 // A session is a page that is connected, as the node knows it.
 type session struct {
-	conn
+	conn.Conn
 	user, client string
 
 	// Guarded by node.mu.

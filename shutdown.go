@@ -32,7 +32,7 @@ func (p *Plugin) shutdown(ctx context.Context) error {
 	p.publisher.Announce(envelope.Control(envelope.KindBye, time.Now()))
 	err = errors.Join(err, p.settle(ctx))
 	for _, s := range p.node.seal() {
-		s.close("restart")
+		s.Close("restart")
 	}
 	err = errors.Join(err, p.waitForPages(ctx))
 	p.stop()
@@ -98,7 +98,7 @@ func (p *Plugin) waitForPages(ctx context.Context) error {
 	}
 	left := p.node.sessions()
 	for _, s := range left {
-		s.abandon()
+		s.Cut()
 	}
 	<-gone
 	if len(left) == 0 {
@@ -106,6 +106,9 @@ func (p *Plugin) waitForPages(ctx context.Context) error {
 	}
 	return fmt.Errorf("pull: %d sessions were cut: %w", len(left), ctx.Err())
 }
+
+// patience is how long the goroutines have to end in any case.
+const patience = 5 * time.Second
 
 // waitForGoroutines waits for everything to end. Only a hook or a broker of the
 // application's can hold that up.
@@ -118,7 +121,7 @@ func (p *Plugin) waitForGoroutines(ctx context.Context) error {
 	select {
 	case <-ended:
 		return nil
-	case <-time.After(closeWait):
+	case <-time.After(patience):
 	}
 	select {
 	case <-ended:

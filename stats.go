@@ -32,7 +32,7 @@ func (p *Plugin) Stats() Stats {
 	return Stats{
 		Sessions: len(n.all), Users: n.presence.count(), Guests: n.guests, Watches: len(n.watches.all),
 		Messages: n.stats.messages.Load(), Deliveries: n.stats.deliveries.Load(),
-		Recovered: n.stats.recovered.Load(), Gaps: n.stats.gaps.Load(), Cut: n.conns.cut.Load(),
+		Recovered: n.stats.recovered.Load(), Gaps: n.stats.gaps.Load(), Cut: n.conns.Cut.Load(),
 		PublisherEvents: events, PublisherBytes: bytes,
 		WindowMessages: n.history.Len(), WindowBytes: n.history.Weight(),
 	}

@@ -1,12 +1,12 @@
 //go:build unix
 
-package pull
+package conn
 
 import "syscall"
 
-// An offering writes to sockets without waiting. It serves one goroutine, which
+// An Nonblocking writes to sockets without waiting. It serves one goroutine, which
 // lends it to one session at a time: so a session needs no memory for it.
-type offering struct {
+type Nonblocking struct {
 	frame []byte
 	n     int
 	try   func(fd uintptr) bool
@@ -14,7 +14,7 @@ type offering struct {
 
 // write writes what fits into the socket's buffer and returns how much that was.
 // Errors are left to the next write that may wait.
-func (o *offering) write(socket syscall.RawConn, frame []byte) int {
+func (o *Nonblocking) write(socket syscall.RawConn, frame []byte) int {
 	if o.try == nil {
 		o.try = func(fd uintptr) bool {
 			o.n, _ = syscall.Write(int(fd), o.frame)

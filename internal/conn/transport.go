@@ -1,4 +1,4 @@
-package pull
+package conn
 
 import (
 	"slices"
@@ -11,54 +11,54 @@ const (
 	writeTimeout = 30 * time.Second // for a write that makes no progress
 )
 
-// A link is the connection of a session: WebSocket or Server-Sent Events.
-type link interface {
+// A Transport is the connection of a session: WebSocket or Server-Sent Events.
+type Transport interface {
 	framing
 
-	// start has flush of the link's session called on a goroutine of its own.
-	start(c *conn)
+	// Start has flush of the link's session called on a goroutine of its own.
+	Start(c *Conn)
 
-	// offer writes as much of a frame as can be written without waiting and
+	// Offer writes as much of a frame as can be written without waiting and
 	// returns how much that was.
-	offer(o *offering, frame []byte) int
+	Offer(o *Nonblocking, frame []byte) int
 
-	// write writes everything or fails.
-	write(p []byte) error
+	// WriteAll writes everything or fails.
+	WriteAll(p []byte) error
 
-	// limit bounds how long all further writing may take.
-	limit(d time.Duration)
+	// Limit bounds how long all further writing may take.
+	Limit(d time.Duration)
 
-	// finish is called when the goodbye was written; nothing follows.
-	finish()
+	// Finish is called when the goodbye was written; nothing follows.
+	Finish()
 
-	// cut ends the connection at once, whoever reads or writes.
-	cut()
+	// Cut ends the connection at once, whoever reads or writes.
+	Cut()
 }
 
 // A framing is how a link puts messages on the wire.
 type framing interface {
-	// begin and end enclose an array of so many bytes that ends at a position
+	// AppendBegin and end enclose an array of so many bytes that ends at a position
 	// in the log; 0 is none.
-	begin(b []byte, length int, epoch string, last uint64) []byte
-	end(b []byte) []byte
+	AppendBegin(b []byte, length int, epoch string, last uint64) []byte
+	AppendEnd(b []byte) []byte
 
-	ping(b []byte) []byte
-	bye(b []byte, code int, reason string) []byte
+	AppendPing(b []byte) []byte
+	AppendClose(b []byte, code int, reason string) []byte
 }
 
-// An item waits in a session's queue: messages, which join with their
+// An Item waits in a session's queue: messages, which join with their
 // neighbours into one frame, or bytes that leave as they are.
-type item struct {
-	body  []byte // messages, comma separated
-	epoch string
-	last  uint64 // position of the last of them, 0 for none
+type Item struct {
+	Body  []byte // messages, comma separated
+	Epoch string
+	Last  uint64 // position of the last of them, 0 for none
 	raw   []byte
 	bye   bool // raw is the goodbye
 }
 
-func (i *item) size() int { return len(i.body) + len(i.raw) }
+func (i *Item) size() int { return len(i.Body) + len(i.raw) }
 
-func sizeOf(items []item) int {
+func sizeOf(items []Item) int {
 	size := 0
 	for i := range items {
 		size += items[i].size()
@@ -67,7 +67,7 @@ func sizeOf(items []item) int {
 }
 
 // writeItems puts items on the wire, neighbouring messages as one frame.
-func writeItems(l link, items []item) error {
+func writeItems(l Transport, items []Item) error {
 	w := linkWriters.Get().(*linkWriter) //nolint:forcetypeassert // holds nothing else
 	defer w.release()
 	w.link, w.err = l, nil
@@ -79,16 +79,16 @@ func writeItems(l link, items []item) error {
 		}
 		end, length := i, 1
 		for end < len(items) && items[end].raw == nil {
-			length += len(items[end].body) + 1
+			length += len(items[end].Body) + 1
 			end++
 		}
 		epoch, last := position(items[i:end])
-		w.buf = l.begin(w.buf, length, epoch, last)
+		w.buf = l.AppendBegin(w.buf, length, epoch, last)
 		for k := i; k < end; k++ {
 			w.buf = append(w.buf, "[,"[min(k-i, 1)])
-			w.append(items[k].body)
+			w.append(items[k].Body)
 		}
-		w.buf = l.end(append(w.buf, ']'))
+		w.buf = l.AppendEnd(append(w.buf, ']'))
 		i = end
 	}
 	w.flush()
@@ -96,10 +96,10 @@ func writeItems(l link, items []item) error {
 }
 
 // position returns up to where the log is known after the items. Some have none.
-func position(items []item) (epoch string, last uint64) {
+func position(items []Item) (epoch string, last uint64) {
 	for _, i := range slices.Backward(items) {
-		if i.last > 0 {
-			return i.epoch, i.last
+		if i.Last > 0 {
+			return i.Epoch, i.Last
 		}
 	}
 	return "", 0
@@ -108,7 +108,7 @@ func position(items []item) (epoch string, last uint64) {
 // A linkWriter collects small pieces, so that a frame of any length needs
 // little memory of its own.
 type linkWriter struct {
-	link link
+	link Transport
 	buf  []byte
 	err  error
 }
@@ -138,6 +138,6 @@ func (w *linkWriter) flush() {
 
 func (w *linkWriter) write(p []byte) {
 	if w.err == nil && len(p) > 0 {
-		w.err = w.link.write(p)
+		w.err = w.link.WriteAll(p)
 	}
 }

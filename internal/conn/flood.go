@@ -1,4 +1,4 @@
-package pull
+package conn
 
 import (
 	"errors"
@@ -9,6 +9,10 @@ import (
 
 // errFlood ends the reading of a connection that sends more than any page.
 var errFlood = errors.New("pull: too fast")
+
+// RequestRate is what one connection may ask for, and what has asked without one.
+// A user may ask for as much as all connections together.
+var RequestRate = rate.Limit{Burst: 20, Every: 500 * time.Millisecond} //nolint:gochecknoglobals // a constant
 
 // A flood is what a connection may send, whatever it is made of. It belongs to
 // the goroutine that reads the connection.
@@ -42,5 +46,5 @@ func (f *flood) end() (more bool) {
 // controlRate is how many pings and pongs a client may send: as many as requests,
 // and an answer to each ping, which may all come late and together.
 func controlRate(tick, pongWait time.Duration) rate.Limit {
-	return rate.Limit{Burst: ofRequests.Burst + 2*int(pongWait/tick), Every: min(ofRequests.Every, tick/2)}
+	return rate.Limit{Burst: RequestRate.Burst + 2*int(pongWait/tick), Every: min(RequestRate.Every, tick/2)}
 }

@@ -1,38 +1,38 @@
-package pull
+package conn
 
 import (
 	"errors"
 	"os"
 )
 
-// flush writes what waits until nothing does. One call at most runs at a time.
-func (c *conn) flush() {
+// Flush writes what waits until nothing does. One call at most runs at a time.
+func (c *Conn) Flush() {
 	for {
 		items, ok := c.next()
 		if !ok {
 			return
 		}
-		if err := writeItems(c.link, items); err != nil {
+		if err := writeItems(c.transport, items); err != nil {
 			c.fail(err)
 			return
 		}
 		c.written(items)
 		if items[len(items)-1].bye {
-			c.link.finish()
+			c.transport.Finish()
 			return
 		}
 	}
 }
 
 // fail ends a session that cannot be written to.
-func (c *conn) fail(err error) {
-	if !c.parting() && errors.Is(err, os.ErrDeadlineExceeded) {
-		c.owner.settings().cut.Add(1) // it has taken nothing for too long
+func (c *Conn) fail(err error) {
+	if !c.beginEnd() && errors.Is(err, os.ErrDeadlineExceeded) {
+		c.owner.Settings().Cut.Add(1) // it has taken nothing for too long
 	}
-	c.abandon()
+	c.Cut()
 }
 
-func (c *conn) written(items []item) {
+func (c *Conn) written(items []Item) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 
@@ -40,17 +40,15 @@ func (c *conn) written(items []item) {
 }
 
 // next takes what flush has to write: the queue, else a page of the window.
-func (c *conn) next() ([]item, bool) {
+func (c *Conn) next() ([]Item, bool) {
 	for {
 		items, catching := c.take()
 		if len(items) > 0 || !catching {
 			return items, len(items) > 0
 		}
-		page, more := c.owner.readOn()
+		page, more := c.owner.ReadOn()
 		c.advance(page, more)
-		if left := c.charge(sizeOf(page)); !left && more {
-			c.close(sated)
-		}
+		c.Pay(page, more)
 		if len(page) > 0 {
 			return page, true
 		}
@@ -61,14 +59,18 @@ func (c *conn) next() ([]item, bool) {
 // the position at which it is then.
 const sated = "too much was replayed, try again"
 
-// charge charges a part of a replay, and tells whether the payer has anything left.
-func (c *conn) charge(bytes int) bool {
-	return bytes == 0 || c.owner.charge(bytes)
+// Pay charges a part of a replay. If the payer has nothing left and there is more,
+// the connection is closed.
+func (c *Conn) Pay(part []Item, more bool) {
+	bytes := sizeOf(part)
+	if left := bytes == 0 || c.owner.Charge(bytes); !left && more {
+		c.Close(sated)
+	}
 }
 
 // take takes the queue. Where that is empty, it is flush's turn to read the
 // window, or flush is over.
-func (c *conn) take() (items []item, catching bool) {
+func (c *Conn) take() (items []Item, catching bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 
@@ -82,15 +84,15 @@ func (c *conn) take() (items []item, catching bool) {
 
 // advance notes what the page is about to get of the window, and whether there is
 // more. If the log broke meanwhile, hello has moved the page already.
-func (c *conn) advance(page []item, more bool) {
+func (c *Conn) advance(page []Item, more bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 
 	c.catching = (c.catching || more) && !c.ended
 	for i := range page {
 		c.waiting += page[i].size()
-		if page[i].epoch == c.epoch {
-			c.told = max(c.told, page[i].last)
+		if page[i].Epoch == c.epoch {
+			c.told = max(c.told, page[i].Last)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package pull
+package conn
 
 import (
 	"encoding/binary"
@@ -10,15 +10,15 @@ import (
 	"time"
 )
 
-// A wire is a session's WebSocket connection: the net.Conn that melody reads
+// A Socket is a session's WebSocket connection: the net.Conn that melody reads
 // from, and the link that the session writes to. Once the handshake is over,
 // what melody or gorilla would write (replies to pings and closes, protocol
 // errors) is swallowed, because it would end up inside the session's frames;
 // the session says the same things itself. Likewise the connection is closed by
 // its owner, after the goodbye.
-type wire struct {
+type Socket struct {
 	net.Conn
-	conn     *conn
+	conn     *Conn
 	socket   syscall.RawConn // nil where writing cannot but wait, or is not net's own: TLS, pipes, wrappers
 	mu       sync.Mutex      // held while write deadlines are set
 	ours     atomic.Bool     // the handshake is over
@@ -29,8 +29,8 @@ type wire struct {
 	flood    flood
 }
 
-func newWire(netConn net.Conn, c *conn) *wire {
-	return &wire{Conn: netConn, conn: c, socket: socketOf(netConn)}
+func newWire(netConn net.Conn, c *Conn) *Socket {
+	return &Socket{Conn: netConn, conn: c, socket: socketOf(netConn)}
 }
 
 // socketOf returns the socket of a connection that package net has made. What
@@ -50,7 +50,7 @@ func socketOf(conn net.Conn) syscall.RawConn {
 	return socket
 }
 
-func (w *wire) Read(p []byte) (int, error) {
+func (w *Socket) Read(p []byte) (int, error) {
 	n, err := w.Conn.Read(p)
 	if !w.flood.read(n) {
 		return 0, errFlood
@@ -59,7 +59,7 @@ func (w *wire) Read(p []byte) (int, error) {
 }
 
 // Write is for the handshake alone.
-func (w *wire) Write(p []byte) (int, error) {
+func (w *Socket) Write(p []byte) (int, error) {
 	if w.ours.Load() {
 		return len(p), nil
 	}
@@ -67,10 +67,10 @@ func (w *wire) Write(p []byte) (int, error) {
 }
 
 // Close does nothing: bury does.
-func (w *wire) Close() error { return nil }
+func (w *Socket) Close() error { return nil }
 
 // SetReadDeadline keeps a pong from prolonging a session that is being closed.
-func (w *wire) SetReadDeadline(t time.Time) error {
+func (w *Socket) SetReadDeadline(t time.Time) error {
 	if w.closing.Load() {
 		return nil
 	}
@@ -78,23 +78,23 @@ func (w *wire) SetReadDeadline(t time.Time) error {
 }
 
 // SetWriteDeadline is for the handshake as well: later it is the session's affair.
-func (w *wire) SetWriteDeadline(t time.Time) error {
+func (w *Socket) SetWriteDeadline(t time.Time) error {
 	if w.ours.Load() {
 		return nil
 	}
 	return w.Conn.SetWriteDeadline(t)
 }
 
-func (w *wire) start(c *conn) { c.owner.settings().spawn(c.flush) }
+func (w *Socket) Start(c *Conn) { c.owner.Settings().Spawn(c.Flush) }
 
-func (w *wire) offer(o *offering, frame []byte) int {
+func (w *Socket) Offer(o *Nonblocking, frame []byte) int {
 	if w.socket == nil {
 		return 0
 	}
 	return o.write(w.socket, frame)
 }
 
-func (w *wire) write(p []byte) error {
+func (w *Socket) WriteAll(p []byte) error {
 	w.allow(time.Now().Add(writeTimeout))
 	_, err := w.Conn.Write(p)
 	w.allow(time.Time{}) // a deadline that is left behind would fail a later offer
@@ -103,7 +103,7 @@ func (w *wire) write(p []byte) error {
 
 // allow bounds the next write, unless the session is being closed: then what
 // limit has set is for all of them.
-func (w *wire) allow(deadline time.Time) {
+func (w *Socket) allow(deadline time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 
@@ -112,7 +112,7 @@ func (w *wire) allow(deadline time.Time) {
 	}
 }
 
-func (w *wire) limit(d time.Duration) {
+func (w *Socket) Limit(d time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 
@@ -121,8 +121,8 @@ func (w *wire) limit(d time.Duration) {
 	_ = w.SetDeadline(time.Now().Add(d))
 }
 
-// finish leaves the client its time to answer the goodbye.
-func (w *wire) finish() {
+// Finish leaves the client its time to answer the goodbye.
+func (w *Socket) Finish() {
 	w.once.Do(func() {
 		if w.over != nil {
 			close(w.over)
@@ -130,33 +130,33 @@ func (w *wire) finish() {
 	})
 }
 
-func (w *wire) cut() {
+func (w *Socket) Cut() {
 	w.closing.Store(true)
 	_ = w.Conn.Close()
-	w.finish()
+	w.Finish()
 }
 
-// bury closes the connection when nobody reads any more, but not before the
+// closeAfterReading closes the connection when nobody reads any more, but not before the
 // goodbye has left. A client that was told why, in the middle of sending, would
 // lose the reason to a reset if what it has sent stayed unread.
-func (w *wire) bury() {
-	if w.conn.parting() && w.over != nil {
+func (w *Socket) closeAfterReading() {
+	if w.conn.beginEnd() && w.over != nil {
 		<-w.over
 		if half, ok := w.Conn.(interface{ CloseWrite() error }); ok && !w.answered.Load() {
 			_ = half.CloseWrite()
 			_, _ = io.CopyN(io.Discard, w.Conn, 1<<20)
 		}
 	}
-	w.conn.abandon()
+	w.conn.Cut()
 }
 
-func (w *wire) begin(b []byte, length int, _ string, _ uint64) []byte {
+func (w *Socket) AppendBegin(b []byte, length int, _ string, _ uint64) []byte {
 	return appendFrameHeader(b, opText, length)
 }
-func (w *wire) end(b []byte) []byte  { return b }
-func (w *wire) ping(b []byte) []byte { return appendControlFrame(b, opPing, "") }
+func (w *Socket) AppendEnd(b []byte) []byte  { return b }
+func (w *Socket) AppendPing(b []byte) []byte { return appendControlFrame(b, opPing, "") }
 
-func (w *wire) bye(b []byte, code int, reason string) []byte {
+func (w *Socket) AppendClose(b []byte, code int, reason string) []byte {
 	var status [2]byte
 	binary.BigEndian.PutUint16(status[:], uint16(code)) //nolint:gosec // a close code
 	return appendControlFrame(b, opClose, string(status[:])+reason)

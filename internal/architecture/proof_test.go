@@ -17,13 +17,13 @@ func small() (files map[string]string, document string) {
 			"v5/go.mod":                   "module example.com/pull/v5\n",
 			"v5/pull.go":                  `package pull; import ("example.com/pull/internal/web"; "github.com/labstack/echo/v5")`,
 			"bench/go.mod":                "module example.com/pull/bench\n",
-			"bench/main.go":               `package main; import "github.com/labstack/echo/v5"`,
+			"bench/main.go":               `package main; import "github.com/labstack/echo/v5"; func f() { go f() }`,
 			"internal/web/web.go":         `package web; import "example.com/pull/internal/conn"`,
 			"internal/web/web_windows.go": `package web; import "golang.org/x/sys/windows"`,
 			"internal/web/web_test.go":    `package web; import "github.com/labstack/echo/v4"`,
 			"internal/web/testdata/x.go":  `package x; import "github.com/labstack/echo/v4"`,
 			"internal/conn/conn.go":       `package conn; import "github.com/olahol/melody"`,
-			"internal/conn/queue.go":      `package conn; import "github.com/patrickmn/go-cache"`,
+			"internal/conn/queue.go":      `package conn; import "github.com/patrickmn/go-cache"; func spawn() { running.Go(f); go f() }`,
 			"internal/rate/rate.go":       `package rate; import "time"`,
 		}, "# Architecture\n\n```arrows\n" +
 			"pull           -> web, echo/v4\n" +
@@ -115,6 +115,14 @@ func TestRules(t *testing.T) {
 		{
 			"melody twice", "internal/conn/more.go", `package conn; import "github.com/olahol/melody"`,
 			"melody is for one file, not for [internal/conn/conn.go internal/conn/more.go]",
+		},
+		{
+			"another goroutine", "internal/rate/more.go", `package rate; func f() { go f() }`,
+			"goroutines start in spawn and at the end of Shutdown only, not in [internal/conn/queue.go internal/conn/queue.go internal/rate/more.go]",
+		},
+		{
+			"another group of goroutines", "v5/more.go", `package pull; func f() { group.Go(f) }`,
+			"goroutines start in spawn and at the end of Shutdown only, not in [internal/conn/queue.go internal/conn/queue.go v5/more.go]",
 		},
 		{
 			"go-cache in another package", "internal/rate/more.go", `package rate; import "github.com/patrickmn/go-cache"`,

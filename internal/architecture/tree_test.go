@@ -2,6 +2,7 @@ package architecture
 
 import (
 	"fmt"
+	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
@@ -20,6 +21,7 @@ import (
 type tree struct {
 	module string                         // path of the root module
 	files  map[string]map[string][]string // import paths by package and file
+	starts []string                       // the files of the core that start goroutines, once for each place
 }
 
 // nested finds the modules that are plugins, too: v5, for Echo v5.
@@ -61,7 +63,7 @@ func leavesOut(root, dir string) bool {
 }
 
 func (tr *tree) read(root, name string) error {
-	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, name), nil, parser.ImportsOnly)
+	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, name), nil, parser.SkipObjectResolution)
 	if err != nil {
 		return err
 	}
@@ -77,7 +79,30 @@ func (tr *tree) read(root, name string) error {
 		}
 		tr.files[from][name] = append(tr.files[from][name], tr.name(to))
 	}
+	if from == path.Base(tr.module) || nested.MatchString(from) || strings.HasPrefix(from, "internal/") {
+		for range goroutines(file) {
+			tr.starts = append(tr.starts, name)
+		}
+	}
 	return nil
+}
+
+// goroutines returns the places of a file that start a goroutine: go statements,
+// and calls of a method Go, such as that of sync.WaitGroup.
+func goroutines(file *ast.File) []ast.Node {
+	var places []ast.Node
+	ast.Inspect(file, func(node ast.Node) bool {
+		switch n := node.(type) {
+		case *ast.GoStmt:
+			places = append(places, n)
+		case *ast.CallExpr:
+			if f, ok := n.Fun.(*ast.SelectorExpr); ok && f.Sel.Name == "Go" {
+				places = append(places, n)
+			}
+		}
+		return true
+	})
+	return places
 }
 
 // name returns the name of a package: its directory if it is ours.
@@ -149,6 +174,9 @@ func (tr *tree) mistakes() []string {
 	}
 	if len(caches) > 1 {
 		mistakes = append(mistakes, fmt.Sprintf("go-cache is for one package, not for %v", slices.Sorted(maps.Keys(caches))))
+	}
+	if len(tr.starts) > 2 {
+		mistakes = append(mistakes, fmt.Sprintf("goroutines start in spawn and at the end of Shutdown only, not in %v", tr.starts))
 	}
 	return slices.Sorted(slices.Values(mistakes))
 }

@@ -23,13 +23,13 @@ func (n *node) isNew(d *broker.Delivery) bool {
 
 // restart begins again after the log broke: with the message d, in a new epoch,
 // behind a hole, or at an offset that another message had. Every page is told
-// that there is a gap.
-func (n *node) restart(d broker.Delivery) {
+// that there is a gap. It returns what is to be reported.
+func (n *node) restart(d broker.Delivery) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
-	n.problem(fmt.Errorf("pull: log broke after %s, goes on at %s: pages are told of a gap",
-		envelope.Cursor{Epoch: n.epoch, Offset: n.history.Last()}, envelope.Cursor{Epoch: d.Epoch, Offset: d.Offset}))
+	broke := fmt.Errorf("pull: log broke after %s, goes on at %s: pages are told of a gap",
+		envelope.Cursor{Epoch: n.epoch, Offset: n.history.Last()}, envelope.Cursor{Epoch: d.Epoch, Offset: d.Offset})
 	epoch := n.epoch
 	if d.Epoch != n.log || d.Offset < n.history.Next() {
 		n.watches.rebase(d.Offset - 1)
@@ -38,11 +38,12 @@ func (n *node) restart(d broker.Delivery) {
 	n.begin(d.Epoch, epoch, d.Offset)
 	n.callRoll(time.Now())
 	clear(n.ending)
-	for _, s := range n.all {
+	for _, s := range n.roster.all {
 		s.behind, s.last = false, n.history.Last()
 		n.greet(s, false)
 	}
-	n.stats.gaps.Add(uint64(len(n.all)))
+	n.stats.gaps.Add(uint64(len(n.roster.all)))
+	return broke
 }
 
 // epochAfter names the log that begins with a message. Where the broker has not

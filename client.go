@@ -126,7 +126,7 @@ func (p *Plugin) mountFor(c echo.Context) string {
 	mount, missing := m.location.fill(func(parameter string) string {
 		return asInAddress(c.Request().URL, c.Param(parameter))
 	})
-	if missing != "" && p.reports.allow("head "+c.Path()) {
+	if missing != "" && p.reports.Allow("head "+c.Path()) {
 		p.config.OnError(fmt.Errorf("pull: Head on %s: the route has no parameter %q, which the address of the mount contains", c.Path(), missing))
 	}
 	return mount

@@ -283,7 +283,7 @@ func (c Config) check() error {
 			return fmt.Errorf("pull: Config.%s is %s, the least is %s", name, d, least)
 		}
 	}
-	return c.Online.check()
+	return checkScope(c.Online)
 }
 
 func (c Config) publicLocation() (location, error) {

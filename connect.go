@@ -115,7 +115,7 @@ const (
 // is some middleware's, lacks what a connection needs. To send 200 and the end of
 // the stream would have the page return again and again.
 func (p *Plugin) incapable(w http.ResponseWriter, why string) error {
-	if p.reports.allow("writer " + why) {
+	if p.reports.Allow("writer " + why) {
 		p.config.OnError(fmt.Errorf("pull: no page can connect through a response writer of type %T: %s", bare(w), why))
 	}
 	return refuse(http.StatusNotImplemented, "the server's response writer: "+why)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/echo-pull/pull/internal/broker"
 	"github.com/echo-pull/pull/internal/conn"
@@ -33,6 +34,7 @@ type dispatcher struct {
 	own     courier // works on the dispatcher's goroutine
 	workers int     // goroutines in work
 	jobs    chan struct{}
+	job     []*session   // what the workers deliver to
 	left    atomic.Int64 // index of the next session of the job
 	done    sync.WaitGroup
 }
@@ -92,52 +94,41 @@ func (d *dispatcher) run(ctx context.Context) {
 
 func (d *dispatcher) dispatch(batch []broker.Delivery) {
 	for len(batch) > 0 {
-		n, broken := d.node.apply(batch)
-		d.hand()
+		round, n, broken := d.node.apply(batch)
+		d.hand(round)
+		for _, err := range round.errs {
+			d.node.config.report(err)
+		}
+		round.reset()
 		if broken {
-			d.node.restart(batch[n])
+			d.node.config.report(d.node.restart(batch[n]))
 		}
 		batch = batch[n:]
-		d.report()
 	}
 }
 
-func (d *dispatcher) report() {
-	for _, err := range d.node.problems {
-		d.node.report(err)
-	}
-	d.node.problems = nil
-}
-
-// hand gives the sessions what apply has laid out for them.
-func (d *dispatcher) hand() {
-	n := d.node
-	for _, p := range n.parcels {
+// hand gives the pages what a round has for them.
+func (d *dispatcher) hand(r *round) {
+	for _, p := range r.parcels {
 		if p.wanted {
 			p.seal()
 		}
 	}
-	if len(n.touched) < shareFrom || d.workers == 0 {
-		d.own.deliver(n.touched)
+	if len(r.touched) < shareFrom || d.workers == 0 {
+		d.own.deliver(r.touched)
 	} else {
-		d.share()
+		d.share(r.touched)
 	}
-	n.stats.deliveries.Add(d.own.takeCount())
-	clear(n.touched)
-	n.touched = n.touched[:0]
-	for _, p := range n.parcels {
-		p.reset()
-	}
-	n.spare = append(n.spare, n.parcels...)[:min(spareParcels, len(n.spare)+len(n.parcels))]
-	n.parcels = n.parcels[:0]
-	for _, s := range n.settle() {
+	d.node.stats.deliveries.Add(d.own.takeCount())
+	for _, s := range d.node.settle(r) {
 		s.CloseNow(conn.CloseNotAllowed, "disconnected")
 	}
 }
 
 // share has the workers help, and waits for them: the next batch must not
 // overtake this one.
-func (d *dispatcher) share() {
+func (d *dispatcher) share(pages []*session) {
+	d.job = pages
 	d.left.Store(0)
 	d.done.Add(d.workers)
 	for range d.workers {
@@ -145,6 +136,7 @@ func (d *dispatcher) share() {
 	}
 	d.take(&d.own)
 	d.done.Wait()
+	d.job = nil
 }
 
 // close lets the workers go; nothing is dispatched any more.
@@ -164,43 +156,37 @@ func (d *dispatcher) work() {
 // something to send would else wait for the end of the job, and send it alone
 // instead of together with what else comes meanwhile.
 func (d *dispatcher) take(c *courier) {
-	touched := d.node.touched
 	for ; ; runtime.Gosched() {
 		end := int(d.left.Add(workerStride))
 		start := end - workerStride
-		if start >= len(touched) {
+		if start >= len(d.job) {
 			return
 		}
-		c.deliver(touched[start:min(end, len(touched))])
+		c.deliver(d.job[start:min(end, len(d.job))])
 	}
 }
 
-// settle notes that every session has what is for it up to the last message, and
-// does what had to wait for that. It returns the sessions of users whom another
+// settle notes that every page has what is for it up to the last message, and
+// does what had to wait for that. It returns the pages of users whom another
 // node has disconnected.
-func (n *node) settle() []*session {
+func (n *node) settle(r *round) []*session {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
 	n.settled = n.history.Last()
 	n.signalMove()
-	for _, s := range n.gapped {
+	for _, s := range r.gapped {
 		s.behind, s.last = false, n.history.Last() // what is left of a replay is part of the gap
 		n.greet(s, false)
 	}
-	n.stats.gaps.Add(uint64(len(n.gapped)))
-	for _, s := range n.lagging {
+	n.stats.gaps.Add(uint64(len(r.gapped)))
+	for _, s := range r.lagging {
 		s.CatchUp()
 	}
-	clear(n.gapped)
-	clear(n.lagging)
-	n.gapped, n.lagging = n.gapped[:0], n.lagging[:0]
-
 	var expelled []*session
-	for _, user := range n.expels {
-		expelled = append(expelled, n.ban(user)...)
+	for _, user := range r.expels {
+		expelled = append(expelled, n.roster.ban(user, time.Now())...)
 	}
-	n.expels = nil
 	return expelled
 }
 

@@ -8,8 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/labstack/echo/v4"
-
 	"github.com/echo-pull/pull/internal/broker"
 	"github.com/echo-pull/pull/internal/conn"
 	"github.com/echo-pull/pull/internal/envelope"
@@ -30,7 +28,7 @@ func FuzzApply(f *testing.F) {
 	f.Add(raw, raw, uint64(1), uint64(9))
 	f.Add(raw, raw, ^uint64(0), uint64(0))
 	f.Fuzz(func(t *testing.T, first, second []byte, offset, next uint64) {
-		n, d := bareNode(func(c *Config) { c.WindowCount, c.WindowBytes = 3, 500 })
+		n, d := bareNode(func(c *nodeConfig) { c.windowCount, c.windowBytes = 3, 500 })
 		page := newSession(n, "1", deaf{})
 		d.dispatch([]broker.Delivery{delivery("log", offset, first)})
 		if err := n.join(page, nil, 0); err != nil {
@@ -47,12 +45,15 @@ func FuzzApply(f *testing.F) {
 }
 
 // bareNode is a node without a plugin around it, and its dispatcher.
-func bareNode(configure func(*Config)) (*node, *dispatcher) {
-	c, _ := Config{User: func(echo.Context) (string, error) { return "", nil }, OnError: func(error) {}}.withDefaults()
+func bareNode(configure func(*nodeConfig)) (*node, *dispatcher) {
+	c := nodeConfig{
+		maxTagsPerUser: 10_000, maxUsersPerTag: 100_000,
+		windowAge: 5 * time.Minute, windowCount: 100_000, windowBytes: 64 << 20,
+		watchTTL: 32 * time.Minute, grace: 15 * time.Second, tick: 25 * time.Second,
+		report: func(error) {}, say: func([]byte) {}, tell: func([]change) {},
+	}
 	configure(&c)
-	p := &Plugin{config: c, hooks: newHooks(nil, nil, nil)}
-	n := p.newNode()
-	n.say = func([]byte) {}
+	n := newNode(c, 1<<20, func(f func()) { go f() })
 	return n, newDispatcher(n, 0)
 }
 
@@ -122,7 +123,7 @@ func FuzzDecodeState(f *testing.F) {
 // goesOn fails if a node cannot live on with a state.
 func goesOn(t *testing.T, img *stateImage) {
 	t.Helper()
-	n, d := bareNode(func(*Config) {})
+	n, d := bareNode(func(*nodeConfig) {})
 	p := &Plugin{memory: new(broker.Memory), node: n}
 	if err := p.adopt(img); err != nil {
 		t.Fatalf("got %v for a state that was decoded", err)
@@ -132,16 +133,18 @@ func goesOn(t *testing.T, img *stateImage) {
 	}
 	log := broker.ImageOf(p.memory)
 	for i, message := range log.Messages {
-		d.dispatch([]broker.Delivery{delivery(log.Epoch, log.First+uint64(i), message)})
+		d.dispatch([]broker.Delivery{{Epoch: log.Epoch, Offset: log.First + uint64(i), Raw: message}})
 	}
 	if at := n.cursor(); at.Epoch != img.Log.Epoch || at.Offset > envelope.MaxOffset {
 		t.Errorf("got to %s, want a position in %q", at, img.Log.Epoch)
 	}
 	n.sweep(time.Now())
-	for _, w := range img.Watches {
-		n.watches.extend(w.User, w.Tag, time.Now().UnixNano())
-		n.watches.end(w.User, nil, n.history.Last(), time.Now().UnixNano())
-		if n.watches.byUser[w.User] != nil || n.watches.byTag[w.Tag] != nil && slices.ContainsFunc(n.watches.byTag[w.Tag], func(o *watch) bool { return o.user == w.User }) {
+	next := log.First + uint64(len(log.Messages))
+	for i, w := range img.Watches {
+		end := envelope.Control(envelope.KindUnwatch, time.Now(), w.User)
+		envelope.Stamp(end, "somebody", uint64(i+1))
+		d.dispatch([]broker.Delivery{{Epoch: log.Epoch, Offset: next + uint64(i), Raw: end}})
+		if n.watching(w.User, []string{w.Tag})[w.Tag] {
 			t.Errorf("the watch of %q by %q does not end", w.Tag, w.User)
 		}
 	}
@@ -226,7 +229,7 @@ func (w *writer) grant(user, from, tag string) broker.Delivery {
 // A page that is told of a gap by a late grant is told after the messages of
 // the same batch, which are older than the position that it is told.
 func TestGapIsToldAfterWhatIsUnderWay(t *testing.T) {
-	n, d := bareNode(func(*Config) {})
+	n, d := bareNode(func(*nodeConfig) {})
 	w, link := new(writer), new(spy)
 	d.dispatch([]broker.Delivery{w.message(event.User("2"), "first")})
 	page := newSession(n, "1", link)
@@ -245,7 +248,7 @@ func TestGapIsToldAfterWhatIsUnderWay(t *testing.T) {
 
 // The log breaks after a page was read from the window and before it has left.
 func TestReplayUnderWayDoesNotMoveThePageInTheNextLog(t *testing.T) {
-	n, d := bareNode(func(*Config) {})
+	n, d := bareNode(func(*nodeConfig) {})
 	w := new(writer)
 	batch := []broker.Delivery{w.message(event.User("2"), "first")}
 	for range 200 {
@@ -274,7 +277,7 @@ func TestReplayUnderWayDoesNotMoveThePageInTheNextLog(t *testing.T) {
 // It is at the position that it is told: what it was still to read from the
 // window is older.
 func TestGapEndsAReplay(t *testing.T) {
-	n, d := bareNode(func(*Config) {})
+	n, d := bareNode(func(*nodeConfig) {})
 	w := new(writer)
 	batch := []broker.Delivery{w.message(event.User("2"), "first"), w.message(event.Tag("T"), "overtook")}
 	for range 200 {

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/echo-pull/pull/internal/rate"
 )
 
 // hosts are the hosts that the application is known by; none is all.
@@ -57,7 +59,7 @@ func withoutPort(name string) string {
 
 // reportHost says in the log which host was refused.
 func (p *Plugin) reportHost(host string) {
-	if p.reports.allow("host " + host) {
-		p.config.Logger.Warn("pull: host not allowed", "host", clip(host))
+	if p.reports.Allow("host " + host) {
+		p.config.Logger.Warn("pull: host not allowed", "host", rate.Clip(host))
 	}
 }

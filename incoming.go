@@ -71,7 +71,7 @@ func (p *Plugin) watch(c echo.Context) error {
 		}
 		return c.JSON(http.StatusOK, answer)
 	}
-	return c.JSON(http.StatusOK, p.seen(user, q.Seen))
+	return c.JSON(http.StatusOK, p.node.seen(user, q.Seen))
 }
 
 func readBody(c echo.Context) ([]byte, error) {

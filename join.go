@@ -15,10 +15,6 @@ var (
 	errClosing = errors.New("pull: shutting down")
 	errBanned  = errors.New("pull: disconnected")
 	errCrowd   = errors.New("pull: too many pages are ahead of the log")
-
-	errFull         = errors.New("too many connections")
-	errFullForPayer = errors.New("too many connections of one payer")
-	errDoubtful     = errors.New("disconnected a moment ago, try again")
 )
 
 // greet tells a live session where the log is now.
@@ -29,7 +25,7 @@ func (n *node) greet(s *session, recovered bool) {
 
 // hello returns the first message of a connection.
 func (n *node) hello(s *session, recovered bool) []byte {
-	h := protocol.Hello{Epoch: n.epoch, Offset: n.history.Last(), User: s.user, Recovered: recovered, Tick: n.tick}
+	h := protocol.Hello{Epoch: n.epoch, Offset: n.history.Last(), User: s.user, Recovered: recovered, Tick: n.config.tick}
 	return h.Encode(time.Now())
 }
 
@@ -72,7 +68,7 @@ func (n *node) let(s *session, at *envelope.Cursor, began uint64) (w welcome, er
 	if n.closing {
 		return w, errClosing
 	}
-	if n.bans[s.user].number > began {
+	if n.roster.isBanned(s.user, began) {
 		return w, errBanned
 	}
 	recovered := at != nil && at.Epoch == n.epoch && n.history.Covers(at.Offset) && !n.watches.hasLost(s.user, at.Offset)
@@ -84,7 +80,11 @@ func (n *node) let(s *session, at *envelope.Cursor, began uint64) (w welcome, er
 	} else if at != nil {
 		n.stats.gaps.Add(1)
 	}
-	n.add(s)
+	if n.roster.add(s) {
+		n.presence.sweep(time.Now()) // a grace that has just ended is over
+		n.presence.arrive(s.user)
+		n.announce()
+	}
 	w.hello = conn.Item{Body: n.hello(s, recovered), Epoch: n.epoch, Last: s.last}
 	w.missed = n.read(s)
 	w.roll = n.rollCall(s)
@@ -96,82 +96,28 @@ func (n *node) let(s *session, at *envelope.Cursor, began uint64) (w welcome, er
 	return w, nil
 }
 
-func (n *node) add(s *session) {
-	s.slot = int32(len(n.all)) //nolint:gosec // there are fewer
-	n.all = append(n.all, s)
-	s.turn, n.turn = n.turn, (n.turn+1)%tickSlots
-	s.place = int32(len(n.turns[s.turn])) //nolint:gosec // there are fewer
-	n.turns[s.turn] = append(n.turns[s.turn], s)
-	if s.user == "" {
-		n.guests++
-		return
-	}
-	n.users[s.user] = append(n.users[s.user], s)
-	if len(n.users[s.user]) == 1 {
-		n.presence.sweep(time.Now()) // a grace that has just ended is over
-		n.presence.arrive(s.user)
-		n.announce()
-	}
-}
-
-// leave takes a session out, and tells whether somebody has to wait for its
-// user's grace.
+// leave takes a page out, and reports whether the grace of its user has begun.
 func (n *node) leave(s *session) (wait bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
-	if int(s.slot) >= len(n.all) || n.all[s.slot] != s {
-		return false // never joined
+	if n.roster.remove(s) {
+		wait = n.presence.depart(s.user, time.Now())
+		n.announce()
 	}
-	n.all = removeAt(n.all, int(s.slot), func(moved *session) { moved.slot = s.slot })
-	n.turns[s.turn] = removeAt(n.turns[s.turn], int(s.place), func(moved *session) { moved.place = s.place })
-	if s.user == "" {
-		n.guests--
-		return false
-	}
-	pages := n.users[s.user]
-	i := slices.Index(pages, s)
-	n.users[s.user] = slices.Delete(pages, i, i+1)
-	if len(n.users[s.user]) > 0 {
-		return false
-	}
-	delete(n.users, s.user)
-	wait = n.presence.depart(s.user, time.Now())
-	n.announce()
 	return wait
 }
 
-// removeAt takes an item out of a list in which order does not matter: the last
-// one moves to its place.
-func removeAt[T any](list []*T, at int, move func(moved *T)) []*T {
-	last := len(list) - 1
-	move(list[last])
-	list[at], list[last] = list[last], nil
-	return list[:last]
-}
-
-// admit reserves a place for a connection before it is accepted. It is refused if
-// there are most of them already, or mostOfPayer of the one to whom it is charged,
-// and if its login may have been checked before a disconnect of the user.
+// admit reserves a place for a connection, as [roster.admit] does. No page comes
+// in before the node has heard of itself in the log.
 func (n *node) admit(payer, user string, doubtful bool, most, mostOfPayer int) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
 	if n.applied.Load() == 0 {
-		return errNoLog // not even the node's own first message has come back
+		return errNoLog
 	}
-	if most > 0 && n.seated >= most {
-		return errFull
-	}
-	if n.seats[payer] >= mostOfPayer {
-		return errFullForPayer
-	}
-	if b, banned := n.bans[user]; banned && doubtful && time.Since(b.at) < doubtWait {
-		return errDoubtful
-	}
-	n.seated++
-	n.seats[payer]++
-	return nil
+	return n.roster.admit(payer, user, doubtful, most, mostOfPayer)
 }
 
 // release gives back a place that was reserved.
@@ -179,87 +125,51 @@ func (n *node) release(payer string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
-	n.seated--
-	if n.seats[payer]--; n.seats[payer] == 0 {
-		delete(n.seats, payer)
-	}
+	n.roster.release(payer)
 }
 
-// seatsOf returns how many sessions of a payer were admitted and have not ended.
+// seatsOf returns how many connections of a payer were admitted and have not ended.
 func (n *node) seatsOf(payer string) int {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
-	return n.seats[payer]
+	return n.roster.seats[payer]
 }
 
-// A ban is when a user was disconnected, as the number of the disconnect.
-type ban struct {
-	user   string
-	number uint64
-	at     time.Time
-}
+// disconnects returns how many there were. A page that began to connect before
+// its user was disconnected does not join afterwards.
+func (n *node) disconnects() uint64 { return n.roster.disconnects.Load() }
 
-// doubtWait is for how long after a disconnect a page of the user is sent away
-// once more if its login may have been checked before: nobody knows when the
-// request began. The next one passes the login again.
-const doubtWait = 5 * time.Second
-
-// disconnects returns how many there were. A session that began to connect
-// before its user was disconnected does not join afterwards.
-func (n *node) disconnects() uint64 { return n.banned.Load() }
-
-// disconnect keeps the user's sessions that are about to join from it, and
-// returns those that have.
+// disconnect keeps the user's pages that are about to join from it, and returns
+// those that have.
 func (n *node) disconnect(user string) []*session {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
-	return n.ban(user)
+	return n.roster.ban(user, time.Now())
 }
 
-func (n *node) ban(user string) []*session {
-	b := ban{user, n.banned.Add(1), time.Now()}
-	n.bans[user] = b
-	n.banning.Push(b)
-	return slices.Clone(n.users[user])
-}
-
-// forgive forgets bans that no handshake can still be older than.
-func (n *node) forgive(now time.Time) {
-	for n.banning.Len() > 0 && now.Sub(n.banning.At(0).at) > time.Minute {
-		if b := n.banning.Pop(); n.bans[b.user] == b {
-			delete(n.bans, b.user)
-		}
-	}
-}
-
-// seal lets no further session join, and returns those that have.
+// seal lets no further page join, and returns those that have.
 func (n *node) seal() []*session {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
 	n.closing = true
-	return slices.Clone(n.all)
+	return slices.Clone(n.roster.all)
 }
 
-// sessions returns those that have joined.
+// sessions returns the pages that have joined.
 func (n *node) sessions() []*session {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
-	return slices.Clone(n.all)
+	return slices.Clone(n.roster.all)
 }
 
-// sessionOf returns the user's session of a page, or nil.
+// sessionOf returns the user's page with an id, or nil.
 func (n *node) sessionOf(user, client string) *session {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
-	for _, s := range n.users[user] {
-		if s.client == client {
-			return s
-		}
-	}
-	return nil
+	return n.roster.find(user, client)
 }

@@ -62,7 +62,7 @@ func isGuest(payer string) bool { return strings.HasPrefix(payer, guestPrefix) }
 func addressOf(ip string) string {
 	address, err := netip.ParseAddr(ip)
 	if err != nil {
-		return clip(ip)
+		return rate.Clip(ip)
 	}
 	address = address.Unmap()
 	if address.Is6() {

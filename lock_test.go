@@ -29,7 +29,7 @@ func BenchmarkReplayByTags(b *testing.B) {
 	for _, tags := range []int{10, 100, 1000, 10_000} {
 		for _, missed := range []uint64{10, 10_000} {
 			b.Run(fmt.Sprintf("tags=%d/behind=%d", tags, missed), func(b *testing.B) {
-				n, _ := bareNode(func(*Config) {})
+				n, _ := bareNode(func(*nodeConfig) {})
 				n.fill(1, func(int) event.Target { return event.User("other") })
 				for i := range tags {
 					n.watches.grant("1", "T"+strconv.Itoa(i), 1, time.Now().UnixNano())
@@ -55,7 +55,7 @@ func BenchmarkReplayByTags(b *testing.B) {
 func BenchmarkSweep(b *testing.B) {
 	for _, watches := range []int{1000, 10_000, 100_000, 500_000} {
 		b.Run(fmt.Sprintf("watches=%d", watches), func(b *testing.B) {
-			n, _ := bareNode(func(*Config) {})
+			n, _ := bareNode(func(*nodeConfig) {})
 			now := time.Now()
 			for i := range watches {
 				n.watches.grant(strconv.Itoa(i), "T"+strconv.Itoa(i%1000), 1, now.UnixNano())
@@ -72,7 +72,7 @@ func BenchmarkSweep(b *testing.B) {
 func BenchmarkOnlineList(b *testing.B) {
 	for _, users := range []int{100, 1000, 10_000, 50_000} {
 		b.Run(fmt.Sprintf("users=%d", users), func(b *testing.B) {
-			n, _ := bareNode(func(c *Config) { c.Online = OnlineEveryone })
+			n, _ := bareNode(func(c *nodeConfig) { c.scope = OnlineEveryone })
 			self, _ := n.presence.hear([]byte(n.id), 1, 1, time.Now())
 			for i := range users {
 				n.presence.arrive(strconv.Itoa(i))
@@ -92,7 +92,7 @@ func BenchmarkOnlineList(b *testing.B) {
 func BenchmarkExceptions(b *testing.B) {
 	for _, exceptions := range []int{0, 1, 10, 100, 500} {
 		b.Run(fmt.Sprintf("exceptions=%d", exceptions), func(b *testing.B) {
-			n, d := bareNode(func(*Config) {})
+			n, d := bareNode(func(*nodeConfig) {})
 			w := new(writer)
 			d.dispatch([]broker.Delivery{w.message(event.User("other"), "x")})
 			for i := range 10_000 {
@@ -122,7 +122,7 @@ func BenchmarkExceptions(b *testing.B) {
 func BenchmarkGraceEnds(b *testing.B) {
 	for _, users := range []int{100, 1000, 10_000, 100_000} {
 		b.Run(fmt.Sprintf("users=%d", users), func(b *testing.B) {
-			n, _ := bareNode(func(*Config) {})
+			n, _ := bareNode(func(*nodeConfig) {})
 			for i := range users {
 				n.presence.arrive(strconv.Itoa(i))
 			}

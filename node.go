@@ -10,6 +10,7 @@ import (
 	"github.com/echo-pull/pull/internal/broker"
 	"github.com/echo-pull/pull/internal/conn"
 	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/rate"
 	"github.com/echo-pull/pull/internal/window"
 )
 
@@ -21,15 +22,9 @@ import (
 // The node is passive. The dispatcher calls apply; the plugin's other
 // goroutines call the rest. Nothing is written to a connection under the lock.
 type node struct {
-	id       string
-	conns    conn.Settings // of the sessions' connections
-	maxUsers int           // of a tag
-	maxTags  int           // of a user
-	scope    OnlineScope
-	tick     time.Duration
-	report   func(error)
-	say      func([]byte)   // puts a control message in the log; does not wait
-	tell     func([]change) // lets the application know; does not wait
+	config nodeConfig
+	id     string
+	conns  conn.Settings // of the pages' connections
 
 	mu        sync.Mutex // guards what follows
 	log       string     // the broker's epoch; empty until the log has been heard
@@ -38,45 +33,62 @@ type node struct {
 	watches   watches
 	presence  *presence
 	news      news // changes of presence that pages have not been told yet
-	all       []*session
-	users     map[string][]*session
-	seats     map[string]int // admitted sessions by payer
-	seated    int
-	bans      map[string]ban        // the last disconnect of a user
-	banning   window.Deque[ban]     // the same, the oldest first
-	turns     [tickSlots][]*session // by the slot of a tick in which they are reminded
-	turn      uint8                 // of the next session
-	guests    int                   // joined sessions without a user
-	closing   bool                  // no session joins any more
-	farewell  bool                  // this node's own has come back from the log
-	counted   time.Time             // when the watches of a long list were last counted one by one
-	ending    map[string]int        // ends of watches that are on their way into the log, by user
-	rolling   bool                  // who is here was said, and has not come back from the log
-	asking    bool                  // who is there was asked, and has not come back from the log
-	asked     time.Time             // when it was asked last …
-	unasked   bool                  // … and messages were lost since
-	excepted  map[string]struct{}   // by the message that is being routed; kept to be used again
-	settled   uint64                // every session has what is for it up to here
-	positions waitlist              // pages that are ahead of the log
-	names     waitlist              // calls that wait for a message of this node's own
-	moved     chan struct{}         // closed when the position changes; nil when nobody waits
+	roster    roster
+	closing   bool                // no session joins any more
+	farewell  bool                // this node's own has come back from the log
+	counted   time.Time           // when the watches of a long list were last counted one by one
+	ending    map[string]int      // ends of watches that are on their way into the log, by user
+	rolling   bool                // who is here was said, and has not come back from the log
+	asking    bool                // who is there was asked, and has not come back from the log
+	asked     time.Time           // when it was asked last …
+	unasked   bool                // … and messages were lost since
+	excepted  map[string]struct{} // by the message that is being routed; kept to be used again
+	settled   uint64              // every session has what is for it up to here
+	positions waitlist            // pages that are ahead of the log
+	names     waitlist            // calls that wait for a message of this node's own
+	moved     chan struct{}       // closed when the position changes; nil when nobody waits
 
-	// What apply leaves for the dispatcher to do without the lock.
-	touched []*session
-	parcels []*parcel
-	spare   []*parcel  // to be used again
-	expels  []string   // users whom another node has disconnected
-	gapped  []*session // that are to be told of a gap
-	lagging []*session // that are to catch up
+	round *round // of the batch that is being applied
 
-	problems []error // to report
-	foreign  seldom  // reports of messages that are not the plugin's
+	foreign rate.Seldom // reports of messages that are not the plugin's
 
 	position atomic.Pointer[string] // the epoch, to read without the lock
 	offset   atomic.Uint64          // history.last, likewise
-	banned   atomic.Uint64          // number of disconnects; changes under mu
 	applied  atomic.Uint64          // last message of this node's own that was applied
 	stats    counters
+}
+
+// A nodeConfig configures a node.
+type nodeConfig struct {
+	maxTagsPerUser, maxUsersPerTag int
+
+	windowAge                time.Duration
+	windowCount, windowBytes int
+	watchTTL, grace          time.Duration
+
+	scope OnlineScope
+	tick  time.Duration
+
+	// None of these waits.
+	report func(error)    // tells the application of an error
+	say    func([]byte)   // puts a control message into the log
+	tell   func([]change) // tells the application of changes of presence
+}
+
+// newNode returns a node whose pages' queues are bounded. spawn starts the
+// goroutines of connections.
+func newNode(config nodeConfig, queueBytes int, spawn func(func())) *node {
+	c := &config
+	id := envelope.NewID()
+	return &node{
+		config: config, id: id, conns: conn.Settings{QueueBytes: queueBytes, Spawn: spawn},
+		history:  window.New(c.windowAge, c.windowCount, c.windowBytes, envelope.Keys),
+		watches:  newWatches(c.watchTTL, c.windowAge, c.maxTagsPerUser),
+		presence: newPresence(id, c.grace),
+		roster:   newRoster(),
+		round:    new(round),
+		ending:   make(map[string]int),
+	}
 }
 
 func (n *node) cursor() envelope.Cursor {
@@ -87,9 +99,10 @@ func (n *node) cursor() envelope.Cursor {
 	return envelope.Cursor{Epoch: *epoch, Offset: n.offset.Load()}
 }
 
-// apply brings the node forward by a batch and returns how much of it: all, or
-// what comes before the message with which the log turns out to be broken.
-func (n *node) apply(batch []broker.Delivery) (count int, broken bool) {
+// apply brings the node forward by a batch. It returns what is left to do, and how
+// much of the batch that is: all, or what comes before the message with which the
+// log turns out to be broken.
+func (n *node) apply(batch []broker.Delivery) (r *round, count int, broken bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
@@ -102,12 +115,12 @@ func (n *node) apply(batch []broker.Delivery) (count int, broken bool) {
 			continue // known from before the subscription was renewed
 		case d.Epoch != n.log || d.Offset != n.history.Next():
 			n.finishBatch()
-			return i, true
+			return n.round, i, true
 		}
 		n.applyOne(d, now)
 	}
 	n.finishBatch()
-	return len(batch), false
+	return n.round, len(batch), false
 }
 
 func (n *node) begin(log, epoch string, offset uint64) {
@@ -139,18 +152,19 @@ func (n *node) signalMove() {
 }
 
 func (n *node) finishBatch() {
-	handed := n.touched[:0]
-	for _, s := range n.touched {
+	r := n.round
+	handed := r.touched[:0]
+	for _, s := range r.touched {
 		if s.last = max(s.last, n.settled); n.isTooMuch(s) {
 			s.behind, s.due = true, nil // it reads the window from where it is
-			n.lagging = append(n.lagging, s)
+			r.lagging = append(r.lagging, s)
 			continue
 		}
 		s.last = max(s.last, s.due[len(s.due)-1].frame.Last)
 		handed = append(handed, s)
 	}
-	clear(n.touched[len(handed):])
-	n.touched = handed
+	clear(r.touched[len(handed):])
+	r.touched = handed
 	n.publishPosition()
 }
 
@@ -164,10 +178,6 @@ func (n *node) isTooMuch(s *session) bool {
 	return size > n.conns.QueueBytes/2 && n.history.Covers(s.last) && s.IsIdle()
 }
 
-// problem notes what the application is to hear of: not under the lock, because
-// it may ask the plugin something then.
-func (n *node) problem(err error) { n.problems = append(n.problems, err) }
-
 func (n *node) applyOne(d broker.Delivery, clock time.Time) {
 	if d.Raw == nil { // the embedded log has let go of a control message
 		n.history.Skip(0)
@@ -176,8 +186,8 @@ func (n *node) applyOne(d broker.Delivery, clock time.Time) {
 	now := clock.UnixNano()
 	e, err := envelope.Parse(d.Raw)
 	if err != nil {
-		if n.foreign.allow("") { // there may be as many as the application's own
-			n.problem(fmt.Errorf("%w: at %s, and perhaps others within a minute", err, envelope.Cursor{Epoch: d.Epoch, Offset: d.Offset}))
+		if n.foreign.Allow("") { // there may be as many as the application's own
+			n.round.errs = append(n.round.errs, fmt.Errorf("%w: at %s, and perhaps others within a minute", err, envelope.Cursor{Epoch: d.Epoch, Offset: d.Offset}))
 		}
 		n.history.Skip(0)
 		return
@@ -207,7 +217,7 @@ func (n *node) control(e *envelope.Envelope, p *peer) {
 	p.bye = e.Kind == envelope.KindBye || p.bye && e.Kind != envelope.KindHello
 	if p.dead {
 		p.dead = false // it was out of reach: what it has announced was let go
-		n.say(envelope.Control(envelope.KindHello, time.Now()))
+		n.config.say(envelope.Control(envelope.KindHello, time.Now()))
 	}
 	if p.self {
 		n.returned(e)
@@ -254,7 +264,7 @@ func (n *node) returned(e *envelope.Envelope) {
 func (n *node) obey(e *envelope.Envelope) {
 	switch e.Kind {
 	case envelope.KindDisconnect:
-		n.expels = append(n.expels, e.List...)
+		n.round.expels = append(n.round.expels, e.List...)
 	case envelope.KindHello:
 		n.answerRoll()
 	case envelope.KindEvent, envelope.KindWatch, envelope.KindExtend, envelope.KindUnwatch, envelope.KindBeat, envelope.KindBye, envelope.KindOnline, envelope.KindOffline, envelope.KindRoll:

@@ -1,7 +1,6 @@
 package pull
 
 import (
-	"fmt"
 	"iter"
 	"slices"
 	"strings"
@@ -11,34 +10,6 @@ import (
 	"github.com/echo-pull/pull/internal/envelope"
 	"github.com/echo-pull/pull/internal/protocol"
 )
-
-// OnlineScope sets which users receive one another's presence.
-type OnlineScope string
-
-const (
-	// OnlineNobody sends no presence to pages. It is the default: user ids, and
-	// who is online, are private until the application shares them.
-	OnlineNobody OnlineScope = ""
-
-	// OnlineEveryone sends the presence of every user to every user.
-	OnlineEveryone OnlineScope = "everyone"
-
-	onlineTag = "tag:"
-)
-
-// OnlineWatchers sends the presence of the users who watch the tag to one
-// another.
-func OnlineWatchers(tag string) OnlineScope { return OnlineScope(onlineTag + tag) }
-
-func (s OnlineScope) check() error {
-	if tag, limited := strings.CutPrefix(string(s), onlineTag); limited {
-		return envelope.CheckIDs("tag of Config.Online", []string{tag})
-	}
-	if s != OnlineNobody && s != OnlineEveryone {
-		return fmt.Errorf("pull: Config.Online %q is not a scope", string(s))
-	}
-	return nil
-}
 
 const (
 	bulletinUsers = 100 // changes that leave in one second at most; the rest follows in the next
@@ -67,18 +38,18 @@ func (b *news) add(c change) {
 
 // changed spreads changes of presence.
 func (n *node) changed(changes []change) {
-	if n.scope != OnlineNobody {
+	if n.config.scope != OnlineNobody {
 		for _, c := range changes {
 			n.news.add(c)
 		}
 	}
-	n.tell(changes)
+	n.config.tell(changes)
 }
 
 // announce says in the log who has come to this node and who has left it.
 func (n *node) announce() {
 	for _, a := range n.presence.takeNews() {
-		n.say(envelope.Control(a.kind, time.Now(), a.users...))
+		n.config.say(envelope.Control(a.kind, time.Now(), a.users...))
 	}
 }
 
@@ -90,7 +61,7 @@ func (n *node) answerRoll() {
 	}
 	n.rolling = true
 	for _, part := range listOf(n.presence.announced()) {
-		n.say(envelope.Control(envelope.KindRoll, time.Now(), part...))
+		n.config.say(envelope.Control(envelope.KindRoll, time.Now(), part...))
 	}
 }
 
@@ -107,7 +78,7 @@ func (n *node) callRoll(now time.Time) {
 		return
 	}
 	n.asked, n.asking = now, true
-	n.say(envelope.Control(envelope.KindHello, now))
+	n.config.say(envelope.Control(envelope.KindHello, now))
 }
 
 // sweepPresence ends graces that are over, and lets go of dead nodes.
@@ -131,6 +102,45 @@ func (n *node) departure() (time.Time, bool) {
 	return n.presence.due()
 }
 
+// areOnline reports for each of the users whether they are online.
+func (n *node) areOnline(ids []string) map[string]bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+
+	answer := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		answer[id] = n.presence.has(id)
+	}
+	return answer
+}
+
+// lastSeen returns when the user was last online, as [presence.lastSeen] does.
+func (n *node) lastSeen(user string, now time.Time) (time.Time, bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+
+	return n.presence.lastSeen(user, now)
+}
+
+// seen answers a page that asks how many seconds ago users were online: those
+// of whom it may hear.
+func (n *node) seen(asker string, users []string) map[string]float64 {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+
+	now := time.Now()
+	answer := make(map[string]float64, len(users))
+	if !n.hearsOnline(asker, now.UnixNano()) {
+		return answer
+	}
+	for _, user := range users {
+		if at, ok := n.presence.lastSeen(user, now); ok && n.hearsOnline(user, now.UnixNano()) {
+			answer[user] = max(0, now.Sub(at).Seconds())
+		}
+	}
+	return answer
+}
+
 // online returns everyone who is online.
 func (n *node) online() []string {
 	n.mu.Lock()
@@ -140,11 +150,13 @@ func (n *node) online() []string {
 }
 
 // watchedTag is the tag whose watchers hear of one another, if that is the scope.
-func (n *node) watchedTag() (string, bool) { return strings.CutPrefix(string(n.scope), onlineTag) }
+func (n *node) watchedTag() (string, bool) {
+	return strings.CutPrefix(string(n.config.scope), onlineTag)
+}
 
 // hearsOnline tells whether a user hears of presence, and is heard of.
 func (n *node) hearsOnline(user string, now int64) bool {
-	if user == "" || n.scope == OnlineNobody {
+	if user == "" || n.config.scope == OnlineNobody {
 		return false
 	}
 	tag, limited := n.watchedTag()
@@ -190,12 +202,12 @@ func (n *node) bulletinHearers(changed []string, now int64) []*session {
 	if tag, limited := n.watchedTag(); limited {
 		for user := range n.watches.watchers(tag, now) {
 			if user != alone {
-				hearers = append(hearers, n.users[user]...)
+				hearers = append(hearers, n.roster.users[user]...)
 			}
 		}
 		return hearers
 	}
-	for _, s := range n.all {
+	for _, s := range n.roster.all {
 		if s.user != "" && s.user != alone {
 			hearers = append(hearers, s)
 		}
@@ -244,6 +256,6 @@ func (n *node) onlineList(now time.Time) []byte {
 			}
 		}
 	}
-	l := protocol.OnlineList{Users: online, Most: listedUsers, Bytes: n.conns.QueueBytes / 4, Count: count, Guests: n.guests}
+	l := protocol.OnlineList{Users: online, Most: listedUsers, Bytes: n.conns.QueueBytes / 4, Count: count, Guests: n.roster.guests}
 	return l.Encode(now)
 }

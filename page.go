@@ -76,6 +76,6 @@ func (pg *page) Received(frame []byte) {
 		}
 	}
 	if q.Seen != nil {
-		pg.answer("seen", p.seen(pg.user, q.Seen))
+		pg.answer("seen", p.node.seen(pg.user, q.Seen))
 	}
 }

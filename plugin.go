@@ -17,7 +17,7 @@ import (
 	"github.com/echo-pull/pull/internal/envelope"
 	"github.com/echo-pull/pull/internal/event"
 	"github.com/echo-pull/pull/internal/publish"
-	"github.com/echo-pull/pull/internal/window"
+	"github.com/echo-pull/pull/internal/rate"
 )
 
 // A Plugin adds real-time events to one Echo application. It is safe for
@@ -43,7 +43,7 @@ type Plugin struct {
 	mounted     atomic.Pointer[mount]
 	limits      limits
 	lingering   atomic.Int32 // refusals that are delayed
-	reports     seldom
+	reports     rate.Seldom
 
 	sectionKey, identityKey string // of an echo.Context
 
@@ -95,7 +95,6 @@ func New(config Config) (*Plugin, error) {
 		}
 	}
 	p.publisher = publish.New(p.broker, p.memory, p.node.id, p.node, config.OnError)
-	p.node.say = p.publisher.Announce
 	p.dispatcher = newDispatcher(p.node, runtime.GOMAXPROCS(0)-1)
 	p.broadcaster = conn.NewBroadcaster(config.Tick)
 	p.start()
@@ -104,19 +103,12 @@ func New(config Config) (*Plugin, error) {
 
 func (p *Plugin) newNode() *node {
 	c := &p.config
-	id := envelope.NewID()
-	n := &node{
-		id: id, conns: conn.Settings{QueueBytes: c.QueueBytes, Spawn: p.spawn}, maxUsers: c.MaxUsersPerTag, maxTags: c.MaxTagsPerUser,
-		scope: c.Online, tick: c.Tick, report: c.OnError, tell: p.hooks.tell,
-		history:  window.New(c.WindowAge, c.WindowCount, c.WindowBytes, envelope.Keys),
-		watches:  newWatches(c.WatchTTL, c.WindowAge, c.MaxTagsPerUser),
-		presence: newPresence(id, c.PresenceGrace),
-		users:    make(map[string][]*session),
-		seats:    make(map[string]int),
-		bans:     make(map[string]ban),
-		ending:   make(map[string]int),
-	}
-	return n
+	return newNode(nodeConfig{
+		maxTagsPerUser: c.MaxTagsPerUser, maxUsersPerTag: c.MaxUsersPerTag,
+		windowAge: c.WindowAge, windowCount: c.WindowCount, windowBytes: c.WindowBytes,
+		watchTTL: c.WatchTTL, grace: c.PresenceGrace, scope: c.Online, tick: c.Tick,
+		report: c.OnError, say: func(raw []byte) { p.publisher.Announce(raw) }, tell: p.hooks.tell,
+	}, c.QueueBytes, p.spawn)
 }
 
 // start starts the goroutines, in the order of the flow.

@@ -2,72 +2,12 @@ package pull
 
 import (
 	"iter"
-	"slices"
 	"time"
 
 	"github.com/patrickmn/go-cache"
 
 	"github.com/echo-pull/pull/internal/window"
 )
-
-// Presence reports who is online. See [Plugin.Presence].
-type Presence struct{ node *node }
-
-// Presence returns the presence of users on all nodes. A user is online while
-// at least one session is open, and for Config.PresenceGrace after the last one
-// has closed. Guests are counted, in [Stats], not listed. All methods are safe
-// for concurrent use.
-func (p *Plugin) Presence() Presence { return Presence{p.node} }
-
-// Online reports for each of the users whether they are online.
-func (p Presence) Online(ids ...string) map[string]bool {
-	p.node.mu.Lock()
-	defer p.node.mu.Unlock()
-
-	answer := make(map[string]bool, len(ids))
-	for _, id := range ids {
-		answer[id] = p.node.presence.has(id)
-	}
-	return answer
-}
-
-// Users returns everyone who is online, sorted.
-func (p Presence) Users() []string {
-	users := p.node.online()
-	slices.Sort(users)
-	return users
-}
-
-// LastSeen returns when the user was last online, which is now for a user who
-// is online. It returns false for a user whom no node has seen in the last 24
-// hours, or since it was started. An application that needs more should record
-// it in Config.OnOffline.
-func (p Presence) LastSeen(id string) (time.Time, bool) {
-	p.node.mu.Lock()
-	defer p.node.mu.Unlock()
-
-	return p.node.presence.lastSeen(id, time.Now())
-}
-
-// seen answers a page that asks how many seconds ago users were online: those
-// of whom it may hear.
-func (p *Plugin) seen(asker string, users []string) map[string]float64 {
-	n := p.node
-	n.mu.Lock()
-	defer n.mu.Unlock()
-
-	now := time.Now()
-	answer := make(map[string]float64, len(users))
-	if !n.hearsOnline(asker, now.UnixNano()) {
-		return answer
-	}
-	for _, user := range users {
-		if at, ok := n.presence.lastSeen(user, now); ok && n.hearsOnline(user, now.UnixNano()) {
-			answer[user] = max(0, now.Sub(at).Seconds())
-		}
-	}
-	return answer
-}
 
 const seenTTL = 24 * time.Hour // how long LastSeen remembers a user who has left
 

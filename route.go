@@ -10,46 +10,29 @@ import (
 // route gives the newest message to every session at its address.
 func (n *node) route() {
 	m := n.history.Newest()
-	var last *parcel
-	if len(n.parcels) > 0 {
-		last = n.parcels[len(n.parcels)-1]
-	}
+	last := n.round.last()
 	if last != nil && last.size < parcelBytes && bytes.Equal(last.addr, m.Addr()) && last.frame.Last+1 == m.Offset {
 		last.add(m) // for the same sessions, on which nothing has changed in between
 		return
 	}
-	p := n.parcel(m.Addr(), m)
+	p := n.round.parcel(n.epoch, m.Addr(), m)
 	for t := range envelope.Address(m.Addr()).Terms() {
 		n.routeTerm(m, t, p)
 	}
 }
 
-// parcel begins a parcel with a message. The address nil takes no further ones.
-func (n *node) parcel(to envelope.Address, m *window.Message) *parcel {
-	var p *parcel
-	if last := len(n.spare) - 1; last >= 0 {
-		p, n.spare = n.spare[last], n.spare[:last]
-	} else {
-		p = new(parcel)
-	}
-	p.addr, p.frame.Epoch = to, n.epoch
-	p.add(m)
-	n.parcels = append(n.parcels, p)
-	return p
-}
-
 func (n *node) routeTerm(m *window.Message, t envelope.AddressTerm, p *parcel) {
 	r := routing{node: n, sender: envelope.Address(m.Addr()).Sender(), except: n.exceptions(t.Except), parcel: p}
 	if t.Shared {
-		r.to(n.all)
+		r.to(n.roster.all)
 		return
 	}
 	for user := range t.Users.All() {
-		r.to(n.users[string(user)])
+		r.to(n.roster.users[string(user)])
 	}
 	for tag := range t.Tags.All() {
 		for user := range n.watches.watchers(string(tag), m.At) {
-			r.to(n.users[user])
+			r.to(n.roster.users[user])
 		}
 	}
 }
@@ -70,7 +53,7 @@ func (r *routing) to(sessions []*session) {
 		if _, excepted := r.except[s.user]; excepted && len(r.except) > 0 {
 			continue
 		}
-		r.node.hand(s, r.parcel)
+		r.node.round.give(s, r.parcel)
 	}
 }
 
@@ -88,15 +71,4 @@ func (n *node) exceptions(list envelope.List) map[string]struct{} {
 		n.excepted[string(user)] = struct{}{}
 	}
 	return n.excepted
-}
-
-// hand puts a parcel among what the dispatcher is about to give to a session.
-func (n *node) hand(s *session, p *parcel) {
-	if len(s.due) == 0 {
-		n.touched = append(n.touched, s)
-	} else if s.due[len(s.due)-1] == p {
-		return // at the target in more than one way
-	}
-	s.due = append(s.due, p)
-	p.wanted = true
 }

@@ -20,12 +20,6 @@ type stateImage struct {
 	Lost    map[string]uint64 // up to where watches of a user are forgotten that have heard something
 }
 
-type watchImage struct {
-	User, Tag    string
-	Since, Until uint64
-	Expires      int64
-}
-
 // A state file is stateMagic, the SHA-256 of what follows, and a stateImage as
 // gob. The sum is checked first: gob never sees bytes that are not ours.
 const stateMagic = "pull state 1\n"
@@ -66,27 +60,11 @@ func (img *stateImage) check() error {
 		return err
 	}
 	end := img.Log.First + uint64(len(img.Log.Messages))
-	live := make(map[watchKey]bool)
-	for _, w := range img.Watches {
-		key := watchKey{w.User, w.Tag}
-		if !w.isPossible(end) || w.Until == 0 && live[key] {
-			return errors.New("impossible watch")
-		}
-		live[key] = live[key] || w.Until == 0
-	}
-	for user, upTo := range img.Lost {
-		if envelope.CheckIDs("user id", []string{user}) != nil || upTo > end {
-			return errors.New("impossible loss of watches")
-		}
-	}
-	return nil
+	return img.watchState().check(end)
 }
 
-// isPossible tells whether there can be such a watch in a log that ends before an offset.
-func (w *watchImage) isPossible(end uint64) bool {
-	return envelope.CheckIDs("user id", []string{w.User}) == nil && envelope.CheckIDs("tag", []string{w.Tag}) == nil &&
-		w.Since < end && w.Until <= end && w.Expires >= 0
-}
+// watchState returns the part of the image that is the node's.
+func (img *stateImage) watchState() watchState { return watchState{img.Watches, img.Lost} }
 
 // restore goes on with what the last process has saved. What cannot be used is
 // reported, and pages get a gap; a place that cannot be used at all is an error.
@@ -121,21 +99,15 @@ func (p *Plugin) adopt(img *stateImage) error {
 	if err := broker.Restore(p.memory, img.Log); err != nil {
 		return err
 	}
-	now := time.Now().UnixNano()
-	latest := now + int64(p.node.watches.ttl) // whatever the clock was when it was saved
-	for _, w := range img.Watches {
-		p.node.watches.restore(&watch{user: w.User, tag: w.Tag, since: w.Since, until: w.Until, expires: min(w.Expires, latest)}, now)
-	}
-	for user, upTo := range img.Lost {
-		p.node.watches.ended.lose(user, upTo, now+int64(p.node.watches.keep))
-	}
+	p.node.restore(img.watchState(), time.Now())
 	return nil
 }
 
 // save writes the state file.
 func (p *Plugin) save() error {
 	err := p.state.save(func() ([]byte, error) {
-		return encodeState(&stateImage{Log: broker.ImageOf(p.memory), Watches: p.node.watchImages(), Lost: p.node.lostImage()})
+		watches := p.node.watchState()
+		return encodeState(&stateImage{broker.ImageOf(p.memory), watches.watches, watches.lost})
 	})
 	if err != nil {
 		return fmt.Errorf("pull: save state: %w", err)
@@ -151,22 +123,4 @@ func (p *Plugin) renameLog(now time.Time) {
 		broker.Renew(p.memory)
 		p.publisher.Announce(envelope.Control(envelope.KindBeat, now)) // with which the node meets the new log
 	}
-}
-
-func (n *node) lostImage() map[string]uint64 {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-
-	return n.watches.ended.losses()
-}
-
-func (n *node) watchImages() []watchImage {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-
-	var images []watchImage
-	for _, w := range n.watches.everything() {
-		images = append(images, watchImage{w.user, w.tag, w.since, w.until, w.expires})
-	}
-	return images
 }

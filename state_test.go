@@ -2,13 +2,11 @@ package pull
 
 import (
 	"bytes"
-	"math"
 	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/echo-pull/pull/internal/broker"
 	"github.com/echo-pull/pull/internal/envelope"
@@ -81,26 +79,6 @@ func TestImpossibleWatchesAreRefused(t *testing.T) {
 		if got, err := decodeState(content); err == nil || got != nil {
 			t.Errorf("%s: got no error", name)
 		}
-	}
-}
-
-// The clock may have been ahead when the watch was saved.
-func TestRestoredWatchLivesNoLongerThanAnyOther(t *testing.T) {
-	n, _ := bareNode(func(c *Config) { c.WatchTTL = time.Hour })
-	img := someState()
-	img.Watches = []watchImage{{User: "1", Tag: "T", Expires: math.MaxInt64}}
-	if err := (&Plugin{memory: new(broker.Memory), node: n}).adopt(img); err != nil {
-		t.Fatal(err)
-	}
-
-	now := time.Now().UnixNano()
-
-	if !n.watches.has("1", "T", now) || n.watches.has("1", "T", now+int64(time.Hour)) {
-		t.Error("want a watch that lives for an hour")
-	}
-	n.watches.sweep(now+int64(3*time.Hour), 10)
-	if len(n.watches.all) > 0 {
-		t.Error("the watch is still there")
 	}
 }
 
@@ -193,32 +171,5 @@ func assertOnly(t *testing.T, dir, name string) {
 		if e.Name() != name {
 			t.Errorf("%s is left behind", e.Name())
 		}
-	}
-}
-
-// A page that would need watches which are forgotten is told of a gap, by the next
-// process as well.
-func TestLossOfWatchesOutlivesAPlannedRestart(t *testing.T) {
-	n, _ := bareNode(func(*Config) {})
-	for i := range 2 * pastOfTag {
-		offset := uint64(2*i + 1)
-		n.watches.grant("1", "T", offset, time.Now().UnixNano())
-		n.watches.end("1", []string{"T"}, offset+1, time.Now().UnixNano())
-	}
-	img := someState()
-	img.Lost, img.Log.First = n.lostImage(), 100 // so that the offsets are of this log
-	content, err := encodeState(img)
-	if err != nil {
-		t.Fatal(err)
-	}
-	next, _ := bareNode(func(*Config) {})
-	p := &Plugin{node: next, memory: new(broker.Memory)}
-
-	if err := p.take(content); err != nil {
-		t.Fatal(err)
-	}
-
-	if !next.watches.hasLost("1", 5) || next.watches.hasLost("1", 99) || next.watches.hasLost("2", 5) {
-		t.Errorf("lost up to %d, want what the process before had lost", next.watches.ended.lostUpTo("1"))
 	}
 }

@@ -1,7 +1,5 @@
 package pull
 
-import "sync/atomic"
-
 // Stats is a snapshot of the counters of a plugin on this node.
 type Stats struct {
 	Sessions int // live connections
@@ -24,21 +22,12 @@ type Stats struct {
 // Stats returns the counters of this node. It is cheap enough for a metrics
 // endpoint.
 func (p *Plugin) Stats() Stats {
+	n := p.node.count()
 	events, bytes := p.publisher.Queued()
-	n := p.node
-	n.mu.Lock()
-	defer n.mu.Unlock()
-
 	return Stats{
-		Sessions: len(n.all), Users: n.presence.count(), Guests: n.guests, Watches: len(n.watches.all),
-		Messages: n.stats.messages.Load(), Deliveries: n.stats.deliveries.Load(),
-		Recovered: n.stats.recovered.Load(), Gaps: n.stats.gaps.Load(), Cut: n.conns.Cut.Load(),
+		Sessions: n.sessions, Users: n.users, Guests: n.guests, Watches: n.watches,
+		Messages: n.messages, Deliveries: n.deliveries, Recovered: n.recovered, Gaps: n.gaps, Cut: n.cut,
 		PublisherEvents: events, PublisherBytes: bytes,
-		WindowMessages: n.history.Len(), WindowBytes: n.history.Weight(),
+		WindowMessages: n.windowMessages, WindowBytes: n.windowBytes,
 	}
-}
-
-// counters are what Stats tells of the past.
-type counters struct {
-	messages, deliveries, recovered, gaps atomic.Uint64
 }

@@ -41,7 +41,7 @@ func (p *Plugin) serveStream(c echo.Context, pg *page) error {
 // and again.
 func (p *Plugin) reportTimeouts(r *http.Request, w http.ResponseWriter) {
 	server, ok := r.Context().Value(http.ServerContextKey).(*http.Server)
-	if ok && max(server.ReadTimeout, server.WriteTimeout) > 0 && p.reports.allow("timeouts") {
+	if ok && max(server.ReadTimeout, server.WriteTimeout) > 0 && p.reports.Allow("timeouts") {
 		p.config.OnError(fmt.Errorf("pull: streams end after the server's ReadTimeout or WriteTimeout: "+
 			"a response writer of type %T takes no deadlines, and has no Unwrap", w))
 	}

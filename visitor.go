@@ -7,6 +7,8 @@ import (
 
 	"github.com/gorilla/websocket"
 	"github.com/labstack/echo/v4"
+
+	"github.com/echo-pull/pull/internal/rate"
 )
 
 // visitor decides who may connect, and says who it is.
@@ -84,15 +86,15 @@ func schemeOf(c echo.Context) string {
 // reportOrigin says in the log what a refusal was about. Most often a proxy does
 // not pass on the host, or the scheme.
 func (p *Plugin) reportOrigin(c echo.Context, origin string) {
-	if p.reports.allow("origin " + origin) {
+	if p.reports.Allow("origin " + origin) {
 		p.config.Logger.Warn("pull: origin not allowed",
-			"origin", clip(origin), "host", clip(c.Request().Host), "scheme", clip(c.Scheme()))
+			"origin", rate.Clip(origin), "host", rate.Clip(c.Request().Host), "scheme", rate.Clip(c.Scheme()))
 	}
 }
 
 // reportUser says in the log why nobody knows the user, which is not for the client.
 func (p *Plugin) reportUser(err error) {
-	if p.reports.allow("user " + err.Error()) {
+	if p.reports.Allow("user " + err.Error()) {
 		p.config.Logger.Warn("pull: unknown user", "error", err)
 	}
 }

@@ -52,7 +52,7 @@ func TestWaitlistWakesThoseWhomItConcerns(t *testing.T) {
 // A thousand pages may say that they are ahead; one more is sent away to come back.
 func TestPagesAheadOfTheLogAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n, d := bareNode(func(*Config) {})
+		n, d := bareNode(func(*nodeConfig) {})
 		w := new(writer)
 		d.dispatch([]broker.Delivery{w.message(event.Shared(), "first")})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)

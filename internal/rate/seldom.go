@@ -1,4 +1,4 @@
-package pull
+package rate
 
 import (
 	"maps"
@@ -13,15 +13,15 @@ const (
 	seldomBytes = 255 // of a key
 )
 
-// A seldom keeps what is reported again and again out of the log: each key passes
+// A Seldom keeps what is reported again and again out of the log: each key passes
 // once a minute. It remembers few keys; while it has no room, others do not pass.
-type seldom struct {
+type Seldom struct {
 	mu   sync.Mutex // guards last
 	last map[string]time.Time
 }
 
-func (s *seldom) allow(key string) bool {
-	key = clip(key)
+func (s *Seldom) Allow(key string) bool {
+	key = Clip(key)
 	now := time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -42,6 +42,6 @@ func (s *seldom) allow(key string) bool {
 	return true
 }
 
-// clip bounds what a client has sent, for a log line or a key.
+// Clip bounds what a client has sent, for a log line or a key.
 // What it returns keeps nothing else of the request alive.
-func clip(s string) string { return strings.Clone(s[:min(len(s), seldomBytes)]) }
+func Clip(s string) string { return strings.Clone(s[:min(len(s), seldomBytes)]) }

@@ -1,0 +1,73 @@
+package pull
+
+import (
+	"errors"
+	"time"
+
+	"github.com/echo-pull/pull/internal/envelope"
+)
+
+// A watchState is what a node keeps over a planned restart: the watches, which
+// may be older than what the log still holds.
+type watchState struct {
+	watches []watchImage
+	lost    map[string]uint64 // up to where watches of a user are forgotten that have heard something
+}
+
+// A watchImage is a watch at rest, as the state file holds it.
+type watchImage struct {
+	User, Tag    string
+	Since, Until uint64
+	Expires      int64
+}
+
+// check reports values that no node writes, in a log that ends before an offset.
+func (s watchState) check(end uint64) error {
+	live := make(map[watchKey]bool)
+	for _, w := range s.watches {
+		key := watchKey{w.User, w.Tag}
+		if !w.isPossible(end) || w.Until == 0 && live[key] {
+			return errors.New("impossible watch")
+		}
+		live[key] = live[key] || w.Until == 0
+	}
+	for user, upTo := range s.lost {
+		if envelope.CheckIDs("user id", []string{user}) != nil || upTo > end {
+			return errors.New("impossible loss of watches")
+		}
+	}
+	return nil
+}
+
+// isPossible tells whether there can be such a watch in a log that ends before an offset.
+func (w *watchImage) isPossible(end uint64) bool {
+	return envelope.CheckIDs("user id", []string{w.User}) == nil && envelope.CheckIDs("tag", []string{w.Tag}) == nil &&
+		w.Since < end && w.Until <= end && w.Expires >= 0
+}
+
+// watchState returns the watches as they are.
+func (n *node) watchState() watchState {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+
+	s := watchState{lost: n.watches.ended.losses()}
+	for _, w := range n.watches.everything() {
+		s.watches = append(s.watches, watchImage{w.user, w.tag, w.since, w.until, w.expires})
+	}
+	return s
+}
+
+// restore continues with the watches of the process before this one.
+func (n *node) restore(s watchState, now time.Time) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+
+	at := now.UnixNano()
+	latest := at + int64(n.watches.ttl) // whatever the clock was when it was saved
+	for _, w := range s.watches {
+		n.watches.restore(&watch{user: w.User, tag: w.Tag, since: w.Since, until: w.Until, expires: min(w.Expires, latest)}, at)
+	}
+	for user, upTo := range s.lost {
+		n.watches.ended.lose(user, upTo, at+int64(n.watches.keep))
+	}
+}

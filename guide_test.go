@@ -49,13 +49,14 @@ func asking(ctx context.Context, method, target string, headers ...string) *http
 	return r
 }
 
-// follow opens a stream in a bubble, and returns what has come on it so far.
+// follow opens a stream in a bubble. sofar returns what has come on it.
 func follow(t *testing.T, e *echo.Echo, target string, headers ...string) (sofar func() string) {
 	t.Helper()
 	ctx, leave := context.WithCancel(t.Context())
 	w := httptest.NewRecorder()
 	go e.ServeHTTP(w, asking(ctx, http.MethodGet, target, append(headers, "Accept", "text/event-stream")...))
 	t.Cleanup(leave)
+	synctest.Wait()
 	return func() string {
 		synctest.Wait()
 		return w.Body.String()
@@ -134,7 +135,6 @@ func TestTransactionAroundARequestIsNotHeldByAStream(t *testing.T) {
 			return c.Pull().Send(pull.User("42"), pull.Event{Module: "tasks", Command: "n" + c.Param("n")})
 		}))
 		sofar := follow(t, e, "/pull", "X-User", "42")
-		sofar()
 		if n := db.Stats().InUse; n != 0 {
 			t.Errorf("an open stream holds %d transactions, want none", n)
 		}
@@ -195,7 +195,6 @@ func TestLogoutEndsConnections(t *testing.T) {
 			return c.Redirect(http.StatusSeeOther, "/")
 		})
 		sofar := follow(t, e, "/pull", "Cookie", "login=secret")
-		sofar()
 
 		ask(e, http.MethodPost, "/logout", "Cookie", "login=secret")
 

@@ -244,7 +244,11 @@ func TestGuaranteesNameTestsThatExist(t *testing.T) {
 	}
 	named := 0
 	for path, page := range pages(t) {
+		own := testFunc.FindAllString(page, -1)
 		for _, name := range testName.FindAllStringSubmatch(page, -1) {
+			if slices.Contains(own, "func "+name[2]+"(") {
+				continue // the page prints it
+			}
 			if named++; !exist[name[1]+name[2]] {
 				t.Errorf("%s names %s, which does not exist", path, name[0])
 			}

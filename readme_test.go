@@ -118,7 +118,7 @@ func start(t *testing.T, path string) *program {
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, source).CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v\n%s", path, err, out)
 	}
-	p := &program{T: t, cmd: exec.Command(binary)} //nolint:noctx // it is interrupted
+	p := &program{T: t, cmd: exec.Command(binary)}
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -300,6 +300,41 @@ func anchors(page string) []string {
 		slugs = append(slugs, strings.ReplaceAll(notSlug.ReplaceAllString(strings.ToLower(h[1]), ""), " ", "-"))
 	}
 	return slugs
+}
+
+var (
+	reported = regexp.MustCompile(`(?:OnError|report|problem|Warn)\((?:fmt\.Errorf\(|errors\.New\()?"([^"]+)"`)
+	verb     = regexp.MustCompile(`%\w`)
+)
+
+// Everything that can reach Config.OnError or the log is explained.
+func TestProductionDocsExplainEveryReport(t *testing.T) {
+	page, found := read(t, "docs/production.md"), 0
+	_, page, _ = strings.Cut(page, "## Messages")
+	if err := filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && slices.Contains([]string{".git", "bench", "client", "e2e", "example"}, path):
+			return filepath.SkipDir
+		case filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go"):
+			return nil
+		}
+		for _, text := range reported.FindAllStringSubmatch(read(t, path), -1) {
+			found++
+			for _, part := range verb.Split(text[1], -1) {
+				if part = strings.Trim(part, ` :"\`); !strings.Contains(page, part) {
+					t.Errorf("%s reports %q, of which docs/production.md does not explain %q", path, text[1], part)
+				}
+			}
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if found < 15 {
+		t.Errorf("found %d reports in the code, want more", found)
+	}
 }
 
 // The reading order in doc.go names every file but itself, and none that is gone.

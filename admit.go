@@ -5,8 +5,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/labstack/echo/v4"
-
 	"github.com/echo-pull/pull/internal/hub"
 )
 
@@ -19,18 +17,18 @@ var (
 )
 
 // admit reserves a place, or answers why there is none.
-func (p *Plugin) admit(c echo.Context, pg *page) error {
-	err := p.reserve(pg)
+func (s *Server) admit(c WebContext, pg *page) error {
+	err := s.reserve(pg)
 	if errors.Is(err, errHasty) {
-		p.linger(c.Request())
+		s.linger(c.Request())
 	}
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, errFullForUser), errors.Is(err, errFullForAddress), errors.Is(err, errHasty), errors.Is(err, errSated):
-		return p.refuseRetry(c, http.StatusTooManyRequests, err.Error())
+		return s.refuseRetry(c, http.StatusTooManyRequests, err.Error())
 	default:
-		return p.refuseRetry(c, http.StatusServiceUnavailable, err.Error())
+		return s.refuseRetry(c, http.StatusServiceUnavailable, err.Error())
 	}
 }
 
@@ -41,9 +39,9 @@ const (
 
 // linger delays the refusal of a client that does not wait by itself: it would be
 // back at once. Not of many, and not while there is much to remember of it.
-func (p *Plugin) linger(r *http.Request) {
-	defer p.lingering.Add(-1)
-	if p.lingering.Add(1) > mostLingering || len(r.RequestURI) > longestLine || lightenHeader(r.Header) != nil {
+func (s *Server) linger(r *http.Request) {
+	defer s.lingering.Add(-1)
+	if s.lingering.Add(1) > mostLingering || len(r.RequestURI) > longestLine || lightenHeader(r.Header) != nil {
 		return
 	}
 	select {
@@ -53,26 +51,26 @@ func (p *Plugin) linger(r *http.Request) {
 }
 
 // reserve takes what a connection takes of the limits of its user or address.
-func (p *Plugin) reserve(pg *page) error {
+func (s *Server) reserve(pg *page) error {
 	now := time.Now()
-	if !p.limits.connect(pg.payer, now) {
+	if !s.limits.connect(pg.payer, now) {
 		return errHasty
 	}
-	if pg.arrival.at != nil && !p.limits.mayReplay(pg.payer, now) {
+	if pg.arrival.at != nil && !s.limits.mayReplay(pg.payer, now) {
 		return errSated
 	}
-	most, full := p.config.MaxSessionsPerUser, errFullForUser
+	most, full := s.config.MaxSessionsPerUser, errFullForUser
 	if isGuest(pg.payer) {
-		most, full = p.config.MaxGuestsPerAddress, errFullForAddress
+		most, full = s.config.MaxGuestsPerAddress, errFullForAddress
 	}
-	err := p.node.Admit(pg.payer, pg.User, pg.arrival.doubtful, p.config.MaxSessions, most)
+	err := s.engine.Hub().Admit(pg.payer, pg.User, pg.arrival.doubtful, s.config.MaxSessions, most)
 	if errors.Is(err, hub.ErrFullForPayer) {
 		return full
 	}
 	return err
 }
 
-func (p *Plugin) refuseRetry(c echo.Context, status int, reason string) *echo.HTTPError {
-	c.Response().Header().Set(echo.HeaderRetryAfter, "5")
+func (s *Server) refuseRetry(c WebContext, status int, reason string) *Refusal {
+	c.Response().Header().Set("Retry-After", "5")
 	return refuse(status, reason)
 }

@@ -8,25 +8,25 @@ import (
 )
 
 // Watches grants and ends users' watches of tags. See [Plugin.Watch].
-type Watches struct{ plugin *Plugin }
+type Watches struct{ engine *Engine }
 
 // Watch returns the watches. A watch belongs to a user, on all pages and
 // devices. Only server code grants a watch; a page can only extend it. It ends
 // Config.WatchTTL after its last extension. Tags are free text of 1 to 255
 // bytes, in UTF-8 and without control characters. All methods are safe for
 // concurrent use and affect every node of the application.
-func (p *Plugin) Watch() Watches { return Watches{p} }
+func (e *Engine) Watch() Watches { return Watches{e} }
 
 // Add makes the user watch the tags from now on, or extends the watches, and
 // returns when this node has applied them. It returns [ErrTooManyWatches] if
 // that would exceed the bounds of Config, and [ErrQueueFull] if the broker has
 // fallen too far behind.
 func (w Watches) Add(user string, tags ...string) error {
-	last, err := w.plugin.grant(user, "", tags)
+	last, err := w.engine.grant(user, "", tags)
 	if err != nil {
 		return err
 	}
-	return w.plugin.awaitOwn(last)
+	return w.engine.awaitOwn(last)
 }
 
 // Extend gives the user's watches of the tags their full time again. The result
@@ -34,9 +34,9 @@ func (w Watches) Add(user string, tags ...string) error {
 // returns false for invalid ids and tags. If the broker has fallen so far
 // behind that nothing could be extended, Extend reports that to Config.OnError.
 func (w Watches) Extend(user string, tags ...string) map[string]bool {
-	answer, err := w.plugin.extend(user, tags)
+	answer, err := w.engine.Extend(user, tags)
 	if err != nil {
-		w.plugin.config.OnError(err)
+		w.engine.config.OnError(err)
 	}
 	return answer
 }
@@ -49,18 +49,18 @@ func (w Watches) Delete(user string, tags ...string) error {
 		return err
 	}
 	parts := max(1, partsOf(tags))
-	w.plugin.node.ExpectEnd(user, parts)
-	last, err := w.plugin.sayInParts(envelope.KindUnwatch, []string{user}, tags)
+	w.engine.hub.ExpectEnd(user, parts)
+	last, err := w.engine.sayInParts(envelope.KindUnwatch, []string{user}, tags)
 	if err != nil {
-		w.plugin.node.ExpectEnd(user, -parts)
+		w.engine.hub.ExpectEnd(user, -parts)
 		return err
 	}
-	return w.plugin.awaitOwn(last)
+	return w.engine.awaitOwn(last)
 }
 
 // Users returns the users who watch the tag, sorted.
 func (w Watches) Users(tag string) []string {
-	users := w.plugin.node.WatchersOf(tag)
+	users := w.engine.hub.WatchersOf(tag)
 	slices.Sort(users)
 	return users
 }

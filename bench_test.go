@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
-	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -88,28 +87,3 @@ func (w *nobody) Header() http.Header {
 }
 func (w *nobody) WriteHeader(status int)      { w.status = status }
 func (w *nobody) Write(p []byte) (int, error) { return len(p), nil }
-
-func BenchmarkEncode(b *testing.B) {
-	p := benchPlugin(b)
-	t, e, now := event.User("42"), event.Event{Module: "tasks", Command: "update", Params: &task{7, "Write it down"}}, time.Now()
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := p.encode(&t, &e, "", now); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-// BenchmarkSend is what a handler waits for: checking, encoding, collecting.
-func BenchmarkSend(b *testing.B) {
-	p := benchPlugin(b)
-	o := &Outbox{plugin: p}
-	t, e := event.User("42"), event.Event{Module: "tasks", Command: "update", Params: &task{7, "Write it down"}}
-	b.ReportAllocs()
-	for b.Loop() {
-		if err := o.Send(t, e); err != nil {
-			b.Fatal(err)
-		}
-		o.Discard()
-	}
-}

@@ -3,8 +3,6 @@ package pull
 import (
 	"net/http"
 	"slices"
-
-	"github.com/labstack/echo/v4"
 )
 
 // A stream's request stays in memory for as long as the stream lives.
@@ -17,15 +15,15 @@ const (
 
 // unburden lets go of the long values in the header of a stream's request, if
 // there is much of them. What a logger looks for afterwards is most often short.
-func (p *Plugin) unburden(c echo.Context) {
+func (s *Server) unburden(c WebContext) {
 	r := c.Request()
 	light := lightenHeader(r.Header)
 	if light == nil {
 		return
 	}
 	r.Header = light
-	if s := scopeOf(r.Context(), p); s != nil {
-		s.outbox.header = light
+	if scope := s.engine.ScopeOf(r.Context()); scope != nil {
+		scope.KeepHeader(light)
 	}
 }
 
@@ -65,7 +63,7 @@ func valueSize(name string, values []string) int {
 // the server let go of the connection, which would keep it.
 func refuseLine(w http.ResponseWriter, r *http.Request) error {
 	if r.ProtoMajor == 1 {
-		w.Header().Set(echo.HeaderConnection, "close")
+		w.Header().Set("Connection", "close")
 	}
 	return refuse(http.StatusRequestURITooLong, "4 KiB at most for a stream")
 }

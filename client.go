@@ -13,8 +13,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/labstack/echo/v4"
 )
 
 //go:generate npm --prefix client ci
@@ -53,38 +51,26 @@ func newAsset(mime string, content []byte) *asset {
 // serve sends a file of the client, which the browser may keep for good under its
 // version, and else has to ask whether it has changed. Pages of other sites may
 // import it: there is nothing of the user in it.
-func (a *asset) serve(c echo.Context) error {
+func (a *asset) serve(c WebContext) error {
 	header := c.Response().Header()
-	header.Set(echo.HeaderContentType, a.mime)
-	header.Set(echo.HeaderXContentTypeOptions, "nosniff")
+	header.Set("Content-Type", a.mime)
+	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("ETag", `"`+a.version+`"`)
-	header.Set(echo.HeaderCacheControl, "no-cache")
-	if header.Get(echo.HeaderAccessControlAllowOrigin) == "" {
-		header.Set(echo.HeaderAccessControlAllowOrigin, "*")
+	header.Set("Cache-Control", "no-cache")
+	if header.Get("Access-Control-Allow-Origin") == "" {
+		header.Set("Access-Control-Allow-Origin", "*")
 	}
-	if c.QueryParam("v") == a.version {
-		header.Set(echo.HeaderCacheControl, "public, max-age=31536000, immutable, no-transform")
+	if c.Request().URL.Query().Get("v") == a.version {
+		header.Set("Cache-Control", "public, max-age=31536000, immutable, no-transform")
 	}
 	http.ServeContent(c.Response(), c.Request(), "", time.Time{}, bytes.NewReader(a.content))
 	return nil
 }
 
-// Head returns the script tag that loads the client on the page of this request
-// and connects it from the position that the log had when the request began.
-// Put it before the scripts that register hooks. The tag has no inline code. It
-// contains Config.Nonce and the hash of the script; a browser runs only a
-// script that matches the hash.
-//
-// If the page should not connect, the script only defines its names, including
-// BX.PULL, so that the page can register its hooks. The attribute data-off then
-// gives the reason: "section" if no registered module uses the request's
-// section, "user" if Config.User returned an error, "guest" if nobody is logged
-// in and guests may not connect.
-//
-// Head returns an empty string before Mount. It also does so if the page's
-// route lacks a parameter of the mount, which it reports to Config.OnError.
-func (p *Plugin) Head(c echo.Context) template.HTML {
-	mount := p.mountFor(c)
+// Head returns the script tag for the page of a request, on which hooks of the
+// platform run.
+func (s *Server) Head(c WebContext, platform, nonce string) template.HTML {
+	mount := s.mountFor(c)
 	if mount == "" {
 		return ""
 	}
@@ -92,17 +78,17 @@ func (p *Plugin) Head(c echo.Context) template.HTML {
 	b.WriteString("<script")
 	script := assets["pull.js"]
 	attribute(&b, "src", below(mount, "pull.js")+"?v="+script.version)
-	if user, off := p.pageOf(c); off != "" {
+	if user, off := s.pageOf(c); off != "" {
 		attribute(&b, "data-off", off)
 	} else {
 		attribute(&b, "data-url", mount)
 		attribute(&b, "data-user", user)
-		attribute(&b, "data-cursor", p.cursorFor(c))
-		attribute(&b, "data-extend", strconv.FormatFloat(p.extendEvery().Seconds(), 'f', -1, 64))
+		attribute(&b, "data-cursor", s.cursorFor(c))
+		attribute(&b, "data-extend", strconv.FormatFloat(s.extendEvery().Seconds(), 'f', -1, 64))
 	}
-	attribute(&b, "data-platform", p.platform(c).String())
-	if p.config.Nonce != nil {
-		attribute(&b, "nonce", p.config.Nonce(c))
+	attribute(&b, "data-platform", platform)
+	if nonce != "" {
+		attribute(&b, "nonce", nonce)
 	}
 	attribute(&b, "integrity", script.sum)
 	if isElsewhere(mount) { // else the browser could not check it
@@ -118,41 +104,41 @@ func isElsewhere(address string) bool {
 }
 
 // mountFor returns where the page of a request finds the plugin, or "".
-func (p *Plugin) mountFor(c echo.Context) string {
-	m := p.mounted.Load()
+func (s *Server) mountFor(c WebContext) string {
+	m := s.mounted.Load()
 	if m == nil {
 		return ""
 	}
 	mount, missing := m.location.fill(func(parameter string) string {
 		return asInAddress(c.Request().URL, c.Param(parameter))
 	})
-	if missing != "" && p.reports.Allow("head "+c.Path()) {
-		p.config.OnError(fmt.Errorf("pull: Head on %s: the route has no parameter %q, which the address of the mount contains", c.Path(), missing))
+	if missing != "" && s.reports.Allow("head "+c.Route()) {
+		s.engine.Report(fmt.Errorf("pull: Head on %s: the route has no parameter %q, which the address of the mount contains", c.Route(), missing))
 	}
 	return mount
 }
 
 // pageOf returns whom a page is rendered for, or why it does not connect.
-func (p *Plugin) pageOf(c echo.Context) (user, off string) {
-	if !p.registry.needed(p.sectionOf(c)) {
+func (s *Server) pageOf(c WebContext) (user, off string) {
+	if !s.engine.Needs(s.sectionOf(c)) {
 		return "", "section"
 	}
-	user, err := p.userOf(c)
+	user, err := s.userOf(c)
 	switch {
 	case err != nil:
 		return "", "user"
-	case user == "" && !p.config.Guests:
+	case user == "" && !s.config.Guests:
 		return "", "guest"
 	}
 	return user, ""
 }
 
 // cursorFor returns the position of the log when the request began.
-func (p *Plugin) cursorFor(c echo.Context) string {
-	if o := p.Outbox(c.Request().Context()); o != nil {
+func (s *Server) cursorFor(c WebContext) string {
+	if o := s.engine.Outbox(c.Request().Context()); o != nil {
 		return o.Cursor()
 	}
-	return p.node.Cursor().String()
+	return s.engine.Hub().Cursor().String()
 }
 
 func attribute(b *strings.Builder, name, value string) {
@@ -161,15 +147,8 @@ func attribute(b *strings.Builder, name, value string) {
 	b.WriteByte('"')
 }
 
-func (p *Plugin) platform(c echo.Context) Platform {
-	if p.config.Platform == nil {
-		return Desktop
-	}
-	return p.config.Platform(c)
-}
-
 // extendEvery is how often pages extend their watches: 29 minutes, where a watch
 // lives for 32. The client takes what is more than nothing and less than 10⁶ s.
-func (p *Plugin) extendEvery() time.Duration {
-	return min(max(p.config.WatchTTL/32*29, time.Millisecond), 999_999*time.Second)
+func (s *Server) extendEvery() time.Duration {
+	return min(max(s.engine.WatchTTL()/32*29, time.Millisecond), 999_999*time.Second)
 }

@@ -14,8 +14,8 @@ const (
 )
 
 // clock does what time makes necessary, until ctx ends.
-func (p *Plugin) clock(ctx context.Context) {
-	tick := time.NewTicker(max(p.config.Tick/hub.TickSlots, time.Millisecond))
+func (e *Engine) clock(ctx context.Context) {
+	tick := time.NewTicker(max(e.config.Tick/hub.TickSlots, time.Millisecond))
 	defer tick.Stop()
 	bulletin := time.NewTicker(hub.BulletinEvery)
 	defer bulletin.Stop()
@@ -32,32 +32,32 @@ func (p *Plugin) clock(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			p.node.Remind(&o, slot)
+			e.hub.Remind(&o, slot)
 			slot = (slot + 1) % hub.TickSlots
 		case now := <-bulletin.C:
-			p.publishBulletin(&o, now)
+			e.publishBulletin(&o, now)
 		case now := <-sweep.C:
-			for p.node.Sweep(now) { // a little at a time: others need the lock, too
+			for e.hub.Sweep(now) { // a little at a time: others need the lock, too
 			}
-			p.node.SweepPresence(now)
-			p.renameLog(now)
+			e.hub.SweepPresence(now)
+			e.renameLog(now)
 		case now := <-alive.C:
-			if p.publisher.IsIdle() { // else what waits there is a sign of life as well
-				p.publisher.Announce(envelope.Control(envelope.KindBeat, now))
+			if e.publisher.IsIdle() { // else what waits there is a sign of life as well
+				e.publisher.Announce(envelope.Control(envelope.KindBeat, now))
 			}
-		case <-p.departed: // the next departure is another one
+		case <-e.departed: // the next departure is another one
 		case now := <-departure.C:
-			p.node.SweepPresence(now)
+			e.hub.SweepPresence(now)
 		}
-		if at, waits := p.node.Departure(); waits {
+		if at, waits := e.hub.Departure(); waits {
 			departure.Reset(time.Until(at))
 		}
 	}
 }
 
 // publishBulletin tells pages who came and went.
-func (p *Plugin) publishBulletin(o *conn.Nonblocking, now time.Time) {
-	frame, sessions := p.node.Bulletin(now)
+func (e *Engine) publishBulletin(o *conn.Nonblocking, now time.Time) {
+	frame, sessions := e.hub.Bulletin(now)
 	for _, s := range sessions {
 		s.Deliver(o, frame)
 	}

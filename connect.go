@@ -10,50 +10,47 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
-	"github.com/labstack/echo/v4"
 
 	"github.com/echo-pull/pull/internal/envelope"
 	"github.com/echo-pull/pull/internal/hub"
-	"github.com/echo-pull/pull/internal/signal"
 )
 
 const (
-	clientBytes = 64          // longest client id
-	ahead       = time.Second // how long a cursor of the future is waited for
+	ahead = time.Second // how long a cursor of the future is waited for
 )
 
-// connect accepts a page's connection: it upgrades to a WebSocket, or streams
+// Connect accepts a page's connection: it upgrades to a WebSocket, or streams
 // Server-Sent Events. Any other request is a probe: it is checked like these, and
 // gets 426 if it would be accepted, which tells a page that its WebSocket was
 // broken by something on the way.
-func (p *Plugin) connect(c echo.Context) error {
-	began, known := p.beginningOf(c)
-	user, err := p.visitor(c)
+func (s *Server) Connect(c WebContext) error {
+	began, known := s.beginningOf(c)
+	user, err := s.visitor(c)
 	if err != nil {
 		return err
 	}
 	query := c.Request().URL.Query() // the Context would keep it
 	client := strings.Clone(query.Get("client"))
-	if client != "" && !validClient(client) {
+	if client != "" && !envelope.IsClient(client) {
 		return refuse(http.StatusBadRequest, "client is 1 to 64 letters, digits, - and _")
 	}
-	serve, err := p.transport(c)
+	serve, err := s.transport(c)
 	if err != nil {
 		return err
 	}
 	if hasSlowBody(c.Request()) {
 		return refuse(http.StatusBadRequest, "a handshake has no body")
 	}
-	if !p.enter() {
-		return p.refuseRetry(c, http.StatusServiceUnavailable, "shutting down")
+	if !s.engine.Enter() {
+		return s.refuseRetry(c, http.StatusServiceUnavailable, "shutting down")
 	}
 	pg := &page{
-		Page: hub.Page{User: user, Client: client}, plugin: p, payer: payerOf(c, user),
+		Page: hub.Page{User: user, Client: client}, server: s, payer: payerOf(c, user),
 		arrival: &arrival{at: cursorOf(c.Request(), query), began: began, doubtful: !known},
 	}
 	pg.Open(pg)
-	if err := p.admit(c, pg); err != nil {
-		p.pages.Done()
+	if err := s.admit(c, pg); err != nil {
+		s.engine.Part()
 		return err
 	}
 	return serve(c, pg)
@@ -62,37 +59,37 @@ func (p *Plugin) connect(c echo.Context) error {
 // beginningOf returns how many disconnects there were before the request's login
 // was checked. That is known of a request that has passed the plugin's middleware,
 // which comes before that of the mount; else now may be too late.
-func (p *Plugin) beginningOf(c echo.Context) (disconnects uint64, known bool) {
-	if s := scopeOf(c.Request().Context(), p); s != nil && !s.outbox.ended.Load() {
-		return s.disconnects, true
+func (s *Server) beginningOf(c WebContext) (disconnects uint64, known bool) {
+	if scope := s.scopeOf(c.Request()); scope != nil {
+		return scope.Disconnects(), true
 	}
-	return p.node.Disconnects(), false
+	return s.engine.Hub().Disconnects(), false
 }
 
 // transport returns how a request is served, or why it cannot be.
-func (p *Plugin) transport(c echo.Context) (func(echo.Context, *page) error, error) {
+func (s *Server) transport(c WebContext) (func(WebContext, *page) error, error) {
 	r, w := c.Request(), c.Response()
 	switch {
 	case websocket.IsWebSocketUpgrade(r):
 		if !isHandshake(r) {
 			return nil, refuse(http.StatusBadRequest, "not a WebSocket handshake")
 		}
-		if !hijacks(w) {
-			return nil, p.incapable(w, noHijack)
+		if !c.CanHijack() {
+			return nil, s.incapable(w, noHijack)
 		}
-		return p.serveSocket, nil
+		return s.serveSocket, nil
 	case wantsStream(r):
 		if len(r.RequestURI)+len(r.Host) > longestLine {
 			return nil, refuseLine(w, r)
 		}
 		if !streams(w) {
-			return nil, p.incapable(w, noFlush)
+			return nil, s.incapable(w, noFlush)
 		}
-		return p.serveStream, nil
-	case !hijacks(w) && !streams(w):
-		return nil, p.incapable(w, noTransport)
+		return s.serveStream, nil
+	case !c.CanHijack() && !streams(w):
+		return nil, s.incapable(w, noTransport)
 	}
-	return p.answerProbe, nil
+	return s.answerProbe, nil
 }
 
 // hasSlowBody tells whether middleware that has read the body of a handshake may
@@ -102,7 +99,7 @@ func hasSlowBody(r *http.Request) bool {
 }
 
 func wantsStream(r *http.Request) bool {
-	return strings.Contains(r.Header.Get(echo.HeaderAccept), "text/event-stream")
+	return strings.Contains(r.Header.Get("Accept"), "text/event-stream")
 }
 
 // What a response writer lacks.
@@ -115,9 +112,9 @@ const (
 // incapable reports and refuses a request whose response writer, which most often
 // is some middleware's, lacks what a connection needs. To send 200 and the end of
 // the stream would have the page return again and again.
-func (p *Plugin) incapable(w http.ResponseWriter, why string) error {
-	if p.reports.Allow("writer " + why) {
-		p.config.OnError(fmt.Errorf("pull: no page can connect through a response writer of type %T: %s", bare(w), why))
+func (s *Server) incapable(w http.ResponseWriter, why string) error {
+	if s.reports.Allow("writer " + why) {
+		s.engine.Report(fmt.Errorf("pull: no page can connect through a response writer of type %T: %s", bare(w), why))
 	}
 	return refuse(http.StatusNotImplemented, "the server's response writer: "+why)
 }
@@ -131,17 +128,17 @@ func isHandshake(r *http.Request) bool {
 
 // answerProbe gives the place back that a connection would have taken. Over
 // HTTP/2 a response with Upgrade is malformed, and proxies pass it on to HTTP/2.
-func (p *Plugin) answerProbe(c echo.Context, pg *page) error {
-	p.part(pg)
+func (s *Server) answerProbe(c WebContext, pg *page) error {
+	s.part(pg)
 	if r := c.Request(); r.ProtoMajor == 1 && !isForwarded(r) {
-		c.Response().Header().Set(echo.HeaderUpgrade, "websocket")
-		c.Response().Header().Set(echo.HeaderConnection, "Upgrade")
+		c.Response().Header().Set("Upgrade", "websocket")
+		c.Response().Header().Set("Connection", "Upgrade")
 	}
 	return refuse(http.StatusUpgradeRequired, "connect by WebSocket or as text/event-stream")
 }
 
 func isForwarded(r *http.Request) bool {
-	for _, name := range []string{"Forwarded", "Via", echo.HeaderXForwardedFor, echo.HeaderXForwardedProto, echo.HeaderXRealIP} {
+	for _, name := range []string{"Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Proto", "X-Real-Ip"} {
 		if r.Header.Get(name) != "" {
 			return true
 		}
@@ -164,37 +161,31 @@ func cursorOf(r *http.Request, query url.Values) *envelope.Cursor {
 	return &at
 }
 
-// part gives back what a page has taken.
-func (p *Plugin) part(pg *page) {
-	if p.node.Leave(&pg.Page) {
-		signal.Send(p.departed)
-	}
-	p.node.Release(pg.payer)
-	p.pages.Done()
-}
-
 // serveSocket upgrades on a goroutine of the page's own and returns when
 // the connection is taken over: the server lets go of its buffers, and
 // middleware logs the request now and not when the page is closed.
-func (p *Plugin) serveSocket(c echo.Context, pg *page) error {
+func (s *Server) serveSocket(c WebContext, pg *page) error {
 	spawned := false
 	defer func() {
 		if !spawned { // a hook has panicked
-			p.part(pg)
+			s.part(pg)
 		}
 	}()
-	runHooks(c.Response(), http.StatusSwitchingProtocols)
+	c.Begin(http.StatusSwitchingProtocols)
 	spawned = true
-	refused := p.broadcaster.Serve(c.Response(), c.Request(), &pg.Conn, func() { p.part(pg) })
+	refused := s.broadcaster.Serve(c.Response(), c.Request(), &pg.Conn, func() { s.part(pg) })
 	if refused == 0 {
 		return nil
 	}
-	c.Response().Committed = false
+	c.Unbegin()
 	if refused == http.StatusInternalServerError {
-		return p.incapable(c.Response(), noHijack)
+		return s.incapable(c.Response(), noHijack)
 	}
 	return refuse(refused, "not a WebSocket handshake")
 }
+
+// part gives back what a page has taken.
+func (s *Server) part(pg *page) { s.engine.Leave(&pg.Page, pg.payer) }
 
 // serverOf returns the server that a request came to, or nil in tests without one.
 func serverOf(r *http.Request) *http.Server {
@@ -204,38 +195,26 @@ func serverOf(r *http.Request) *http.Server {
 
 // serverStops tells whether the server of a request is shutting down. It sees
 // to it that streams end when the server does: it would wait for them.
-func (p *Plugin) serverStops(r *http.Request) bool {
+func (s *Server) serverStops(r *http.Request) bool {
 	server := serverOf(r)
 	if server == nil {
 		return false
 	}
-	stops, known := p.servers.LoadOrStore(server, new(atomic.Bool))
+	stops, known := s.servers.LoadOrStore(server, new(atomic.Bool))
 	flag := stops.(*atomic.Bool) //nolint:forcetypeassert // holds nothing else
 	if !known {
 		server.RegisterOnShutdown(func() {
 			flag.Store(true)
-			p.closeStreams()
+			s.closeStreams()
 		})
 	}
 	return flag.Load()
 }
 
-func (p *Plugin) closeStreams() {
-	for _, s := range p.node.Sessions() {
-		if s.IsStream() {
-			s.Close("restart")
+func (s *Server) closeStreams() {
+	for _, page := range s.engine.Hub().Sessions() {
+		if page.IsStream() {
+			page.Close("restart")
 		}
 	}
-}
-
-func validClient(id string) bool {
-	if id == "" || len(id) > clientBytes {
-		return false
-	}
-	for i := range len(id) {
-		if c := id[i]; !envelope.IsNameByte(c) || c == '.' {
-			return false
-		}
-	}
-	return true
 }

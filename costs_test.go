@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/textproto"
 	"runtime"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -38,37 +37,10 @@ func perOne(b *testing.B, n int, grow func(i int)) {
 	b.ReportMetric((heapBytes()-before)/float64(n), "B/one")
 }
 
-func TestWhatThereIsManyOfStaysSmall(t *testing.T) {
-	for _, c := range []struct {
-		what      string
-		got, most uintptr // bytes, of which the runtime has a size
-	}{
-		{"a request's scope", unsafe.Sizeof(scope{}), 208},
-		{"a page", unsafe.Sizeof(page{}), 240},
-	} {
-		if c.got > c.most {
-			t.Errorf("%s takes %d bytes, want %d at most", c.what, c.got, c.most)
-		}
+func TestScopeStaysSmall(t *testing.T) {
+	if got := unsafe.Sizeof(scope{}); got > 208 {
+		t.Errorf("a request's scope takes %d bytes, want 208 at most: the runtime has that size", got)
 	}
-}
-
-// BenchmarkMemory is what things cost that a node remembers. Run it with
-// -benchtime 1x.
-func BenchmarkMemory(b *testing.B) {
-	const many = 50_000
-	b.Run("message of 200 B in the window", func(b *testing.B) {
-		for b.Loop() {
-			p := benchPlugin(b)
-			e := event.Event{Module: "tasks", Command: "update", Params: strings.Repeat("x", 100)}
-			perOne(b, many, func(i int) {
-				t := event.User(strconv.Itoa(i % 1000))
-				if err := p.Send(b.Context(), t, e); err != nil {
-					b.Fatal(err)
-				}
-			})
-			p.node.Await(b.Context(), func() bool { events, _ := p.publisher.Queued(); return events == 0 })
-		}
-	})
 }
 
 // BenchmarkReconnect is 9,900 WebSocket pages (both ends are files of one process,
@@ -79,7 +51,7 @@ func BenchmarkReconnect(b *testing.B) {
 	const pages, missed = 9_900, 10
 	for b.Loop() {
 		p := benchPlugin(b)
-		at := p.node.Cursor().String()
+		at := p.engine.Hub().Cursor().String()
 		for range missed {
 			if err := p.Send(b.Context(), event.Shared(), event.Event{Module: "tasks", Command: "update", Params: strings.Repeat("x", 100)}); err != nil {
 				b.Fatal(err)

@@ -71,7 +71,7 @@ func goesOn(t *testing.T, img *stateImage) {
 		Report: func(error) {}, Say: func([]byte) {}, Tell: func([]hub.Change) {},
 	}, 1<<20, func(f func()) { go f() })
 	d := hub.NewDispatcher(n, 0)
-	p := &Plugin{memory: new(broker.Memory), node: n}
+	p := &Engine{memory: new(broker.Memory), hub: n}
 	if err := p.adopt(img); err != nil {
 		t.Fatalf("got %v for a state that was decoded", err)
 	}
@@ -99,14 +99,14 @@ func goesOn(t *testing.T, img *stateImage) {
 }
 
 func FuzzClientID(f *testing.F) {
-	for _, id := range []string{"", "abc", "a-b_c", "a.b", "a b", "ü", strings.Repeat("x", clientBytes), strings.Repeat("x", clientBytes+1), "a\x00"} {
+	for _, id := range []string{"", "abc", "a-b_c", "a.b", "a b", "ü", strings.Repeat("x", envelope.ClientBytes), strings.Repeat("x", envelope.ClientBytes+1), "a\x00"} {
 		f.Add(id)
 	}
 	f.Fuzz(func(t *testing.T, id string) {
-		want := id != "" && len(id) <= clientBytes &&
+		want := id != "" && len(id) <= envelope.ClientBytes &&
 			strings.Trim(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") == ""
-		if got := validClient(id); got && !want || !got && want && !strings.ContainsAny(id, ".") {
-			t.Errorf("validClient(%q): got %t, want %t", id, got, want)
+		if got := envelope.IsClient(id); got && !want || !got && want && !strings.ContainsAny(id, ".") {
+			t.Errorf("IsClient(%q): got %t, want %t", id, got, want)
 		}
 	})
 }

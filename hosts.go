@@ -58,8 +58,8 @@ func withoutPort(name string) string {
 }
 
 // reportHost says in the log which host was refused.
-func (p *Plugin) reportHost(host string) {
-	if p.reports.Allow("host " + host) {
-		p.config.Logger.Warn("pull: host not allowed", "host", rate.Clip(host))
+func (s *Server) reportHost(host string) {
+	if s.reports.Allow("host " + host) {
+		s.engine.Logger().Warn("pull: host not allowed", "host", rate.Clip(host))
 	}
 }

@@ -8,16 +8,14 @@ import (
 	"os"
 	"time"
 
-	"github.com/labstack/echo/v4"
-
 	"github.com/echo-pull/pull/internal/conn"
 	"github.com/echo-pull/pull/internal/envelope"
 	"github.com/echo-pull/pull/internal/hub"
 	"github.com/echo-pull/pull/internal/protocol"
 )
 
-// A request is what a client may say, in a frame or in a POST to watch.
-type request struct {
+// A question is what a client may ask for, in a frame or in a POST to watch.
+type question struct {
 	Extend []string `json:"extend"` // tags whose watches go on
 	Seen   []string `json:"seen"`   // users whose last visit it asks for
 }
@@ -26,16 +24,16 @@ const listLimit = 100 // tags or users in one request
 
 var errRequest = errors.New("malformed request")
 
-func parseRequest(frame []byte) (request, error) {
-	var q request
+func parseRequest(frame []byte) (question, error) {
+	var q question
 	if err := json.Unmarshal(frame, &q); err != nil {
-		return request{}, errRequest
+		return question{}, errRequest
 	}
 	if q.Extend == nil && q.Seen == nil || len(q.Extend) > listLimit || len(q.Seen) > listLimit {
-		return request{}, errRequest
+		return question{}, errRequest
 	}
 	if envelope.CheckIDs("tag", q.Extend) != nil || envelope.CheckIDs("user", q.Seen) != nil {
-		return request{}, errRequest
+		return question{}, errRequest
 	}
 	return q, nil
 }
@@ -47,14 +45,14 @@ func (pg *page) answer(command string, params any) {
 	}
 }
 
-// watch answers what a client of a stream cannot say in a frame.
-func (p *Plugin) watch(c echo.Context) error {
-	user, err := p.visitor(c)
+// Watch answers what a client of a stream cannot say in a frame.
+func (s *Server) Watch(c WebContext) error {
+	user, err := s.visitor(c)
 	if err != nil {
 		return err
 	}
-	if !p.allowPost(c, user) {
-		return p.refuseRetry(c, http.StatusTooManyRequests, "too fast")
+	if !s.allowPost(c, user) {
+		return s.refuseRetry(c, http.StatusTooManyRequests, "too fast")
 	}
 	body, err := readBody(c)
 	if err != nil {
@@ -64,18 +62,24 @@ func (p *Plugin) watch(c echo.Context) error {
 	if err != nil {
 		return refuse(http.StatusBadRequest, err.Error())
 	}
-	c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
+	c.Response().Header().Set("Cache-Control", "no-store")
 	if q.Extend != nil {
-		answer, err := p.extend(user, q.Extend)
+		answer, err := s.engine.Extend(user, q.Extend)
 		if err != nil {
-			return p.refuseRetry(c, http.StatusServiceUnavailable, "try again")
+			return s.refuseRetry(c, http.StatusServiceUnavailable, "try again")
 		}
-		return c.JSON(http.StatusOK, answer)
+		return respond(c, answer)
 	}
-	return c.JSON(http.StatusOK, p.node.Seen(user, q.Seen))
+	return respond(c, s.engine.Hub().Seen(user, q.Seen))
 }
 
-func readBody(c echo.Context) ([]byte, error) {
+func respond(c WebContext, answer any) error {
+	c.Response().Header().Set("Content-Type", "application/json")
+	c.Response().WriteHeader(http.StatusOK)
+	return json.NewEncoder(c.Response()).Encode(answer)
+}
+
+func readBody(c WebContext) ([]byte, error) {
 	unbound := boundReading(c)
 	body, err := io.ReadAll(io.LimitReader(c.Request().Body, conn.IncomingBytes+1))
 	switch {
@@ -92,16 +96,16 @@ func readBody(c echo.Context) ([]byte, error) {
 
 // allow tells whether a page may send one more request now: the connection, and
 // all of its payer's together with those that have ended.
-func (p *Plugin) allow(s *hub.Page, payer string) bool {
+func (s *Server) allow(pg *hub.Page, payer string) bool {
 	now := time.Now()
-	return s.Allow(now) && p.limits.request(payer, p.node.SeatsOf(payer), now)
+	return pg.Allow(now) && s.limits.request(payer, s.engine.Hub().SeatsOf(payer), now)
 }
 
 // allowPost is allow for a request of its own, which may name a page of the user.
-func (p *Plugin) allowPost(c echo.Context, user string) bool {
+func (s *Server) allowPost(c WebContext, user string) bool {
 	payer := payerOf(c, user)
-	if s := p.node.SessionOf(user, c.Request().Header.Get(HeaderClient)); s != nil {
-		return p.allow(s, payer)
+	if pg := s.engine.Hub().SessionOf(user, c.Request().Header.Get(HeaderClient)); pg != nil {
+		return s.allow(pg, payer)
 	}
-	return p.limits.request(payer, p.node.SeatsOf(payer), time.Now())
+	return s.limits.request(payer, s.engine.Hub().SeatsOf(payer), time.Now())
 }

@@ -5,8 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/labstack/echo/v4"
-
 	"github.com/echo-pull/pull/internal/conn"
 	"github.com/echo-pull/pull/internal/rate"
 )
@@ -34,7 +32,7 @@ const (
 // ofReplays is 64 MiB at once, and 1 MiB each second.
 var ofReplays = rate.Limit{Burst: 64 << 20, Every: time.Second / (1 << 20)} //nolint:gochecknoglobals // a constant
 
-func newLimits(c *Config) limits {
+func newLimits(c *serverConfig) limits {
 	return limits{perUser: connectRate(c.MaxSessionsPerUser), perAddress: connectRate(c.MaxGuestsPerAddress)}
 }
 
@@ -46,7 +44,7 @@ func connectRate(connections int) rate.Limit {
 
 // payerOf returns to whom a request is charged: the user, or for a guest the
 // address, which cannot be a user's id.
-func payerOf(c echo.Context, user string) string {
+func payerOf(c WebContext, user string) string {
 	if user != "" {
 		return user
 	}

@@ -5,8 +5,6 @@ import (
 	"maps"
 	"net/http"
 	"strings"
-
-	"github.com/labstack/echo/v4"
 )
 
 // A mount is where the plugin's routes are.
@@ -16,62 +14,68 @@ type mount struct {
 	posts    map[string]bool   // … and the paths that take requests with a body
 }
 
-// Mount serves the plugin's routes in the group, behind the application's own
-// middleware. The connection is at the group's prefix. Below it are watch,
-// pull.js, pull.mjs and pull.d.ts. Each route works with and without a trailing
-// slash. For requests that pass [Plugin.Middleware], the client's files, which
-// contain nothing private, are served before the group's own middleware runs.
-//
-// Head renders the address of the last group that was mounted, or
-// Config.PublicPath if it is set. Parameters of the prefix have the values that
-// they have in the page's own request. A prefix with a wildcard cannot be
-// mounted; Mount reports it to Config.OnError.
-func (p *Plugin) Mount(g *echo.Group) {
-	connect, watch := bounded(p.connect), bounded(p.watch)
-	path := g.GET("", connect).Path
+// A Routes adds the plugin's routes to a framework, at paths below the prefix of the
+// mounted group, and returns their patterns.
+type Routes interface {
+	GET(path string, handler func(WebContext) error) (route string)
+	POST(path string, handler func(WebContext) error) (route string)
+}
+
+// Mount adds the plugin's routes. A prefix with a wildcard is reported.
+func (s *Server) Mount(r Routes) {
+	connect, watch := bounded(s.Connect), bounded(s.Watch)
+	path := r.GET("", connect)
 	if strings.Contains(path, "*") {
-		p.config.OnError(fmt.Errorf("pull: cannot mount at %s: the wildcard matches the paths below it", path))
+		s.engine.Report(fmt.Errorf("pull: cannot mount at %s: the wildcard matches the paths below it", path))
 		return
 	}
 	slash := "/"
 	if strings.HasSuffix(path, slash) {
 		slash = "" // the prefix has it
 	} else {
-		g.GET(slash, connect)
+		r.GET(slash, connect)
 	}
 	posts := make(map[string]bool)
 	for _, end := range []string{"", "/"} {
-		posts[g.POST(slash+"watch"+end, watch).Path] = true
+		posts[r.POST(slash+"watch"+end, watch)] = true
 	}
 	files := make(map[string]*asset)
 	for name, a := range assets {
 		for _, end := range []string{"", "/"} {
-			files[g.GET(slash+name+end, bounded(a.serve)).Path] = a
+			files[r.GET(slash+name+end, bounded(a.serve))] = a
 		}
 	}
-	p.mount(path, &mount{location: p.public, files: files, posts: posts})
+	s.mount(path, &mount{location: s.public, files: files, posts: posts})
 }
 
 // mount has Head name the path from now on.
-func (p *Plugin) mount(path string, m *mount) {
+func (s *Server) mount(path string, m *mount) {
 	if len(m.location.parts) == 0 {
 		m.location = routeLocation(path)
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 
-	if before := p.mounted.Load(); before != nil {
+	if before := s.mounted.Load(); before != nil {
 		maps.Copy(m.files, before.files)
 		maps.Copy(m.posts, before.posts)
 	}
-	p.mounted.Store(m)
+	s.mounted.Store(m)
 }
 
-// assetOf returns the file of the client that a request asks for, or nil.
-func (p *Plugin) assetOf(c echo.Context) *asset {
-	m := p.mounted.Load()
-	if m == nil || c.Request().Method != http.MethodGet {
-		return nil
-	}
-	return m.files[c.Path()]
+// IsFile reports whether a route is one of a file of the client.
+func (s *Server) IsFile(method, route string) bool {
+	m := s.mounted.Load()
+	return m != nil && method == http.MethodGet && m.files[route] != nil
+}
+
+// ServeFile serves the file of the client at the route of a request.
+func (s *Server) ServeFile(c WebContext) error {
+	return bounded(s.mounted.Load().files[c.Route()].serve)(c)
+}
+
+// IsPost reports whether a route takes requests with a body.
+func (s *Server) IsPost(route string) bool {
+	m := s.mounted.Load()
+	return m != nil && m.posts[route]
 }

@@ -22,10 +22,10 @@ const HeaderClient = "Pull-Client"
 // one another. If the handler fails, they are discarded. Several goroutines may
 // use an Outbox until the handler returns.
 type Outbox struct {
-	plugin *Plugin
+	engine *Engine
 	header http.Header     // of the request
 	began  envelope.Cursor // the log when the request began
-	scope  *scope
+	scope  *Scope
 	ended  atomic.Bool // set under mu
 
 	mu     sync.Mutex     // guards what follows
@@ -49,10 +49,9 @@ func From(ctx context.Context) *Outbox {
 	return o
 }
 
-// Outbox returns this plugin's outbox of the request that ctx belongs to, or
-// nil. An application with a single plugin needs only [From].
-func (p *Plugin) Outbox(ctx context.Context) *Outbox {
-	if s := scopeOf(ctx, p); s != nil {
+// Outbox returns this engine's outbox of the request that ctx belongs to, or nil.
+func (e *Engine) Outbox(ctx context.Context) *Outbox {
+	if s := e.ScopeOf(ctx); s != nil {
 		return &s.outbox
 	}
 	return nil
@@ -66,7 +65,7 @@ func (o *Outbox) Send(t event.Target, e event.Event) error {
 	if o == nil {
 		return ErrNoOutbox
 	}
-	raw, err := o.plugin.encode(&t, &e, o.sender(&e), time.Now())
+	raw, err := o.engine.encode(&t, &e, o.sender(&e), time.Now())
 	if err != nil || raw == nil {
 		return err
 	}
@@ -82,7 +81,7 @@ func (o *Outbox) Send(t event.Target, e event.Event) error {
 	if err := o.takeShare(1, len(raw)); err != nil {
 		return err
 	}
-	if err := o.plugin.publisher.Reserve(len(raw)); err != nil {
+	if err := o.engine.publisher.Reserve(len(raw)); err != nil {
 		o.giveShare(1, len(raw))
 		return err
 	}
@@ -101,7 +100,7 @@ func (o *Outbox) sender(e *event.Event) string {
 		return ""
 	}
 	client := o.header.Get(HeaderClient)
-	if !validClient(client) {
+	if !envelope.IsClient(client) {
 		return ""
 	}
 	user, err := o.scope.user()
@@ -119,7 +118,7 @@ func (o *Outbox) replace(key string, t *event.Target) {
 	}
 	name := key + "\x00" + string(event.AppendTarget(nil, "", t))
 	if i, sent := o.keys[name]; sent {
-		o.plugin.publisher.Release(1, len(o.events[i]))
+		o.engine.publisher.Release(1, len(o.events[i]))
 		o.giveShare(1, len(o.events[i]))
 		o.events[i] = nil
 	}
@@ -139,7 +138,7 @@ func (o *Outbox) Flush(ctx context.Context) error {
 	if err != nil || s.Events == 0 {
 		return err
 	}
-	return o.plugin.publisher.PublishAndWait(ctx, s)
+	return o.engine.publisher.PublishAndWait(ctx, s)
 }
 
 // takeFor takes what was collected, while there is somebody to hand it over.
@@ -200,7 +199,7 @@ func (o *Outbox) Discard() {
 
 func (o *Outbox) drop(s publish.Batch) {
 	if s.Events > 0 {
-		o.plugin.publisher.Release(s.Events, s.Size)
+		o.engine.publisher.Release(s.Events, s.Size)
 	}
 }
 
@@ -234,11 +233,11 @@ func (o *Outbox) Watch(tags ...string) error {
 	if err := o.takeWatchShare(tags); err != nil {
 		return err
 	}
-	last, err := o.plugin.grant(user, o.scope.body.since(o.began).String(), tags)
+	last, err := o.engine.grant(user, o.scope.body.since(o.began).String(), tags)
 	if err != nil {
 		return err
 	}
-	o.plugin.awaitEmbedded(last)
+	o.engine.awaitEmbedded(last)
 	return nil
 }
 
@@ -275,7 +274,7 @@ func (o *Outbox) end(commit bool) {
 	switch {
 	case s.Events == 0:
 	case commit:
-		o.plugin.publisher.Publish(s)
+		o.engine.publisher.Publish(s)
 	default:
 		o.drop(s)
 	}

@@ -13,7 +13,7 @@ import (
 // A page is a session with what the plugin knows of it.
 type page struct {
 	hub.Page
-	plugin  *Plugin
+	server  *Server
 	payer   string   // to whom it is charged
 	arrival *arrival // nil once it has joined
 }
@@ -25,7 +25,7 @@ type arrival struct {
 	doubtful bool             // … where the login may have been checked before
 }
 
-func (pg *page) Settings() *conn.Settings { return &pg.plugin.node.Conns }
+func (pg *page) Settings() *conn.Settings { return &pg.server.engine.Hub().Conns }
 
 // Connected makes the page live.
 func (pg *page) Connected() {
@@ -42,27 +42,29 @@ func (pg *page) Connected() {
 // join makes the page live. A page that comes from another node may know more
 // than this one has heard yet: that is waited for.
 func (pg *page) join() error {
-	p, at := pg.plugin, pg.arrival.at
-	if at != nil && p.node.IsAhead(*at) {
+	h, at := pg.server.engine.Hub(), pg.arrival.at
+	if at != nil && h.IsAhead(*at) {
 		ctx, cancel := context.WithTimeout(context.Background(), ahead)
 		defer cancel()
-		if !p.node.AwaitPosition(ctx, *at) {
+		if !h.AwaitPosition(ctx, *at) {
 			return hub.ErrCrowd
 		}
 	}
-	return p.node.Join(&pg.Page, at, pg.arrival.began)
+	return h.Join(&pg.Page, at, pg.arrival.began)
 }
 
-func (pg *page) ReadOn() (items []conn.Item, more bool) { return pg.plugin.node.ReadOn(&pg.Page) }
+func (pg *page) ReadOn() (items []conn.Item, more bool) {
+	return pg.server.engine.Hub().ReadOn(&pg.Page)
+}
 
 func (pg *page) Charge(bytes int) (more bool) {
-	return pg.plugin.limits.replayed(pg.payer, bytes, time.Now())
+	return pg.server.limits.replayed(pg.payer, bytes, time.Now())
 }
 
 // Received answers a frame of the client.
 func (pg *page) Received(frame []byte) {
-	p := pg.plugin
-	if !p.allow(&pg.Page, pg.payer) {
+	s := pg.server
+	if !s.allow(&pg.Page, pg.payer) {
 		pg.CloseNow(conn.CloseViolation, "too fast")
 		return
 	}
@@ -72,11 +74,11 @@ func (pg *page) Received(frame []byte) {
 		return
 	}
 	if q.Extend != nil {
-		if answer, err := p.extend(pg.User, q.Extend); err == nil { // else the page asks again
+		if answer, err := s.engine.Extend(pg.User, q.Extend); err == nil { // else the page asks again
 			pg.answer("watch", answer)
 		}
 	}
 	if q.Seen != nil {
-		pg.answer("seen", p.node.Seen(pg.User, q.Seen))
+		pg.answer("seen", s.engine.Hub().Seen(pg.User, q.Seen))
 	}
 }

@@ -169,7 +169,7 @@ func anchors(page string) []string {
 }
 
 var (
-	reported = regexp.MustCompile(`(?:OnError|report|problem|Warn)\((?:fmt\.Errorf\(|errors\.New\()?"([^"]+)"`)
+	reported = regexp.MustCompile(`(?:(?:OnError|[rR]eport|Warn)\(|broke := )(?:fmt\.Errorf\(|errors\.New\()?"([^"]+)"`)
 	verb     = regexp.MustCompile(`%\w`)
 )
 

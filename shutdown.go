@@ -7,7 +7,9 @@ import (
 	"time"
 
 	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/hub"
 	"github.com/echo-pull/pull/internal/publish"
+	"github.com/echo-pull/pull/internal/signal"
 )
 
 // Shutdown ends the plugin. It refuses new sessions, and new events with
@@ -17,66 +19,66 @@ import (
 // Shutdown. If ctx ends first, Shutdown cuts off the rest and returns an error.
 // If events are among the rest, it writes no state file, so that pages get a
 // gap. A second call waits for the first and returns the same result.
-func (p *Plugin) Shutdown(ctx context.Context) error {
-	if !p.close() {
-		return p.waitForShutdown(ctx)
+func (e *Engine) Shutdown(ctx context.Context) error {
+	if !e.close() {
+		return e.waitForShutdown(ctx)
 	}
-	defer close(p.down)
-	p.outcome = p.shutdown(ctx)
-	return p.outcome
+	defer close(e.down)
+	e.outcome = e.shutdown(ctx)
+	return e.outcome
 }
 
-func (p *Plugin) shutdown(ctx context.Context) error {
-	err := p.publisher.Drain(ctx)
+func (e *Engine) shutdown(ctx context.Context) error {
+	err := e.publisher.Drain(ctx)
 	complete := err == nil // else there are events that will never be in the log
-	p.publisher.Announce(envelope.Control(envelope.KindBye, time.Now()))
-	err = errors.Join(err, p.settle(ctx))
-	for _, s := range p.node.Seal() {
+	e.publisher.Announce(envelope.Control(envelope.KindBye, time.Now()))
+	err = errors.Join(err, e.settle(ctx))
+	for _, s := range e.hub.Seal() {
 		s.Close("restart")
 	}
-	err = errors.Join(err, p.waitForPages(ctx))
-	p.stop()
-	err = errors.Join(err, p.waitForGoroutines(ctx))
-	if p.state == nil {
+	err = errors.Join(err, e.waitForPages(ctx))
+	e.stop()
+	err = errors.Join(err, e.waitForGoroutines(ctx))
+	if e.state == nil {
 		return err
 	}
-	defer p.state.close()
+	defer e.state.close()
 	if complete {
-		err = errors.Join(err, p.save())
+		err = errors.Join(err, e.save())
 	}
 	return err
 }
 
 // waitForShutdown waits for another call of Shutdown.
-func (p *Plugin) waitForShutdown(ctx context.Context) error {
+func (e *Engine) waitForShutdown(ctx context.Context) error {
 	select {
-	case <-p.down:
-		return p.outcome
+	case <-e.down:
+		return e.outcome
 	case <-ctx.Done():
 	}
 	select {
-	case <-p.down: // both were true
-		return p.outcome
+	case <-e.down: // both were true
+		return e.outcome
 	default:
 		return ctx.Err()
 	}
 }
 
 // close refuses everything new, once.
-func (p *Plugin) close() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+func (e *Engine) close() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 
-	first := !p.closed
-	p.closed = true
+	first := !e.closed
+	e.closed = true
 	return first
 }
 
 // settle waits until the node has handed over all that it has published.
-func (p *Plugin) settle(ctx context.Context) error {
+func (e *Engine) settle(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, publish.Stuck)
 	defer cancel()
-	n := p.node
+	n := e.hub
 	if n.Await(ctx, func() bool { return n.SaidAll() }) {
 		return nil
 	}
@@ -85,10 +87,10 @@ func (p *Plugin) settle(ctx context.Context) error {
 
 // waitForPages waits until every session has ended, and cuts those that have
 // not when ctx does.
-func (p *Plugin) waitForPages(ctx context.Context) error {
+func (e *Engine) waitForPages(ctx context.Context) error {
 	gone := make(chan struct{})
-	p.spawn(func() {
-		p.pages.Wait()
+	e.spawn(func() {
+		e.pages.Wait()
 		close(gone)
 	})
 	select {
@@ -96,7 +98,7 @@ func (p *Plugin) waitForPages(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 	}
-	left := p.node.Sessions()
+	left := e.hub.Sessions()
 	for _, s := range left {
 		s.Cut()
 	}
@@ -112,10 +114,10 @@ const patience = 5 * time.Second
 
 // waitForGoroutines waits for everything to end. Only a hook or a broker of the
 // application's can hold that up.
-func (p *Plugin) waitForGoroutines(ctx context.Context) error {
+func (e *Engine) waitForGoroutines(ctx context.Context) error {
 	ended := make(chan struct{})
 	go func() { // the one goroutine that running cannot count
-		p.running.Wait()
+		e.running.Wait()
 		close(ended)
 	}()
 	select {
@@ -131,13 +133,26 @@ func (p *Plugin) waitForGoroutines(ctx context.Context) error {
 	}
 }
 
-// enter counts one more page unless the plugin is closed.
-func (p *Plugin) enter() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+// Enter counts one more page unless the engine is shutting down. Part is called for
+// it in the end.
+func (e *Engine) Enter() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 
-	if !p.closed {
-		p.pages.Add(1)
+	if !e.closed {
+		e.pages.Add(1)
 	}
-	return !p.closed
+	return !e.closed
 }
+
+// Leave takes a page out and gives back its place.
+func (e *Engine) Leave(page *hub.Page, payer string) {
+	if e.hub.Leave(page) {
+		signal.Send(e.departed)
+	}
+	e.hub.Release(payer)
+	e.Part()
+}
+
+// Part counts one page less.
+func (e *Engine) Part() { e.pages.Done() }

@@ -71,46 +71,46 @@ func (img *stateImage) watchState() hub.WatchState {
 
 // restore goes on with what the last process has saved. What cannot be used is
 // reported, and pages get a gap; a place that cannot be used at all is an error.
-func (p *Plugin) restore() error {
-	if p.config.StateFile == "" {
+func (e *Engine) restore() error {
+	if e.config.StateFile == "" {
 		return nil
 	}
-	state, content, unused, err := openStateFile(p.config.StateFile)
+	state, content, unused, err := openStateFile(e.config.StateFile)
 	if err != nil {
 		return fmt.Errorf("pull: state file: %w", err)
 	}
-	p.state = state
+	e.state = state
 	if content != nil {
-		unused = errors.Join(unused, p.take(content))
+		unused = errors.Join(unused, e.take(content))
 	}
 	if unused != nil {
-		p.config.OnError(fmt.Errorf("pull: state file %s is not used, pages get a gap: %w", p.config.StateFile, unused))
+		e.config.OnError(fmt.Errorf("pull: state file %s is not used, pages get a gap: %w", e.config.StateFile, unused))
 	}
 	return nil
 }
 
 // take goes on from a saved state.
-func (p *Plugin) take(content []byte) error {
+func (e *Engine) take(content []byte) error {
 	img, err := decodeState(content)
 	if err != nil {
 		return err
 	}
-	return p.adopt(img)
+	return e.adopt(img)
 }
 
-func (p *Plugin) adopt(img *stateImage) error {
-	if err := broker.Restore(p.memory, img.Log); err != nil {
+func (e *Engine) adopt(img *stateImage) error {
+	if err := broker.Restore(e.memory, img.Log); err != nil {
 		return err
 	}
-	p.node.Restore(img.watchState(), time.Now())
+	e.hub.Restore(img.watchState(), time.Now())
 	return nil
 }
 
 // save writes the state file.
-func (p *Plugin) save() error {
-	err := p.state.save(func() ([]byte, error) {
-		watches := p.node.WatchState()
-		return encodeState(&stateImage{broker.ImageOf(p.memory), watches.Watches, watches.Lost})
+func (e *Engine) save() error {
+	err := e.state.save(func() ([]byte, error) {
+		watches := e.hub.WatchState()
+		return encodeState(&stateImage{broker.ImageOf(e.memory), watches.Watches, watches.Lost})
 	})
 	if err != nil {
 		return fmt.Errorf("pull: save state: %w", err)
@@ -120,10 +120,10 @@ func (p *Plugin) save() error {
 
 // renameLog begins another log when the plugin is alone on its state file
 // again. Pages are told of a gap: what the others have sent is not in the log.
-func (p *Plugin) renameLog(now time.Time) {
-	if p.state != nil && p.state.aloneAgain() {
-		p.config.OnError(fmt.Errorf("pull: no other process uses state file %s any more: this one begins another log", p.config.StateFile))
-		broker.Renew(p.memory)
-		p.publisher.Announce(envelope.Control(envelope.KindBeat, now)) // with which the node meets the new log
+func (e *Engine) renameLog(now time.Time) {
+	if e.state != nil && e.state.aloneAgain() {
+		e.config.OnError(fmt.Errorf("pull: no other process uses state file %s any more: this one begins another log", e.config.StateFile))
+		broker.Renew(e.memory)
+		e.publisher.Announce(envelope.Control(envelope.KindBeat, now)) // with which the node meets the new log
 	}
 }

@@ -14,8 +14,6 @@ import (
 )
 
 // Log is the plugin's broker, for tests that look at the log itself.
-func (p *Plugin) Log() broker.Broker { return p.broker }
-
 func someState() *stateImage {
 	return &stateImage{
 		Log:     broker.Image{Epoch: "abc", First: 7, Times: []int64{1, 2}, Messages: [][]byte{[]byte("one"), []byte("two")}},

@@ -21,9 +21,9 @@ type Stats struct {
 
 // Stats returns the counters of this node. It is cheap enough for a metrics
 // endpoint.
-func (p *Plugin) Stats() Stats {
-	n := p.node.Count()
-	events, bytes := p.publisher.Queued()
+func (e *Engine) Stats() Stats {
+	n := e.hub.Count()
+	events, bytes := e.publisher.Queued()
 	return Stats{
 		Sessions: n.Sessions, Users: n.Users, Guests: n.Guests, Watches: n.Watches,
 		Messages: n.Messages, Deliveries: n.Deliveries, Recovered: n.Recovered, Gaps: n.Gaps, Cut: n.Cut,

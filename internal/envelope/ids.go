@@ -77,3 +77,20 @@ func IsNameByte(c byte) bool {
 
 // NewID returns eight letters and digits that no one has used before.
 func NewID() string { return strings.ToLower(rand.Text()[:nodeIDBytes]) }
+
+// ClientBytes is the longest id of a page.
+const ClientBytes = 64
+
+// IsClient reports whether a string may be the id of a page: 1 to 64 letters,
+// digits, - and _.
+func IsClient(id string) bool {
+	if id == "" || len(id) > ClientBytes {
+		return false
+	}
+	for i := range len(id) {
+		if c := id[i]; !IsNameByte(c) || c == '.' {
+			return false
+		}
+	}
+	return true
+}

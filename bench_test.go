@@ -8,6 +8,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/echo-pull/pull/internal/engine"
 	"github.com/echo-pull/pull/internal/event"
 )
 
@@ -21,7 +22,7 @@ func benchPlugin(b *testing.B) *Plugin {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = p.Shutdown(b.Context()) })
-	if err := p.Register(Module{ID: "tasks", Use: PublicSection}); err != nil {
+	if err := p.Register(engine.Module{ID: "tasks", Use: engine.PublicSection}); err != nil {
 		b.Fatal(err)
 	}
 	return p

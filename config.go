@@ -8,7 +8,9 @@ import (
 	"github.com/labstack/echo/v4/middleware"
 
 	"github.com/echo-pull/pull/internal/broker"
+	"github.com/echo-pull/pull/internal/engine"
 	"github.com/echo-pull/pull/internal/hub"
+	"github.com/echo-pull/pull/internal/web"
 )
 
 // Platform determines which hooks a page runs.
@@ -181,8 +183,8 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-func (c *Config) engine() engineConfig {
-	return engineConfig{
+func (c *Config) engine() engine.Config {
+	return engine.Config{
 		User:   func(request any) (string, error) { return c.User(request.(echo.Context)) }, //nolint:forcetypeassert // is nothing else
 		Broker: c.Broker, StateFile: c.StateFile,
 		WindowAge: c.WindowAge, WindowCount: c.WindowCount, WindowBytes: c.WindowBytes,
@@ -194,8 +196,8 @@ func (c *Config) engine() engineConfig {
 	}
 }
 
-func (c *Config) server() serverConfig {
-	return serverConfig{
+func (c *Config) server() web.Config {
+	return web.Config{
 		Guests: c.Guests, MaxSessions: c.MaxSessions, MaxSessionsPerUser: c.MaxSessionsPerUser, MaxGuestsPerAddress: c.MaxGuestsPerAddress,
 		AllowedOrigins: c.AllowedOrigins, Hosts: c.Hosts, PublicPath: c.PublicPath,
 	}

@@ -5,6 +5,8 @@ import (
 	"net/http"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/echo-pull/pull/internal/engine"
 )
 
 // A Context is an echo.Context with the request's outbox.
@@ -14,7 +16,7 @@ type Context interface {
 	// Pull returns the outbox, as [From] does. It returns nil if the middleware
 	// is not installed or was skipped; the methods of a nil Outbox return
 	// ErrNoOutbox.
-	Pull() *Outbox
+	Pull() *engine.Outbox
 }
 
 // Handler adapts a handler that takes a [Context] to Echo.
@@ -23,7 +25,7 @@ func Handler(h func(Context) error) echo.HandlerFunc {
 		s, _ := c.Request().Context().Value(scopeKey{}).(*scope)
 		switch {
 		case s == nil:
-			return h(&handlerContext{c, From(c.Request().Context())})
+			return h(&handlerContext{c, engine.From(c.Request().Context())})
 		case s.handler.Context != nil: // a handler around a handler
 			return h(&handlerContext{c, s.Outbox()})
 		}
@@ -34,14 +36,14 @@ func Handler(h func(Context) error) echo.HandlerFunc {
 
 type handlerContext struct {
 	echo.Context
-	outbox *Outbox
+	outbox *engine.Outbox
 }
 
-func (c *handlerContext) Pull() *Outbox { return c.outbox }
+func (c *handlerContext) Pull() *engine.Outbox { return c.outbox }
 
 // A scope is what belongs to one request, in one allocation.
 type scope struct {
-	Scope
+	engine.Scope
 	handler handlerContext
 }
 

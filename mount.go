@@ -1,81 +1,61 @@
 package pull
 
 import (
-	"fmt"
-	"maps"
-	"net/http"
-	"strings"
+	"html/template"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/echo-pull/pull/internal/web"
 )
 
-// A mount is where the plugin's routes are.
-type mount struct {
-	location location          // as browsers see it
-	files    map[string]*asset // of all mounts, by the path of the route …
-	posts    map[string]bool   // … and the paths that take requests with a body
+// Mount serves the plugin's routes in the group, behind the application's own
+// middleware. The connection is at the group's prefix. Below it are watch,
+// pull.js, pull.mjs and pull.d.ts. Each route works with and without a trailing
+// slash. For requests that pass [Plugin.Middleware], the client's files, which
+// contain nothing private, are served before the group's own middleware runs.
+//
+// Head renders the address of the last group that was mounted, or
+// Config.PublicPath if it is set. Parameters of the prefix have the values that
+// they have in the page's own request. A prefix with a wildcard cannot be
+// mounted; Mount reports it to Config.OnError.
+func (p *Plugin) Mount(g *echo.Group) { p.server.Mount(routes{g}) }
+
+// routes are the routes of a group.
+type routes struct{ group *echo.Group }
+
+func (r routes) GET(path string, h func(web.Context) error) (route string) {
+	return r.group.GET(path, handlerOf(h)).Path
 }
 
-// A Routes adds the plugin's routes to a framework, at paths below the prefix of the
-// mounted group, and returns their patterns.
-type Routes interface {
-	GET(path string, handler func(WebContext) error) (route string)
-	POST(path string, handler func(WebContext) error) (route string)
+func (r routes) POST(path string, h func(web.Context) error) (route string) {
+	return r.group.POST(path, handlerOf(h)).Path
 }
 
-// Mount adds the plugin's routes. A prefix with a wildcard is reported.
-func (s *Server) Mount(r Routes) {
-	connect, watch := bounded(s.Connect), bounded(s.Watch)
-	path := r.GET("", connect)
-	if strings.Contains(path, "*") {
-		s.engine.Report(fmt.Errorf("pull: cannot mount at %s: the wildcard matches the paths below it", path))
-		return
-	}
-	slash := "/"
-	if strings.HasSuffix(path, slash) {
-		slash = "" // the prefix has it
-	} else {
-		r.GET(slash, connect)
-	}
-	posts := make(map[string]bool)
-	for _, end := range []string{"", "/"} {
-		posts[r.POST(slash+"watch"+end, watch)] = true
-	}
-	files := make(map[string]*asset)
-	for name, a := range assets {
-		for _, end := range []string{"", "/"} {
-			files[r.GET(slash+name+end, bounded(a.serve))] = a
-		}
-	}
-	s.mount(path, &mount{location: s.public, files: files, posts: posts})
+func handlerOf(h func(web.Context) error) echo.HandlerFunc {
+	return func(c echo.Context) error { return answer(h(request{c})) }
 }
 
-// mount has Head name the path from now on.
-func (s *Server) mount(path string, m *mount) {
-	if len(m.location.parts) == 0 {
-		m.location = routeLocation(path)
+// Head returns the script tag that loads the client on the page of this request
+// and connects it from the position that the log had when the request began.
+// Put it before the scripts that register hooks. The tag has no inline code. It
+// contains Config.Nonce and the hash of the script; a browser runs only a
+// script that matches the hash.
+//
+// If the page should not connect, the script only defines its names, including
+// BX.PULL, so that the page can register its hooks. The attribute data-off then
+// gives the reason: "section" if no registered module uses the request's
+// section, "user" if Config.User returned an error, "guest" if nobody is logged
+// in and guests may not connect.
+//
+// Head returns an empty string before Mount. It also does so if the page's
+// route lacks a parameter of the mount, which it reports to Config.OnError.
+func (p *Plugin) Head(c echo.Context) template.HTML {
+	platform, nonce := Desktop, ""
+	if p.config.Platform != nil {
+		platform = p.config.Platform(c)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-
-	if before := s.mounted.Load(); before != nil {
-		maps.Copy(m.files, before.files)
-		maps.Copy(m.posts, before.posts)
+	if p.config.Nonce != nil {
+		nonce = p.config.Nonce(c)
 	}
-	s.mounted.Store(m)
-}
-
-// IsFile reports whether a route is one of a file of the client.
-func (s *Server) IsFile(method, route string) bool {
-	m := s.mounted.Load()
-	return m != nil && method == http.MethodGet && m.files[route] != nil
-}
-
-// ServeFile serves the file of the client at the route of a request.
-func (s *Server) ServeFile(c WebContext) error {
-	return bounded(s.mounted.Load().files[c.Route()].serve)(c)
-}
-
-// IsPost reports whether a route takes requests with a body.
-func (s *Server) IsPost(route string) bool {
-	m := s.mounted.Load()
-	return m != nil && m.posts[route]
+	return p.server.Head(request{c}, platform.String(), nonce)
 }

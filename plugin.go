@@ -6,15 +6,17 @@ import (
 
 	"github.com/labstack/echo/v4/middleware"
 
+	"github.com/echo-pull/pull/internal/engine"
 	"github.com/echo-pull/pull/internal/event"
+	"github.com/echo-pull/pull/internal/web"
 )
 
 // A Plugin adds real-time events to one Echo application. It is safe for
 // concurrent use.
 type Plugin struct {
 	config Config
-	engine *Engine // everything but HTTP
-	server *Server // HTTP, but for what is Echo's
+	engine *engine.Engine // everything but HTTP
+	server *web.Server    // HTTP, but for what is Echo's
 }
 
 // New starts a plugin. It returns an error for an invalid configuration. If the
@@ -27,11 +29,11 @@ func New(config Config) (*Plugin, error) {
 	if config.Skipper == nil {
 		config.Skipper = middleware.DefaultSkipper
 	}
-	server, err := newServer(config.server())
+	server, err := web.New(config.server())
 	if err != nil {
 		return nil, err
 	}
-	engine, err := newEngine(config.engine())
+	engine, err := engine.New(config.engine())
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +51,7 @@ func (p *Plugin) Send(ctx context.Context, t event.Target, e event.Event) error 
 
 // Outbox returns this plugin's outbox of the request that ctx belongs to, or
 // nil. An application with a single plugin needs only [From].
-func (p *Plugin) Outbox(ctx context.Context) *Outbox { return p.engine.Outbox(ctx) }
+func (p *Plugin) Outbox(ctx context.Context) *engine.Outbox { return p.engine.Outbox(ctx) }
 
 // Disconnect closes the user's sessions on all nodes with 4003. Their pages do
 // not reconnect by themselves. A page that is loaded again has to pass the
@@ -66,7 +68,7 @@ func (p *Plugin) Disconnect(user string) { p.engine.Disconnect(user) }
 
 // Stats returns the counters of this node. It is cheap enough for a metrics
 // endpoint.
-func (p *Plugin) Stats() Stats { return p.engine.Stats() }
+func (p *Plugin) Stats() engine.Stats { return p.engine.Stats() }
 
 // Shutdown ends the plugin. It refuses new sessions, and new events with
 // ErrClosed. It publishes the events of requests that succeed, sends every

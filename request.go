@@ -5,6 +5,8 @@ import (
 	"net/http"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/echo-pull/pull/internal/web"
 )
 
 // A request is an echo.Context as the core sees it.
@@ -31,7 +33,7 @@ func (r request) HasStatus(err error) bool {
 
 // answer returns an error of the core as one of Echo's.
 func answer(err error) error {
-	var refusal *Refusal
+	var refusal *web.Refusal
 	if errors.As(err, &refusal) {
 		return echo.NewHTTPError(refusal.Status, refusal.Reason)
 	}
@@ -41,7 +43,7 @@ func answer(err error) error {
 // hijacks tells whether the connection can be taken over. An Echo response says
 // so of itself in any case: it depends on the writer below.
 func hijacks(w http.ResponseWriter) bool {
-	for ; w != nil; w = unwrap(w) {
+	for ; w != nil; w = web.Unwrap(w) {
 		if _, response := w.(*echo.Response); response {
 			continue
 		}
@@ -56,7 +58,7 @@ func hijacks(w http.ResponseWriter) bool {
 // a session's cookie: the header of a stream or an upgrade is not written through
 // Echo. There is more than one response where middleware of net/http is wrapped.
 func runHooks(w http.ResponseWriter, status int) {
-	for ; w != nil; w = unwrap(w) {
+	for ; w != nil; w = web.Unwrap(w) {
 		if r, ok := w.(*echo.Response); ok && !r.Committed {
 			commit(r, status)
 		}

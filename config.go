@@ -45,7 +45,7 @@ type Config struct {
 	//
 	// User is called at most once for a request, when the user is first needed.
 	// Everything that belongs to the request uses the result. User may use the
-	// request's outbox, except for [Outbox.Watch], which needs the user.
+	// request's outbox, except for [Outbox].Watch, which needs the user.
 	User func(echo.Context) (id string, err error)
 
 	// Guests lets guests connect. They receive shared events and nothing else.

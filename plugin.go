@@ -43,7 +43,7 @@ func New(config Config) (*Plugin, error) {
 
 // Send sends an event outside a request, such as from a cron job or a queue
 // worker. It returns when the log has accepted the event. It returns the same
-// errors as [Outbox.Send], or the error of ctx if ctx ends first; the event may
+// errors as [Outbox].Send, or the error of ctx if ctx ends first; the event may
 // then still be published. If ctx had ended before the call, nothing is sent.
 func (p *Plugin) Send(ctx context.Context, t event.Target, e event.Event) error {
 	return p.engine.Send(ctx, t, e)

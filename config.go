@@ -13,24 +13,6 @@ import (
 	"github.com/echo-pull/pull/internal/web"
 )
 
-// Platform determines which hooks a page runs.
-type Platform int
-
-const (
-	// Desktop pages run onPullEvent, onPullEvent-<module> and onPullOnlineEvent.
-	Desktop Platform = iota
-
-	// Mobile pages run onPull, onPull-<module> and onPullOnline.
-	Mobile
-)
-
-func (p Platform) String() string {
-	if p == Mobile {
-		return "mobile"
-	}
-	return "desktop"
-}
-
 // Config configures a [Plugin]. Every field but User is optional; its zero
 // value selects the default. New returns an error for a negative number, except
 // where the field allows one. The largest number means no bound, and the

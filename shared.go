@@ -10,6 +10,7 @@ import (
 	"github.com/echo-pull/pull/internal/event"
 	"github.com/echo-pull/pull/internal/hub"
 	"github.com/echo-pull/pull/internal/publish"
+	"github.com/echo-pull/pull/internal/web"
 )
 
 // An Event is a command that the application sends to the pages of a module.
@@ -379,6 +380,21 @@ func OnlineWatchers(tag string) OnlineScope { return hub.OnlineWatchers(tag) }
 // ErrTooManyWatches is returned if a grant would exceed
 // Config.MaxTagsPerUser or Config.MaxUsersPerTag. Nothing was granted.
 var ErrTooManyWatches = hub.ErrTooManyWatches
+
+// Platform determines which hooks a page runs.
+//
+//	type Platform int
+//
+//	func (p Platform) String() string
+type Platform = web.Platform
+
+const (
+	// Desktop pages run onPullEvent, onPullEvent-<module> and onPullOnlineEvent.
+	Desktop Platform = web.Desktop
+
+	// Mobile pages run onPull, onPull-<module> and onPullOnline.
+	Mobile Platform = web.Mobile
+)
 
 var (
 	// ErrQueueFull is returned by Send if the broker has fallen so far behind

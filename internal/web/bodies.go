@@ -29,7 +29,7 @@ func boundReading(c Context) (unbound func()) {
 	if server := serverOf(c.Request()); server != nil && server.ReadTimeout > 0 {
 		return func() {}
 	}
-	ctl := http.NewResponseController(bare(c.Response()))
+	ctl := http.NewResponseController(Bare(c.Response()))
 	_ = ctl.SetReadDeadline(time.Now().Add(bodyWait)) // only the writers of tests have none
 	return func() { _ = ctl.SetReadDeadline(time.Time{}) }
 }

@@ -70,6 +70,8 @@ func (s *Server) beginningOf(c Context) (disconnects uint64, known bool) {
 func (s *Server) transport(c Context) (func(Context, *page) error, error) {
 	r, w := c.Request(), c.Response()
 	switch {
+	case r.Method != http.MethodGet: // HEAD, of which Echo v5 may make a GET
+		return s.answerProbe, nil
 	case websocket.IsWebSocketUpgrade(r):
 		if !isHandshake(r) {
 			return nil, refuse(http.StatusBadRequest, "not a WebSocket handshake")
@@ -114,7 +116,7 @@ const (
 // the stream would have the page return again and again.
 func (s *Server) incapable(w http.ResponseWriter, why string) error {
 	if s.reports.Allow("writer " + why) {
-		s.engine.Report(fmt.Errorf("pull: no page can connect through a response writer of type %T: %s", bare(w), why))
+		s.engine.Report(fmt.Errorf("pull: no page can connect through a response writer of type %T: %s", Bare(w), why))
 	}
 	return refuse(http.StatusNotImplemented, "the server's response writer: "+why)
 }

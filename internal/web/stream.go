@@ -11,7 +11,7 @@ import (
 // lives.
 func (s *Server) serveStream(c Context, pg *page) error {
 	defer s.part(pg)
-	w := bare(c.Response())
+	w := Bare(c.Response())
 	header := w.Header()
 	header.Set("Content-Type", "text/event-stream")
 	header.Set("Cache-Control", "no-store, no-transform")

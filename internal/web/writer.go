@@ -12,8 +12,8 @@ func Unwrap(w http.ResponseWriter) http.ResponseWriter {
 	return nil
 }
 
-// bare unwraps the server's own writer: compression would hold events back.
-func bare(w http.ResponseWriter) http.ResponseWriter {
+// Bare unwraps the server's own writer: compression would hold events back.
+func Bare(w http.ResponseWriter) http.ResponseWriter {
 	for {
 		below := Unwrap(w)
 		if below == nil {
@@ -25,7 +25,7 @@ func bare(w http.ResponseWriter) http.ResponseWriter {
 
 // streams tells whether what is written can be sent at once.
 func streams(w http.ResponseWriter) bool {
-	switch bare(w).(type) {
+	switch Bare(w).(type) {
 	case http.Flusher, interface{ FlushError() error }:
 		return true
 	}

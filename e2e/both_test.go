@@ -116,7 +116,7 @@ func follow(t *testing.T, url string) *follower {
 	return &follower{lines: bufio.NewScanner(response.Body)}
 }
 
-// next compares the next commands.
+// next compares the next commands but ticks.
 func (f *follower) next(t *testing.T, want ...string) {
 	t.Helper()
 	for _, command := range want {
@@ -127,7 +127,9 @@ func (f *follower) next(t *testing.T, want ...string) {
 			data, ok := strings.CutPrefix(f.lines.Text(), "data: ")
 			if ok && json.Unmarshal([]byte(data), &messages) == nil {
 				for _, m := range messages {
-					f.commands = append(f.commands, m.Command)
+					if m.Command != "tick" {
+						f.commands = append(f.commands, m.Command)
+					}
 				}
 			}
 		}

@@ -146,7 +146,7 @@ func TestBrokerThatBreaksItsContractIsReported(t *testing.T) {
 				a := newApp(t, func(c *pull.Config) {
 					c.Broker, c.OnError = &wrongBroker{epoch: wrong.epoch, offset: wrong.offset}, reported.add
 				})
-				defer func() { _ = a.Shutdown(t.Context()); _ = a.echo.Close(); <-a.served }()
+				defer func() { _ = a.Shutdown(t.Context()); a.server.close() }()
 				pass(time.Second)
 
 				if !reported.contain("broke its contract") {

@@ -31,7 +31,7 @@ func TestHandshake(t *testing.T) {
 			c.User = func(echo.Context) (string, error) { return "", errors.New("no such session") }
 		}, status: http.StatusUnauthorized},
 		{name: "refused with a status", configure: func(c *pull.Config) {
-			c.User = func(echo.Context) (string, error) { return "", echo.ErrPaymentRequired }
+			c.User = func(echo.Context) (string, error) { return "", echo.NewHTTPError(http.StatusPaymentRequired, "unpaid") }
 		}, status: http.StatusPaymentRequired},
 		{name: "same site", headers: []string{userHeader, "42", "Origin", "http://app.test"}, status: http.StatusSwitchingProtocols},
 		{name: "same site, default port", headers: []string{userHeader, "42", "Origin", "http://APP.test:80"}, status: http.StatusSwitchingProtocols},

@@ -230,28 +230,6 @@ func ExampleConfig_commit() {
 	// Output: tasks/saved_7 {}
 }
 
-// First shut down the server, which lets its requests finish. Then shut down
-// the plugin, which publishes their events and closes the connections; the
-// pages reconnect to the next process.
-func ExamplePlugin_Shutdown() {
-	s := newDemo(pull.Config{})
-	ann := s.open("ann")
-	e, p := s.echo, s.plugin
-
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	err := errors.Join(e.Shutdown(ctx), p.Shutdown(ctx))
-
-	fmt.Println(err)
-	fmt.Println(ann.hears())
-	fmt.Println(p.Send(context.Background(), pull.Shared(), pull.Event{Module: "tasks", Command: "late"}))
-	s.close()
-	// Output:
-	// <nil>
-	// close {"code":1012,"reason":"restart"}
-	// pull: plugin is shut down
-}
-
 // If an event must not be lost, write it to an outbox table in the same
 // transaction as the change. A worker sends the rows of the table. It may send
 // a row twice, so pages look at the row's own id.
@@ -301,7 +279,7 @@ type demo struct {
 	echo   *echo.Echo
 	url    string
 	client http.Client
-	served chan error
+	server *server
 	bodies []io.Closer
 }
 
@@ -314,29 +292,25 @@ func newDemo(config pull.Config) *demo {
 	if err := p.Register(pull.Module{ID: "tasks", Use: pull.PublicSection}); err != nil {
 		panic(err)
 	}
-	e := echo.New()
-	e.HideBanner, e.HidePort = true, true
+	e := newEcho()
 	e.Use(p.Middleware())
 	p.Mount(e.Group("/pull"))
 	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		panic(err)
 	}
-	e.Listener = listener
-	s := &demo{plugin: p, echo: e, url: "http://" + listener.Addr().String(), served: make(chan error, 1)}
+	s := &demo{plugin: p, echo: e, url: "http://" + listener.Addr().String(), server: serve(e, listener)}
 	s.client.Transport = &http.Transport{DisableKeepAlives: true}
-	go func() { s.served <- e.Start("") }()
 	return s
 }
 
 func (s *demo) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	_ = errors.Join(s.echo.Shutdown(ctx), s.plugin.Shutdown(ctx))
+	_ = errors.Join(s.server.shutdown(ctx), s.plugin.Shutdown(ctx))
 	for _, body := range s.bodies {
 		_ = body.Close()
 	}
-	<-s.served
 }
 
 func (s *demo) do(method, path, user, accept string) *http.Response {

@@ -15,7 +15,6 @@ import (
 
 	"github.com/gorilla/websocket"
 	"github.com/labstack/echo/v4"
-	"github.com/labstack/echo/v4/middleware"
 
 	"github.com/echo-pull/pull"
 )
@@ -106,7 +105,7 @@ func TestPageThatAnswersEveryPingIsKept(t *testing.T) {
 }
 
 func TestHalfOpenPostIsEnded(t *testing.T) {
-	for name, more := range map[string][]echo.MiddlewareFunc{"": nil, "read by middleware": {middleware.BodyDump(func(echo.Context, []byte, []byte) {})}} {
+	for name, more := range map[string][]echo.MiddlewareFunc{"": nil, "read by middleware": {dumpBody()}} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				a, _ := loginApp(t, true, 0, more...)
@@ -195,7 +194,7 @@ func TestDebugShowsNothingOfOurs(t *testing.T) {
 	s := newSite(t, func(c *pull.Config) {
 		c.User = func(echo.Context) (string, error) { return "", errors.New("secret of the database") }
 	})
-	s.Debug = true
+	exposeErrors(s.Echo)
 	s.Mount(s.Group("/pull"))
 	for _, r := range [][]string{{http.MethodGet, "/pull"}, {http.MethodPost, "/pull/watch"}} {
 		w := s.serve(r[0], r[1])

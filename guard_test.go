@@ -19,7 +19,6 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
-	"github.com/labstack/echo/v4/middleware"
 
 	"github.com/echo-pull/pull"
 )
@@ -49,14 +48,12 @@ func loginApp(t *testing.T, passes bool, delay time.Duration, more ...echo.Middl
 			return next(c)
 		}
 	}
-	e := echo.New()
-	e.HideBanner, e.HidePort = true, true
-	e.Logger.SetOutput(io.Discard)
+	e := newEcho()
 	if passes {
 		e.Use(p.Middleware())
 	}
 	p.Mount(e.Group("/pull", append([]echo.MiddlewareFunc{login}, more...)...))
-	a := &app{Plugin: p, echo: e, served: make(chan error, 1)}
+	a := &app{Plugin: p, echo: e}
 	a.serve()
 	return a, revoked
 }
@@ -132,13 +129,13 @@ func TestSlowBodyOfAHandshakeOutwaitsNoDisconnect(t *testing.T) {
 	for name, passes := range map[string]bool{"middleware": true, "no middleware": false} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a, revoked := loginApp(t, passes, 0, middleware.BodyDump(func(echo.Context, []byte, []byte) {}))
+				a, revoked := loginApp(t, passes, 0, dumpBody())
 				defer a.stop(t)
 				conn := a.raw(t, "GET /pull HTTP/1.1\r\nHost: app.test\r\nAccept: text/event-stream\r\nContent-Length: 1\r\n\r\n")
 				synctest.Wait()
 				revoked.Store(true)
 				a.Disconnect("1")
-				pass(30 * time.Second)
+				pass(20 * time.Second)
 
 				_, _ = io.WriteString(conn, "x")
 				response, err := http.ReadResponse(bufio.NewReader(conn), nil)
@@ -240,21 +237,21 @@ func inUse() int {
 // Who may watch a room from now on begins a request before, and sends the rest
 // when it may.
 func TestSlowBodyDoesNotChooseWhereAWatchBegins(t *testing.T) {
-	for name, read := range map[string]func(c echo.Context) error{
-		"read to its end": func(c echo.Context) error { _, err := io.ReadAll(c.Request().Body); return err },
-		"form":            func(c echo.Context) error { _, err := c.FormParams(); return err },
-		"limited": func(c echo.Context) error {
+	for name, read := range map[string]func(c pull.Context) error{
+		"read to its end": func(c pull.Context) error { _, err := io.ReadAll(c.Request().Body); return err },
+		"form":            func(c pull.Context) error { return c.Request().ParseForm() },
+		"limited": func(c pull.Context) error {
 			_, err := io.ReadAll(http.MaxBytesReader(c.Response(), c.Request().Body, 1<<20))
 			return err
 		},
-		"by the middleware": func(echo.Context) error { return nil },
+		"by the middleware": func(pull.Context) error { return nil },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				a := newApp(t, nil)
 				defer a.stop(t)
 				if name == "by the middleware" {
-					a.echo.Use(middleware.BodyDump(func(echo.Context, []byte, []byte) {}))
+					a.echo.Use(dumpBody())
 				}
 				a.echo.POST("/join", pull.Handler(func(c pull.Context) error {
 					if err := read(c); err != nil {

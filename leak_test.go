@@ -44,7 +44,7 @@ func foreign(stacks []string) []string {
 	var left []string
 	for _, stack := range stacks {
 		owned := false
-		for _, owner := range []string{"testing.(*M).", "pull_test.TestMain(", "testing.runFuzzing", "testing.(*F).", "runtime/trace.", "os/signal.", "runtime.ensureSigM"} {
+		for _, owner := range []string{"testing.(*M).", "_test.TestMain(", "testing.runFuzzing", "testing.(*F).", "runtime/trace.", "os/signal.", "runtime.ensureSigM"} {
 			owned = owned || strings.Contains(stack, owner)
 		}
 		if !owned && strings.TrimSpace(stack) != "" {

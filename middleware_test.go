@@ -3,7 +3,6 @@ package pull_test
 import (
 	"context"
 	"errors"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -35,17 +34,19 @@ func TestEpilogue(t *testing.T) {
 				if _, err := c.Response().Write([]byte("part")); err != nil {
 					return err
 				}
-				c.Response().Flush()
+				if err := http.NewResponseController(c.Response()).Flush(); err != nil {
+					return err
+				}
 			}
 			return nil
 		}, true},
 		{"file", func(c pull.Context) error { return c.File("go.mod") }, true},
 		{"nothing written", func(pull.Context) error { return nil }, true},
-		{"returned HTTPError", func(pull.Context) error { return echo.ErrConflict }, false},
+		{"returned HTTPError", func(pull.Context) error { return echo.NewHTTPError(http.StatusConflict, "edited by another user") }, false},
 		{"returned plain error", func(pull.Context) error { return errBroken }, false},
 		{"4xx written", func(c pull.Context) error { return c.String(http.StatusConflict, "no") }, false},
 		{"5xx written", func(c pull.Context) error { return c.NoContent(http.StatusBadGateway) }, false},
-		{"error handled by the handler", func(c pull.Context) error { c.Error(errBroken); return nil }, false},
+		{"error handled by the handler", func(c pull.Context) error { handleError(c, errBroken); return nil }, false},
 		{"committed, then fails", func(c pull.Context) error {
 			if err := c.String(http.StatusOK, "so far"); err != nil {
 				return err
@@ -92,8 +93,7 @@ func testEpilogue(t *testing.T, method string, outer, own []echo.MiddlewareFunc,
 	t.Helper()
 	a := newApp(t, nil)
 	defer a.stop(t)
-	e := echo.New() // the harness's has the middleware in front already
-	e.Logger.SetOutput(io.Discard)
+	e := newEcho() // the harness's has the middleware in front already
 	e.Use(outer...)
 	e.Use(a.Middleware())
 	for _, m := range own {
@@ -187,7 +187,7 @@ func TestCommitReplacesTheRule(t *testing.T) {
 			if err := announce(c); err != nil {
 				return err
 			}
-			return echo.ErrTeapot
+			return echo.NewHTTPError(http.StatusTeapot, "no coffee")
 		}))
 		p := a.dial(t, "42", "")
 		p.hello(t)

@@ -59,7 +59,7 @@ func TestRequestsInParallelKeepTheirEventsApart(t *testing.T) {
 			}
 		}
 		if c.Param("fails") == "yes" {
-			return echo.ErrTeapot
+			return echo.NewHTTPError(http.StatusTeapot, "no coffee")
 		}
 		return c.NoContent(http.StatusOK)
 	}))

@@ -22,9 +22,9 @@ import (
 type app struct {
 	*pull.Plugin
 	echo     *echo.Echo
+	server   *server
 	listener *memnet.Listener
 	client   *http.Client
-	served   chan error
 }
 
 // userHeader stands in for an application's own authentication.
@@ -47,21 +47,18 @@ func newApp(t *testing.T, configure func(*pull.Config)) *app {
 	if err := p.Register(pull.Module{ID: "tasks", Use: pull.PublicSection}); err != nil {
 		t.Fatalf("Register: %v", err)
 	}
-	e := echo.New()
-	e.HideBanner, e.HidePort = true, true
-	e.Logger.SetOutput(io.Discard)
+	e := newEcho()
 	e.Use(p.Middleware())
 	p.Mount(e.Group("/pull"))
-	a := &app{Plugin: p, echo: e, served: make(chan error, 1)}
+	a := &app{Plugin: p, echo: e}
 	a.serve()
 	return a
 }
 
 func (a *app) serve() {
 	a.listener = memnet.Listen()
-	a.echo.Listener = a.listener
 	a.client = &http.Client{Transport: &http.Transport{DialContext: a.listener.Dial, DisableKeepAlives: true}}
-	go func() { a.served <- a.echo.Start("") }()
+	a.server = serve(a.echo, a.listener)
 }
 
 // stop ends the server and the plugin as an application would.
@@ -77,12 +74,10 @@ func (a *app) end(t *testing.T) error {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	if err := a.echo.Shutdown(ctx); err != nil {
+	if err := a.server.shutdown(ctx); err != nil {
 		t.Errorf("shutdown of Echo: %v", err)
 	}
-	err := a.Shutdown(ctx)
-	<-a.served
-	return err
+	return a.Shutdown(ctx)
 }
 
 func (a *app) get(t *testing.T, path string, headers ...string) *http.Response {

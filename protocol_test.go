@@ -25,7 +25,7 @@ var exampleBlock = regexp.MustCompile("(?ms)^```(json|text) ([a-z-]+)\n(.*?)^```
 
 func protocolExamples(t *testing.T) map[string]string {
 	t.Helper()
-	page, err := os.ReadFile("docs/protocol.md")
+	page, err := os.ReadFile(root + "docs/protocol.md")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -131,7 +131,7 @@ func TestHooksOfTheResponseRunForStreamsAndUpgrades(t *testing.T) {
 		rolling := func(name string) echo.MiddlewareFunc {
 			return func(next echo.HandlerFunc) echo.HandlerFunc {
 				return func(c echo.Context) error {
-					c.Response().Before(func() { c.SetCookie(&http.Cookie{Name: name, Value: "rolled"}) })
+					responseOf(c).Before(func() { c.SetCookie(&http.Cookie{Name: name, Value: "rolled"}) })
 					return next(c)
 				}
 			}
@@ -166,8 +166,8 @@ func TestHookThatPanicsTakesNoPlace(t *testing.T) {
 			s := newSite(t, func(c *pull.Config) { c.MaxSessionsPerUser = 1 })
 			s.Use(func(next echo.HandlerFunc) echo.HandlerFunc {
 				return func(c echo.Context) error {
-					c.Response().Before(func() {
-						if c.Response().Status < 400 {
+					responseOf(c).Before(func() {
+						if responseOf(c).Status < 400 {
 							panic("no store for sessions")
 						}
 					})

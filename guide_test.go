@@ -1,3 +1,5 @@
+//pull:only v4
+
 package pull_test
 
 import (

@@ -23,10 +23,10 @@ func bounded(handler func(Context) error) func(Context) error {
 	}
 }
 
-// boundReading bounds how long reading the request's body may take, where the
-// server does not. It returns what ends that.
+// boundReading bounds how long reading the request's body may take, unless the
+// server allows no more. It returns what ends that.
 func boundReading(c Context) (unbound func()) {
-	if server := serverOf(c.Request()); server != nil && server.ReadTimeout > 0 {
+	if server := serverOf(c.Request()); server != nil && server.ReadTimeout > 0 && server.ReadTimeout <= bodyWait {
 		return func() {}
 	}
 	ctl := http.NewResponseController(Bare(c.Response()))

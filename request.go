@@ -33,7 +33,7 @@ func (r request) HasStatus(err error) bool {
 
 // answer returns an error of the core as one of Echo's.
 func answer(err error) error {
-	var refusal *web.Refusal
+	var refusal *web.RefusalError
 	if errors.As(err, &refusal) {
 		return echo.NewHTTPError(refusal.Status, refusal.Reason)
 	}

@@ -195,21 +195,21 @@ func (m *Memory) begin() {
 
 func (m *Memory) first() uint64 { return m.next - uint64(m.log.Len()) } //nolint:gosec // a length
 
-// A Image is a log at rest, as the state file holds it.
-type Image struct {
+// A Snapshot is a log at rest, as the state file holds it.
+type Snapshot struct {
 	Epoch    string
 	First    uint64
 	Times    []int64
 	Messages [][]byte
 }
 
-// ImageOf returns the log as it is.
-func ImageOf(m *Memory) Image {
+// TakeSnapshot returns the log as it is.
+func TakeSnapshot(m *Memory) Snapshot {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 
 	m.start()
-	img := Image{Epoch: m.epoch, First: m.first()}
+	img := Snapshot{Epoch: m.epoch, First: m.first()}
 	for i := range m.log.Len() {
 		img.Times = append(img.Times, m.log.At(i).at)
 		img.Messages = append(img.Messages, m.log.At(i).message)
@@ -218,7 +218,7 @@ func ImageOf(m *Memory) Image {
 }
 
 // Check reports values that no Memory writes.
-func (img *Image) Check() error {
+func (img *Snapshot) Check() error {
 	count := uint64(len(img.Messages))
 	switch {
 	case envelope.CheckIDs("epoch", []string{img.Epoch}) != nil, img.First == 0, img.First > envelope.MaxOffset, img.First+count > envelope.MaxOffset:
@@ -232,7 +232,7 @@ func (img *Image) Check() error {
 }
 
 // Restore continues the log of an image in an unused Memory.
-func Restore(m *Memory, img Image) error {
+func Restore(m *Memory, img Snapshot) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 

@@ -18,12 +18,12 @@ func TestImageOfALogIsTheSameLog(t *testing.T) {
 	}
 	again := new(Memory)
 
-	if err := Restore(again, ImageOf(m)); err != nil {
+	if err := Restore(again, TakeSnapshot(m)); err != nil {
 		t.Fatal(err)
 	}
 
-	if !reflect.DeepEqual(ImageOf(again), ImageOf(m)) {
-		t.Errorf("got %+v, want %+v", ImageOf(again), ImageOf(m))
+	if !reflect.DeepEqual(TakeSnapshot(again), TakeSnapshot(m)) {
+		t.Errorf("got %+v, want %+v", TakeSnapshot(again), TakeSnapshot(m))
 	}
 	if err := again.Publish(t.Context(), []byte("d")); err != nil {
 		t.Fatal(err)
@@ -34,7 +34,7 @@ func TestImageOfALogIsTheSameLog(t *testing.T) {
 }
 
 func TestImpossibleImagesAreRefused(t *testing.T) {
-	for name, img := range map[string]Image{
+	for name, img := range map[string]Snapshot{
 		"nothing":        {},
 		"no epoch":       {First: 1},
 		"offset zero":    {Epoch: "a"},
@@ -55,7 +55,7 @@ func TestImpossibleImagesAreRefused(t *testing.T) {
 // JavaScript counts up to 2^53 − 1.
 func TestLogThatHasUsedUpItsOffsetsBeginsAnother(t *testing.T) {
 	m := new(Memory)
-	if err := Restore(m, Image{Epoch: "a", First: envelope.MaxOffset}); err != nil {
+	if err := Restore(m, Snapshot{Epoch: "a", First: envelope.MaxOffset}); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -84,7 +84,7 @@ func TestMemoryIsSafeForConcurrentUse(t *testing.T) {
 				if err := m.Publish(ctx, []byte("x"), []byte("y")); err != nil {
 					t.Error(err)
 				}
-				ImageOf(m)
+				TakeSnapshot(m)
 			}
 			ended <- nil
 		}()

@@ -170,7 +170,7 @@ func (h *Handover) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, err
 	}
 	h.wire = newWire(taken, h.conn)
-	h.conn.Carry(h.wire)
+	h.conn.SetTransport(h.wire)
 	h.letGo()
 	return h.wire, rw, nil
 }

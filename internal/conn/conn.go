@@ -47,7 +47,7 @@ type Owner interface {
 type Settings struct {
 	QueueBytes int           // that may wait for a connection
 	Spawn      func(func())  // starts a goroutine
-	Cut        atomic.Uint64 // connections that were closed because they were too slow
+	TooSlow        atomic.Uint64 // connections that were closed because they were too slow
 }
 
 // A Conn is one live connection of a page. There are many of them, so what it
@@ -114,7 +114,7 @@ func (c *Conn) isFull(added int) bool {
 
 func (c *Conn) closeSlowNow() {
 	c.dropAndClose(closeTooSlow, "too slow")
-	c.owner.Settings().Cut.Add(1)
+	c.owner.Settings().TooSlow.Add(1)
 }
 
 // CloseSlow closes a session that reads the window more slowly than that moves
@@ -125,7 +125,7 @@ func (c *Conn) CloseSlow() {
 
 	if !c.ended {
 		c.queueClose(closeTooSlow, "too slow")
-		c.owner.Settings().Cut.Add(1)
+		c.owner.Settings().TooSlow.Add(1)
 	}
 }
 
@@ -162,16 +162,16 @@ func (c *Conn) Push(items ...Item) {
 	}
 }
 
-// MoveTo notes the position that the page is told of next.
-func (c *Conn) MoveTo(epoch string, offset uint64) {
+// SetPosition notes the position that the page is told of next.
+func (c *Conn) SetPosition(epoch string, offset uint64) {
 	c.mu.Lock()
 	c.epoch, c.told = epoch, offset
 	c.mu.Unlock()
 }
 
-// Remind pings the page and, where the log is still the one of that epoch, tells
+// SendTick pings the page and, where the log is still the one of that epoch, tells
 // it a position, which may have moved on since the caller looked.
-func (c *Conn) Remind(o *Nonblocking, epoch string, offset uint64) {
+func (c *Conn) SendTick(o *Nonblocking, epoch string, offset uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 
@@ -306,8 +306,8 @@ func (c *Conn) IsStream() bool {
 	return stream
 }
 
-// Open begins a connection of an owner, which has no transport yet.
-func (c *Conn) Open(owner Owner) { c.owner = owner }
+// SetOwner begins a connection of an owner, which has no transport yet.
+func (c *Conn) SetOwner(owner Owner) { c.owner = owner }
 
-// Carry gives the connection its transport.
-func (c *Conn) Carry(l Transport) { c.transport = l }
+// SetTransport gives the connection its transport.
+func (c *Conn) SetTransport(l Transport) { c.transport = l }

@@ -27,7 +27,7 @@ func (c *Conn) Flush() {
 // fail ends a session that cannot be written to.
 func (c *Conn) fail(err error) {
 	if !c.beginEnd() && errors.Is(err, os.ErrDeadlineExceeded) {
-		c.owner.Settings().Cut.Add(1) // it has taken nothing for too long
+		c.owner.Settings().TooSlow.Add(1) // it has taken nothing for too long
 	}
 	c.Cut()
 }
@@ -48,7 +48,7 @@ func (c *Conn) next() ([]Item, bool) {
 		}
 		page, more := c.owner.ReadOn()
 		c.advance(page, more)
-		c.Pay(page, more)
+		c.ChargeReplay(page, more)
 		if len(page) > 0 {
 			return page, true
 		}
@@ -59,9 +59,9 @@ func (c *Conn) next() ([]Item, bool) {
 // the position at which it is then.
 const sated = "too much was replayed, try again"
 
-// Pay charges a part of a replay. If the payer has nothing left and there is more,
+// ChargeReplay charges a part of a replay. If the payer has nothing left and there is more,
 // the connection is closed.
-func (c *Conn) Pay(part []Item, more bool) {
+func (c *Conn) ChargeReplay(part []Item, more bool) {
 	bytes := sizeOf(part)
 	if left := bytes == 0 || c.owner.Charge(bytes); !left && more {
 		c.Close(sated)

@@ -38,7 +38,7 @@ func NewStream(w http.ResponseWriter, r *http.Request, c *Conn) (*Stream, error)
 		writer: w, ctl: http.NewResponseController(w),
 		wake: make(chan struct{}, 1), gone: make(chan struct{}), several: r.ProtoMajor > 1,
 	}
-	c.Carry(l)
+	c.SetTransport(l)
 	return l, errors.Join(l.ctl.SetReadDeadline(time.Time{}), l.ctl.SetWriteDeadline(time.Time{}))
 }
 

@@ -13,7 +13,7 @@ import (
 
 func FuzzDecodeState(f *testing.F) {
 	content, err := encodeState(&stateImage{
-		Log:     broker.Image{Epoch: "abc", First: 7, Times: []int64{1, 2}, Messages: [][]byte{[]byte("one"), []byte("two")}},
+		Log:     broker.Snapshot{Epoch: "abc", First: 7, Times: []int64{1, 2}, Messages: [][]byte{[]byte("one"), []byte("two")}},
 		Watches: []hub.WatchImage{{User: "1", Tag: "T", Since: 5, Until: 8, Expires: 9}},
 	})
 	if err != nil {
@@ -50,7 +50,7 @@ func goesOn(t *testing.T, img *stateImage) {
 	if err := p.memory.Publish(t.Context(), envelope.Control(envelope.KindBeat, time.Now())); err != nil {
 		t.Errorf("publish into a restored log: %v", err)
 	}
-	log := broker.ImageOf(p.memory)
+	log := broker.TakeSnapshot(p.memory)
 	for i, message := range log.Messages {
 		d.Dispatch([]broker.Delivery{{Epoch: log.Epoch, Offset: log.First + uint64(i), Raw: message}})
 	}

@@ -75,8 +75,8 @@ func (o *Outbox) Send(t event.Target, e event.Event) error {
 	if o.ended.Load() {
 		return ErrTooLate
 	}
-	if len(raw) > publish.ShareBytes { // no Flush would make room for it
-		return &event.SizeError{Size: len(raw), Limit: publish.ShareBytes}
+	if len(raw) > publish.MaxRequestBytes { // no Flush would make room for it
+		return &event.SizeError{Size: len(raw), Limit: publish.MaxRequestBytes}
 	}
 	if err := o.takeShare(1, len(raw)); err != nil {
 		return err
@@ -100,7 +100,7 @@ func (o *Outbox) sender(e *event.Event) string {
 		return ""
 	}
 	client := o.header.Get(HeaderClient)
-	if !envelope.IsClient(client) {
+	if !envelope.IsClientID(client) {
 		return ""
 	}
 	user, err := o.scope.user()
@@ -173,7 +173,7 @@ func (o *Outbox) takeShipment() publish.Batch {
 // takeShare takes a part of what one request may take of the publisher's queue;
 // the caller holds mu.
 func (o *Outbox) takeShare(events, bytes int) error {
-	if int(o.held)+events > publish.ShareEvents || int(o.heldBytes)+bytes > publish.ShareBytes {
+	if int(o.held)+events > publish.MaxRequestEvents || int(o.heldBytes)+bytes > publish.MaxRequestBytes {
 		return ErrOutboxFull
 	}
 	o.giveShare(-events, -bytes)

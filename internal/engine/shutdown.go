@@ -76,7 +76,7 @@ func (e *Engine) close() bool {
 
 // settle waits until the node has handed over all that it has published.
 func (e *Engine) settle(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, publish.Stuck)
+	ctx, cancel := context.WithTimeout(ctx, publish.StallTimeout)
 	defer cancel()
 	n := e.hub
 	if n.Await(ctx, func() bool { return n.SaidAll() }) {

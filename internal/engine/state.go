@@ -16,7 +16,7 @@ import (
 // A stateImage is what a single node keeps over a planned restart: its log and
 // the watches, which may be older than what the log still holds.
 type stateImage struct {
-	Log     broker.Image
+	Log     broker.Snapshot
 	Watches []hub.WatchImage
 	Lost    map[string]uint64 // up to where watches of a user are forgotten that have heard something
 }
@@ -110,7 +110,7 @@ func (e *Engine) adopt(img *stateImage) error {
 func (e *Engine) save() error {
 	err := e.state.save(func() ([]byte, error) {
 		watches := e.hub.WatchState()
-		return encodeState(&stateImage{broker.ImageOf(e.memory), watches.Watches, watches.Lost})
+		return encodeState(&stateImage{broker.TakeSnapshot(e.memory), watches.Watches, watches.Lost})
 	})
 	if err != nil {
 		return fmt.Errorf("pull: save state: %w", err)

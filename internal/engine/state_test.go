@@ -16,7 +16,7 @@ import (
 // Log is the plugin's broker, for tests that look at the log itself.
 func someState() *stateImage {
 	return &stateImage{
-		Log:     broker.Image{Epoch: "abc", First: 7, Times: []int64{1, 2}, Messages: [][]byte{[]byte("one"), []byte("two")}},
+		Log:     broker.Snapshot{Epoch: "abc", First: 7, Times: []int64{1, 2}, Messages: [][]byte{[]byte("one"), []byte("two")}},
 		Watches: []hub.WatchImage{{User: "1", Tag: "T", Since: 5, Until: 8, Expires: 9}},
 	}
 }

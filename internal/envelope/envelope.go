@@ -43,7 +43,7 @@ const (
 	KindBye             // a node stops
 	KindOnline          // users of the node…
 	KindOffline         // users of the node…
-	KindRoll            // "part/parts" of a list, all users of the node…
+	KindRoster            // "part/parts" of a list, all users of the node…
 )
 
 // AppendHeader begins an envelope. The publisher names it later.
@@ -86,7 +86,7 @@ type Term struct {
 	Except []string
 }
 
-func (t *Term) Empty() bool { return !t.Shared && len(t.Users) == 0 && len(t.Tags) == 0 }
+func (t *Term) IsEmpty() bool { return !t.Shared && len(t.Users) == 0 && len(t.Tags) == 0 }
 
 func (t *Term) Check() error {
 	if err := CheckIDs("user id", t.Users); err != nil {
@@ -163,7 +163,7 @@ func Parse(raw []byte) (Envelope, error) {
 	r := reader{rest: raw[HeaderBytes:]}
 	if e.Kind != KindEvent {
 		e.List = r.strings()
-		if r.bad || len(r.rest) > 0 || e.Kind == 0 || e.Kind > KindRoll {
+		if r.bad || len(r.rest) > 0 || e.Kind == 0 || e.Kind > KindRoster {
 			return Envelope{}, errEnvelope
 		}
 		return e, nil

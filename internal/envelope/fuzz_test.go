@@ -130,7 +130,7 @@ func FuzzCheckName(f *testing.F) {
 			err := CheckName("command", name, more)
 			allowed := name != "" && len(name) <= nameBytes
 			for i := range len(name) {
-				allowed = allowed && (IsNameByte(name[i]) || strings.IndexByte(more, name[i]) >= 0)
+				allowed = allowed && (isNameByte(name[i]) || strings.IndexByte(more, name[i]) >= 0)
 			}
 			if (err == nil) != allowed {
 				t.Errorf("checkName(%q, more %q): got %v, want allowed %t", name, more, err, allowed)

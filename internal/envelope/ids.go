@@ -23,7 +23,7 @@ func CheckIDs(what string, ids []string) error {
 			return fmt.Errorf("pull: empty %s", what)
 		case len(id) > MaxIDBytes:
 			return fmt.Errorf("pull: %s of %d bytes, the limit is %d", what, len(id), MaxIDBytes)
-		case IsPlain(id):
+		case isPlain(id):
 		case !utf8.ValidString(id):
 			return fmt.Errorf("pull: %s %q is not UTF-8", what, id)
 		case strings.ContainsFunc(id, unicode.IsControl):
@@ -33,9 +33,9 @@ func CheckIDs(what string, ids []string) error {
 	return nil
 }
 
-// IsPlain tells whether a string is of nothing but printable ASCII, as
+// isPlain tells whether a string is of nothing but printable ASCII, as
 // most ids are.
-func IsPlain(s string) bool {
+func isPlain(s string) bool {
 	for i := range len(s) {
 		if s[i] < ' ' || s[i] > '~' {
 			return false
@@ -54,7 +54,7 @@ func CheckName(what, name, more string) error {
 		return fmt.Errorf("pull: %s of %d bytes, the limit is %d", what, len(name), nameBytes)
 	}
 	for i := range len(name) {
-		if c := name[i]; !IsNameByte(c) && strings.IndexByte(more, c) < 0 {
+		if c := name[i]; !isNameByte(c) && strings.IndexByte(more, c) < 0 {
 			return fmt.Errorf("pull: %s %q: %s is not allowed", what, name, quoteFirst(name[i:]))
 		}
 	}
@@ -71,24 +71,24 @@ func quoteFirst(s string) string {
 	return strconv.QuoteRune(r)
 }
 
-func IsNameByte(c byte) bool {
+func isNameByte(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '.' || c == '_' || c == '-'
 }
 
 // NewID returns eight letters and digits that no one has used before.
 func NewID() string { return strings.ToLower(rand.Text()[:nodeIDBytes]) }
 
-// ClientBytes is the longest id of a page.
-const ClientBytes = 64
+// MaxClientIDBytes is the longest id of a page.
+const MaxClientIDBytes = 64
 
-// IsClient reports whether a string may be the id of a page: 1 to 64 letters,
+// IsClientID reports whether a string may be the id of a page: 1 to 64 letters,
 // digits, - and _.
-func IsClient(id string) bool {
-	if id == "" || len(id) > ClientBytes {
+func IsClientID(id string) bool {
+	if id == "" || len(id) > MaxClientIDBytes {
 		return false
 	}
 	for i := range len(id) {
-		if c := id[i]; !IsNameByte(c) || c == '.' {
+		if c := id[i]; !isNameByte(c) || c == '.' {
 			return false
 		}
 	}

@@ -57,7 +57,7 @@ func (t Target) Or(other Target) Target {
 
 // IsNobody reports whether a target is empty: an event to it need not be sent.
 func IsNobody(t *Target) bool {
-	return t.first.Empty() && !slices.ContainsFunc(t.or, func(u envelope.Term) bool { return !u.Empty() })
+	return t.first.IsEmpty() && !slices.ContainsFunc(t.or, func(u envelope.Term) bool { return !u.IsEmpty() })
 }
 
 // CheckTarget reports what is wrong with the ids and tags of a target.

@@ -17,8 +17,8 @@ func newSession(n *Hub, user string, l conn.Transport) *Page { return &newStub(n
 
 func newStub(n *Hub, user string, l conn.Transport) *stub {
 	s := &stub{node: n, session: Page{User: user}}
-	s.session.Open(s)
-	s.session.Carry(l)
+	s.session.SetOwner(s)
+	s.session.SetTransport(l)
 	return s
 }
 

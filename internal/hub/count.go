@@ -18,8 +18,8 @@ func (n *Hub) Count() Count {
 	return Count{
 		Sessions: len(n.roster.all), Users: n.presence.count(), Guests: n.roster.guests, Watches: len(n.watches.all),
 		Messages: n.stats.messages.Load(), Deliveries: n.stats.deliveries.Load(),
-		Recovered: n.stats.recovered.Load(), Gaps: n.stats.gaps.Load(), Cut: n.Conns.Cut.Load(),
-		WindowMessages: n.history.Len(), WindowBytes: n.history.Weight(),
+		Recovered: n.stats.recovered.Load(), Gaps: n.stats.gaps.Load(), Cut: n.Conns.TooSlow.Load(),
+		WindowMessages: n.history.Len(), WindowBytes: n.history.Size(),
 	}
 }
 

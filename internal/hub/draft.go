@@ -24,7 +24,7 @@ type draft struct {
 
 func (p *draft) add(m *window.Message) {
 	p.messages = append(p.messages, *m)
-	p.size += len(m.Body()) + protocol.MaxIDBytes
+	p.size += len(m.Body()) + protocol.MessageOverhead
 	p.frame.Last = m.Offset
 }
 

@@ -51,7 +51,7 @@ type Hub struct {
 
 	round *round // of the batch that is being applied
 
-	foreign rate.Seldom // reports of messages that are not the plugin's
+	foreign rate.Throttle // reports of messages that are not the plugin's
 
 	position atomic.Pointer[string] // the epoch, to read without the lock
 	offset   atomic.Uint64          // history.last, likewise
@@ -231,7 +231,7 @@ func (n *Hub) control(e *envelope.Envelope, p *peer) {
 		n.changed(n.presence.online(p, e.List))
 	case envelope.KindOffline:
 		n.changed(n.presence.offline(p, e.List, e.At, p.self))
-	case envelope.KindRoll:
+	case envelope.KindRoster:
 		n.changed(n.presence.list(p, e.List, e.At))
 	case envelope.KindWatch, envelope.KindExtend, envelope.KindUnwatch:
 		n.applyWatch(e)
@@ -244,7 +244,7 @@ func (n *Hub) returned(e *envelope.Envelope) {
 	switch e.Kind {
 	case envelope.KindOnline, envelope.KindOffline:
 		n.presence.announcing = max(0, n.presence.announcing-1)
-	case envelope.KindRoll:
+	case envelope.KindRoster:
 		n.rolling = false
 	case envelope.KindUnwatch:
 		if len(e.List) > 0 {
@@ -268,7 +268,7 @@ func (n *Hub) obey(e *envelope.Envelope) {
 		n.round.expels = append(n.round.expels, e.List...)
 	case envelope.KindHello:
 		n.answerRoll()
-	case envelope.KindEvent, envelope.KindWatch, envelope.KindExtend, envelope.KindUnwatch, envelope.KindBeat, envelope.KindBye, envelope.KindOnline, envelope.KindOffline, envelope.KindRoll:
+	case envelope.KindEvent, envelope.KindWatch, envelope.KindExtend, envelope.KindUnwatch, envelope.KindBeat, envelope.KindBye, envelope.KindOnline, envelope.KindOffline, envelope.KindRoster:
 	}
 }
 

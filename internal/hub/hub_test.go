@@ -152,7 +152,7 @@ func TestReplayUnderWayDoesNotMoveThePageInTheNextLog(t *testing.T) {
 		n.restart(delivery("next", 5, batch[0].Raw))
 	}
 	page.Flush()
-	page.Remind(new(conn.Nonblocking), "next", 5)
+	page.SendTick(new(conn.Nonblocking), "next", 5)
 
 	if link.hears(page, `"command":"tick","params":{"epoch":"next","offset":5}`) < 0 {
 		t.Errorf("got %q, want a position of the next log, which begins at 5", link.frames)

@@ -19,7 +19,7 @@ var (
 
 // greet tells a live session where the log is now.
 func (n *Hub) greet(s *Page, recovered bool) {
-	s.MoveTo(n.epoch, n.history.Last())
+	s.SetPosition(n.epoch, n.history.Last())
 	s.Push(conn.Item{Body: n.hello(s, recovered), Epoch: n.epoch, Last: n.history.Last()})
 }
 
@@ -39,7 +39,7 @@ func (n *Hub) Join(s *Page, at *envelope.Cursor, began uint64) error {
 	items := w.items()
 	missed := slices.Clone(items[1 : 1+len(w.missed.messages)]) // the rest is the connection's now
 	s.Welcome(items)
-	s.Pay(missed, w.missed.more)
+	s.ChargeReplay(missed, w.missed.more)
 	return nil
 }
 

@@ -62,7 +62,7 @@ func (n *Hub) answerRoll() {
 	}
 	n.rolling = true
 	for _, part := range listOf(n.presence.announced()) {
-		n.config.Say(envelope.Control(envelope.KindRoll, time.Now(), part...))
+		n.config.Say(envelope.Control(envelope.KindRoster, time.Now(), part...))
 	}
 }
 

@@ -14,10 +14,10 @@ const TickSlots = 25
 func (n *Hub) Remind(o *conn.Nonblocking, slot int) {
 	live, behind, epoch, settled := n.slot(slot)
 	for _, s := range live {
-		s.Remind(o, epoch, settled)
+		s.SendTick(o, epoch, settled)
 	}
 	for _, s := range behind {
-		s.Remind(o, "", 0) // of no log
+		s.SendTick(o, "", 0) // of no log
 	}
 }
 

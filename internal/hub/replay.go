@@ -25,7 +25,7 @@ func (r *replay) appendItems(items []conn.Item) []conn.Item {
 	items = slices.Grow(items, len(r.messages))
 	for i := range r.messages {
 		m := &r.messages[i]
-		body := protocol.AppendMessage(make([]byte, 0, len(m.Body())+protocol.MaxIDBytes), m.Offset, m.Body())
+		body := protocol.AppendMessage(make([]byte, 0, len(m.Body())+protocol.MessageOverhead), m.Offset, m.Body())
 		items = append(items, conn.Item{Body: body, Epoch: r.epoch, Last: m.Offset})
 	}
 	return items
@@ -60,7 +60,7 @@ func (n *Hub) read(s *Page) replay {
 			s.last = offset
 			continue
 		}
-		if size += len(m.Body()) + protocol.MaxIDBytes; size > most && len(r.messages) > 0 {
+		if size += len(m.Body()) + protocol.MessageOverhead; size > most && len(r.messages) > 0 {
 			r.more = true
 			return r
 		}
@@ -81,7 +81,7 @@ func (n *Hub) read(s *Page) replay {
 // after selects what may be for a user after an offset.
 func (n *Hub) after(offset uint64, user string) window.Selection {
 	tags := n.watches.countOf(user)
-	if tags > window.PageOffsets || n.history.CountAfter(offset) < tags {
+	if tags > window.MaxSelection || n.history.CountAfter(offset) < tags {
 		return n.history.After(offset) // to look at messages costs less than to look at tags
 	}
 	return window.Pick(offset, n.listsFor(user))

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// MaxIDBytes is the most that a message needs besides its body: {"id":N, and a comma.
-const MaxIDBytes = len(`{"id":18446744073709551615,`) + 1
+// MessageOverhead is the most that a message needs besides its body: {"id":N, and a comma.
+const MessageOverhead = len(`{"id":18446744073709551615,`) + 1
 
 // AppendMessage appends a message at an offset as pages get it, from its body.
 func AppendMessage(b []byte, offset uint64, body []byte) []byte {
@@ -67,8 +67,8 @@ func Tick(epoch string, offset uint64) []byte {
 	return append(strconv.AppendUint(b, offset, 10), "}}"...)
 }
 
-// Answer is what answers a request of a page.
-func Answer(command string, params any) ([]byte, error) {
+// Reply is what answers a request of a page.
+func Reply(command string, params any) ([]byte, error) {
 	return json.Marshal(struct {
 		Module  string `json:"module_id"`
 		Command string `json:"command"`

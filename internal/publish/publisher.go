@@ -24,8 +24,8 @@ const (
 
 	// One request may take so much of the queue, so that it is not somebody else's
 	// request that fails.
-	ShareEvents = maxEvents / 4
-	ShareBytes  = MaxBytes / 4
+	MaxRequestEvents = maxEvents / 4
+	MaxRequestBytes  = MaxBytes / 4
 
 	batchMessages = 512     // messages handed to the broker at once
 	batchBytes    = 4 << 20 // bytes of them, unless one message has more
@@ -37,7 +37,7 @@ const (
 
 	shortestRetry = 50 * time.Millisecond
 	longestRetry  = 2 * time.Second
-	Stuck         = 5 * time.Second // without progress of the node the publisher goes on
+	StallTimeout         = 5 * time.Second // without progress of the node the publisher goes on
 )
 
 var (
@@ -220,7 +220,7 @@ func (p *Publisher) pace(ctx context.Context, before uint64) {
 		if applied >= before {
 			return
 		}
-		patience, cancel := context.WithTimeout(ctx, Stuck)
+		patience, cancel := context.WithTimeout(ctx, StallTimeout)
 		moved := p.progress.Await(patience, func() bool { return p.progress.Applied() != applied })
 		cancel()
 		if !moved {

@@ -13,14 +13,14 @@ const (
 	seldomBytes = 255 // of a key
 )
 
-// A Seldom keeps what is reported again and again out of the log: each key passes
+// A Throttle keeps what is reported again and again out of the log: each key passes
 // once a minute. It remembers few keys; while it has no room, others do not pass.
-type Seldom struct {
+type Throttle struct {
 	mu   sync.Mutex // guards last
 	last map[string]time.Time
 }
 
-func (s *Seldom) Allow(key string) bool {
+func (s *Throttle) Allow(key string) bool {
 	key = Clip(key)
 	now := time.Now()
 	s.mu.Lock()

@@ -70,7 +70,7 @@ func (s *Server) reserve(pg *page) error {
 	return err
 }
 
-func (s *Server) refuseRetry(c Context, status int, reason string) *Refusal {
+func (s *Server) refuseRetry(c Context, status int, reason string) *RefusalError {
 	c.Response().Header().Set("Retry-After", "5")
 	return refuse(status, reason)
 }

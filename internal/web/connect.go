@@ -31,7 +31,7 @@ func (s *Server) Connect(c Context) error {
 	}
 	query := c.Request().URL.Query() // the Context would keep it
 	client := strings.Clone(query.Get("client"))
-	if client != "" && !envelope.IsClient(client) {
+	if client != "" && !envelope.IsClientID(client) {
 		return refuse(http.StatusBadRequest, "client is 1 to 64 letters, digits, - and _")
 	}
 	serve, err := s.transport(c)
@@ -48,7 +48,7 @@ func (s *Server) Connect(c Context) error {
 		Page: hub.Page{User: user, Client: client}, server: s, payer: payerOf(c, user),
 		arrival: &arrival{at: cursorOf(c.Request(), query), began: began, doubtful: !known},
 	}
-	pg.Open(pg)
+	pg.SetOwner(pg)
 	if err := s.admit(c, pg); err != nil {
 		s.engine.Part()
 		return err

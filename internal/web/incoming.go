@@ -40,7 +40,7 @@ func parseRequest(frame []byte) (question, error) {
 }
 
 func (pg *page) answer(command string, params any) {
-	body, err := protocol.Answer(command, params)
+	body, err := protocol.Reply(command, params)
 	if err == nil {
 		pg.Push(conn.Item{Body: body})
 	}

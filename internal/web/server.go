@@ -47,16 +47,16 @@ type Context interface {
 	HasStatus(err error) bool
 }
 
-// A Refusal is an error that a request is answered with.
-type Refusal struct {
+// A RefusalError is an error that a request is answered with.
+type RefusalError struct {
 	Status int
 	Reason string // Not Found: what was not found
 }
 
-func (r *Refusal) Error() string { return r.Reason }
+func (r *RefusalError) Error() string { return r.Reason }
 
-func refuse(status int, reason string) *Refusal {
-	return &Refusal{status, http.StatusText(status) + ": " + reason}
+func refuse(status int, reason string) *RefusalError {
+	return &RefusalError{status, http.StatusText(status) + ": " + reason}
 }
 
 // A Server is what a plugin serves over HTTP, whatever the framework. It is safe
@@ -70,7 +70,7 @@ type Server struct {
 	public      location // of Config.PublicPath
 	limits      limits
 	lingering   atomic.Int32 // refusals that are delayed
-	reports     rate.Seldom
+	reports     rate.Throttle
 	servers     sync.Map // *http.Server → *atomic.Bool, whether it is shutting down
 
 	sectionKey, identityKey string // of a Context

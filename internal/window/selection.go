@@ -13,8 +13,8 @@ type Selection struct {
 	UpTo     uint64   // there is nothing else in the lists up to here
 }
 
-// PageOffsets bounds how many offsets a selection holds.
-const PageOffsets = 1024
+// MaxSelection bounds how many offsets a selection holds.
+const MaxSelection = 1024
 
 // Pick merges what the lists hold after an offset. It costs a look at each list
 // and what it returns, whatever the window holds.
@@ -29,8 +29,8 @@ func Pick(after uint64, lists []*Offsets) Selection {
 		}
 	}
 	heap.Init(&m)
-	s := Selection{UpTo: after, Offsets: make([]uint64, 0, min(found, PageOffsets))}
-	for len(m) > 0 && len(s.Offsets) < PageOffsets {
+	s := Selection{UpTo: after, Offsets: make([]uint64, 0, min(found, MaxSelection))}
+	for len(m) > 0 && len(s.Offsets) < MaxSelection {
 		if offset := m[0].offset(); offset != s.UpTo {
 			s.Offsets = append(s.Offsets, offset)
 			s.UpTo = offset
@@ -46,7 +46,7 @@ func Pick(after uint64, lists []*Offsets) Selection {
 // After selects whatever follows an offset that the window covers.
 func (w *Window) After(offset uint64) Selection {
 	from := w.indexAfter(offset)
-	to := min(w.log.Len(), from+PageOffsets)
+	to := min(w.log.Len(), from+MaxSelection)
 	s := Selection{Complete: to == w.log.Len(), UpTo: offset}
 	for i := from; i < to; i++ {
 		s.UpTo = w.log.At(i).Offset

@@ -36,11 +36,11 @@ type KeysOf func(address []byte, visit func(tag bool, name []byte))
 // place in it. It is passive: its owner guards it.
 type Window struct {
 	age   time.Duration
-	count int
-	bytes int
+	maxCount int
+	maxBytes int
 
 	keys       KeysOf
-	enter, cut func(tag bool, name []byte) // add current to an index, or remove it
+	addKey, removeKey func(tag bool, name []byte) // add current to an index, or remove it
 	current    uint64
 
 	log    Deque[Message] // by offset, in which there may be gaps
@@ -59,8 +59,8 @@ type Offsets = Deque[uint64]
 // New returns a window that is bounded in age, messages and bytes. The
 // first message is at offset 1.
 func New(age time.Duration, count, bytes int, keys KeysOf) *Window {
-	w := &Window{age: age, count: count, bytes: bytes, keys: keys}
-	w.enter, w.cut = w.enterList, w.cutList
+	w := &Window{age: age, maxCount: count, maxBytes: bytes, keys: keys}
+	w.addKey, w.removeKey = w.addToIndex, w.removeFromIndex
 	w.Reset(1)
 	return w
 }
@@ -77,7 +77,7 @@ func (w *Window) Last() uint64 { return w.end - 1 }
 
 // Len returns how many messages the window holds, and weight their bytes.
 func (w *Window) Len() int    { return w.log.Len() }
-func (w *Window) Weight() int { return w.size }
+func (w *Window) Size() int { return w.size }
 
 // MaxAge returns how old a message in the window may be.
 func (w *Window) MaxAge() time.Duration { return w.age }
@@ -134,10 +134,10 @@ func (w *Window) Skip(at int64) {
 
 func (w *Window) index(m *Message) {
 	w.current = m.Offset
-	w.keys(m.Addr(), w.enter)
+	w.keys(m.Addr(), w.addKey)
 }
 
-func (w *Window) enterList(tag bool, name []byte) {
+func (w *Window) addToIndex(tag bool, name []byte) {
 	switch {
 	case name == nil:
 		add(&w.shared, w.current)
@@ -168,7 +168,7 @@ func add(list *Offsets, offset uint64) {
 func (w *Window) Evict(now int64, keep int) bool {
 	oldest := now - int64(w.age)
 	for w.log.Len() > 0 {
-		if w.log.Len() <= w.count && w.size <= w.bytes && w.log.At(0).aged >= oldest {
+		if w.log.Len() <= w.maxCount && w.size <= w.maxBytes && w.log.At(0).aged >= oldest {
 			return false
 		}
 		if w.log.Len() <= keep {
@@ -184,10 +184,10 @@ func (w *Window) Evict(now int64, keep int) bool {
 
 func (w *Window) unindex(m *Message) {
 	w.current = m.Offset
-	w.keys(m.Addr(), w.cut)
+	w.keys(m.Addr(), w.removeKey)
 }
 
-func (w *Window) cutList(tag bool, name []byte) {
+func (w *Window) removeFromIndex(tag bool, name []byte) {
 	switch {
 	case name == nil:
 		drop(&w.shared, w.current)

@@ -211,7 +211,7 @@ func TestPickPagesLeaveNothingOut(t *testing.T) {
 		for range 1 + r.IntN(4) {
 			list := new(Offsets)
 			offset := uint64(r.IntN(1000))
-			for range r.IntN(3 * PageOffsets) {
+			for range r.IntN(3 * MaxSelection) {
 				offset += 1 + uint64(r.IntN(5))
 				list.Push(offset)
 				all[offset] = true
@@ -222,7 +222,7 @@ func TestPickPagesLeaveNothingOut(t *testing.T) {
 		for after, complete := uint64(0), false; !complete; {
 			page := Pick(after, lists)
 			got = append(got, page.Offsets...)
-			if after, complete = page.UpTo, page.Complete; len(page.Offsets) > len(lists)*PageOffsets {
+			if after, complete = page.UpTo, page.Complete; len(page.Offsets) > len(lists)*MaxSelection {
 				t.Fatalf("seed %d: a page of %d", seed, len(page.Offsets))
 			}
 		}

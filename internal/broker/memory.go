@@ -26,18 +26,18 @@ type Memory struct {
 	Count int // largest number of messages; 0 or less means the default, 100,000
 	Bytes int // largest size of the messages; the last one is always kept; 0 or less means 64 MiB
 
-	// passing tells which messages matter only until the followers have them.
+	// transient tells which messages matter only until the followers have them.
 	// They take no place from others; nil is none.
-	passing func(message []byte) bool
+	transient func(message []byte) bool
 
-	mu        sync.Mutex // guards what follows
-	epoch     string
-	next      uint64 // offset of the next message
-	log       window.Deque[record]
-	lasting   weight
-	passed    weight
-	emptied   uint64                   // before this offset passing messages are empty
-	followers map[chan struct{}]uint64 // what each takes next; it is signalled when there is something new
+	mu             sync.Mutex // guards what follows
+	epoch          string
+	next           uint64 // offset of the next message
+	log            window.Deque[record]
+	lastingUsage   usage
+	transientUsage usage
+	emptiedTo      uint64                   // before this offset passing messages are empty
+	followers      map[chan struct{}]uint64 // what each takes next; it is signalled when there is something new
 }
 
 // A record is a message with the time it entered the log.
@@ -57,7 +57,7 @@ func (m *Memory) Publish(ctx context.Context, messages ...[]byte) error {
 
 // NewMemory returns a log in which messages that pass take no room from others.
 func NewMemory(count, bytes int, passing func(message []byte) bool) *Memory {
-	return &Memory{Count: count, Bytes: bytes, passing: passing}
+	return &Memory{Count: count, Bytes: bytes, transient: passing}
 }
 
 // Append is Publish without a context.
@@ -67,10 +67,10 @@ func Append(m *Memory, messages [][]byte) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 
-	m.start()
+	m.ensureEpoch()
 	for _, message := range messages {
 		if m.next > envelope.MaxOffset {
-			m.begin()
+			m.newEpoch()
 		}
 		m.push(record{now, message})
 	}
@@ -100,7 +100,7 @@ func Follow(ctx context.Context, m *Memory, window time.Duration, take func(batc
 
 	var batch []Delivery
 	for ctx.Err() == nil {
-		m.had(news, epoch, next)
+		m.advance(news, epoch, next)
 		batch = m.after(epoch, next, batch[:0])
 		if len(batch) > 0 {
 			epoch, next = batch[0].Epoch, batch[len(batch)-1].Offset+1
@@ -122,7 +122,7 @@ func (m *Memory) join(news chan struct{}, oldest int64) (epoch string, next uint
 	m.mu.Lock()
 	defer m.mu.Unlock()
 
-	m.start()
+	m.ensureEpoch()
 	if m.followers == nil {
 		m.followers = make(map[chan struct{}]uint64)
 	}
@@ -141,8 +141,8 @@ func (m *Memory) leave(news chan struct{}) {
 	delete(m.followers, news)
 }
 
-// had notes that a follower has had everything before an offset.
-func (m *Memory) had(news chan struct{}, epoch string, next uint64) {
+// advance notes that a follower has advance everything before an offset.
+func (m *Memory) advance(news chan struct{}, epoch string, next uint64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 
@@ -169,10 +169,10 @@ func (m *Memory) after(epoch string, next uint64, batch []Delivery) []Delivery {
 	return batch
 }
 
-// start makes the zero value a log with a name of its own.
-func (m *Memory) start() {
+// ensureEpoch makes the zero value a log with a name of its own.
+func (m *Memory) ensureEpoch() {
 	if m.epoch == "" {
-		m.begin()
+		m.newEpoch()
 	}
 }
 
@@ -182,12 +182,12 @@ func Renew(m *Memory) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 
-	m.begin()
+	m.newEpoch()
 }
 
-func (m *Memory) begin() {
+func (m *Memory) newEpoch() {
 	m.epoch, m.next = envelope.NewID(), 1
-	m.log, m.lasting, m.passed, m.emptied = window.Deque[record]{}, weight{}, weight{}, 0
+	m.log, m.lastingUsage, m.transientUsage, m.emptiedTo = window.Deque[record]{}, usage{}, usage{}, 0
 	for news := range m.followers {
 		m.followers[news] = 0
 	}
@@ -208,7 +208,7 @@ func TakeSnapshot(m *Memory) Snapshot {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 
-	m.start()
+	m.ensureEpoch()
 	img := Snapshot{Epoch: m.epoch, First: m.first()}
 	for i := range m.log.Len() {
 		img.Times = append(img.Times, m.log.At(i).at)

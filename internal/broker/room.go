@@ -10,48 +10,48 @@ func (m *Memory) trim() {
 	if bytes <= 0 {
 		bytes = DefaultBytes
 	}
-	m.empty(bytes / 4)
-	for m.lasting.count > count || m.lasting.bytes > bytes && m.lasting.count > 1 || m.log.Len()/placesPerMessage > count {
+	m.emptyTransient(bytes / 4)
+	for m.lastingUsage.count > count || m.lastingUsage.bytes > bytes && m.lastingUsage.count > 1 || m.log.Len()/placesPerMessage > count {
 		message := m.log.Pop().message
-		m.weightOf(message).add(-1, -len(message))
+		m.usageOf(message).add(-1, -len(message))
 	}
 }
 
-// A weight is of messages.
-type weight struct{ count, bytes int }
+// A usage is of messages.
+type usage struct{ count, bytes int }
 
-func (w *weight) add(count, bytes int) { w.count, w.bytes = w.count+count, w.bytes+bytes }
+func (w *usage) add(count, bytes int) { w.count, w.bytes = w.count+count, w.bytes+bytes }
 
 // placesPerMessage bounds the log with the messages that are empty.
 const placesPerMessage = 8
 
 func (m *Memory) push(r record) {
 	m.log.Push(r)
-	m.weightOf(r.message).add(1, len(r.message))
+	m.usageOf(r.message).add(1, len(r.message))
 	m.next++
 }
 
-// weightOf returns what a message counts to.
-func (m *Memory) weightOf(message []byte) *weight {
-	if m.passing != nil && (len(message) == 0 || m.passing(message)) {
-		return &m.passed
+// usageOf returns what a message counts to.
+func (m *Memory) usageOf(message []byte) *usage {
+	if m.transient != nil && (len(message) == 0 || m.transient(message)) {
+		return &m.transientUsage
 	}
-	return &m.lasting
+	return &m.lastingUsage
 }
 
-// empty lets go of what is in the oldest passing messages, if it is more than so
+// emptyTransient lets go of what is in the oldest passing messages, if it is more than so
 // many bytes, as far as the followers have had them.
-func (m *Memory) empty(most int) {
-	if m.passed.bytes <= most || len(m.followers) == 0 {
+func (m *Memory) emptyTransient(most int) {
+	if m.transientUsage.bytes <= most || len(m.followers) == 0 {
 		return
 	}
 	read := m.next
 	for _, next := range m.followers {
 		read = min(read, next)
 	}
-	for m.emptied = max(m.emptied, m.first()); m.emptied < read && m.passed.bytes > most; m.emptied++ {
-		r := m.log.At(int(m.emptied - m.first())) //nolint:gosec // an index
-		if w := m.weightOf(r.message); w == &m.passed {
+	for m.emptiedTo = max(m.emptiedTo, m.first()); m.emptiedTo < read && m.transientUsage.bytes > most; m.emptiedTo++ {
+		r := m.log.At(int(m.emptiedTo - m.first())) //nolint:gosec // an index
+		if w := m.usageOf(r.message); w == &m.transientUsage {
 			w.bytes -= len(r.message)
 			r.message = nil
 		}

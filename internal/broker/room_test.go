@@ -30,9 +30,9 @@ func TestControlMessagesTakeBoundedRoomInTheLog(t *testing.T) {
 			synctest.Wait()
 		}
 
-		if m.passed.bytes > 2<<10 || m.log.Len() != 701 || len(m.log.At(0).message) != len(message) {
+		if m.transientUsage.bytes > 2<<10 || m.log.Len() != 701 || len(m.log.At(0).message) != len(message) {
 			t.Errorf("%d bytes in %d places, and %d of the event, want few bytes, 701 places, and %d",
-				m.passed.bytes, m.log.Len(), len(m.log.At(0).message), len(message))
+				m.transientUsage.bytes, m.log.Len(), len(m.log.At(0).message), len(message))
 		}
 		for range 1000 {
 			Append(m, [][]byte{envelope.Control(envelope.KindBeat, time.Now())})

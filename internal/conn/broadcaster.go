@@ -26,8 +26,8 @@ const (
 // because melody's own queue counts messages instead of bytes and drops what it
 // has no room for. See wire for how the two are kept apart.
 type Broadcaster struct {
-	melody  *melody.Melody
-	control rate.Limit // of pings and pongs
+	melody      *melody.Melody
+	controlRate rate.Limit // of pings and pongs
 }
 
 func NewBroadcaster(tick time.Duration) *Broadcaster {
@@ -37,24 +37,24 @@ func NewBroadcaster(tick time.Duration) *Broadcaster {
 	m.Config.MessageBufferSize = 1              // for the one that ends the writing goroutine
 	m.Config.PingPeriod = math.MaxInt64         // the plugin's clock pings
 	m.Config.PongWait = 2*tick + 10*time.Second // two pings may get lost
-	b.control = controlRate(tick, m.Config.PongWait)
+	b.controlRate = newControlRate(tick, m.Config.PongWait)
 	m.Upgrader.HandshakeTimeout = closeWait
 	m.Upgrader.ReadBufferSize = readBuffer
 	m.Upgrader.WriteBufferPool = new(sync.Pool)
 	m.Upgrader.CheckOrigin = func(*http.Request) bool { return true } // checked before, with a reason
 	m.HandleConnect(b.connected)
-	m.HandleMessage(func(ms *melody.Session, frame []byte) { wireOf(ms).conn.owner.Received(frame) })
+	m.HandleMessage(func(ms *melody.Session, frame []byte) { socketOf(ms).conn.owner.Received(frame) })
 	m.HandleMessageBinary(func(ms *melody.Session, _ []byte) {
-		wireOf(ms).conn.CloseNow(CloseViolation, "binary frame")
+		socketOf(ms).conn.CloseNow(CloseViolation, "binary frame")
 	})
-	m.HandlePong(func(ms *melody.Session) { wireOf(ms).flood.control(b.control) })
+	m.HandlePong(func(ms *melody.Session) { socketOf(ms).flood.allowControl(b.controlRate) })
 	m.HandleClose(func(ms *melody.Session, _ int, _ string) error {
-		w := wireOf(ms)
-		w.answered.Store(true)
+		w := socketOf(ms)
+		w.peerClosed.Store(true)
 		w.conn.CloseNow(websocket.CloseNormalClosure, "")
 		return nil
 	})
-	m.HandleError(failed)
+	m.HandleError(readFailed)
 	return b
 }
 
@@ -66,35 +66,35 @@ func (b *Broadcaster) Serve(w http.ResponseWriter, r *http.Request, c *Conn, end
 	done := h.done
 	c.owner.Settings().Spawn(func() {
 		defer ended()
-		b.carry(h)
+		b.run(h)
 	})
 	<-done
-	if h.wire != nil {
+	if h.socket != nil {
 		return 0
 	}
 	return h.status
 }
 
-// carry carries the messages for as long as the connection lives, or leaves in h
+// run carries the messages for as long as the connection lives, or leaves in h
 // why there is none.
-func (b *Broadcaster) carry(h *Handover) {
-	err := b.melody.HandleRequest(h, trim(h.request))
-	if h.wire != nil {
-		h.wire.closeAfterReading()
+func (b *Broadcaster) run(h *handover) {
+	err := b.melody.HandleRequest(h, upgradeRequest(h.request))
+	if h.socket != nil {
+		h.socket.closeAfterReading()
 		return
 	}
 	h.status, h.err = max(h.status, http.StatusBadRequest), err
-	h.letGo()
+	h.release()
 }
 
 // connected runs once the 101 is written: from here on melody writes nothing.
 func (b *Broadcaster) connected(ms *melody.Session) {
-	w := wireOf(ms)
-	w.ours.Store(true)
+	w := socketOf(ms)
+	w.upgraded.Store(true)
 	ms.Request = nil // nobody asks for it again
 	_ = ms.Close()   // melody's writing goroutine has nothing to do: it ends, and the wire stays open
 	ms.WebsocketConnection().SetPingHandler(func(payload string) error {
-		if !w.flood.control(b.control) {
+		if !w.flood.allowControl(b.controlRate) {
 			return errFlood
 		}
 		w.conn.Push(Item{raw: appendControlFrame(nil, opPong, payload)})
@@ -103,14 +103,14 @@ func (b *Broadcaster) connected(ms *melody.Session) {
 	w.conn.owner.Connected()
 }
 
-// failed learns why reading ended. What the client did wrong, it is told.
-func failed(ms *melody.Session, err error) {
-	w := wireOf(ms)
+// readFailed learns why reading ended. What the client did wrong, it is told.
+func readFailed(ms *melody.Session, err error) {
+	w := socketOf(ms)
 	var closed *websocket.CloseError
 	var broken net.Error
 	switch {
 	case errors.As(err, &closed):
-		w.answered.Store(true)
+		w.peerClosed.Store(true)
 	case errors.Is(err, errFlood):
 		w.conn.CloseNow(CloseViolation, "too fast")
 	case errors.Is(err, websocket.ErrReadLimit):
@@ -122,13 +122,13 @@ func failed(ms *melody.Session, err error) {
 	}
 }
 
-func wireOf(ms *melody.Session) *Socket {
+func socketOf(ms *melody.Session) *Socket {
 	return ms.WebsocketConnection().NetConn().(*Socket) //nolint:forcetypeassert // handover gave it
 }
 
-// trim returns the request with what the upgrade needs and nothing that would
+// upgradeRequest returns the request with what the upgrade needs and nothing that would
 // stay in memory with the session.
-func trim(r *http.Request) *http.Request {
+func upgradeRequest(r *http.Request) *http.Request {
 	header := make(http.Header, 5)
 	for _, key := range []string{"Connection", "Upgrade", "Sec-Websocket-Version", "Sec-Websocket-Key"} {
 		if v := r.Header[key]; v != nil {
@@ -138,12 +138,12 @@ func trim(r *http.Request) *http.Request {
 	return &http.Request{Method: r.Method, Host: r.Host, Header: header}
 }
 
-// A Handover is how a connection passes from the server to a session: the
+// A handover is how a connection passes from the server to a session: the
 // ResponseWriter that melody sees. It gives the connection away wrapped, and
 // keeps a refusal for the handler to answer with.
-type Handover struct {
+type handover struct {
 	conn   *Conn
-	wire   *Socket
+	socket *Socket
 	status int   // of a refusal
 	err    error // its reason
 
@@ -154,28 +154,28 @@ type Handover struct {
 	done    chan struct{} // closed when the handler may return
 }
 
-func newHandover(w http.ResponseWriter, r *http.Request, c *Conn) *Handover {
-	return &Handover{conn: c, request: r, writer: w, header: w.Header().Clone(), done: make(chan struct{})}
+func newHandover(w http.ResponseWriter, r *http.Request, c *Conn) *handover {
+	return &handover{conn: c, request: r, writer: w, header: w.Header().Clone(), done: make(chan struct{})}
 }
 
-func (h *Handover) Header() http.Header         { return h.header }
-func (h *Handover) WriteHeader(status int)      { h.status = status }
-func (h *Handover) Write(p []byte) (int, error) { return len(p), nil }
+func (h *handover) Header() http.Header         { return h.header }
+func (h *handover) WriteHeader(status int)      { h.status = status }
+func (h *handover) Write(p []byte) (int, error) { return len(p), nil }
 
 // Hijack takes the connection from the server. The handler may return then, and
 // with it go the server's buffers and the goroutine that served the request.
-func (h *Handover) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+func (h *handover) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	taken, rw, err := http.NewResponseController(h.writer).Hijack()
 	if err != nil {
 		return nil, nil, err
 	}
-	h.wire = newWire(taken, h.conn)
-	h.conn.SetTransport(h.wire)
-	h.letGo()
-	return h.wire, rw, nil
+	h.socket = newSocket(taken, h.conn)
+	h.conn.SetTransport(h.socket)
+	h.release()
+	return h.socket, rw, nil
 }
 
-func (h *Handover) letGo() {
+func (h *handover) release() {
 	close(h.done)
 	h.request, h.writer, h.header, h.done = nil, nil, nil, nil
 }

@@ -47,7 +47,7 @@ type Owner interface {
 type Settings struct {
 	QueueBytes int           // that may wait for a connection
 	Spawn      func(func())  // starts a goroutine
-	TooSlow        atomic.Uint64 // connections that were closed because they were too slow
+	TooSlow    atomic.Uint64 // connections that were closed because they were too slow
 }
 
 // A Conn is one live connection of a page. There are many of them, so what it
@@ -59,15 +59,15 @@ type Conn struct {
 	owner     Owner
 	transport Transport
 
-	mu       sync.Mutex // guards what follows
-	epoch    string     // of the log that the page was last told of …
-	told     uint64     // … and up to where it was
-	queue    []Item
-	waiting  int  // bytes in queue and in a write under way
-	busy     bool // flush runs or is about to
-	catching bool // flush has pages of the window to read
-	ended    bool // nothing more is accepted
-	incoming rate.Allowance
+	mu          sync.Mutex // guards what follows
+	epoch       string     // of the log that the page was last told of …
+	offset      uint64     // … and up to where it was
+	queue       []Item
+	queuedBytes int  // bytes in queue and in a write under way
+	flushing    bool // flush runs or is about to
+	catchingUp  bool // flush has pages of the window to read
+	ended       bool // nothing more is accepted
+	requests    rate.Allowance
 }
 
 // Deliver hands over a sealed frame. An idle connection gets the shared bytes
@@ -80,8 +80,8 @@ func (c *Conn) Deliver(o *Nonblocking, f *Frame) {
 	if c.ended {
 		return
 	}
-	c.told = max(c.told, f.Last)
-	if c.busy {
+	c.offset = max(c.offset, f.Last)
+	if c.flushing {
 		c.enqueue(Item{Body: f.Body, Epoch: f.Epoch, Last: f.Last})
 		return
 	}
@@ -98,8 +98,8 @@ func (c *Conn) Deliver(o *Nonblocking, f *Frame) {
 // said before it is written, so it is never refused; the caller holds mu.
 func (c *Conn) enqueueRest(rest []byte) {
 	c.queue = append(c.queue, Item{raw: rest})
-	c.waiting += len(rest)
-	c.wake()
+	c.queuedBytes += len(rest)
+	c.startFlush()
 	if c.isFull(len(rest)) {
 		c.closeSlowNow()
 	}
@@ -109,7 +109,7 @@ func (c *Conn) enqueueRest(rest []byte) {
 // waits alone may be of any size, or a bound that is smaller than a message would
 // cut pages that keep up; the caller holds mu.
 func (c *Conn) isFull(added int) bool {
-	return c.waiting > c.owner.Settings().QueueBytes && c.waiting > added
+	return c.queuedBytes > c.owner.Settings().QueueBytes && c.queuedBytes > added
 }
 
 func (c *Conn) closeSlowNow() {
@@ -135,7 +135,7 @@ func (c *Conn) Hold(epoch string, told uint64, more bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 
-	c.epoch, c.told, c.catching, c.busy = epoch, told, more, true
+	c.epoch, c.offset, c.catchingUp, c.flushing = epoch, told, more, true
 }
 
 // Welcome queues what a page is welcomed with before what has come meanwhile. It is
@@ -145,7 +145,7 @@ func (c *Conn) Welcome(items []Item) {
 	defer c.mu.Unlock()
 
 	c.queue = append(items, c.queue...)
-	c.waiting += sizeOf(items)
+	c.queuedBytes += sizeOf(items)
 	c.transport.Start(c)
 }
 
@@ -165,7 +165,7 @@ func (c *Conn) Push(items ...Item) {
 // SetPosition notes the position that the page is told of next.
 func (c *Conn) SetPosition(epoch string, offset uint64) {
 	c.mu.Lock()
-	c.epoch, c.told = epoch, offset
+	c.epoch, c.offset = epoch, offset
 	c.mu.Unlock()
 }
 
@@ -180,13 +180,13 @@ func (c *Conn) SendTick(o *Nonblocking, epoch string, offset uint64) {
 	}
 	frame := c.transport.AppendPing(nil)
 	if c.epoch == epoch {
-		c.told = max(c.told, offset)
-		body := protocol.Tick(epoch, c.told)
-		frame = c.transport.AppendBegin(frame, len(body)+2, epoch, c.told)
+		c.offset = max(c.offset, offset)
+		body := protocol.Tick(epoch, c.offset)
+		frame = c.transport.AppendBegin(frame, len(body)+2, epoch, c.offset)
 		frame = append(append(append(frame, '['), body...), ']')
 		frame = c.transport.AppendEnd(frame)
 	}
-	if c.busy {
+	if c.flushing {
 		c.enqueue(Item{raw: frame})
 	} else if n := c.transport.Offer(o, frame); n < len(frame) {
 		c.enqueueRest(frame[n:])
@@ -198,18 +198,18 @@ func (c *Conn) enqueue(i Item) {
 	if c.ended {
 		return
 	}
-	c.waiting += i.size()
+	c.queuedBytes += i.size()
 	if c.isFull(i.size()) {
 		c.closeSlowNow()
 		return
 	}
 	c.queue = append(c.queue, i)
-	c.wake()
+	c.startFlush()
 }
 
-func (c *Conn) wake() {
-	if !c.busy {
-		c.busy = true
+func (c *Conn) startFlush() {
+	if !c.flushing {
+		c.flushing = true
 		c.transport.Start(c)
 	}
 }
@@ -228,10 +228,10 @@ func (c *Conn) dropAndClose(code int, reason string) {
 }
 
 func (c *Conn) queueClose(code int, reason string) {
-	c.ended, c.catching = true, false
-	c.queue = append(c.queue, Item{raw: c.transport.AppendClose(nil, code, reason), bye: true})
+	c.ended, c.catchingUp = true, false
+	c.queue = append(c.queue, Item{raw: c.transport.AppendClose(nil, code, reason), isClose: true})
 	c.transport.Limit(closeWait)
-	c.wake()
+	c.startFlush()
 }
 
 // IsIdle tells whether nothing waits for the session.
@@ -239,7 +239,7 @@ func (c *Conn) IsIdle() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 
-	return !c.busy
+	return !c.flushing
 }
 
 // CatchUp has the session read from the window what it is behind.
@@ -248,8 +248,8 @@ func (c *Conn) CatchUp() {
 	defer c.mu.Unlock()
 
 	if !c.ended {
-		c.catching = true
-		c.wake()
+		c.catchingUp = true
+		c.startFlush()
 	}
 }
 
@@ -273,20 +273,20 @@ func (c *Conn) CloseNow(code int, reason string) {
 	}
 }
 
-// beginEnd tells whether the session was already being closed; from now on it is.
-func (c *Conn) beginEnd() bool {
+// end tells whether the session was already being closed; from now on it is.
+func (c *Conn) end() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 
 	parting := c.ended
-	c.ended, c.catching = true, false
+	c.ended, c.catchingUp = true, false
 	return parting
 }
 
 // Cut is called when the connection is gone: there is nobody to write to.
 func (c *Conn) Cut() {
 	c.mu.Lock()
-	c.ended, c.catching, c.queue = true, false, nil
+	c.ended, c.catchingUp, c.queue = true, false, nil
 	c.mu.Unlock()
 
 	c.transport.Cut()
@@ -297,7 +297,7 @@ func (c *Conn) Allow(now time.Time) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 
-	return c.incoming.Take(RequestRate, 1, now)
+	return c.requests.Take(RequestRate, 1, now)
 }
 
 // IsStream reports whether the connection is a stream of Server-Sent Events.

@@ -21,30 +21,30 @@ type flood struct {
 	controls rate.Allowance
 }
 
-// ofBytes is more than the frames take that a client may send. Each read counts
+// byteRate is more than the frames take that a client may send. Each read counts
 // as some bytes more: a byte at a time would be cheap to send and dear to read.
-var ofBytes = rate.Limit{Burst: 512 << 10, Every: time.Second / (64 << 10)} //nolint:gochecknoglobals // a constant
+var byteRate = rate.Limit{Burst: 512 << 10, Every: time.Second / (64 << 10)} //nolint:gochecknoglobals // a constant
 
 const readCost = 64
 
-// read notes what was read, and tells whether reading may go on.
-func (f *flood) read(bytes int) bool {
-	return f.bytes.Take(ofBytes, bytes+readCost, time.Now()) || f.end()
+// allowRead notes what was allowRead, and tells whether reading may go on.
+func (f *flood) allowRead(bytes int) bool {
+	return f.bytes.Take(byteRate, bytes+readCost, time.Now()) || f.exhaust()
 }
 
-// control notes a ping or a pong, and tells whether reading may go on.
-func (f *flood) control(r rate.Limit) bool {
-	return f.controls.Take(r, 1, time.Now()) || f.end()
+// allowControl notes a ping or a pong, and tells whether reading may go on.
+func (f *flood) allowControl(r rate.Limit) bool {
+	return f.controls.Take(r, 1, time.Now()) || f.exhaust()
 }
 
-// end lets no further reading go on.
-func (f *flood) end() (more bool) {
-	f.bytes.Exhaust(ofBytes)
+// exhaust lets no further reading go on.
+func (f *flood) exhaust() (more bool) {
+	f.bytes.Exhaust(byteRate)
 	return false
 }
 
-// controlRate is how many pings and pongs a client may send: as many as requests,
+// newControlRate is how many pings and pongs a client may send: as many as requests,
 // and an answer to each ping, which may all come late and together.
-func controlRate(tick, pongWait time.Duration) rate.Limit {
+func newControlRate(tick, pongWait time.Duration) rate.Limit {
 	return rate.Limit{Burst: RequestRate.Burst + 2*int(pongWait/tick), Every: min(RequestRate.Every, tick/2)}
 }

@@ -17,7 +17,7 @@ func (c *Conn) Flush() {
 			return
 		}
 		c.written(items)
-		if items[len(items)-1].bye {
+		if items[len(items)-1].isClose {
 			c.transport.Finish()
 			return
 		}
@@ -26,7 +26,7 @@ func (c *Conn) Flush() {
 
 // fail ends a session that cannot be written to.
 func (c *Conn) fail(err error) {
-	if !c.beginEnd() && errors.Is(err, os.ErrDeadlineExceeded) {
+	if !c.end() && errors.Is(err, os.ErrDeadlineExceeded) {
 		c.owner.Settings().TooSlow.Add(1) // it has taken nothing for too long
 	}
 	c.Cut()
@@ -36,7 +36,7 @@ func (c *Conn) written(items []Item) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 
-	c.waiting -= sizeOf(items)
+	c.queuedBytes -= sizeOf(items)
 }
 
 // next takes what flush has to write: the queue, else a page of the window.
@@ -55,16 +55,16 @@ func (c *Conn) next() ([]Item, bool) {
 	}
 }
 
-// sated is why a replay ends in the middle: the page comes back for the rest, from
+// replayedTooMuch is why a replay ends in the middle: the page comes back for the rest, from
 // the position at which it is then.
-const sated = "too much was replayed, try again"
+const replayedTooMuch = "too much was replayed, try again"
 
 // ChargeReplay charges a part of a replay. If the payer has nothing left and there is more,
 // the connection is closed.
 func (c *Conn) ChargeReplay(part []Item, more bool) {
 	bytes := sizeOf(part)
 	if left := bytes == 0 || c.owner.Charge(bytes); !left && more {
-		c.Close(sated)
+		c.Close(replayedTooMuch)
 	}
 }
 
@@ -76,8 +76,8 @@ func (c *Conn) take() (items []Item, catching bool) {
 
 	items, c.queue = c.queue, nil
 	if len(items) == 0 {
-		catching, c.busy = c.catching, c.catching
-		c.catching = false // unless there is more, or more comes meanwhile
+		catching, c.flushing = c.catchingUp, c.catchingUp
+		c.catchingUp = false // unless there is more, or more comes meanwhile
 	}
 	return items, catching
 }
@@ -88,11 +88,11 @@ func (c *Conn) advance(page []Item, more bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 
-	c.catching = (c.catching || more) && !c.ended
+	c.catchingUp = (c.catchingUp || more) && !c.ended
 	for i := range page {
-		c.waiting += page[i].size()
+		c.queuedBytes += page[i].size()
 		if page[i].Epoch == c.epoch {
-			c.told = max(c.told, page[i].Last)
+			c.offset = max(c.offset, page[i].Last)
 		}
 	}
 }

@@ -18,24 +18,24 @@ import (
 // its owner, after the goodbye.
 type Socket struct {
 	net.Conn
-	conn     *Conn
-	socket   syscall.RawConn // nil where writing cannot but wait, or is not net's own: TLS, pipes, wrappers
-	mu       sync.Mutex      // held while write deadlines are set
-	ours     atomic.Bool     // the handshake is over
-	closing  atomic.Bool     // deadlines are set for good
-	answered atomic.Bool     // the client has said goodbye
-	once     sync.Once       // closes over
-	over     chan struct{}   // closed when our goodbye has left or cannot; nil while there is none
-	flood    flood
+	conn       *Conn
+	raw        syscall.RawConn // nil where writing cannot but wait, or is not net's own: TLS, pipes, wrappers
+	mu         sync.Mutex      // held while write deadlines are set
+	upgraded   atomic.Bool     // the handshake is over
+	closing    atomic.Bool     // deadlines are set for good
+	peerClosed atomic.Bool     // the client has said goodbye
+	once       sync.Once       // closes over
+	closeSent  chan struct{}   // closed when our goodbye has left or cannot; nil while there is none
+	flood      flood
 }
 
-func newWire(netConn net.Conn, c *Conn) *Socket {
-	return &Socket{Conn: netConn, conn: c, socket: socketOf(netConn)}
+func newSocket(netConn net.Conn, c *Conn) *Socket {
+	return &Socket{Conn: netConn, conn: c, raw: rawConnOf(netConn)}
 }
 
-// socketOf returns the socket of a connection that package net has made. What
+// rawConnOf returns the socket of a connection that package net has made. What
 // embeds one may change the bytes in its own Write, and has SyscallConn as well.
-func socketOf(conn net.Conn) syscall.RawConn {
+func rawConnOf(conn net.Conn) syscall.RawConn {
 	var socket syscall.RawConn
 	var err error
 	switch conn := conn.(type) {
@@ -52,7 +52,7 @@ func socketOf(conn net.Conn) syscall.RawConn {
 
 func (w *Socket) Read(p []byte) (int, error) {
 	n, err := w.Conn.Read(p)
-	if !w.flood.read(n) {
+	if !w.flood.allowRead(n) {
 		return 0, errFlood
 	}
 	return n, err
@@ -60,7 +60,7 @@ func (w *Socket) Read(p []byte) (int, error) {
 
 // Write is for the handshake alone.
 func (w *Socket) Write(p []byte) (int, error) {
-	if w.ours.Load() {
+	if w.upgraded.Load() {
 		return len(p), nil
 	}
 	return w.Conn.Write(p)
@@ -79,7 +79,7 @@ func (w *Socket) SetReadDeadline(t time.Time) error {
 
 // SetWriteDeadline is for the handshake as well: later it is the session's affair.
 func (w *Socket) SetWriteDeadline(t time.Time) error {
-	if w.ours.Load() {
+	if w.upgraded.Load() {
 		return nil
 	}
 	return w.Conn.SetWriteDeadline(t)
@@ -88,22 +88,22 @@ func (w *Socket) SetWriteDeadline(t time.Time) error {
 func (w *Socket) Start(c *Conn) { c.owner.Settings().Spawn(c.Flush) }
 
 func (w *Socket) Offer(o *Nonblocking, frame []byte) int {
-	if w.socket == nil {
+	if w.raw == nil {
 		return 0
 	}
-	return o.write(w.socket, frame)
+	return o.write(w.raw, frame)
 }
 
 func (w *Socket) WriteAll(p []byte) error {
-	w.allow(time.Now().Add(writeTimeout))
+	w.boundWrite(time.Now().Add(writeTimeout))
 	_, err := w.Conn.Write(p)
-	w.allow(time.Time{}) // a deadline that is left behind would fail a later offer
+	w.boundWrite(time.Time{}) // a deadline that is left behind would fail a later offer
 	return err
 }
 
-// allow bounds the next write, unless the session is being closed: then what
+// boundWrite bounds the next write, unless the session is being closed: then what
 // limit has set is for all of them.
-func (w *Socket) allow(deadline time.Time) {
+func (w *Socket) boundWrite(deadline time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 
@@ -116,7 +116,7 @@ func (w *Socket) Limit(d time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 
-	w.over = make(chan struct{})
+	w.closeSent = make(chan struct{})
 	w.closing.Store(true)
 	_ = w.SetDeadline(time.Now().Add(d))
 }
@@ -124,8 +124,8 @@ func (w *Socket) Limit(d time.Duration) {
 // Finish leaves the client its time to answer the goodbye.
 func (w *Socket) Finish() {
 	w.once.Do(func() {
-		if w.over != nil {
-			close(w.over)
+		if w.closeSent != nil {
+			close(w.closeSent)
 		}
 	})
 }
@@ -140,9 +140,9 @@ func (w *Socket) Cut() {
 // goodbye has left. A client that was told why, in the middle of sending, would
 // lose the reason to a reset if what it has sent stayed unread.
 func (w *Socket) closeAfterReading() {
-	if w.conn.beginEnd() && w.over != nil {
-		<-w.over
-		if half, ok := w.Conn.(interface{ CloseWrite() error }); ok && !w.answered.Load() {
+	if w.conn.end() && w.closeSent != nil {
+		<-w.closeSent
+		if half, ok := w.Conn.(interface{ CloseWrite() error }); ok && !w.peerClosed.Load() {
 			_ = half.CloseWrite()
 			_, _ = io.CopyN(io.Discard, w.Conn, 1<<20)
 		}

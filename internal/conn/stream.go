@@ -17,17 +17,17 @@ import (
 // The queue, the routing and the recovery are the session's; only the framing
 // differs, and that the request's own goroutine does the writing.
 type Stream struct {
-	writer http.ResponseWriter
-	ctl    *http.ResponseController
-	wake   chan struct{}
-	gone   chan struct{}
-	once   sync.Once
+	writer     http.ResponseWriter
+	controller *http.ResponseController
+	wake       chan struct{}
+	done       chan struct{}
+	once       sync.Once
 
 	mu      sync.Mutex // guards limited
 	limited bool       // the session is being closed
 
-	several bool // streams share the connection, as they do over HTTP/2
-	stuck   bool // the writer cannot be flushed, though it has seemed so
+	multiplexed bool // streams share the connection, as they do over HTTP/2
+	unflushable bool // the writer cannot be flushed, though it has seemed so
 }
 
 // NewStream makes a response the transport of a connection. The error says that
@@ -35,11 +35,11 @@ type Stream struct {
 // has one for each write.
 func NewStream(w http.ResponseWriter, r *http.Request, c *Conn) (*Stream, error) {
 	l := &Stream{
-		writer: w, ctl: http.NewResponseController(w),
-		wake: make(chan struct{}, 1), gone: make(chan struct{}), several: r.ProtoMajor > 1,
+		writer: w, controller: http.NewResponseController(w),
+		wake: make(chan struct{}, 1), done: make(chan struct{}), multiplexed: r.ProtoMajor > 1,
 	}
 	c.SetTransport(l)
-	return l, errors.Join(l.ctl.SetReadDeadline(time.Time{}), l.ctl.SetWriteDeadline(time.Time{}))
+	return l, errors.Join(l.controller.SetReadDeadline(time.Time{}), l.controller.SetWriteDeadline(time.Time{}))
 }
 
 // Run writes what waits for the connection until that or ctx ends. Its error
@@ -49,10 +49,10 @@ func (l *Stream) Run(ctx context.Context, c *Conn) error {
 		select {
 		case <-l.wake:
 			c.Flush()
-			if l.stuck {
+			if l.unflushable {
 				return http.ErrNotSupported
 			}
-		case <-l.gone:
+		case <-l.done:
 			return nil
 		case <-ctx.Done():
 			return nil
@@ -66,26 +66,26 @@ func (l *Stream) Start(*Conn) { signal.Send(l.wake) }
 func (l *Stream) Offer(*Nonblocking, []byte) int { return 0 }
 
 func (l *Stream) WriteAll(p []byte) error {
-	l.allow(time.Now().Add(writeTimeout))
-	if l.several { // there a deadline ends the stream, though nothing is written
-		defer l.allow(time.Time{})
+	l.boundWrite(time.Now().Add(writeTimeout))
+	if l.multiplexed { // there a deadline ends the stream, though nothing is written
+		defer l.boundWrite(time.Time{})
 	}
 	if _, err := l.writer.Write(p); err != nil {
 		return err
 	}
-	err := l.ctl.Flush()
-	l.stuck = errors.Is(err, http.ErrNotSupported)
+	err := l.controller.Flush()
+	l.unflushable = errors.Is(err, http.ErrNotSupported)
 	return err
 }
 
-// allow bounds the next write, unless the session is being closed: then what
+// boundWrite bounds the next write, unless the session is being closed: then what
 // limit has set is for all of them. Only the writers of tests know no deadlines.
-func (l *Stream) allow(deadline time.Time) {
+func (l *Stream) boundWrite(deadline time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 
 	if !l.limited {
-		_ = l.ctl.SetWriteDeadline(deadline)
+		_ = l.controller.SetWriteDeadline(deadline)
 	}
 }
 
@@ -94,17 +94,17 @@ func (l *Stream) Limit(d time.Duration) {
 	defer l.mu.Unlock()
 
 	l.limited = true
-	_ = l.ctl.SetWriteDeadline(time.Now().Add(d))
+	_ = l.controller.SetWriteDeadline(time.Now().Add(d))
 }
 
 // Finish lets the handler return, after which the response is the server's.
-func (l *Stream) Finish() { l.once.Do(func() { close(l.gone) }) }
+func (l *Stream) Finish() { l.once.Do(func() { close(l.done) }) }
 
 // Cut wakes the handler wherever it is; once it has returned it does nothing.
 func (l *Stream) Cut() {
 	l.once.Do(func() {
-		close(l.gone)
-		_ = l.ctl.SetWriteDeadline(time.Now())
+		close(l.done)
+		_ = l.controller.SetWriteDeadline(time.Now())
 	})
 }
 

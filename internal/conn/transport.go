@@ -49,11 +49,11 @@ type framing interface {
 // An Item waits in a session's queue: messages, which join with their
 // neighbours into one frame, or bytes that leave as they are.
 type Item struct {
-	Body  []byte // messages, comma separated
-	Epoch string
-	Last  uint64 // position of the last of them, 0 for none
-	raw   []byte
-	bye   bool // raw is the goodbye
+	Body    []byte // messages, comma separated
+	Epoch   string
+	Last    uint64 // position of the last of them, 0 for none
+	raw     []byte
+	isClose bool // raw is the goodbye
 }
 
 func (i *Item) size() int { return len(i.Body) + len(i.raw) }
@@ -68,9 +68,9 @@ func sizeOf(items []Item) int {
 
 // writeItems puts items on the wire, neighbouring messages as one frame.
 func writeItems(l Transport, items []Item) error {
-	w := linkWriters.Get().(*linkWriter) //nolint:forcetypeassert // holds nothing else
+	w := transportWriters.Get().(*transportWriter) //nolint:forcetypeassert // holds nothing else
 	defer w.release()
-	w.link, w.err = l, nil
+	w.transport, w.err = l, nil
 	for i := 0; i < len(items); {
 		if items[i].raw != nil {
 			w.append(items[i].raw)
@@ -105,22 +105,22 @@ func position(items []Item) (epoch string, last uint64) {
 	return "", 0
 }
 
-// A linkWriter collects small pieces, so that a frame of any length needs
+// A transportWriter collects small pieces, so that a frame of any length needs
 // little memory of its own.
-type linkWriter struct {
-	link Transport
-	buf  []byte
-	err  error
+type transportWriter struct {
+	transport Transport
+	buf       []byte
+	err       error
 }
 
-var linkWriters = sync.Pool{New: func() any { return new(linkWriter) }} //nolint:gochecknoglobals // a cache of buffers
+var transportWriters = sync.Pool{New: func() any { return new(transportWriter) }} //nolint:gochecknoglobals // a cache of buffers
 
-func (w *linkWriter) release() {
-	w.link, w.buf = nil, w.buf[:0]
-	linkWriters.Put(w)
+func (w *transportWriter) release() {
+	w.transport, w.buf = nil, w.buf[:0]
+	transportWriters.Put(w)
 }
 
-func (w *linkWriter) append(p []byte) {
+func (w *transportWriter) append(p []byte) {
 	if len(w.buf)+len(p) > writeBuffer {
 		w.flush()
 	}
@@ -131,13 +131,13 @@ func (w *linkWriter) append(p []byte) {
 	w.buf = append(w.buf, p...)
 }
 
-func (w *linkWriter) flush() {
+func (w *transportWriter) flush() {
 	w.write(w.buf)
 	w.buf = w.buf[:0]
 }
 
-func (w *linkWriter) write(p []byte) {
+func (w *transportWriter) write(p []byte) {
 	if w.err == nil && len(p) > 0 {
-		w.err = w.link.WriteAll(p)
+		w.err = w.transport.WriteAll(p)
 	}
 }

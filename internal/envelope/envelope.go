@@ -43,7 +43,7 @@ const (
 	KindBye             // a node stops
 	KindOnline          // users of the node…
 	KindOffline         // users of the node…
-	KindRoster            // "part/parts" of a list, all users of the node…
+	KindRoster          // "part/parts" of a list, all users of the node…
 )
 
 // AppendHeader begins an envelope. The publisher names it later.
@@ -146,13 +146,13 @@ type Envelope struct {
 	List    []string // of a control message
 }
 
-var errEnvelope = errors.New("pull: not a message of this version")
+var errMalformed = errors.New("pull: not a message of this version")
 
 // Parse reads an envelope. The log may hold anything, so nothing is trusted, and
 // what open has accepted needs no checks later.
 func Parse(raw []byte) (Envelope, error) {
 	if len(raw) < HeaderBytes || raw[0] != envelopeVersion {
-		return Envelope{}, errEnvelope
+		return Envelope{}, errMalformed
 	}
 	e := Envelope{
 		Kind: Kind(raw[1]),
@@ -164,7 +164,7 @@ func Parse(raw []byte) (Envelope, error) {
 	if e.Kind != KindEvent {
 		e.List = r.strings()
 		if r.bad || len(r.rest) > 0 || e.Kind == 0 || e.Kind > KindRoster {
-			return Envelope{}, errEnvelope
+			return Envelope{}, errMalformed
 		}
 		return e, nil
 	}
@@ -172,7 +172,7 @@ func Parse(raw []byte) (Envelope, error) {
 	start := r.rest
 	r.skipAddress()
 	if r.bad {
-		return Envelope{}, errEnvelope
+		return Envelope{}, errMalformed
 	}
 	e.Addr, e.Body = Address(start[:len(start)-len(r.rest)]), r.rest
 	return e, nil

@@ -84,7 +84,7 @@ type encoder struct {
 	params bytes.Buffer
 	json   *json.Encoder
 	raw    []byte
-	second protocol.Clock
+	clock  protocol.Clock
 }
 
 var encoders = sync.Pool{New: func() any { //nolint:gochecknoglobals // a cache of buffers, shared by all plugins
@@ -119,7 +119,7 @@ func (c *encoder) encode(t *Target, e *Event, sender string, now time.Time, limi
 	b = AppendTarget(b, sender, t)
 	head := len(b)
 	b = protocol.AppendEvent(b, e.Module, e.Command, params)
-	b = append(c.second.AppendExtra(b, now), '}')
+	b = append(c.clock.AppendExtra(b, now), '}')
 	c.raw = b
 	if size := len(b) - head; size > limit {
 		return nil, &SizeError{Size: size, Limit: limit}

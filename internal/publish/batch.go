@@ -29,8 +29,8 @@ func (p *Publisher) submit(s Batch) (last uint64, done <-chan error, err error) 
 		p.Release(s.Events, s.Size)
 		return 0, nil, ErrClosed
 	}
-	shipped := p.direct(&s)
-	p.name(s.Messages)
+	shipped := p.bypassesQueue(&s)
+	p.stamp(s.Messages)
 	last = p.seq
 	if shipped {
 		broker.Append(p.memory, s.Messages)
@@ -71,9 +71,9 @@ func (p *Publisher) PublishAndWait(ctx context.Context, s Batch) error {
 	}
 }
 
-// direct tells whether a shipment can go to the log at once: nothing is ahead of
+// bypassesQueue tells whether a shipment can go to the log at once: nothing is ahead of
 // it, and with it no more than a batch is what the node has still to apply.
-func (p *Publisher) direct(s *Batch) bool {
+func (p *Publisher) bypassesQueue(s *Batch) bool {
 	if p.memory == nil || p.busy || len(p.queue) > 0 {
 		return false
 	}
@@ -82,11 +82,11 @@ func (p *Publisher) direct(s *Batch) bool {
 		p.unapplied = 0
 	}
 	p.unapplied += s.Size
-	return ahead+uint64(len(s.Messages)) <= batchMessages && p.unapplied <= batchBytes
+	return ahead+uint64(len(s.Messages)) <= chunkMessages && p.unapplied <= chunkBytes
 }
 
-// name gives messages that nobody has seen yet their names.
-func (p *Publisher) name(messages [][]byte) {
+// stamp gives messages that nobody has seen yet their names.
+func (p *Publisher) stamp(messages [][]byte) {
 	for _, raw := range messages {
 		p.seq++
 		envelope.Stamp(raw, p.node, p.seq)

@@ -17,27 +17,27 @@ import (
 const (
 	maxEvents = 65_536   // events that may wait for the broker
 	MaxBytes  = 64 << 20 // bytes of them
-	// brake is how long one Send takes longer while the queue is more than half
+	// slowdown is how long one Send takes longer while the queue is more than half
 	// full: code that sends in a tight loop outruns everything behind it, and
 	// is better slowed down a little than refused.
-	brake = 100 * time.Microsecond
+	slowdown = 100 * time.Microsecond
 
 	// One request may take so much of the queue, so that it is not somebody else's
 	// request that fails.
 	MaxRequestEvents = maxEvents / 4
 	MaxRequestBytes  = MaxBytes / 4
 
-	batchMessages = 512     // messages handed to the broker at once
-	batchBytes    = 4 << 20 // bytes of them, unless one message has more
+	chunkMessages = 512     // messages handed to the broker at once
+	chunkBytes    = 4 << 20 // bytes of them, unless one message has more
 
 	// What the publisher has handed over and this node has not applied is two
 	// batches at most.
-	AheadMessages = 2 * batchMessages
-	AheadBytes    = 4 * batchBytes
+	AheadMessages = 2 * chunkMessages
+	AheadBytes    = 4 * chunkBytes
 
 	shortestRetry = 50 * time.Millisecond
 	longestRetry  = 2 * time.Second
-	StallTimeout         = 5 * time.Second // without progress of the node the publisher goes on
+	StallTimeout  = 5 * time.Second // without progress of the node the publisher goes on
 )
 
 var (
@@ -103,7 +103,7 @@ func (p *Publisher) Queued() (events, bytes int) {
 func (p *Publisher) Reserve(size int) error {
 	events, bytes := p.events.Add(1), p.bytes.Add(int64(size))
 	if events > maxEvents/2 || bytes > MaxBytes/2 {
-		time.Sleep(brake) //nolint:forbidigo // see brake
+		time.Sleep(slowdown) //nolint:forbidigo // see brake
 	}
 	switch {
 	case p.closed.Load():
@@ -126,7 +126,7 @@ func (p *Publisher) Release(events, size int) {
 func (p *Publisher) Run(ctx context.Context) {
 	for ctx.Err() == nil {
 		if shipments := p.take(false); len(shipments) > 0 {
-			p.writeAll(ctx, shipments)
+			p.writeBatches(ctx, shipments)
 			continue
 		}
 		select {
@@ -134,7 +134,7 @@ func (p *Publisher) Run(ctx context.Context) {
 		case <-ctx.Done():
 		}
 	}
-	p.writeAll(ctx, p.take(true))
+	p.writeBatches(ctx, p.take(true))
 	if p.lost > 0 {
 		p.report(fmt.Errorf("pull: %d events did not reach the broker before the end of the shutdown", p.lost))
 	}
@@ -149,14 +149,14 @@ func (p *Publisher) take(last bool) []Batch {
 	return taken
 }
 
-// writeAll publishes shipments in batches: what queued up while the broker
+// writeBatches publishes shipments in batches: what queued up while the broker
 // was busy leaves together, and what is too much for one batch in several.
-func (p *Publisher) writeAll(ctx context.Context, shipments []Batch) {
+func (p *Publisher) writeBatches(ctx context.Context, shipments []Batch) {
 	var batch [][]byte
 	size, from := 0, 0
 	for i, s := range shipments {
 		for _, raw := range s.Messages {
-			if len(batch) == batchMessages || size > 0 && size+len(raw) > batchBytes {
+			if len(batch) == chunkMessages || size > 0 && size+len(raw) > chunkBytes {
 				err := p.write(ctx, batch)
 				p.settleAll(shipments[from:i], err)
 				batch, size, from = nil, 0, i

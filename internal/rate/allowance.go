@@ -60,7 +60,7 @@ func (a *Allowance) spentAt(every time.Duration, now time.Time) time.Duration {
 }
 
 const (
-	allowanceKeys = 100_000 // that are remembered
+	maxAllowances = 100_000 // that are remembered
 	fewAllowances = 1_000   // are not worth a look at each
 )
 
@@ -68,10 +68,10 @@ const (
 // forgotten, and where that does not make room any other: nobody pays for what
 // somebody else has spent.
 type Allowances struct {
-	mu    sync.Mutex // guards what follows
-	of    map[string]Allowance
-	most  int // from which on a sweep is due
-	swept time.Time
+	mu      sync.Mutex // guards what follows
+	byKey   map[string]Allowance
+	sweepAt int // from which on a sweep is due
+	sweptAt time.Time
 }
 
 // Take spends n of the key's allowance, as [allowance.take] does.
@@ -79,13 +79,13 @@ func (a *Allowances) Take(key string, r Limit, n int, now time.Time) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 
-	one, known := a.of[key]
+	one, known := a.byKey[key]
 	if !known {
 		a.makeRoom(now)
 	}
 	taken := one.Take(r, n, now)
 	if taken {
-		a.of[key] = one
+		a.byKey[key] = one
 	}
 	return taken
 }
@@ -95,23 +95,23 @@ func (a *Allowances) Has(key string, r Limit, now time.Time) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 
-	one := a.of[key]
+	one := a.byKey[key]
 	return one.spentAt(r.Every, now) <= time.Duration(r.Burst-1)*r.Every
 }
 
 // makeRoom makes room for one more; the caller holds mu.
 func (a *Allowances) makeRoom(now time.Time) {
-	if a.of == nil {
-		a.of, a.most = make(map[string]Allowance), fewAllowances
+	if a.byKey == nil {
+		a.byKey, a.sweepAt = make(map[string]Allowance), fewAllowances
 	}
-	if len(a.of) >= a.most && now.Sub(a.swept) >= time.Second {
-		a.swept = now
-		maps.DeleteFunc(a.of, func(_ string, one Allowance) bool { return one.full <= sinceStart(now) })
-		a.most = max(fewAllowances, min(2*len(a.of), allowanceKeys))
+	if len(a.byKey) >= a.sweepAt && now.Sub(a.sweptAt) >= time.Second {
+		a.sweptAt = now
+		maps.DeleteFunc(a.byKey, func(_ string, one Allowance) bool { return one.full <= sinceStart(now) })
+		a.sweepAt = max(fewAllowances, min(2*len(a.byKey), maxAllowances))
 	}
-	if len(a.of) >= allowanceKeys {
-		for key := range a.of { // in no order
-			delete(a.of, key)
+	if len(a.byKey) >= maxAllowances {
+		for key := range a.byKey { // in no order
+			delete(a.byKey, key)
 			return
 		}
 	}

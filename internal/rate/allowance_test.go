@@ -11,21 +11,21 @@ func TestAllowancesAreBoundedAndNobodyPaysForOthers(t *testing.T) {
 	var a Allowances
 	r := Limit{Burst: 2, Every: time.Minute}
 	now := time.Now()
-	for i := range allowanceKeys + 1000 {
+	for i := range maxAllowances + 1000 {
 		if !a.Take(strconv.Itoa(i), r, 1, now) {
 			t.Fatalf("client %d was refused its first request", i)
 		}
 	}
-	if len(a.of) > allowanceKeys {
-		t.Errorf("got %d allowances, want %d at most", len(a.of), allowanceKeys)
+	if len(a.byKey) > maxAllowances {
+		t.Errorf("got %d allowances, want %d at most", len(a.byKey), maxAllowances)
 	}
 	a.Take("spender", r, 2, now)
 	if a.Take("spender", r, 1, now) || a.Has("spender", r, now) {
 		t.Error("more than the burst was allowed")
 	}
 
-	if now = now.Add(time.Hour); !a.Take("later", r, 1, now) || len(a.of) != 1 {
-		t.Errorf("got %d allowances an hour later, want those that are full again forgotten", len(a.of))
+	if now = now.Add(time.Hour); !a.Take("later", r, 1, now) || len(a.byKey) != 1 {
+		t.Errorf("got %d allowances an hour later, want those that are full again forgotten", len(a.byKey))
 	}
 }
 

@@ -8,9 +8,9 @@ import (
 )
 
 const (
-	seldomEvery = time.Minute
-	seldomKeys  = 128
-	seldomBytes = 255 // of a key
+	throttleEvery = time.Minute
+	throttleKeys  = 128
+	clipBytes     = 255 // of a key
 )
 
 // A Throttle keeps what is reported again and again out of the log: each key passes
@@ -26,13 +26,13 @@ func (s *Throttle) Allow(key string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	if at, known := s.last[key]; known && now.Sub(at) < seldomEvery {
+	if at, known := s.last[key]; known && now.Sub(at) < throttleEvery {
 		return false
 	}
-	if len(s.last) >= seldomKeys {
-		maps.DeleteFunc(s.last, func(_ string, at time.Time) bool { return now.Sub(at) >= seldomEvery })
+	if len(s.last) >= throttleKeys {
+		maps.DeleteFunc(s.last, func(_ string, at time.Time) bool { return now.Sub(at) >= throttleEvery })
 	}
-	if len(s.last) >= seldomKeys {
+	if len(s.last) >= throttleKeys {
 		return false
 	}
 	if s.last == nil {
@@ -44,4 +44,4 @@ func (s *Throttle) Allow(key string) bool {
 
 // Clip bounds what a client has sent, for a log line or a key.
 // What it returns keeps nothing else of the request alive.
-func Clip(s string) string { return strings.Clone(s[:min(len(s), seldomBytes)]) }
+func Clip(s string) string { return strings.Clone(s[:min(len(s), clipBytes)]) }

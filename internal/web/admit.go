@@ -12,20 +12,20 @@ var (
 	errFullForUser    = errors.New("too many connections of this user")
 	errFullForAddress = errors.New("too many guests of this address")
 
-	errHasty = errors.New("too many attempts to connect")
-	errSated = errors.New("too much was replayed")
+	errTooManyAttempts = errors.New("too many attempts to connect")
+	errTooMuchReplayed = errors.New("too much was replayed")
 )
 
 // admit reserves a place, or answers why there is none.
 func (s *Server) admit(c Context, pg *page) error {
 	err := s.reserve(pg)
-	if errors.Is(err, errHasty) {
-		s.linger(c.Request())
+	if errors.Is(err, errTooManyAttempts) {
+		s.delayRefusal(c.Request())
 	}
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, errFullForUser), errors.Is(err, errFullForAddress), errors.Is(err, errHasty), errors.Is(err, errSated):
+	case errors.Is(err, errFullForUser), errors.Is(err, errFullForAddress), errors.Is(err, errTooManyAttempts), errors.Is(err, errTooMuchReplayed):
 		return s.refuseRetry(c, http.StatusTooManyRequests, err.Error())
 	default:
 		return s.refuseRetry(c, http.StatusServiceUnavailable, err.Error())
@@ -33,19 +33,19 @@ func (s *Server) admit(c Context, pg *page) error {
 }
 
 const (
-	lingerWait    = time.Second
-	mostLingering = 1_000
+	refusalDelay = time.Second
+	maxDelayed   = 1_000
 )
 
-// linger delays the refusal of a client that does not wait by itself: it would be
+// delayRefusal delays the refusal of a client that does not wait by itself: it would be
 // back at once. Not of many, and not while there is much to remember of it.
-func (s *Server) linger(r *http.Request) {
-	defer s.lingering.Add(-1)
-	if s.lingering.Add(1) > mostLingering || len(r.RequestURI) > longestLine || lightenHeader(r.Header) != nil {
+func (s *Server) delayRefusal(r *http.Request) {
+	defer s.delayed.Add(-1)
+	if s.delayed.Add(1) > maxDelayed || len(r.RequestURI) > maxLine || shortHeader(r.Header) != nil {
 		return
 	}
 	select {
-	case <-time.After(lingerWait):
+	case <-time.After(refusalDelay):
 	case <-r.Context().Done():
 	}
 }
@@ -53,17 +53,17 @@ func (s *Server) linger(r *http.Request) {
 // reserve takes what a connection takes of the limits of its user or address.
 func (s *Server) reserve(pg *page) error {
 	now := time.Now()
-	if !s.limits.connect(pg.payer, now) {
-		return errHasty
+	if !s.limits.allowConnect(pg.payer, now) {
+		return errTooManyAttempts
 	}
-	if pg.arrival.at != nil && !s.limits.mayReplay(pg.payer, now) {
-		return errSated
+	if pg.handshake.cursor != nil && !s.limits.allowsReplay(pg.payer, now) {
+		return errTooMuchReplayed
 	}
 	most, full := s.config.MaxSessionsPerUser, errFullForUser
 	if isGuest(pg.payer) {
 		most, full = s.config.MaxGuestsPerAddress, errFullForAddress
 	}
-	err := s.engine.Hub().Admit(pg.payer, pg.User, pg.arrival.doubtful, s.config.MaxSessions, most)
+	err := s.engine.Hub().Admit(pg.payer, pg.User, pg.handshake.doubtful, s.config.MaxSessions, most)
 	if errors.Is(err, hub.ErrFullForPayer) {
 		return full
 	}

@@ -7,17 +7,17 @@ import (
 
 // A stream's request stays in memory for as long as the stream lives.
 const (
-	longestLine = 4 << 10 // of a request line and the host: net/http keeps a part of it, and with that all of it
-	lightHeader = 4 << 10 // bytes of a header that nobody minds
-	hugeHeader  = 16 << 10
-	lightValue  = 256
+	maxLine    = 4 << 10 // of a request line and the host: net/http keeps a part of it, and with that all of it
+	keptHeader = 4 << 10 // bytes of a header that nobody minds
+	hugeHeader = 16 << 10
+	keptValue  = 256
 )
 
-// unburden lets go of the long values in the header of a stream's request, if
+// shortenHeader lets go of the long values in the header of a stream's request, if
 // there is much of them. What a logger looks for afterwards is most often short.
-func (s *Server) unburden(c Context) {
+func (s *Server) shortenHeader(c Context) {
 	r := c.Request()
-	light := lightenHeader(r.Header)
+	light := shortHeader(r.Header)
 	if light == nil {
 		return
 	}
@@ -27,20 +27,20 @@ func (s *Server) unburden(c Context) {
 	}
 }
 
-// lightenHeader returns a copy of a header without what is large, or nil if it is
+// shortHeader returns a copy of a header without what is large, or nil if it is
 // light as it is.
-func lightenHeader(h http.Header) http.Header {
+func shortHeader(h http.Header) http.Header {
 	size := 0
 	for name, values := range h {
 		size += valueSize(name, values)
 	}
-	if size <= lightHeader {
+	if size <= keptHeader {
 		return nil
 	}
-	light, left := make(http.Header), lightHeader
+	light, left := make(http.Header), keptHeader
 	for name, values := range h {
 		bytes := valueSize(name, values)
-		if bytes <= lightValue && bytes <= left {
+		if bytes <= keptValue && bytes <= left {
 			light[name], left = slices.Clone(values), left-bytes // all values were one slice
 		} else if size > hugeHeader {
 			clear(values) // a copy of the request may have them, too
@@ -59,9 +59,9 @@ func valueSize(name string, values []string) int {
 	return size
 }
 
-// refuseLine refuses a request line or host that is too long for a stream, and has
+// refuseLongLine refuses a request line or host that is too long for a stream, and has
 // the server let go of the connection, which would keep it.
-func refuseLine(w http.ResponseWriter, r *http.Request) error {
+func refuseLongLine(w http.ResponseWriter, r *http.Request) error {
 	if r.ProtoMajor == 1 {
 		w.Header().Set("Connection", "close")
 	}

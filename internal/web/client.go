@@ -65,7 +65,7 @@ func (s *Server) Head(c Context, platform, nonce string) template.HTML {
 	var b strings.Builder
 	b.WriteString("<script")
 	script := assets["pull.js"]
-	attribute(&b, "src", below(mount, "pull.js")+"?v="+script.version)
+	attribute(&b, "src", joinPath(mount, "pull.js")+"?v="+script.version)
 	if user, off := s.pageOf(c); off != "" {
 		attribute(&b, "data-off", off)
 	} else {
@@ -98,7 +98,7 @@ func (s *Server) mountFor(c Context) string {
 		return ""
 	}
 	mount, missing := m.location.fill(func(parameter string) string {
-		return asInAddress(c.Request().URL, c.Param(parameter))
+		return escapeLike(c.Request().URL, c.Param(parameter))
 	})
 	if missing != "" && s.reports.Allow("head "+c.Route()) {
 		s.engine.Report(fmt.Errorf("pull: Head on %s: the route has no parameter %q, which the address of the mount contains", c.Route(), missing))

@@ -45,7 +45,7 @@ func (c *Config) publicLocation() (location, error) {
 	if c.PublicPath == "" {
 		return location{}, nil
 	}
-	l, err := publicLocation(c.PublicPath)
+	l, err := parsePublicPath(c.PublicPath)
 	if err != nil {
 		return location{}, fmt.Errorf("pull: Config.PublicPath %q: %w", c.PublicPath, err)
 	}

@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	ahead = time.Second // how long a cursor of the future is waited for
+	aheadWait = time.Second // how long a cursor of the future is waited for
 )
 
 // Connect accepts a page's connection: it upgrades to a WebSocket, or streams
@@ -24,8 +24,8 @@ const (
 // gets 426 if it would be accepted, which tells a page that its WebSocket was
 // broken by something on the way.
 func (s *Server) Connect(c Context) error {
-	began, known := s.beginningOf(c)
-	user, err := s.visitor(c)
+	began, known := s.disconnectsBefore(c)
+	user, err := s.authorize(c)
 	if err != nil {
 		return err
 	}
@@ -46,7 +46,7 @@ func (s *Server) Connect(c Context) error {
 	}
 	pg := &page{
 		Page: hub.Page{User: user, Client: client}, server: s, payer: payerOf(c, user),
-		arrival: &arrival{at: cursorOf(c.Request(), query), began: began, doubtful: !known},
+		handshake: &handshake{cursor: cursorOf(c.Request(), query), disconnects: began, doubtful: !known},
 	}
 	pg.SetOwner(pg)
 	if err := s.admit(c, pg); err != nil {
@@ -56,10 +56,10 @@ func (s *Server) Connect(c Context) error {
 	return serve(c, pg)
 }
 
-// beginningOf returns how many disconnects there were before the request's login
+// disconnectsBefore returns how many disconnects there were before the request's login
 // was checked. That is known of a request that has passed the plugin's middleware,
 // which comes before that of the mount; else now may be too late.
-func (s *Server) beginningOf(c Context) (disconnects uint64, known bool) {
+func (s *Server) disconnectsBefore(c Context) (disconnects uint64, known bool) {
 	if scope := s.scopeOf(c.Request()); scope != nil {
 		return scope.Disconnects(), true
 	}
@@ -77,19 +77,19 @@ func (s *Server) transport(c Context) (func(Context, *page) error, error) {
 			return nil, refuse(http.StatusBadRequest, "not a WebSocket handshake")
 		}
 		if !c.CanHijack() {
-			return nil, s.incapable(w, noHijack)
+			return nil, s.refuseWriter(w, noHijack)
 		}
 		return s.serveSocket, nil
 	case wantsStream(r):
-		if len(r.RequestURI)+len(r.Host) > longestLine {
-			return nil, refuseLine(w, r)
+		if len(r.RequestURI)+len(r.Host) > maxLine {
+			return nil, refuseLongLine(w, r)
 		}
 		if !streams(w) {
-			return nil, s.incapable(w, noFlush)
+			return nil, s.refuseWriter(w, noFlush)
 		}
 		return s.serveStream, nil
 	case !c.CanHijack() && !streams(w):
-		return nil, s.incapable(w, noTransport)
+		return nil, s.refuseWriter(w, noTransport)
 	}
 	return s.answerProbe, nil
 }
@@ -111,10 +111,10 @@ const (
 	noTransport = "it can neither be taken over for a WebSocket nor flushed for a stream"
 )
 
-// incapable reports and refuses a request whose response writer, which most often
+// refuseWriter reports and refuses a request whose response writer, which most often
 // is some middleware's, lacks what a connection needs. To send 200 and the end of
 // the stream would have the page return again and again.
-func (s *Server) incapable(w http.ResponseWriter, why string) error {
+func (s *Server) refuseWriter(w http.ResponseWriter, why string) error {
 	if s.reports.Allow("writer " + why) {
 		s.engine.Report(fmt.Errorf("pull: no page can connect through a response writer of type %T: %s", Bare(w), why))
 	}
@@ -131,7 +131,7 @@ func isHandshake(r *http.Request) bool {
 // answerProbe gives the place back that a connection would have taken. Over
 // HTTP/2 a response with Upgrade is malformed, and proxies pass it on to HTTP/2.
 func (s *Server) answerProbe(c Context, pg *page) error {
-	s.part(pg)
+	s.leave(pg)
 	if r := c.Request(); r.ProtoMajor == 1 && !isForwarded(r) {
 		c.Response().Header().Set("Upgrade", "websocket")
 		c.Response().Header().Set("Connection", "Upgrade")
@@ -170,24 +170,24 @@ func (s *Server) serveSocket(c Context, pg *page) error {
 	spawned := false
 	defer func() {
 		if !spawned { // a hook has panicked
-			s.part(pg)
+			s.leave(pg)
 		}
 	}()
 	c.Begin(http.StatusSwitchingProtocols)
 	spawned = true
-	refused := s.broadcaster.Serve(c.Response(), c.Request(), &pg.Conn, func() { s.part(pg) })
+	refused := s.broadcaster.Serve(c.Response(), c.Request(), &pg.Conn, func() { s.leave(pg) })
 	if refused == 0 {
 		return nil
 	}
 	c.Unbegin()
 	if refused == http.StatusInternalServerError {
-		return s.incapable(c.Response(), noHijack)
+		return s.refuseWriter(c.Response(), noHijack)
 	}
 	return refuse(refused, "not a WebSocket handshake")
 }
 
-// part gives back what a page has taken.
-func (s *Server) part(pg *page) { s.engine.Leave(&pg.Page, pg.payer) }
+// leave gives back what a page has taken.
+func (s *Server) leave(pg *page) { s.engine.Leave(&pg.Page, pg.payer) }
 
 // serverOf returns the server that a request came to, or nil in tests without one.
 func serverOf(r *http.Request) *http.Server {

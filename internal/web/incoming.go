@@ -15,8 +15,8 @@ import (
 	"github.com/echo-pull/pull/internal/protocol"
 )
 
-// A question is what a client may ask for, in a frame or in a POST to watch.
-type question struct {
+// A request is what a client may ask for, in a frame or in a POST to watch.
+type request struct {
 	Extend []string `json:"extend"` // tags whose watches go on
 	Seen   []string `json:"seen"`   // users whose last visit it asks for
 }
@@ -25,21 +25,21 @@ const listLimit = 100 // tags or users in one request
 
 var errRequest = errors.New("malformed request")
 
-func parseRequest(frame []byte) (question, error) {
-	var q question
+func parseRequest(frame []byte) (request, error) {
+	var q request
 	if err := json.Unmarshal(frame, &q); err != nil {
-		return question{}, errRequest
+		return request{}, errRequest
 	}
 	if q.Extend == nil && q.Seen == nil || len(q.Extend) > listLimit || len(q.Seen) > listLimit {
-		return question{}, errRequest
+		return request{}, errRequest
 	}
 	if envelope.CheckIDs("tag", q.Extend) != nil || envelope.CheckIDs("user", q.Seen) != nil {
-		return question{}, errRequest
+		return request{}, errRequest
 	}
 	return q, nil
 }
 
-func (pg *page) answer(command string, params any) {
+func (pg *page) reply(command string, params any) {
 	body, err := protocol.Reply(command, params)
 	if err == nil {
 		pg.Push(conn.Item{Body: body})
@@ -48,7 +48,7 @@ func (pg *page) answer(command string, params any) {
 
 // Watch answers what a client of a stream cannot say in a frame.
 func (s *Server) Watch(c Context) error {
-	user, err := s.visitor(c)
+	user, err := s.authorize(c)
 	if err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func respond(c Context, answer any) error {
 }
 
 func readBody(c Context) ([]byte, error) {
-	unbound := boundReading(c)
+	unbound := boundBody(c)
 	body, err := io.ReadAll(io.LimitReader(c.Request().Body, conn.IncomingBytes+1))
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
@@ -95,18 +95,18 @@ func readBody(c Context) ([]byte, error) {
 	return body, nil
 }
 
-// allow tells whether a page may send one more request now: the connection, and
+// allowRequest tells whether a page may send one more request now: the connection, and
 // all of its payer's together with those that have ended.
-func (s *Server) allow(pg *hub.Page, payer string) bool {
+func (s *Server) allowRequest(pg *hub.Page, payer string) bool {
 	now := time.Now()
-	return pg.Allow(now) && s.limits.request(payer, s.engine.Hub().SeatsOf(payer), now)
+	return pg.Allow(now) && s.limits.allowRequest(payer, s.engine.Hub().SeatsOf(payer), now)
 }
 
 // allowPost is allow for a request of its own, which may name a page of the user.
 func (s *Server) allowPost(c Context, user string) bool {
 	payer := payerOf(c, user)
 	if pg := s.engine.Hub().SessionOf(user, c.Request().Header.Get(engine.HeaderClient)); pg != nil {
-		return s.allow(pg, payer)
+		return s.allowRequest(pg, payer)
 	}
-	return s.limits.request(payer, s.engine.Hub().SeatsOf(payer), time.Now())
+	return s.limits.allowRequest(payer, s.engine.Hub().SeatsOf(payer), time.Now())
 }

@@ -23,14 +23,14 @@ type limits struct {
 const (
 	connectBurst = 4                // times all connections of a user at once, as after restarts …
 	connectEvery = 12 * time.Second // and once more each …
-	mostConnects = 100_000          // is as good as no limit
+	maxConnects  = 100_000          // is as good as no limit
 
-	leastConnects     = 20                     // at once, whatever the number of connections …
-	leastConnectEvery = 500 * time.Millisecond // and one more each …
+	minConnects     = 20                     // at once, whatever the number of connections …
+	minConnectEvery = 500 * time.Millisecond // and one more each …
 )
 
-// ofReplays is 64 MiB at once, and 1 MiB each second.
-var ofReplays = rate.Limit{Burst: 64 << 20, Every: time.Second / (1 << 20)} //nolint:gochecknoglobals // a constant
+// replayRate is 64 MiB at once, and 1 MiB each second.
+var replayRate = rate.Limit{Burst: 64 << 20, Every: time.Second / (1 << 20)} //nolint:gochecknoglobals // a constant
 
 func newLimits(c *Config) limits {
 	return limits{perUser: connectRate(c.MaxSessionsPerUser), perAddress: connectRate(c.MaxGuestsPerAddress)}
@@ -38,8 +38,8 @@ func newLimits(c *Config) limits {
 
 // connectRate is how often connections may be opened of which there may be so many.
 func connectRate(connections int) rate.Limit {
-	n := min(connections, mostConnects)
-	return rate.Limit{Burst: max(leastConnects, connectBurst*n), Every: min(leastConnectEvery, connectEvery/time.Duration(n))}
+	n := min(connections, maxConnects)
+	return rate.Limit{Burst: max(minConnects, connectBurst*n), Every: min(minConnectEvery, connectEvery/time.Duration(n))}
 }
 
 // payerOf returns to whom a request is charged: the user, or for a guest the
@@ -70,26 +70,26 @@ func addressOf(ip string) string {
 	return address.String()
 }
 
-func (l *limits) connect(payer string, now time.Time) bool {
+func (l *limits) allowConnect(payer string, now time.Time) bool {
 	if isGuest(payer) {
 		return l.connects.Take(payer, l.perAddress, 1, now)
 	}
 	return l.connects.Take(payer, l.perUser, 1, now)
 }
 
-// request tells whether the payer, who has so many connections, may send one more
-// request now.
-func (l *limits) request(payer string, connections int, now time.Time) bool {
+// allowRequest tells whether the payer, who has so many connections, may send one more
+// allowRequest now.
+func (l *limits) allowRequest(payer string, connections int, now time.Time) bool {
 	return l.requests.Take(payer, conn.RequestRate.Times(max(1, connections)), 1, now)
 }
 
-// mayReplay tells whether there is anything left for a replay to the payer.
-func (l *limits) mayReplay(payer string, now time.Time) bool {
-	return l.replays.Has(payer, ofReplays, now)
+// allowsReplay tells whether there is anything left for a replay to the payer.
+func (l *limits) allowsReplay(payer string, now time.Time) bool {
+	return l.replays.Has(payer, replayRate, now)
 }
 
-// replayed charges a part of a replay, and tells whether anything is left.
-func (l *limits) replayed(payer string, bytes int, now time.Time) bool {
-	l.replays.Take(payer, ofReplays, bytes, now)
-	return l.replays.Has(payer, ofReplays, now)
+// chargeReplay charges a part of a replay, and tells whether anything is left.
+func (l *limits) chargeReplay(payer string, bytes int, now time.Time) bool {
+	l.replays.Take(payer, replayRate, bytes, now)
+	return l.replays.Has(payer, replayRate, now)
 }

@@ -21,8 +21,8 @@ func routeLocation(route string) location {
 	return location{parts: splitPath(route, func(s string) string { return (&url.URL{Path: s}).EscapedPath() })}
 }
 
-// publicLocation returns the location that Config.PublicPath gives.
-func publicLocation(public string) (location, error) {
+// parsePublicPath returns the location that Config.PublicPath gives.
+func parsePublicPath(public string) (location, error) {
 	u, err := url.Parse(public)
 	switch {
 	case err != nil:
@@ -97,10 +97,10 @@ func (l location) fill(value func(parameter string) string) (filled, missing str
 	return l.site + path, ""
 }
 
-// asInAddress writes the value of a parameter as the address of the request has
+// escapeLike writes the value of a parameter as the address of the request has
 // it. Echo takes values from the path as it was sent where that has another
 // encoding than the usual.
-func asInAddress(u *url.URL, value string) string {
+func escapeLike(u *url.URL, value string) string {
 	v := url.URL{Path: value}
 	if plain, err := url.PathUnescape(value); err == nil && u.RawPath != "" {
 		v = url.URL{Path: plain, RawPath: value}
@@ -108,5 +108,5 @@ func asInAddress(u *url.URL, value string) string {
 	return v.EscapedPath()
 }
 
-// below returns the location of a file under a mount.
-func below(mount, name string) string { return strings.TrimSuffix(mount, "/") + "/" + name }
+// joinPath returns the location of a file under a mount.
+func joinPath(mount, name string) string { return strings.TrimSuffix(mount, "/") + "/" + name }

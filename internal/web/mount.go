@@ -23,7 +23,7 @@ type Routes interface {
 
 // Mount adds the plugin's routes. A prefix with a wildcard is reported.
 func (s *Server) Mount(r Routes) {
-	connect, watch := bounded(s.Connect), bounded(s.Watch)
+	connect, watch := withBoundBody(s.Connect), withBoundBody(s.Watch)
 	path := r.GET("", connect)
 	if strings.Contains(path, "*") {
 		s.engine.Report(fmt.Errorf("pull: cannot mount at %s: the wildcard matches the paths below it", path))
@@ -42,14 +42,14 @@ func (s *Server) Mount(r Routes) {
 	files := make(map[string]*asset)
 	for name, a := range assets {
 		for _, end := range []string{"", "/"} {
-			files[r.GET(slash+name+end, bounded(a.serve))] = a
+			files[r.GET(slash+name+end, withBoundBody(a.serve))] = a
 		}
 	}
-	s.mount(path, &mount{location: s.public, files: files, posts: posts})
+	s.setMount(path, &mount{location: s.public, files: files, posts: posts})
 }
 
-// mount has Head name the path from now on.
-func (s *Server) mount(path string, m *mount) {
+// setMount has Head name the path from now on.
+func (s *Server) setMount(path string, m *mount) {
 	if len(m.location.parts) == 0 {
 		m.location = routeLocation(path)
 	}
@@ -71,7 +71,7 @@ func (s *Server) IsFile(method, route string) bool {
 
 // ServeFile serves the file of the client at the route of a request.
 func (s *Server) ServeFile(c Context) error {
-	return bounded(s.mounted.Load().files[c.Route()].serve)(c)
+	return withBoundBody(s.mounted.Load().files[c.Route()].serve)(c)
 }
 
 // IsPost reports whether a route takes requests with a body.

@@ -13,16 +13,16 @@ import (
 // A page is a session with what the plugin knows of it.
 type page struct {
 	hub.Page
-	server  *Server
-	payer   string   // to whom it is charged
-	arrival *arrival // nil once it has joined
+	server    *Server
+	payer     string     // to whom it is charged
+	handshake *handshake // nil once it has joined
 }
 
-// An arrival is how a page comes.
-type arrival struct {
-	at       *envelope.Cursor // where it says it is; nil if it does not
-	began    uint64           // disconnects before it began to connect …
-	doubtful bool             // … where the login may have been checked before
+// An handshake is how a page comes.
+type handshake struct {
+	cursor      *envelope.Cursor // where it says it is; nil if it does not
+	disconnects uint64           // disconnects before it began to connect …
+	doubtful    bool             // … where the login may have been checked before
 }
 
 func (pg *page) Settings() *conn.Settings { return &pg.server.engine.Hub().Conns }
@@ -36,21 +36,21 @@ func (pg *page) Connected() {
 	default:
 		pg.CloseNow(conn.CloseRestart, "try again")
 	}
-	pg.arrival = nil
+	pg.handshake = nil
 }
 
 // join makes the page live. A page that comes from another node may know more
 // than this one has heard yet: that is waited for.
 func (pg *page) join() error {
-	h, at := pg.server.engine.Hub(), pg.arrival.at
+	h, at := pg.server.engine.Hub(), pg.handshake.cursor
 	if at != nil && h.IsAhead(*at) {
-		ctx, cancel := context.WithTimeout(context.Background(), ahead)
+		ctx, cancel := context.WithTimeout(context.Background(), aheadWait)
 		defer cancel()
 		if !h.AwaitPosition(ctx, *at) {
 			return hub.ErrCrowd
 		}
 	}
-	return h.Join(&pg.Page, at, pg.arrival.began)
+	return h.Join(&pg.Page, at, pg.handshake.disconnects)
 }
 
 func (pg *page) ReadOn() (items []conn.Item, more bool) {
@@ -58,13 +58,13 @@ func (pg *page) ReadOn() (items []conn.Item, more bool) {
 }
 
 func (pg *page) Charge(bytes int) (more bool) {
-	return pg.server.limits.replayed(pg.payer, bytes, time.Now())
+	return pg.server.limits.chargeReplay(pg.payer, bytes, time.Now())
 }
 
 // Received answers a frame of the client.
 func (pg *page) Received(frame []byte) {
 	s := pg.server
-	if !s.allow(&pg.Page, pg.payer) {
+	if !s.allowRequest(&pg.Page, pg.payer) {
 		pg.CloseNow(conn.CloseViolation, "too fast")
 		return
 	}
@@ -75,10 +75,10 @@ func (pg *page) Received(frame []byte) {
 	}
 	if q.Extend != nil {
 		if answer, err := s.engine.Extend(pg.User, q.Extend); err == nil { // else the page asks again
-			pg.answer("watch", answer)
+			pg.reply("watch", answer)
 		}
 	}
 	if q.Seen != nil {
-		pg.answer("seen", s.engine.Hub().Seen(pg.User, q.Seen))
+		pg.reply("seen", s.engine.Hub().Seen(pg.User, q.Seen))
 	}
 }

@@ -69,7 +69,7 @@ type Server struct {
 	hosts       hosts
 	public      location // of Config.PublicPath
 	limits      limits
-	lingering   atomic.Int32 // refusals that are delayed
+	delayed     atomic.Int32 // refusals that are delayed
 	reports     rate.Throttle
 	servers     sync.Map // *http.Server → *atomic.Bool, whether it is shutting down
 

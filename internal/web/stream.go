@@ -10,7 +10,7 @@ import (
 // serveStream carries the page's messages over the response for as long as that
 // lives.
 func (s *Server) serveStream(c Context, pg *page) error {
-	defer s.part(pg)
+	defer s.leave(pg)
 	w := Bare(c.Response())
 	header := w.Header()
 	header.Set("Content-Type", "text/event-stream")
@@ -22,14 +22,14 @@ func (s *Server) serveStream(c Context, pg *page) error {
 	}
 	c.Begin(http.StatusOK)
 	w.WriteHeader(http.StatusOK)
-	s.unburden(c)
+	s.shortenHeader(c)
 	pg.Connected()
 	defer pg.Cut()
 	if s.serverStops(c.Request()) {
 		pg.Close("restart")
 	}
 	if err := link.Run(c.Request().Context(), &pg.Conn); err != nil {
-		_ = s.incapable(w, noFlush) // the response has begun
+		_ = s.refuseWriter(w, noFlush) // the response has begun
 	}
 	return nil
 }

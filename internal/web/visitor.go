@@ -9,8 +9,8 @@ import (
 	"github.com/echo-pull/pull/internal/rate"
 )
 
-// visitor decides who may connect, and says who it is.
-func (s *Server) visitor(c Context) (string, error) {
+// authorize decides who may connect, and says who it is.
+func (s *Server) authorize(c Context) (string, error) {
 	if host := c.Request().Host; !s.hosts.has(host) {
 		s.reportHost(host)
 		return "", refuse(http.StatusForbidden, "host not allowed")

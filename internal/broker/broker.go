@@ -1,4 +1,5 @@
-// Package broker holds the contract of the ordered log, and the log that is embedded.
+// Package broker defines the contract of the ordered log, and contains the
+// embedded log of a single node.
 package broker
 
 import (
@@ -34,14 +35,14 @@ type Broker interface {
 	Subscribe(ctx context.Context, window time.Duration, deliver func(epoch string, offset uint64, message []byte)) error
 }
 
-// A Delivery is a message as the broker hands it over.
+// A Delivery is a message as delivered by the broker.
 type Delivery struct {
 	Epoch  string
 	Offset uint64
 	Raw    []byte
 }
 
-// Check returns in what the broker broke its contract.
+// Check returns an error if the delivery breaks the contract of [Broker].
 func (d *Delivery) Check() error {
 	if d.Offset == 0 || d.Offset > envelope.MaxOffset {
 		return fmt.Errorf("broker broke its contract: offset %d", d.Offset)

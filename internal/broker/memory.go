@@ -12,8 +12,8 @@ import (
 	"github.com/echo-pull/pull/internal/window"
 )
 
-// The bounds of a Memory that sets none.
 const (
+	// DefaultCount and DefaultBytes are the bounds of a Memory that sets none.
 	DefaultCount = 100_000
 	DefaultBytes = 64 << 20
 )
@@ -26,21 +26,21 @@ type Memory struct {
 	Count int // largest number of messages; 0 or less means the default, 100,000
 	Bytes int // largest size of the messages; the last one is always kept; 0 or less means 64 MiB
 
-	// transient tells which messages matter only until the followers have them.
-	// They take no place from others; nil is none.
+	// transient reports whether a message matters only until all followers have
+	// read it. Such messages take no room from others. nil: no message does.
 	transient func(message []byte) bool
 
 	mu             sync.Mutex // guards what follows
 	epoch          string
-	next           uint64 // offset of the next message
+	next           uint64 // offset of the next message to append
 	log            window.Deque[record]
-	lastingUsage   usage
-	transientUsage usage
-	emptiedTo      uint64                   // before this offset passing messages are empty
-	followers      map[chan struct{}]uint64 // what each takes next; it is signalled when there is something new
+	lastingUsage   usage                    // of the messages that are not transient
+	transientUsage usage                    // of those that are
+	emptiedTo      uint64                   // transient messages before this offset are empty
+	followers      map[chan struct{}]uint64 // the offset that each reads next; the channel is signalled after Append
 }
 
-// A record is a message with the time it entered the log.
+// A record is a message with the time at which it entered the log.
 type record struct {
 	at      int64 // unix nanoseconds
 	message []byte
@@ -55,7 +55,10 @@ func (m *Memory) Publish(ctx context.Context, messages ...[]byte) error {
 	return nil
 }
 
-// NewMemory returns a log in which messages that pass take no room from others.
+// NewMemory returns a log in which transient messages take no room from others.
+// The functions NewMemory, Append, Follow, Renew, TakeSnapshot and Restore are
+// for the plugin itself. They are not methods, because the methods of Memory
+// are public.
 func NewMemory(count, bytes int, passing func(message []byte) bool) *Memory {
 	return &Memory{Count: count, Bytes: bytes, transient: passing}
 }
@@ -91,8 +94,8 @@ func (m *Memory) Subscribe(ctx context.Context, window time.Duration, deliver fu
 	})
 }
 
-// Follow is Subscribe for those who rather take all that there is at once. The
-// batch is valid until take returns.
+// Follow is Subscribe for a caller that takes all available messages at once.
+// The batch is valid until take returns.
 func Follow(ctx context.Context, m *Memory, window time.Duration, take func(batch []Delivery)) error {
 	news := make(chan struct{}, 1)
 	epoch, next := m.join(news, time.Now().Add(-window).UnixNano())
@@ -117,7 +120,7 @@ func Follow(ctx context.Context, m *Memory, window time.Duration, take func(batc
 }
 
 // join adds a follower and returns the position of the first message that is
-// not older than a time.
+// not older than oldest.
 func (m *Memory) join(news chan struct{}, oldest int64) (epoch string, next uint64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -141,7 +144,7 @@ func (m *Memory) leave(news chan struct{}) {
 	delete(m.followers, news)
 }
 
-// advance notes that a follower has advance everything before an offset.
+// advance records that a follower has read everything before next.
 func (m *Memory) advance(news chan struct{}, epoch string, next uint64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -151,8 +154,8 @@ func (m *Memory) advance(news chan struct{}, epoch string, next uint64) {
 	}
 }
 
-// after appends messages from the offset next on to a batch, or from the first
-// one on where the epoch is another by now.
+// after appends the messages from offset next on to a batch. If the epoch has
+// changed, it starts at the first message of the log.
 func (m *Memory) after(epoch string, next uint64, batch []Delivery) []Delivery {
 	const most = 4096
 
@@ -169,15 +172,15 @@ func (m *Memory) after(epoch string, next uint64, batch []Delivery) []Delivery {
 	return batch
 }
 
-// ensureEpoch makes the zero value a log with a name of its own.
+// ensureEpoch names the log of a zero value. The caller holds mu.
 func (m *Memory) ensureEpoch() {
 	if m.epoch == "" {
 		m.newEpoch()
 	}
 }
 
-// Renew begins another log. What nobody has read of this one is lost, which the
-// new epoch tells.
+// Renew begins another log. Followers that have not read the end of this one
+// lose it, which they see by the new epoch.
 func Renew(m *Memory) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -185,6 +188,7 @@ func Renew(m *Memory) {
 	m.newEpoch()
 }
 
+// newEpoch begins an empty log. The caller holds mu.
 func (m *Memory) newEpoch() {
 	m.epoch, m.next = envelope.NewID(), 1
 	m.log, m.lastingUsage, m.transientUsage, m.emptiedTo = window.Deque[record]{}, usage{}, usage{}, 0
@@ -193,9 +197,10 @@ func (m *Memory) newEpoch() {
 	}
 }
 
+// first returns the offset of the oldest message. The caller holds mu.
 func (m *Memory) first() uint64 { return m.next - uint64(m.log.Len()) } //nolint:gosec // a length
 
-// A Snapshot is a log at rest, as the state file holds it.
+// A Snapshot is the content of a log, as stored in the state file.
 type Snapshot struct {
 	Epoch    string
 	First    uint64
@@ -203,7 +208,7 @@ type Snapshot struct {
 	Messages [][]byte
 }
 
-// TakeSnapshot returns the log as it is.
+// TakeSnapshot returns the content of the log.
 func TakeSnapshot(m *Memory) Snapshot {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -217,21 +222,21 @@ func TakeSnapshot(m *Memory) Snapshot {
 	return img
 }
 
-// Check reports values that no Memory writes.
-func (img *Snapshot) Check() error {
-	count := uint64(len(img.Messages))
+// Check returns an error if the snapshot has values that no Memory writes.
+func (s *Snapshot) Check() error {
+	count := uint64(len(s.Messages))
 	switch {
-	case envelope.CheckIDs("epoch", []string{img.Epoch}) != nil, img.First == 0, img.First > envelope.MaxOffset, img.First+count > envelope.MaxOffset:
+	case envelope.CheckIDs("epoch", []string{s.Epoch}) != nil, s.First == 0, s.First > envelope.MaxOffset, s.First+count > envelope.MaxOffset:
 		return errors.New("impossible position")
-	case len(img.Times) != len(img.Messages):
+	case len(s.Times) != len(s.Messages):
 		return errors.New("incomplete log")
-	case slices.ContainsFunc(img.Times, func(at int64) bool { return at < 0 }):
+	case slices.ContainsFunc(s.Times, func(at int64) bool { return at < 0 }):
 		return errors.New("impossible time")
 	}
 	return nil
 }
 
-// Restore continues the log of an image in an unused Memory.
+// Restore continues the log of a snapshot in an unused Memory.
 func Restore(m *Memory, img Snapshot) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -242,7 +247,7 @@ func Restore(m *Memory, img Snapshot) error {
 	m.epoch, m.next = img.Epoch, img.First
 	for i, message := range img.Messages {
 		if len(message) == 0 {
-			message = nil // as it was
+			message = nil // as it was before
 		}
 		m.push(record{img.Times[i], message})
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/echo-pull/pull/internal/envelope"
 )
 
-func TestImageOfALogIsTheSameLog(t *testing.T) {
+func TestSnapshotOfALogIsTheSameLog(t *testing.T) {
 	m := new(Memory)
 	for _, text := range []string{"a", "b", "c"} {
 		if err := m.Publish(t.Context(), []byte(text)); err != nil {
@@ -33,7 +33,7 @@ func TestImageOfALogIsTheSameLog(t *testing.T) {
 	}
 }
 
-func TestImpossibleImagesAreRefused(t *testing.T) {
+func TestImpossibleSnapshotsAreRejected(t *testing.T) {
 	for name, img := range map[string]Snapshot{
 		"nothing":        {},
 		"no epoch":       {First: 1},
@@ -52,7 +52,7 @@ func TestImpossibleImagesAreRefused(t *testing.T) {
 	}
 }
 
-// JavaScript counts up to 2^53 − 1.
+// JavaScript represents integers exactly up to 2^53 − 1.
 func TestLogThatHasUsedUpItsOffsetsBeginsAnother(t *testing.T) {
 	m := new(Memory)
 	if err := Restore(m, Snapshot{Epoch: "a", First: envelope.MaxOffset}); err != nil {

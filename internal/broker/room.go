@@ -1,7 +1,8 @@
 package broker
 
-// trim drops the oldest messages that there is no room for. What passes takes no
-// room from what lasts: it is emptied first, and holds only its place then.
+// trim drops the oldest messages until the log is within its bounds. Transient
+// messages take no room from others: they are emptied first, and then only
+// occupy an offset. The caller holds mu.
 func (m *Memory) trim() {
 	count, bytes := m.Count, m.Bytes
 	if count <= 0 {
@@ -17,21 +18,23 @@ func (m *Memory) trim() {
 	}
 }
 
-// A usage is of messages.
+// A usage is a number of messages and their size.
 type usage struct{ count, bytes int }
 
 func (w *usage) add(count, bytes int) { w.count, w.bytes = w.count+count, w.bytes+bytes }
 
-// placesPerMessage bounds the log with the messages that are empty.
+// placesPerMessage bounds the length of the log including the emptied messages,
+// as a multiple of Count.
 const placesPerMessage = 8
 
+// push appends a record. The caller holds mu.
 func (m *Memory) push(r record) {
 	m.log.Push(r)
 	m.usageOf(r.message).add(1, len(r.message))
 	m.next++
 }
 
-// usageOf returns what a message counts to.
+// usageOf returns the usage to which a message counts.
 func (m *Memory) usageOf(message []byte) *usage {
 	if m.transient != nil && (len(message) == 0 || m.transient(message)) {
 		return &m.transientUsage
@@ -39,8 +42,8 @@ func (m *Memory) usageOf(message []byte) *usage {
 	return &m.lastingUsage
 }
 
-// emptyTransient lets go of what is in the oldest passing messages, if it is more than so
-// many bytes, as far as the followers have had them.
+// emptyTransient removes the content of the oldest transient messages that all
+// followers have read, until the transient messages have at most most bytes.
 func (m *Memory) emptyTransient(most int) {
 	if m.transientUsage.bytes <= most || len(m.followers) == 0 {
 		return

@@ -10,8 +10,8 @@ import (
 	"github.com/echo-pull/pull/internal/event"
 )
 
-// What the followers have had of control messages is let go, and the places that
-// are left are bounded as well; events stay.
+// Control messages that the followers have read are emptied, and the length of
+// the log is bounded as well. Events stay.
 func TestControlMessagesTakeBoundedRoomInTheLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := NewMemory(100, 4<<10, envelope.IsControl)

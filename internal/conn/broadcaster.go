@@ -17,31 +17,34 @@ import (
 )
 
 const (
-	IncomingBytes = 16 << 10 // largest frame of a client
-	readBuffer    = 256      // a client says little
+	// IncomingBytes is the largest size of a client's frame.
+	IncomingBytes = 16 << 10
+	readBuffer    = 256 // clients send little
 )
 
-// A Broadcaster carries sessions over WebSockets. melody upgrades, reads, keeps
-// the deadlines and closes; frames are written by the sessions themselves,
-// because melody's own queue counts messages instead of bytes and drops what it
-// has no room for. See wire for how the two are kept apart.
+// A Broadcaster serves connections over WebSockets. melody does the handshake,
+// reads, keeps the read deadline and closes. The connections write frames
+// themselves, because melody's own queue counts messages instead of bytes and
+// drops those for which it has no room. See Socket for how the two are kept
+// apart.
 type Broadcaster struct {
 	melody      *melody.Melody
 	controlRate rate.Limit // of pings and pongs
 }
 
+// NewBroadcaster returns a broadcaster of a node that pings once per tick.
 func NewBroadcaster(tick time.Duration) *Broadcaster {
 	b := &Broadcaster{melody: melody.New()}
 	m := b.melody
 	m.Config.MaxMessageSize = IncomingBytes
-	m.Config.MessageBufferSize = 1              // for the one that ends the writing goroutine
-	m.Config.PingPeriod = math.MaxInt64         // the plugin's clock pings
-	m.Config.PongWait = 2*tick + 10*time.Second // two pings may get lost
+	m.Config.MessageBufferSize = 1              // for the message that ends melody's writing goroutine
+	m.Config.PingPeriod = math.MaxInt64         // SendTick pings
+	m.Config.PongWait = 2*tick + 10*time.Second // two pings may be lost
 	b.controlRate = newControlRate(tick, m.Config.PongWait)
 	m.Upgrader.HandshakeTimeout = closeWait
 	m.Upgrader.ReadBufferSize = readBuffer
 	m.Upgrader.WriteBufferPool = new(sync.Pool)
-	m.Upgrader.CheckOrigin = func(*http.Request) bool { return true } // checked before, with a reason
+	m.Upgrader.CheckOrigin = func(*http.Request) bool { return true } // package web checks the origin
 	m.HandleConnect(b.connected)
 	m.HandleMessage(func(ms *melody.Session, frame []byte) { socketOf(ms).conn.owner.Received(frame) })
 	m.HandleMessageBinary(func(ms *melody.Session, _ []byte) {
@@ -58,9 +61,10 @@ func NewBroadcaster(tick time.Duration) *Broadcaster {
 	return b
 }
 
-// Serve upgrades a request on a goroutine of the connection's own, which calls
-// ended when it is over. It returns when the connection is taken over, so that
-// the server lets go of its buffers, or with the status of a refusal.
+// Serve does the handshake of a WebSocket on a new goroutine, which then reads
+// the connection and calls ended when it is over. Serve returns 0 when the
+// connection is taken over, so that the server can release its buffers, or else
+// the status of a refusal.
 func (b *Broadcaster) Serve(w http.ResponseWriter, r *http.Request, c *Conn, ended func()) (refused int) {
 	h := newHandover(w, r, c)
 	done := h.done
@@ -75,8 +79,7 @@ func (b *Broadcaster) Serve(w http.ResponseWriter, r *http.Request, c *Conn, end
 	return h.status
 }
 
-// run carries the messages for as long as the connection lives, or leaves in h
-// why there is none.
+// run serves a connection until it ends, or sets the status of a refusal in h.
 func (b *Broadcaster) run(h *handover) {
 	err := b.melody.HandleRequest(h, upgradeRequest(h.request))
 	if h.socket != nil {
@@ -87,12 +90,13 @@ func (b *Broadcaster) run(h *handover) {
 	h.release()
 }
 
-// connected runs once the 101 is written: from here on melody writes nothing.
+// connected is called when the response to the handshake is written. From now on
+// what melody writes is discarded.
 func (b *Broadcaster) connected(ms *melody.Session) {
 	w := socketOf(ms)
 	w.upgraded.Store(true)
-	ms.Request = nil // nobody asks for it again
-	_ = ms.Close()   // melody's writing goroutine has nothing to do: it ends, and the wire stays open
+	ms.Request = nil // not needed again
+	_ = ms.Close()   // ends melody's writing goroutine, which has nothing to do; the Socket stays open
 	ms.WebsocketConnection().SetPingHandler(func(payload string) error {
 		if !w.flood.allowControl(b.controlRate) {
 			return errFlood
@@ -103,7 +107,8 @@ func (b *Broadcaster) connected(ms *melody.Session) {
 	w.conn.owner.Connected()
 }
 
-// readFailed learns why reading ended. What the client did wrong, it is told.
+// readFailed is called with the error that ended the reading. If the client has
+// violated the protocol, it closes the connection with the reason.
 func readFailed(ms *melody.Session, err error) {
 	w := socketOf(ms)
 	var closed *websocket.CloseError
@@ -122,12 +127,13 @@ func readFailed(ms *melody.Session, err error) {
 	}
 }
 
+// socketOf returns the Socket of a session.
 func socketOf(ms *melody.Session) *Socket {
-	return ms.WebsocketConnection().NetConn().(*Socket) //nolint:forcetypeassert // handover gave it
+	return ms.WebsocketConnection().NetConn().(*Socket) //nolint:forcetypeassert // Hijack has returned it
 }
 
-// upgradeRequest returns the request with what the upgrade needs and nothing that would
-// stay in memory with the session.
+// upgradeRequest returns a request with what the handshake needs and nothing
+// else: melody keeps it in memory for as long as the connection lives.
 func upgradeRequest(r *http.Request) *http.Request {
 	header := make(http.Header, 5)
 	for _, key := range []string{"Connection", "Upgrade", "Sec-Websocket-Version", "Sec-Websocket-Key"} {
@@ -138,16 +144,16 @@ func upgradeRequest(r *http.Request) *http.Request {
 	return &http.Request{Method: r.Method, Host: r.Host, Header: header}
 }
 
-// A handover is how a connection passes from the server to a session: the
-// ResponseWriter that melody sees. It gives the connection away wrapped, and
-// keeps a refusal for the handler to answer with.
+// A handover passes a network connection from the server to a session. It is the
+// ResponseWriter that melody gets: it wraps the hijacked connection in a Socket,
+// and keeps the status of a refusal for the handler.
 type handover struct {
 	conn   *Conn
 	socket *Socket
 	status int   // of a refusal
-	err    error // its reason
+	err    error // reason of the refusal
 
-	// Until the handler may return: a session must not keep any of them alive.
+	// Set only until the handler may return: the session must not keep them alive.
 	request *http.Request
 	writer  http.ResponseWriter
 	header  http.Header
@@ -162,8 +168,8 @@ func (h *handover) Header() http.Header         { return h.header }
 func (h *handover) WriteHeader(status int)      { h.status = status }
 func (h *handover) Write(p []byte) (int, error) { return len(p), nil }
 
-// Hijack takes the connection from the server. The handler may return then, and
-// with it go the server's buffers and the goroutine that served the request.
+// Hijack takes the connection from the server. Then the handler may return, which
+// frees the server's buffers and the goroutine of the request.
 func (h *handover) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	taken, rw, err := http.NewResponseController(h.writer).Hijack()
 	if err != nil {
@@ -175,6 +181,8 @@ func (h *handover) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return h.socket, rw, nil
 }
 
+// release lets the handler return, and drops everything that belongs to the
+// request.
 func (h *handover) release() {
 	close(h.done)
 	h.request, h.writer, h.header, h.done = nil, nil, nil, nil

@@ -7,44 +7,46 @@ import (
 	"github.com/echo-pull/pull/internal/rate"
 )
 
-// errFlood ends the reading of a connection that sends more than any page.
+// errFlood ends the reading of a connection that sends more than any page does.
 var errFlood = errors.New("pull: too fast")
 
-// RequestRate is what one connection may ask for, and what has asked without one.
-// A user may ask for as much as all connections together.
+// RequestRate limits the requests of one connection, and of a client without
+// one. All connections of a user together have as many times this limit.
 var RequestRate = rate.Limit{Burst: 20, Every: 500 * time.Millisecond} //nolint:gochecknoglobals // a constant
 
-// A flood is what a connection may send, whatever it is made of. It belongs to
-// the goroutine that reads the connection.
+// A flood limits what a client may send, whatever its content. It is owned by
+// the goroutine that reads the connection; it is not guarded.
 type flood struct {
 	bytes    rate.Allowance
 	controls rate.Allowance
 }
 
-// byteRate is more than the frames take that a client may send. Each read counts
-// as some bytes more: a byte at a time would be cheap to send and dear to read.
+// byteRate allows more bytes than a client within its other limits can send.
+// Each read costs readCost bytes in addition: sending single bytes is cheap for
+// the client, but reading them is not.
 var byteRate = rate.Limit{Burst: 512 << 10, Every: time.Second / (64 << 10)} //nolint:gochecknoglobals // a constant
 
 const readCost = 64
 
-// allowRead notes what was allowRead, and tells whether reading may go on.
+// allowRead counts a read of some bytes and reports whether reading may go on.
 func (f *flood) allowRead(bytes int) bool {
 	return f.bytes.Take(byteRate, bytes+readCost, time.Now()) || f.exhaust()
 }
 
-// allowControl notes a ping or a pong, and tells whether reading may go on.
+// allowControl counts a ping or a pong and reports whether reading may go on.
 func (f *flood) allowControl(r rate.Limit) bool {
 	return f.controls.Take(r, 1, time.Now()) || f.exhaust()
 }
 
-// exhaust lets no further reading go on.
+// exhaust makes all following reads fail.
 func (f *flood) exhaust() (more bool) {
 	f.bytes.Exhaust(byteRate)
 	return false
 }
 
-// newControlRate is how many pings and pongs a client may send: as many as requests,
-// and an answer to each ping, which may all come late and together.
+// newControlRate returns the limit of a client's pings and pongs: as many as
+// requests, and a pong for each of our pings, which may all arrive late and
+// together.
 func newControlRate(tick, pongWait time.Duration) rate.Limit {
 	return rate.Limit{Burst: RequestRate.Burst + 2*int(pongWait/tick), Every: min(RequestRate.Every, tick/2)}
 }

@@ -5,7 +5,9 @@ import (
 	"os"
 )
 
-// Flush writes what waits until nothing does. One call at most runs at a time.
+// Flush writes what is queued, and what Conn reads from the window, until
+// nothing is left or the connection ends. Only a transport calls it, after
+// Transport.Start, so that at most one call runs at a time.
 func (c *Conn) Flush() {
 	for {
 		items, ok := c.next()
@@ -24,14 +26,15 @@ func (c *Conn) Flush() {
 	}
 }
 
-// fail ends a session that cannot be written to.
+// fail cuts a connection that cannot be written to.
 func (c *Conn) fail(err error) {
 	if !c.end() && errors.Is(err, os.ErrDeadlineExceeded) {
-		c.owner.Settings().TooSlow.Add(1) // it has taken nothing for too long
+		c.owner.Settings().TooSlow.Add(1) // the client has read nothing for too long
 	}
 	c.Cut()
 }
 
+// written subtracts what has been written.
 func (c *Conn) written(items []Item) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -39,7 +42,8 @@ func (c *Conn) written(items []Item) {
 	c.queuedBytes -= sizeOf(items)
 }
 
-// next takes what flush has to write: the queue, else a page of the window.
+// next returns what Flush writes next: the queue, or if that is empty a part of
+// the window. It returns false when nothing is left.
 func (c *Conn) next() ([]Item, bool) {
 	for {
 		items, catching := c.take()
@@ -55,12 +59,12 @@ func (c *Conn) next() ([]Item, bool) {
 	}
 }
 
-// replayedTooMuch is why a replay ends in the middle: the page comes back for the rest, from
-// the position at which it is then.
+// replayedTooMuch is the reason for closing a connection in the middle of a
+// replay. The page reconnects and resumes from the position it has reached.
 const replayedTooMuch = "too much was replayed, try again"
 
-// ChargeReplay charges a part of a replay. If the payer has nothing left and there is more,
-// the connection is closed.
+// ChargeReplay charges a part of a replay to the payer. If the payer has nothing
+// left and the replay has a further part, it closes the connection.
 func (c *Conn) ChargeReplay(part []Item, more bool) {
 	bytes := sizeOf(part)
 	if left := bytes == 0 || c.owner.Charge(bytes); !left && more {
@@ -68,8 +72,8 @@ func (c *Conn) ChargeReplay(part []Item, more bool) {
 	}
 }
 
-// take takes the queue. Where that is empty, it is flush's turn to read the
-// window, or flush is over.
+// take removes and returns the queue. If the queue is empty, catchingUp reports
+// whether Flush has to read the window; if not, Flush is over.
 func (c *Conn) take() (items []Item, catching bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -77,13 +81,14 @@ func (c *Conn) take() (items []Item, catching bool) {
 	items, c.queue = c.queue, nil
 	if len(items) == 0 {
 		catching, c.flushing = c.catchingUp, c.catchingUp
-		c.catchingUp = false // unless there is more, or more comes meanwhile
+		c.catchingUp = false // advance and CatchUp set it again
 	}
 	return items, catching
 }
 
-// advance notes what the page is about to get of the window, and whether there is
-// more. If the log broke meanwhile, hello has moved the page already.
+// advance records the part of the window that Flush is about to write, and
+// whether there is more. If the log has broken since the part was read,
+// SetPosition has already moved the page to another epoch.
 func (c *Conn) advance(page []Item, more bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

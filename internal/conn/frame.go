@@ -2,22 +2,22 @@ package conn
 
 import "encoding/binary"
 
-// A Frame is messages in a row, encoded once and shared by all connections that
-// get them. It never changes once it is sealed.
+// A Frame is a sequence of messages, encoded once and shared by all connections
+// that receive it. It never changes once it is sealed.
 type Frame struct {
 	Epoch string
-	Last  uint64 // offset of its last message; 0 for none
+	Last  uint64 // offset of the last message, 0 for none
 	raw   []byte // a WebSocket text frame: a JSON array of the messages
 	Body  []byte // the part of raw between the array's brackets
 }
 
-// FrameBuffer returns a buffer to which so many bytes of messages, separated by
-// commas, are appended before they are sealed.
+// FrameBuffer returns a buffer with room for size bytes of messages. Append the
+// messages, separated by commas, and pass the buffer to Seal.
 func FrameBuffer(size int) []byte {
 	return append(make([]byte, maxFrameHeader, maxFrameHeader+2+size), '[')
 }
 
-// Seal makes the frame of what was appended to a frameBuffer.
+// Seal completes the frame. b is a FrameBuffer with appended messages.
 func (f *Frame) Seal(b []byte) {
 	f.Body = b[maxFrameHeader+1:]
 	b = append(b, ']')

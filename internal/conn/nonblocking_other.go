@@ -4,8 +4,8 @@ package conn
 
 import "syscall"
 
-// A Nonblocking writes to sockets without waiting, which this system does not
-// offer: everything goes by the session's queue.
+// A Nonblocking would write to sockets without blocking. This system does not
+// support that, so every frame takes the way over the queue.
 type Nonblocking struct{}
 
 func (*Nonblocking) write(syscall.RawConn, []byte) int { return 0 }

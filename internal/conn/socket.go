@@ -10,22 +10,24 @@ import (
 	"time"
 )
 
-// A Socket is a session's WebSocket connection: the net.Conn that melody reads
-// from, and the link that the session writes to. Once the handshake is over,
-// what melody or gorilla would write (replies to pings and closes, protocol
-// errors) is swallowed, because it would end up inside the session's frames;
-// the session says the same things itself. Likewise the connection is closed by
-// its owner, after the goodbye.
+// A Socket is a transport over a WebSocket. It is also the net.Conn that melody
+// reads from.
+//
+// After the handshake it discards what melody or gorilla would write: responses
+// to pings and closes, and protocol errors. Such bytes would end up inside the
+// frames of the Conn, which sends the same messages itself. For the same reason
+// Close does nothing: closeAfterReading closes the network connection, after the
+// close message is written.
 type Socket struct {
 	net.Conn
 	conn       *Conn
-	raw        syscall.RawConn // nil where writing cannot but wait, or is not net's own: TLS, pipes, wrappers
-	mu         sync.Mutex      // held while write deadlines are set
+	raw        syscall.RawConn // for writes that do not block; nil if the connection has none: TLS, pipes, wrappers
+	mu         sync.Mutex      // held while deadlines are set
 	upgraded   atomic.Bool     // the handshake is over
-	closing    atomic.Bool     // deadlines are set for good
-	peerClosed atomic.Bool     // the client has said goodbye
-	once       sync.Once       // closes over
-	closeSent  chan struct{}   // closed when our goodbye has left or cannot; nil while there is none
+	closing    atomic.Bool     // Limit has set the last deadline, or the connection is cut
+	peerClosed atomic.Bool     // the client has sent a close message or has disconnected
+	once       sync.Once       // closes closeSent
+	closeSent  chan struct{}   // closed when our close message is written or cannot be; nil before Limit
 	flood      flood
 }
 
@@ -33,8 +35,9 @@ func newSocket(netConn net.Conn, c *Conn) *Socket {
 	return &Socket{Conn: netConn, conn: c, raw: rawConnOf(netConn)}
 }
 
-// rawConnOf returns the socket of a connection that package net has made. What
-// embeds one may change the bytes in its own Write, and has SyscallConn as well.
+// rawConnOf returns the raw connection of a net.Conn that package net has made.
+// A type that embeds one also has SyscallConn, but its own Write may change the
+// bytes.
 func rawConnOf(conn net.Conn) syscall.RawConn {
 	var socket syscall.RawConn
 	var err error
@@ -50,113 +53,129 @@ func rawConnOf(conn net.Conn) syscall.RawConn {
 	return socket
 }
 
-func (w *Socket) Read(p []byte) (int, error) {
-	n, err := w.Conn.Read(p)
-	if !w.flood.allowRead(n) {
+// Read counts what is read against the limits of the client.
+func (s *Socket) Read(p []byte) (int, error) {
+	n, err := s.Conn.Read(p)
+	if !s.flood.allowRead(n) {
 		return 0, errFlood
 	}
 	return n, err
 }
 
-// Write is for the handshake alone.
-func (w *Socket) Write(p []byte) (int, error) {
-	if w.upgraded.Load() {
+// Write writes the handshake. After that it discards.
+func (s *Socket) Write(p []byte) (int, error) {
+	if s.upgraded.Load() {
 		return len(p), nil
 	}
-	return w.Conn.Write(p)
+	return s.Conn.Write(p)
 }
 
-// Close does nothing: bury does.
-func (w *Socket) Close() error { return nil }
+// Close does nothing; closeAfterReading closes the network connection.
+func (s *Socket) Close() error { return nil }
 
-// SetReadDeadline keeps a pong from prolonging a session that is being closed.
-func (w *Socket) SetReadDeadline(t time.Time) error {
-	if w.closing.Load() {
+// SetReadDeadline does nothing once the connection is being closed: a pong must
+// not extend the time that it has.
+func (s *Socket) SetReadDeadline(t time.Time) error {
+	if s.closing.Load() {
 		return nil
 	}
-	return w.Conn.SetReadDeadline(t)
+	return s.Conn.SetReadDeadline(t)
 }
 
-// SetWriteDeadline is for the handshake as well: later it is the session's affair.
-func (w *Socket) SetWriteDeadline(t time.Time) error {
-	if w.upgraded.Load() {
+// SetWriteDeadline sets the deadline of the handshake. After that it does
+// nothing: WriteAll and Limit set deadlines.
+func (s *Socket) SetWriteDeadline(t time.Time) error {
+	if s.upgraded.Load() {
 		return nil
 	}
-	return w.Conn.SetWriteDeadline(t)
+	return s.Conn.SetWriteDeadline(t)
 }
 
-func (w *Socket) Start(c *Conn) { c.owner.Settings().Spawn(c.Flush) }
+// Start calls c.Flush on a new goroutine.
+func (s *Socket) Start(c *Conn) { c.owner.Settings().Spawn(c.Flush) }
 
-func (w *Socket) Offer(o *Nonblocking, frame []byte) int {
-	if w.raw == nil {
+// Offer writes what fits into the socket's buffer.
+func (s *Socket) Offer(w *Nonblocking, frame []byte) int {
+	if s.raw == nil {
 		return 0
 	}
-	return o.write(w.raw, frame)
+	return w.write(s.raw, frame)
 }
 
-func (w *Socket) WriteAll(p []byte) error {
-	w.boundWrite(time.Now().Add(writeTimeout))
-	_, err := w.Conn.Write(p)
-	w.boundWrite(time.Time{}) // a deadline that is left behind would fail a later offer
+// WriteAll writes all bytes, within writeTimeout or the time that is left.
+func (s *Socket) WriteAll(p []byte) error {
+	s.boundWrite(time.Now().Add(writeTimeout))
+	_, err := s.Conn.Write(p)
+	s.boundWrite(time.Time{}) // a deadline in the past would make a later Offer fail
 	return err
 }
 
-// boundWrite bounds the next write, unless the session is being closed: then what
-// limit has set is for all of them.
-func (w *Socket) boundWrite(deadline time.Time) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+// boundWrite sets the deadline of the next write, unless Limit has set one for
+// all.
+func (s *Socket) boundWrite(deadline time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 
-	if !w.closing.Load() {
-		_ = w.Conn.SetWriteDeadline(deadline)
+	if !s.closing.Load() {
+		_ = s.Conn.SetWriteDeadline(deadline)
 	}
 }
 
-func (w *Socket) Limit(d time.Duration) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+// Limit sets one deadline for all further reads and writes.
+func (s *Socket) Limit(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 
-	w.closeSent = make(chan struct{})
-	w.closing.Store(true)
-	_ = w.SetDeadline(time.Now().Add(d))
+	s.closeSent = make(chan struct{})
+	s.closing.Store(true)
+	_ = s.SetDeadline(time.Now().Add(d))
 }
 
-// Finish leaves the client its time to answer the goodbye.
-func (w *Socket) Finish() {
-	w.once.Do(func() {
-		if w.closeSent != nil {
-			close(w.closeSent)
+// Finish leaves the connection open: the client still has to respond to the
+// close message.
+func (s *Socket) Finish() {
+	s.once.Do(func() {
+		if s.closeSent != nil {
+			close(s.closeSent)
 		}
 	})
 }
 
-func (w *Socket) Cut() {
-	w.closing.Store(true)
-	_ = w.Conn.Close()
-	w.Finish()
+// Cut closes the network connection.
+func (s *Socket) Cut() {
+	s.closing.Store(true)
+	_ = s.Conn.Close()
+	s.Finish()
 }
 
-// closeAfterReading closes the connection when nobody reads any more, but not before the
-// goodbye has left. A client that was told why, in the middle of sending, would
-// lose the reason to a reset if what it has sent stayed unread.
-func (w *Socket) closeAfterReading() {
-	if w.conn.end() && w.closeSent != nil {
-		<-w.closeSent
-		if half, ok := w.Conn.(interface{ CloseWrite() error }); ok && !w.peerClosed.Load() {
+// closeAfterReading closes the network connection when melody has stopped
+// reading, but not before the close message is written. If the client is still
+// sending, what it has sent is read and discarded: if it stayed unread, the
+// connection would be reset, and the client would lose the reason.
+func (s *Socket) closeAfterReading() {
+	if s.conn.end() && s.closeSent != nil {
+		<-s.closeSent
+		if half, ok := s.Conn.(interface{ CloseWrite() error }); ok && !s.peerClosed.Load() {
 			_ = half.CloseWrite()
-			_, _ = io.CopyN(io.Discard, w.Conn, 1<<20)
+			_, _ = io.CopyN(io.Discard, s.Conn, 1<<20)
 		}
 	}
-	w.conn.Cut()
+	s.conn.Cut()
 }
 
-func (w *Socket) AppendBegin(b []byte, length int, _ string, _ uint64) []byte {
+// AppendBegin appends the header of a text frame.
+func (s *Socket) AppendBegin(b []byte, length int, _ string, _ uint64) []byte {
 	return appendFrameHeader(b, opText, length)
 }
-func (w *Socket) AppendEnd(b []byte) []byte  { return b }
-func (w *Socket) AppendPing(b []byte) []byte { return appendControlFrame(b, opPing, "") }
 
-func (w *Socket) AppendClose(b []byte, code int, reason string) []byte {
+// AppendEnd appends nothing: the header contains the length.
+func (s *Socket) AppendEnd(b []byte) []byte { return b }
+
+// AppendPing appends a ping frame.
+func (s *Socket) AppendPing(b []byte) []byte { return appendControlFrame(b, opPing, "") }
+
+// AppendClose appends a close frame.
+func (s *Socket) AppendClose(b []byte, code int, reason string) []byte {
 	var status [2]byte
 	binary.BigEndian.PutUint16(status[:], uint16(code)) //nolint:gosec // a close code
 	return appendControlFrame(b, opClose, string(status[:])+reason)

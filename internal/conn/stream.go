@@ -12,27 +12,27 @@ import (
 	"github.com/echo-pull/pull/internal/signal"
 )
 
-// A Stream is a session's link over Server-Sent Events, for networks that break
+// A Stream is a transport over Server-Sent Events, for networks that break
 // WebSockets: https://html.spec.whatwg.org/multipage/server-sent-events.html.
-// The queue, the routing and the recovery are the session's; only the framing
-// differs, and that the request's own goroutine does the writing.
+// It differs from a Socket in its framing, and in that the goroutine of the
+// request writes.
 type Stream struct {
 	writer     http.ResponseWriter
 	controller *http.ResponseController
-	wake       chan struct{}
-	done       chan struct{}
+	wake       chan struct{} // signalled when Flush has to run
+	done       chan struct{} // closed when the handler may return
 	once       sync.Once
 
 	mu      sync.Mutex // guards limited
-	limited bool       // the session is being closed
+	limited bool       // the connection is being closed
 
-	multiplexed bool // streams share the connection, as they do over HTTP/2
-	unflushable bool // the writer cannot be flushed, though it has seemed so
+	multiplexed bool // streams share the network connection, as over HTTP/2
+	unflushable bool // the writer has a Flush method that does not work
 }
 
-// NewStream makes a response the transport of a connection. The error says that
-// the server's timeouts go on: they are for requests that end, while a stream
-// has one for each write.
+// NewStream makes a response the transport of c. It returns an error if the
+// timeouts of the server stay in force. These are meant for requests that end;
+// a stream has a timeout for each write instead.
 func NewStream(w http.ResponseWriter, r *http.Request, c *Conn) (*Stream, error) {
 	l := &Stream{
 		writer: w, controller: http.NewResponseController(w),
@@ -42,17 +42,17 @@ func NewStream(w http.ResponseWriter, r *http.Request, c *Conn) (*Stream, error)
 	return l, errors.Join(l.controller.SetReadDeadline(time.Time{}), l.controller.SetWriteDeadline(time.Time{}))
 }
 
-// Run writes what waits for the connection until that or ctx ends. Its error
-// says that the response cannot be flushed.
-func (l *Stream) Run(ctx context.Context, c *Conn) error {
+// Run calls c.Flush whenever Start has been called, until the connection is
+// closed or ctx ends. It returns an error if the response cannot be flushed.
+func (s *Stream) Run(ctx context.Context, c *Conn) error {
 	for {
 		select {
-		case <-l.wake:
+		case <-s.wake:
 			c.Flush()
-			if l.unflushable {
+			if s.unflushable {
 				return http.ErrNotSupported
 			}
-		case <-l.done:
+		case <-s.done:
 			return nil
 		case <-ctx.Done():
 			return nil
@@ -60,55 +60,59 @@ func (l *Stream) Run(ctx context.Context, c *Conn) error {
 	}
 }
 
-func (l *Stream) Start(*Conn) { signal.Send(l.wake) }
+// Start wakes Run.
+func (s *Stream) Start(*Conn) { signal.Send(s.wake) }
 
-// Offer leaves all writing to the request's goroutine.
-func (l *Stream) Offer(*Nonblocking, []byte) int { return 0 }
+// Offer writes nothing: only the goroutine of the request writes.
+func (s *Stream) Offer(*Nonblocking, []byte) int { return 0 }
 
-func (l *Stream) WriteAll(p []byte) error {
-	l.boundWrite(time.Now().Add(writeTimeout))
-	if l.multiplexed { // there a deadline ends the stream, though nothing is written
-		defer l.boundWrite(time.Time{})
+// WriteAll writes and flushes.
+func (s *Stream) WriteAll(p []byte) error {
+	s.boundWrite(time.Now().Add(writeTimeout))
+	if s.multiplexed { // over HTTP/2 a deadline ends the stream even if nothing is being written
+		defer s.boundWrite(time.Time{})
 	}
-	if _, err := l.writer.Write(p); err != nil {
+	if _, err := s.writer.Write(p); err != nil {
 		return err
 	}
-	err := l.controller.Flush()
-	l.unflushable = errors.Is(err, http.ErrNotSupported)
+	err := s.controller.Flush()
+	s.unflushable = errors.Is(err, http.ErrNotSupported)
 	return err
 }
 
-// boundWrite bounds the next write, unless the session is being closed: then what
-// limit has set is for all of them. Only the writers of tests know no deadlines.
-func (l *Stream) boundWrite(deadline time.Time) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+// boundWrite sets the deadline of the next write, unless Limit has set one for
+// all. Only response writers of tests have no deadlines.
+func (s *Stream) boundWrite(deadline time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 
-	if !l.limited {
-		_ = l.controller.SetWriteDeadline(deadline)
+	if !s.limited {
+		_ = s.controller.SetWriteDeadline(deadline)
 	}
 }
 
-func (l *Stream) Limit(d time.Duration) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+// Limit sets one deadline for all further writes.
+func (s *Stream) Limit(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 
-	l.limited = true
-	_ = l.controller.SetWriteDeadline(time.Now().Add(d))
+	s.limited = true
+	_ = s.controller.SetWriteDeadline(time.Now().Add(d))
 }
 
-// Finish lets the handler return, after which the response is the server's.
-func (l *Stream) Finish() { l.once.Do(func() { close(l.done) }) }
+// Finish lets Run return. The response must not be used after that.
+func (s *Stream) Finish() { s.once.Do(func() { close(s.done) }) }
 
-// Cut wakes the handler wherever it is; once it has returned it does nothing.
-func (l *Stream) Cut() {
-	l.once.Do(func() {
-		close(l.done)
-		_ = l.controller.SetWriteDeadline(time.Now())
+// Cut unblocks a write and lets Run return. It does nothing after Finish.
+func (s *Stream) Cut() {
+	s.once.Do(func() {
+		close(s.done)
+		_ = s.controller.SetWriteDeadline(time.Now())
 	})
 }
 
-func (l *Stream) AppendBegin(b []byte, _ int, epoch string, last uint64) []byte {
+// AppendBegin appends the beginning of an event. Its id is the position.
+func (s *Stream) AppendBegin(b []byte, _ int, epoch string, last uint64) []byte {
 	if last > 0 {
 		b = append(b, "id: "...)
 		b = append(b, epoch...)
@@ -119,11 +123,15 @@ func (l *Stream) AppendBegin(b []byte, _ int, epoch string, last uint64) []byte 
 	return append(b, "data: "...)
 }
 
-func (l *Stream) AppendEnd(b []byte) []byte  { return append(b, "\n\n"...) }
-func (l *Stream) AppendPing(b []byte) []byte { return append(b, ": ping\n\n"...) }
+// AppendEnd appends the end of an event.
+func (s *Stream) AppendEnd(b []byte) []byte { return append(b, "\n\n"...) }
 
-// AppendClose stands in for the close code that the transport lacks.
-func (l *Stream) AppendClose(b []byte, code int, reason string) []byte {
+// AppendPing appends a comment, which clients ignore.
+func (s *Stream) AppendPing(b []byte) []byte { return append(b, ": ping\n\n"...) }
+
+// AppendClose appends an event with the code and the reason: Server-Sent Events
+// have no close codes.
+func (s *Stream) AppendClose(b []byte, code int, reason string) []byte {
 	b = append(b, "event: close\ndata: "...)
 	return append(protocol.AppendClose(b, code, reason), "\n\n"...)
 }

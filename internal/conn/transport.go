@@ -7,53 +7,65 @@ import (
 )
 
 const (
-	writeBuffer  = 16 << 10         // bytes collected before they are written
-	writeTimeout = 30 * time.Second // for a write that makes no progress
+	writeBuffer  = 16 << 10         // bytes that are collected before a write
+	writeTimeout = 30 * time.Second // largest duration of one write
 )
 
-// A Transport is the connection of a session: WebSocket or Server-Sent Events.
+// A Transport is the network connection of a Conn: WebSocket or Server-Sent
+// Events.
 type Transport interface {
 	framing
 
-	// Start has flush of the link's session called on a goroutine of its own.
+	// Start makes the transport call c.Flush, on another goroutine than the
+	// caller's. c calls it when flushing becomes true, holding c.mu, and in
+	// Welcome. It must not block.
 	Start(c *Conn)
 
-	// Offer writes as much of a frame as can be written without waiting and
-	// returns how much that was.
-	Offer(o *Nonblocking, frame []byte) int
+	// Offer writes as much of a frame as it can without blocking, and returns the
+	// number of bytes. c calls it holding c.mu and while no Flush runs. An error
+	// counts as 0 bytes: the next WriteAll returns it.
+	Offer(w *Nonblocking, frame []byte) int
 
-	// WriteAll writes everything or fails.
+	// WriteAll writes all bytes or returns an error. It blocks for writeTimeout
+	// at most, or for the time that Limit allows. Only Flush calls it, without
+	// c.mu.
 	WriteAll(p []byte) error
 
-	// Limit bounds how long all further writing may take.
+	// Limit bounds the time of all further writes together. c calls it once, when
+	// it queues the close message, holding c.mu. It does not block.
 	Limit(d time.Duration)
 
-	// Finish is called when the goodbye was written; nothing follows.
+	// Finish is called by Flush when the close message is written. Nothing is
+	// written after it.
 	Finish()
 
-	// Cut ends the connection at once, whoever reads or writes.
+	// Cut closes the network connection at once, whether or not a goroutine reads
+	// or writes. It is called without c.mu and may be called several times.
 	Cut()
 }
 
-// A framing is how a link puts messages on the wire.
+// A framing encodes messages for a transport.
 type framing interface {
-	// AppendBegin and end enclose an array of so many bytes that ends at a position
-	// in the log; 0 is none.
+	// AppendBegin and AppendEnd append what encloses a JSON array of length bytes.
+	// epoch and last are the position in the log after the array; last is 0 if
+	// there is none.
 	AppendBegin(b []byte, length int, epoch string, last uint64) []byte
 	AppendEnd(b []byte) []byte
 
+	// AppendPing appends a message that keeps the connection alive.
 	AppendPing(b []byte) []byte
+	// AppendClose appends the close message.
 	AppendClose(b []byte, code int, reason string) []byte
 }
 
-// An Item waits in a session's queue: messages, which join with their
-// neighbours into one frame, or bytes that leave as they are.
+// An Item is an element of a connection's queue: messages, which are written in
+// one frame with adjacent messages, or bytes that are written unchanged.
 type Item struct {
-	Body    []byte // messages, comma separated
+	Body    []byte // messages, separated by commas
 	Epoch   string
-	Last    uint64 // position of the last of them, 0 for none
-	raw     []byte
-	isClose bool // raw is the goodbye
+	Last    uint64 // offset of the last message, 0 for none
+	raw     []byte // bytes to write unchanged, nil for messages
+	isClose bool   // raw is the close message
 }
 
 func (i *Item) size() int { return len(i.Body) + len(i.raw) }
@@ -66,7 +78,7 @@ func sizeOf(items []Item) int {
 	return size
 }
 
-// writeItems puts items on the wire, neighbouring messages as one frame.
+// writeItems writes items, adjacent messages as one frame.
 func writeItems(l Transport, items []Item) error {
 	w := transportWriters.Get().(*transportWriter) //nolint:forcetypeassert // holds nothing else
 	defer w.release()
@@ -95,7 +107,7 @@ func writeItems(l Transport, items []Item) error {
 	return w.err
 }
 
-// position returns up to where the log is known after the items. Some have none.
+// position returns the last position in the items, if any has one.
 func position(items []Item) (epoch string, last uint64) {
 	for _, i := range slices.Backward(items) {
 		if i.Last > 0 {
@@ -105,8 +117,8 @@ func position(items []Item) (epoch string, last uint64) {
 	return "", 0
 }
 
-// A transportWriter collects small pieces, so that a frame of any length needs
-// little memory of its own.
+// A transportWriter collects small pieces for a transport, so that a frame of
+// any size needs little memory of its own.
 type transportWriter struct {
 	transport Transport
 	buf       []byte

@@ -5,16 +5,18 @@ import (
 	"strings"
 )
 
-// A Cursor is a position in the log: all up to here is known. Epochs name logs:
-// in another epoch the offset means nothing.
+// A Cursor is a position in the log: its holder has everything up to the
+// offset. The epoch names the log; offsets of different epochs are not
+// comparable.
 type Cursor struct {
 	Epoch  string
 	Offset uint64
 }
 
-// String returns the cursor as pages carry it: "epoch.offset". A node that has
-// not heard from the log yet has no position; a page that asks for one gets a
-// cursor of no log, so that it is told of a gap instead of missing something.
+// String returns the cursor in the form that pages use, "epoch.offset". A node
+// that has not read from the log yet has no epoch. Its pages get the epoch
+// "none", which no log has, so that they are notified of a gap instead of
+// missing events.
 func (c Cursor) String() string {
 	epoch := c.Epoch
 	if epoch == "" {
@@ -23,12 +25,13 @@ func (c Cursor) String() string {
 	return epoch + "." + strconv.FormatUint(c.Offset, 10)
 }
 
-// cursorBytes is more than a cursor has: an epoch as long as a broker may name it,
-// what is appended if the log breaks, and an offset.
+// cursorBytes is more than the length of any cursor: the longest epoch that a
+// broker may use, the suffix that is appended when the log breaks, and an
+// offset.
 const cursorBytes = MaxIDBytes + 64
 
-// ParseCursor reads what a page sent. Whatever it cannot read is no position:
-// the page is then told of a gap.
+// ParseCursor parses a cursor that a page has sent. It returns the zero Cursor
+// if s is malformed; the page is then notified of a gap.
 func ParseCursor(s string) Cursor {
 	if len(s) > cursorBytes {
 		return Cursor{}
@@ -41,9 +44,9 @@ func ParseCursor(s string) Cursor {
 	if err != nil || epoch == "" || offset > MaxOffset {
 		return Cursor{}
 	}
-	return Cursor{strings.Clone(epoch), offset} // what it was cut from may be large
+	return Cursor{strings.Clone(epoch), offset} // do not keep the rest of s in memory
 }
 
-// MaxOffset is the largest offset that a page can hold: 2⁵³ − 1, the largest
-// integer of JavaScript up to which all are exact.
+// MaxOffset is the largest offset that a page can hold: 2⁵³ − 1. Up to there
+// JavaScript represents every integer exactly.
 const MaxOffset = 1<<53 - 1

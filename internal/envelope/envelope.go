@@ -1,5 +1,6 @@
-// Package envelope encodes and decodes what lies in the log: who a message is for,
-// and what it contains. It also checks the ids and names that are allowed there.
+// Package envelope encodes and decodes the messages of the log: their headers,
+// whom they are for, and their contents. It also checks the ids and names that
+// a message may contain.
 package envelope
 
 import (
@@ -9,63 +10,69 @@ import (
 	"time"
 )
 
-// What lies in the log. An envelope is
+// The format of a message in the log. An envelope is
 //
 //	version kind node[8] seq[8] at[8] contents
 //
-// node and seq name the message: a publisher that is not sure whether the log
-// took a message sends it again under the same name, and every node drops what
-// it has had. The contents of an event are
+// node and seq name the message. If a publisher is not sure whether the log
+// took a message, it sends it again under the same name, and every node drops
+// a message that it has already applied. The contents of an event are
 //
 //	expires sender term-count terms body
 //	term: shared users tags except
 //
-// and of a control message a list of strings. Numbers in contents are uvarints;
-// a list is its length and its strings, a string is its length and its bytes.
-// The body runs to the end and is what pages get, so that one copy of it serves
-// the log, the window and every replay.
+// and those of a control message are a list of strings. Numbers in contents are
+// uvarints. A list is its length and its strings, a string is its length and
+// its bytes. The body extends to the end. It is what pages receive, so that the
+// log, the window and every replay share one copy of it.
 const (
 	envelopeVersion = 1
 	nodeIDBytes     = 8
-	HeaderBytes     = 2 + nodeIDBytes + 8 + 8
+
+	// HeaderBytes is the size of what precedes the contents.
+	HeaderBytes = 2 + nodeIDBytes + 8 + 8
 )
 
+// A Kind is the kind of a message.
 type Kind byte
 
+// The kinds of messages. All but KindEvent are control messages, which nodes
+// send to one another. The comments list their strings.
 const (
 	KindEvent      Kind = iota + 1
-	KindWatch           // user, cursor from which on, tags…
+	KindWatch           // user, the cursor at which the watch begins, tags…
 	KindExtend          // user, tags…
 	KindUnwatch         // user, tags… (none: all)
 	KindDisconnect      // user
-	KindHello           // a node has started and asks who is online where
-	KindBeat            // a node is alive
-	KindBye             // a node stops
-	KindOnline          // users of the node…
-	KindOffline         // users of the node…
-	KindRoster          // "part/parts" of a list, all users of the node…
+	KindHello           // a node has started and requests the users of the other nodes
+	KindBeat            // a node is alive (empty list)
+	KindBye             // a node stops (empty list)
+	KindOnline          // users who have come online on the node…
+	KindOffline         // users who have gone offline on the node…
+	KindRoster          // "part/parts", and a part of all users of the node…
 )
 
-// AppendHeader begins an envelope. The publisher names it later.
+// AppendHeader appends the header of an envelope. Its name is zero until
+// [Stamp] sets it.
 func AppendHeader(b []byte, k Kind, at time.Time) []byte {
 	b = append(b, envelopeVersion, byte(k))
 	b = append(b, make([]byte, nodeIDBytes+8)...)
 	return binary.BigEndian.AppendUint64(b, uint64(at.UnixNano()))
 }
 
-// Stamp names an envelope that nobody else has seen yet.
+// Stamp sets the name of an envelope. No one else may have the envelope yet.
 func Stamp(raw []byte, node string, seq uint64) {
 	copy(raw[2:2+nodeIDBytes], node)
 	binary.BigEndian.PutUint64(raw[2+nodeIDBytes:], seq)
 }
 
-// Seq returns by which number its node knows an envelope.
+// Seq returns the sequence number of an envelope, which its node has assigned.
 func Seq(raw []byte) uint64 { return binary.BigEndian.Uint64(raw[2+nodeIDBytes:]) }
 
-// IsControl tells whether an envelope is a message of the plugin's own.
+// IsControl reports whether an envelope is a control message.
 func IsControl(raw []byte) bool { return len(raw) < HeaderBytes || Kind(raw[1]) != KindEvent }
 
-// Control encodes a message of the plugin's own.
+// Control encodes a control message.
 func Control(k Kind, at time.Time, list ...string) []byte {
 	size := HeaderBytes + binary.MaxVarintLen64
 	for _, s := range list {
@@ -74,11 +81,11 @@ func Control(k Kind, at time.Time, list ...string) []byte {
 	return appendList(AppendHeader(make([]byte, 0, size), k, at), list)
 }
 
-// SenderName names the page of a user that has sent an event. Ids of pages have
-// no slash, so nobody's page has another's name.
+// SenderName returns the name of the page that has sent an event. Page ids
+// contain no slash, so two pages never have the same name.
 func SenderName(client, user string) string { return client + "/" + user }
 
-// A Term is some people minus some of them.
+// A Term is a set of users without the users in Except.
 type Term struct {
 	Shared bool
 	Users  []string
@@ -86,8 +93,10 @@ type Term struct {
 	Except []string
 }
 
+// IsEmpty reports whether a term includes no one.
 func (t *Term) IsEmpty() bool { return !t.Shared && len(t.Users) == 0 && len(t.Tags) == 0 }
 
+// Check returns an error if an id or a tag of the term is invalid.
 func (t *Term) Check() error {
 	if err := CheckIDs("user id", t.Users); err != nil {
 		return err
@@ -98,8 +107,8 @@ func (t *Term) Check() error {
 	return CheckIDs("excepted user id", t.Except)
 }
 
-// AppendAddress appends whom a message is for: the page that must not get it,
-// and the terms of the target.
+// AppendAddress appends whom a message is for: the name of the page that must
+// not receive it, and the terms of the target.
 func AppendAddress(b []byte, sender string, first *Term, or []Term) []byte {
 	b = appendString(b, sender)
 	b = binary.AppendUvarint(b, uint64(1+len(or)))
@@ -134,22 +143,22 @@ func appendString(b []byte, s string) []byte {
 }
 
 // An Envelope is a message as read from the log. Its slices are parts of the
-// log's own bytes.
+// log's own bytes: never write to them.
 type Envelope struct {
 	Kind    Kind
 	Node    []byte
 	Seq     uint64
-	At      int64  // unix nanoseconds
-	Expires uint64 // unix seconds; of an event
+	At      int64  // when it was sent, unix nanoseconds
+	Expires uint64 // unix seconds; events only
 	Addr    Address
 	Body    []byte
-	List    []string // of a control message
+	List    []string // control messages only
 }
 
 var errMalformed = errors.New("pull: not a message of this version")
 
-// Parse reads an envelope. The log may hold anything, so nothing is trusted, and
-// what open has accepted needs no checks later.
+// Parse decodes an envelope. The log may contain anything, so Parse trusts
+// nothing. An envelope that it accepts needs no further checks.
 func Parse(raw []byte) (Envelope, error) {
 	if len(raw) < HeaderBytes || raw[0] != envelopeVersion {
 		return Envelope{}, errMalformed
@@ -178,22 +187,24 @@ func Parse(raw []byte) (Envelope, error) {
 	return e, nil
 }
 
-// An Address is the part of an envelope that says whom it is for.
+// An Address is the part of an envelope that determines whom it is for.
 type Address []byte
 
-// Sender is the name of the page that must not get the message, or empty.
+// Sender returns the name of the page that must not receive the message, or an
+// empty slice.
 func (a Address) Sender() []byte {
 	r := reader{rest: a}
 	return r.string()
 }
 
-// IsSender tells whether a page of a user has the name. A page without an id has none.
+// IsSender reports whether name is the name of the user's page with the id
+// client. A page without an id has no name.
 func IsSender(name []byte, client, user string) bool {
 	n := len(client)
 	return n > 0 && len(name) == n+1+len(user) && name[n] == '/' && string(name[:n]) == client && string(name[n+1:]) == user
 }
 
-// Terms yields the terms of the target.
+// Terms returns an iterator over the terms of the target.
 func (a Address) Terms() iter.Seq[AddressTerm] {
 	return func(yield func(AddressTerm) bool) {
 		r := reader{rest: a}
@@ -206,8 +217,8 @@ func (a Address) Terms() iter.Seq[AddressTerm] {
 	}
 }
 
-// Keys calls visit for each user and tag at an address, and with a nil name if
-// the address has everyone. A name may come more than once.
+// Keys calls visit for each user and tag of an address, and with a nil name if
+// the address includes everyone. It may visit a name several times.
 func Keys(address []byte, visit func(tag bool, name []byte)) {
 	for t := range Address(address).Terms() {
 		if t.Shared {
@@ -222,18 +233,20 @@ func Keys(address []byte, visit func(tag bool, name []byte)) {
 	}
 }
 
-// An AddressTerm is a [term] as it lies in the log.
+// An AddressTerm is a [Term] as encoded in the log.
 type AddressTerm struct {
 	Shared              bool
 	Users, Tags, Except List
 }
 
-// A List is a list as it lies in the log, read without allocating.
+// A List is a list of strings as encoded in the log. Reading it does not
+// allocate.
 type List struct {
-	N    uint64
+	N    uint64 // number of strings
 	rest []byte
 }
 
+// All returns an iterator over the strings.
 func (l List) All() iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		r := reader{rest: l.rest}
@@ -245,6 +258,7 @@ func (l List) All() iter.Seq[[]byte] {
 	}
 }
 
+// Has reports whether the list contains s.
 func (l List) Has(s string) bool {
 	if l.N == 0 {
 		return false
@@ -257,8 +271,8 @@ func (l List) Has(s string) bool {
 	return false
 }
 
-// A reader takes an envelope's contents apart. After anything malformed it is
-// bad and answers zeros.
+// A reader decodes the contents of an envelope. Once it has met malformed
+// bytes, bad is true and it returns zero values.
 type reader struct {
 	rest []byte
 	bad  bool
@@ -285,7 +299,7 @@ func (r *reader) string() []byte {
 	return s
 }
 
-// list skips a list and returns it. No list is longer than its bytes, so a
+// list skips a list and returns it. It stops at the end of the bytes, so a
 // forged length costs nothing.
 func (r *reader) list() List {
 	n := r.number()

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// FuzzOpen reads envelopes that anybody may have written into the log. What is
-// accepted is walked through like the router does, and written anew.
-func FuzzOpen(f *testing.F) {
+// FuzzParse parses arbitrary envelopes, as anyone may have written them into
+// the log. It encodes again what Parse accepts and compares.
+func FuzzParse(f *testing.F) {
 	now := time.Unix(1_700_000_000, 0)
 	first, or := Term{Users: []string{"1", "2"}}, []Term{{Tags: []string{"T"}, Except: []string{"1"}}, {Shared: true}}
 	raw := AppendHeader(nil, KindEvent, now)
@@ -30,18 +30,18 @@ func FuzzOpen(f *testing.F) {
 		}
 		again, err := Parse(rewrite(&e))
 		if err != nil {
-			t.Fatalf("what was accepted is not accepted again: %v", err)
+			t.Fatalf("an accepted envelope is not accepted again: %v", err)
 		}
 		if describe(&again) != describe(&e) {
 			t.Errorf("got %s, want %s", describe(&again), describe(&e))
 		}
 		if !bytes.Equal(raw, before) {
-			t.Error("the log's bytes were written to")
+			t.Error("Parse wrote to the bytes of the log")
 		}
 	})
 }
 
-// rewrite encodes an envelope from what open has found in it.
+// rewrite encodes an envelope from the result of Parse.
 func rewrite(e *Envelope) []byte {
 	raw := AppendHeader(nil, e.Kind, time.Unix(0, e.At))
 	Stamp(raw, string(e.Node), e.Seq)
@@ -68,13 +68,13 @@ func strs(l List) []string {
 	}
 	for _, s := range list[:min(len(list), 10)] {
 		if !l.Has(s) {
-			panic("has does not find " + s)
+			panic("Has does not find " + s)
 		}
 	}
 	return list
 }
 
-// describe tells all that an envelope says.
+// describe returns all contents of an envelope.
 func describe(e *Envelope) string {
 	var b strings.Builder
 	write := func(list ...string) {
@@ -111,7 +111,7 @@ func FuzzParseCursor(f *testing.F) {
 		c := ParseCursor(s)
 		if c.Epoch == "" {
 			if c != (Cursor{}) {
-				t.Errorf("got %+v for no position, want nothing", c)
+				t.Errorf("got %+v for no position, want the zero Cursor", c)
 			}
 			return
 		}
@@ -133,7 +133,7 @@ func FuzzCheckName(f *testing.F) {
 				allowed = allowed && (isNameByte(name[i]) || strings.IndexByte(more, name[i]) >= 0)
 			}
 			if (err == nil) != allowed {
-				t.Errorf("checkName(%q, more %q): got %v, want allowed %t", name, more, err, allowed)
+				t.Errorf("CheckName(%q, more %q): got %v, want allowed %t", name, more, err, allowed)
 			}
 			if err == nil && strings.ContainsAny(name, "\"\\<>&' \x00\r\n\t") {
 				t.Errorf("%q would need escaping", name)

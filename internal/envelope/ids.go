@@ -10,12 +10,14 @@ import (
 )
 
 const (
-	MaxIDBytes = 255 // longest user id and tag
-	nameBytes  = 100 // longest module id and command
+	// MaxIDBytes is the largest size of a user id or tag.
+	MaxIDBytes = 255
+	nameBytes  = 100 // largest size of a module id or command
 )
 
-// CheckIDs holds ids to what reaches a page unchanged: text without control
-// characters, which HTML alters.
+// CheckIDs returns an error if one of the ids is empty, too long, not UTF-8, or
+// contains a control character. HTML alters control characters, so such an id
+// would not reach a page unchanged. what names the kind of id in the error.
 func CheckIDs(what string, ids []string) error {
 	for _, id := range ids {
 		switch {
@@ -33,8 +35,8 @@ func CheckIDs(what string, ids []string) error {
 	return nil
 }
 
-// isPlain tells whether a string is of nothing but printable ASCII, as
-// most ids are.
+// isPlain reports whether a string contains only printable ASCII, as most ids
+// do.
 func isPlain(s string) bool {
 	for i := range len(s) {
 		if s[i] < ' ' || s[i] > '~' {
@@ -44,8 +46,9 @@ func isPlain(s string) bool {
 	return true
 }
 
-// CheckName holds names to letters, digits and ". _ -", so that they need no
-// escaping in JSON, in the name of a hook or in a log line.
+// CheckName returns an error unless a name consists of letters, digits, ". _ -"
+// and the bytes in more. Such names need no escaping in JSON, in the name of a
+// hook or in a log line. what names the kind of name in the error.
 func CheckName(what, name, more string) error {
 	if name == "" {
 		return fmt.Errorf("pull: empty %s", what)
@@ -61,8 +64,8 @@ func CheckName(what, name, more string) error {
 	return nil
 }
 
-// quoteFirst quotes the first character of s, or its first byte where that is
-// not UTF-8.
+// quoteFirst quotes the first character of s, or its first byte if s does not
+// begin with UTF-8.
 func quoteFirst(s string) string {
 	r, size := utf8.DecodeRuneInString(s)
 	if r == utf8.RuneError && size == 1 {
@@ -71,17 +74,18 @@ func quoteFirst(s string) string {
 	return strconv.QuoteRune(r)
 }
 
+// isNameByte reports whether c is allowed in every name.
 func isNameByte(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '.' || c == '_' || c == '-'
 }
 
-// NewID returns eight letters and digits that no one has used before.
+// NewID returns a random id of eight letters and digits.
 func NewID() string { return strings.ToLower(rand.Text()[:nodeIDBytes]) }
 
-// MaxClientIDBytes is the longest id of a page.
+// MaxClientIDBytes is the largest size of a page's id.
 const MaxClientIDBytes = 64
 
-// IsClientID reports whether a string may be the id of a page: 1 to 64 letters,
+// IsClientID reports whether id is a valid id of a page: 1 to 64 letters,
 // digits, - and _.
 func IsClientID(id string) bool {
 	if id == "" || len(id) > MaxClientIDBytes {

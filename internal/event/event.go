@@ -1,4 +1,4 @@
-// Package event encodes an event and the target that it is for.
+// Package event encodes events and their targets.
 package event
 
 import (
@@ -18,9 +18,9 @@ import (
 
 const (
 	defaultTTL = 24 * time.Hour
-	longestTTL = 100 * 365 * 24 * time.Hour // is no end: more could overflow
-	keptBytes  = 256 << 10                  // of the buffers of an encoder that is kept for the next event
-	quoted     = 40                         // bytes of params that an error quotes
+	longestTTL = 100 * 365 * 24 * time.Hour // a longer TTL is reduced to this, or it could overflow
+	keptBytes  = 256 << 10                  // an encoder with larger buffers is not reused
+	quoted     = 40                         // bytes of the params that an error quotes
 )
 
 // An Event is a command that the application sends to the pages of a module.
@@ -54,7 +54,8 @@ type Event struct {
 	ExceptSender bool
 }
 
-// Check reports what is wrong with the event's names, and lower-cases the module.
+// Check returns an error if a field of the event is invalid. It converts the
+// module id to lower case.
 func Check(e *Event) error {
 	if err := envelope.CheckName("module id", e.Module, ""); err != nil {
 		return err
@@ -69,7 +70,7 @@ func Check(e *Event) error {
 	return nil
 }
 
-// expires returns the unix second after which the event is not replayed.
+// expires returns the unix second after which the event is no longer replayed.
 func (e *Event) expires(now time.Time) uint64 {
 	ttl := min(e.TTL, longestTTL)
 	if ttl == 0 {
@@ -78,8 +79,8 @@ func (e *Event) expires(now time.Time) uint64 {
 	return uint64(now.Add(ttl + time.Second - 1).Unix()) //nolint:gosec // the clock is past 1970
 }
 
-// An encoder is kept between events: a json.Encoder, the buffer it fills, and
-// the room in which an envelope is put together.
+// An encoder is reused for many events. It holds a json.Encoder, the buffer of
+// that, and the buffer of the envelope.
 type encoder struct {
 	params bytes.Buffer
 	json   *json.Encoder
@@ -87,70 +88,71 @@ type encoder struct {
 	clock  protocol.Clock
 }
 
-var encoders = sync.Pool{New: func() any { //nolint:gochecknoglobals // a cache of buffers, shared by all plugins
+var encoders = sync.Pool{New: func() any { //nolint:gochecknoglobals // a cache of buffers; all plugins of a process share it
 	e := new(encoder)
 	e.json = json.NewEncoder(&e.params)
 	return e
 }}
 
-// release keeps the encoder for the next event, unless one giant made its
-// buffers so large that keeping them would be a leak.
-func (c *encoder) release() {
-	if c.params.Cap()+cap(c.raw) <= keptBytes {
-		encoders.Put(c)
+// release returns the encoder to the pool, unless a very large event has made
+// its buffers so large that keeping them would be a leak.
+func (enc *encoder) release() {
+	if enc.params.Cap()+cap(enc.raw) <= keptBytes {
+		encoders.Put(enc)
 	}
 }
 
-// Encode returns the envelope of an event to a target, both of which are
-// checked. limit bounds the part of it that pages receive.
+// Encode returns the envelope of an event to a target. Both must have passed
+// their checks. limit bounds the size of the part that pages receive.
 func Encode(t *Target, e *Event, sender string, now time.Time, limit int) ([]byte, error) {
-	c := encoders.Get().(*encoder) //nolint:forcetypeassert // holds nothing else
-	defer c.release()
-	return c.encode(t, e, sender, now, limit)
+	enc := encoders.Get().(*encoder) //nolint:forcetypeassert // holds nothing else
+	defer enc.release()
+	return enc.encode(t, e, sender, now, limit)
 }
 
-func (c *encoder) encode(t *Target, e *Event, sender string, now time.Time, limit int) ([]byte, error) {
-	params, err := c.encodeParams(e)
+func (enc *encoder) encode(t *Target, e *Event, sender string, now time.Time, limit int) ([]byte, error) {
+	params, err := enc.encodeParams(e)
 	if err != nil {
 		return nil, err
 	}
-	b := envelope.AppendHeader(c.raw[:0], envelope.KindEvent, now)
+	b := envelope.AppendHeader(enc.raw[:0], envelope.KindEvent, now)
 	b = binary.AppendUvarint(b, e.expires(now))
 	b = AppendTarget(b, sender, t)
 	head := len(b)
 	b = protocol.AppendEvent(b, e.Module, e.Command, params)
-	b = append(c.clock.AppendExtra(b, now), '}')
-	c.raw = b
+	b = append(enc.clock.AppendExtra(b, now), '}')
+	enc.raw = b
 	if size := len(b) - head; size > limit {
 		return nil, &SizeError{Size: size, Limit: limit}
 	}
 	return bytes.Clone(b), nil
 }
 
-// encodeParams returns params as JSON on one line, never null. The bytes are
-// valid until the next call.
-func (c *encoder) encodeParams(e *Event) ([]byte, error) {
-	c.params.Reset()
+// encodeParams returns the params as JSON on one line, never null. The result
+// is valid until the next call.
+func (enc *encoder) encodeParams(e *Event) ([]byte, error) {
+	enc.params.Reset()
 	if e.Params != nil {
-		if err := c.json.Encode(e.Params); err != nil {
+		if err := enc.json.Encode(e.Params); err != nil {
 			return nil, &ParamsError{Module: e.Module, Command: e.Command, Err: err}
 		}
 	}
-	params := bytes.TrimSuffix(c.params.Bytes(), []byte("\n"))
+	params := bytes.TrimSuffix(enc.params.Bytes(), []byte("\n"))
 	if !utf8.Valid(params) {
 		return nil, &ParamsError{Module: e.Module, Command: e.Command, Err: errNotUTF8(params)}
 	}
 	if len(params) == 0 || string(params) == "null" {
-		c.params.Reset()
-		c.params.WriteString("{}")
-		params = c.params.Bytes()
+		enc.params.Reset()
+		enc.params.WriteString("{}")
+		params = enc.params.Bytes()
 	}
 	return params, nil
 }
 
-// errNotUTF8 says where params are not. The strings of encoding/json always
-// are; what a json.RawMessage or a MarshalJSON has brought is taken as it is, and
-// browsers fail a connection on which it comes.
+// errNotUTF8 returns an error that locates the first byte of params that is not
+// UTF-8. encoding/json replaces invalid UTF-8 in strings, but copies the output
+// of a json.RawMessage or a MarshalJSON method. Browsers fail a connection that
+// receives such bytes.
 func errNotUTF8(params []byte) error {
 	at := 0
 	for at < len(params) {

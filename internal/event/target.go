@@ -13,7 +13,7 @@ import (
 // 255 bytes, in UTF-8 and without control characters.
 type Target struct {
 	first envelope.Term
-	or    []envelope.Term // more terms of a union
+	or    []envelope.Term // further terms of a union
 }
 
 // User returns the target of the users with these ids, on all their pages and
@@ -55,12 +55,13 @@ func (t Target) Or(other Target) Target {
 	return t
 }
 
-// IsNobody reports whether a target is empty: an event to it need not be sent.
+// IsNobody reports whether a target includes no one. An event to it need not be
+// sent.
 func IsNobody(t *Target) bool {
 	return t.first.IsEmpty() && !slices.ContainsFunc(t.or, func(u envelope.Term) bool { return !u.IsEmpty() })
 }
 
-// CheckTarget reports what is wrong with the ids and tags of a target.
+// CheckTarget returns an error if an id or a tag of a target is invalid.
 func CheckTarget(t *Target) error {
 	if err := t.first.Check(); err != nil {
 		return err
@@ -73,8 +74,8 @@ func CheckTarget(t *Target) error {
 	return nil
 }
 
-// AppendTarget appends a target as it lies in the log, without the page that
-// has sent the event.
+// AppendTarget appends the address of an event: the name of the page that sent
+// it, which may be empty, and the encoded target.
 func AppendTarget(b []byte, sender string, t *Target) []byte {
 	return envelope.AppendAddress(b, sender, &t.first, t.or)
 }

@@ -1,5 +1,5 @@
-// Package memnet is a network in memory for tests: connections are net.Pipe, so
-// that they work inside a testing/synctest bubble, where time is fake.
+// Package memnet is an in-memory network for tests. Its connections are
+// net.Pipes, which work inside a testing/synctest bubble, where time is fake.
 package memnet
 
 import (
@@ -8,7 +8,7 @@ import (
 	"sync"
 )
 
-// A Listener accepts what Dial dials.
+// A Listener accepts the connections that its Dial method opens.
 type Listener struct {
 	conns chan net.Conn
 	done  chan struct{}
@@ -39,7 +39,8 @@ func (l *Listener) Close() error {
 // Addr implements net.Listener.
 func (l *Listener) Addr() net.Addr { return addr{} }
 
-// Dial connects to the listener. It fits http.Transport and websocket.Dialer.
+// Dial connects to the listener. It has the signature that http.Transport and
+// websocket.Dialer need.
 func (l *Listener) Dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	here, there := net.Pipe()
 	select {
@@ -52,7 +53,7 @@ func (l *Listener) Dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	}
 }
 
-// conn hides that it is a pipe only in its address: net/http wants host and port.
+// conn replaces the address of a pipe: net/http needs a host and a port.
 type conn struct{ net.Conn }
 
 func (conn) RemoteAddr() net.Addr { return addr{} }

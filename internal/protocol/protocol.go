@@ -1,4 +1,5 @@
-// Package protocol writes the JSON that pages receive; docs/protocol.md describes it.
+// Package protocol encodes the JSON that pages receive. docs/protocol.md
+// describes it.
 package protocol
 
 import (
@@ -9,10 +10,12 @@ import (
 	"time"
 )
 
-// MessageOverhead is the most that a message needs besides its body: {"id":N, and a comma.
+// MessageOverhead is the largest number of bytes that a message needs besides
+// its body: {"id":N, and a comma between messages.
 const MessageOverhead = len(`{"id":18446744073709551615,`) + 1
 
-// AppendMessage appends a message at an offset as pages get it, from its body.
+// AppendMessage appends the message at an offset in the form that pages
+// receive. body is what [AppendEvent] has begun.
 func AppendMessage(b []byte, offset uint64, body []byte) []byte {
 	b = append(b, `{"id":`...)
 	b = strconv.AppendUint(b, offset, 10)
@@ -20,9 +23,9 @@ func AppendMessage(b []byte, offset uint64, body []byte) []byte {
 	return append(b, body...)
 }
 
-// AppendEvent appends the body of an event up to its extra: the message without
-// the leading brace and the id, which are known only when the log has ordered it.
-// Module and command need no escaping.
+// AppendEvent appends the body of an event up to its extra. The body is the
+// message without its leading brace and its id, which is known only when the
+// log has ordered the message. module and command must not need escaping.
 func AppendEvent(b []byte, module, command string, params []byte) []byte {
 	b = append(b, `"module_id":"`...)
 	b = append(b, module...)
@@ -33,7 +36,7 @@ func AppendEvent(b []byte, module, command string, params []byte) []byte {
 	return append(b, `,"extra":`...)
 }
 
-// A Hello is the first message of a connection, and follows each gap.
+// A Hello is the first message of a connection. It is also sent after each gap.
 type Hello struct {
 	Epoch     string
 	Offset    uint64
@@ -42,6 +45,7 @@ type Hello struct {
 	Tick      time.Duration
 }
 
+// Encode returns the message.
 func (h *Hello) Encode(now time.Time) []byte {
 	b := []byte(`{"module_id":"pull","command":"hello","params":{"protocol":1,"epoch":`)
 	b = appendJSON(b, h.Epoch)
@@ -58,16 +62,16 @@ func (h *Hello) Encode(now time.Time) []byte {
 	return append(b, "}}"...)
 }
 
-// Tick is the message that moves the cursor of a quiet page. A page that the
-// log of the epoch is not the log of, because it is being told of another one,
-// stays where it is.
+// Tick returns the message that moves the cursor of a page without events. The
+// page ignores it if its own cursor is of another epoch: then a hello of the
+// new epoch is on its way.
 func Tick(epoch string, offset uint64) []byte {
 	b := []byte(`{"module_id":"pull","command":"tick","params":{"epoch":`)
 	b = append(appendJSON(b, epoch), `,"offset":`...)
 	return append(strconv.AppendUint(b, offset, 10), "}}"...)
 }
 
-// Reply is what answers a request of a page.
+// Reply returns the response to a request of a page.
 func Reply(command string, params any) ([]byte, error) {
 	return json.Marshal(struct {
 		Module  string `json:"module_id"`
@@ -76,7 +80,7 @@ func Reply(command string, params any) ([]byte, error) {
 	}{"pull", command, params})
 }
 
-// AppendClose appends what a stream has in place of a close frame.
+// AppendClose appends what a stream sends in place of a WebSocket close frame.
 func AppendClose(b []byte, code int, reason string) []byte {
 	b = append(b, `{"code":`...)
 	b = strconv.AppendInt(b, int64(code), 10)
@@ -84,15 +88,16 @@ func AppendClose(b []byte, code int, reason string) []byte {
 	return append(appendJSON(b, reason), '}')
 }
 
-// An OnlineList names users who are online and counts all of them.
+// An OnlineList contains users who are online and the number of all of them.
 type OnlineList struct {
 	Users  iter.Seq[string]
-	Most   int // users it names
-	Bytes  int // beyond which it names no more
+	Most   int // largest number of listed users
+	Bytes  int // no further user is listed once the message is larger
 	Count  int
 	Guests int
 }
 
+// Encode returns the message.
 func (l *OnlineList) Encode(now time.Time) []byte {
 	b := []byte(`{"module_id":"online","command":"online_list","params":{"USERS":{`)
 	listed := 0
@@ -116,7 +121,8 @@ func (l *OnlineList) Encode(now time.Time) []byte {
 	return append(new(Clock).AppendExtra(b, now), '}')
 }
 
-// AppendUserChange appends that a user has come online or gone offline.
+// AppendUserChange appends the message that a user has come online or gone
+// offline.
 func AppendUserChange(b []byte, user string, online bool, now time.Time) []byte {
 	status := "offline"
 	if online {
@@ -132,26 +138,26 @@ func AppendUserChange(b []byte, user string, online bool, now time.Time) []byte 
 	return append(new(Clock).AppendExtra(b, now), '}')
 }
 
-// A Clock is the text of a moment's second, which costs more to write than
-// everything around it and is the same for many moments in a row.
+// A Clock caches the text of a second. Formatting it costs more than the rest
+// of an event's envelope, and consecutive events often have the same second.
 type Clock struct {
 	unix int64
 	text []byte
 }
 
-// AppendExtra appends what the server says of a message besides its params:
-// when it was sent, for people and for arithmetic.
-func (s *Clock) AppendExtra(b []byte, now time.Time) []byte {
-	if unix := now.Unix(); unix != s.unix || s.text == nil {
-		s.unix, s.text = unix, now.UTC().AppendFormat(s.text[:0], time.RFC3339)
+// AppendExtra appends the extra of a message: the time at which it was sent, as
+// text and as a number.
+func (c *Clock) AppendExtra(b []byte, now time.Time) []byte {
+	if unix := now.Unix(); unix != c.unix || c.text == nil {
+		c.unix, c.text = unix, now.UTC().AppendFormat(c.text[:0], time.RFC3339)
 	}
 	b = append(b, `{"server_time":"`...)
-	b = append(b, s.text...)
+	b = append(b, c.text...)
 	b = append(b, `","server_time_unix":`...)
 	return append(appendUnix(b, now), '}')
 }
 
-// appendUnix appends a moment as seconds since 1970, to the microsecond.
+// appendUnix appends a time as seconds since 1970, to the microsecond.
 func appendUnix(b []byte, now time.Time) []byte {
 	b = strconv.AppendInt(b, now.Unix(), 10)
 	b = append(b, '.')
@@ -162,7 +168,7 @@ func appendUnix(b []byte, now time.Time) []byte {
 	return b
 }
 
-// appendJSON appends a string of the application's as JSON.
+// appendJSON appends a string as JSON.
 func appendJSON(b []byte, s string) []byte {
 	if !strings.ContainsFunc(s, needsEscape) {
 		return append(append(append(b, '"'), s...), '"')

@@ -9,19 +9,19 @@ import (
 	"github.com/echo-pull/pull/internal/signal"
 )
 
-// A Batch is what one request hands over, in order.
+// A Batch is what one request publishes, in order.
 type Batch struct {
 	Messages [][]byte
-	Events   int        // reserved places it gives back
-	Size     int        // reserved bytes
-	awaited  bool       // somebody waits for it
-	done     chan error // told when the log holds the shipment; nil when nobody waits
+	Events   int        // reserved places, which the publisher releases
+	Size     int        // reserved bytes, which the publisher releases
+	awaited  bool       // done is needed
+	done     chan error // receives the result of publishing; nil if no one waits for it
 }
 
-// submit hands a shipment over and returns the name of its last message. It never
-// waits. Where the broker does not either, and nothing is ahead of the shipment,
-// the log has it on return: that saves the turns of two goroutines, and done is
-// nil, as it is where nobody waits.
+// submit hands over a batch and returns the sequence number of its last message.
+// It never waits. If the log is in this process and nothing is queued, the log
+// holds the batch on return, which saves waking two goroutines. In this case,
+// and if no one waits for the batch, done is nil.
 func (p *Publisher) submit(s Batch) (last uint64, done <-chan error, err error) {
 	p.mu.Lock()
 	if p.ended {
@@ -48,15 +48,15 @@ func (p *Publisher) submit(s Batch) (last uint64, done <-chan error, err error) 
 	return last, s.done, nil
 }
 
-// Publish hands over what nobody waits for.
+// Publish hands over a batch without waiting for the log.
 func (p *Publisher) Publish(s Batch) {
 	if _, _, err := p.submit(s); err != nil && s.Events > 0 {
 		p.report(fmt.Errorf("%w: %d events came too late", err, s.Events))
 	}
 }
 
-// PublishAndWait hands a shipment over and waits until the log has it. If ctx ends
-// first, it may still leave.
+// PublishAndWait hands over a batch and waits until the log holds it. If ctx ends
+// first, PublishAndWait returns its error, and the batch may still be published.
 func (p *Publisher) PublishAndWait(ctx context.Context, s Batch) error {
 	s.awaited = true
 	_, done, err := p.submit(s)
@@ -71,8 +71,9 @@ func (p *Publisher) PublishAndWait(ctx context.Context, s Batch) error {
 	}
 }
 
-// bypassesQueue tells whether a shipment can go to the log at once: nothing is ahead of
-// it, and with it no more than a batch is what the node has still to apply.
+// bypassesQueue reports whether a batch can be appended to the log at once:
+// nothing is queued, and with the batch the node has at most one chunk still to
+// apply. The caller holds mu.
 func (p *Publisher) bypassesQueue(s *Batch) bool {
 	if p.memory == nil || p.busy || len(p.queue) > 0 {
 		return false
@@ -85,7 +86,7 @@ func (p *Publisher) bypassesQueue(s *Batch) bool {
 	return ahead+uint64(len(s.Messages)) <= chunkMessages && p.unapplied <= chunkBytes
 }
 
-// stamp gives messages that nobody has seen yet their names.
+// stamp sets the names of new messages. The caller holds mu.
 func (p *Publisher) stamp(messages [][]byte) {
 	for _, raw := range messages {
 		p.seq++
@@ -93,12 +94,13 @@ func (p *Publisher) stamp(messages [][]byte) {
 	}
 }
 
-// Announce hands over a control message of the plugin's own accord. How many of those
-// may wait is bounded by what causes them.
+// Announce hands over a control message that the node itself has to send. It
+// reserves no place: the number of such messages is bounded by their causes.
 func (p *Publisher) Announce(raw []byte) { p.Publish(Batch{Messages: [][]byte{raw}}) }
 
-// Command hands over a control message that the application or a page asked for,
-// which takes a place in the queue like an event. It returns the message's name.
+// Command hands over a control message on behalf of the application or a page,
+// for which it reserves a place like Send does for an event. It returns the
+// sequence number of the message.
 func (p *Publisher) Command(raw []byte) (name uint64, err error) {
 	if err := p.Reserve(len(raw)); err != nil {
 		return 0, err
@@ -107,7 +109,7 @@ func (p *Publisher) Command(raw []byte) (name uint64, err error) {
 	return name, err
 }
 
-// IsIdle tells whether nothing waits for the broker.
+// IsIdle reports whether the queue is empty and Run is not publishing.
 func (p *Publisher) IsIdle() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

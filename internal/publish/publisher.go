@@ -1,4 +1,4 @@
-// Package publish holds the bounded queue in front of the broker.
+// Package publish contains the bounded queue in front of the broker.
 package publish
 
 import (
@@ -15,29 +15,34 @@ import (
 )
 
 const (
-	maxEvents = 65_536   // events that may wait for the broker
-	MaxBytes  = 64 << 20 // bytes of them
-	// slowdown is how long one Send takes longer while the queue is more than half
-	// full: code that sends in a tight loop outruns everything behind it, and
-	// is better slowed down a little than refused.
+	maxEvents = 65_536 // largest number of events in the queue
+	// MaxBytes is the largest size of all messages in the queue, and so of each.
+	MaxBytes = 64 << 20
+
+	// slowdown is the time that one Send takes longer while the queue is more than
+	// half full. Code that sends in a tight loop is faster than everything behind
+	// it; slowing it down a little is better than returning errors to it.
 	slowdown = 100 * time.Microsecond
 
-	// One request may take so much of the queue, so that it is not somebody else's
-	// request that fails.
+	// MaxRequestEvents and MaxRequestBytes bound what one request may occupy of the
+	// queue, so that it does not make the Sends of other requests fail.
 	MaxRequestEvents = maxEvents / 4
 	MaxRequestBytes  = MaxBytes / 4
 
-	chunkMessages = 512     // messages handed to the broker at once
-	chunkBytes    = 4 << 20 // bytes of them, unless one message has more
+	chunkMessages = 512     // largest number of messages in one call of the broker
+	chunkBytes    = 4 << 20 // largest size of them, unless a single message is larger
 
-	// What the publisher has handed over and this node has not applied is two
-	// batches at most.
+	// AheadMessages and AheadBytes bound what the publisher has handed to the broker
+	// and this node has not applied, which is two chunks at most.
 	AheadMessages = 2 * chunkMessages
 	AheadBytes    = 4 * chunkBytes
 
 	shortestRetry = 50 * time.Millisecond
 	longestRetry  = 2 * time.Second
-	StallTimeout  = 5 * time.Second // without progress of the node the publisher goes on
+
+	// StallTimeout is how long the publisher waits for a node that makes no
+	// progress before it goes on.
+	StallTimeout = 5 * time.Second
 )
 
 var (
@@ -50,43 +55,48 @@ var (
 	ErrClosed = errors.New("pull: plugin is shut down")
 )
 
-// A Progress is how far a node has come with its own messages.
+// A Progress reports how many of its own messages a node has applied.
 type Progress interface {
+	// Applied returns the sequence number of the last own message that the node
+	// has applied.
 	Applied() uint64
-	// Await waits until the condition holds, which it checks whenever the node
-	// has moved, and reports whether that was before ctx ended.
+
+	// Await waits until the condition holds, and reports whether it did before
+	// ctx ended. It checks the condition whenever the node has made progress.
 	Await(ctx context.Context, condition func() bool) bool
 }
 
-// A Publisher hands shipments to the broker, one after another, on a goroutine
-// of the plugin's. Its queue is bounded: a place in it is reserved when an event
-// is sent, so that the epilogue, which can tell nobody, never finds it full.
+// A Publisher hands batches to the broker, one after another, on the goroutine
+// that calls Run. Its queue is bounded. Send reserves a place in it, so that the
+// queue is never full when the request ends and its events are published: at
+// that time no error could be returned to anyone.
 type Publisher struct {
 	log      broker.Broker
 	progress Progress
 	node     string
 	report   func(error)
 
-	events, bytes atomic.Int64 // reserved
-	closed        atomic.Bool
-	lost          int // events that could not leave; the goroutine's own
+	events, bytes atomic.Int64 // places that are reserved
+	closed        atomic.Bool  // Reserve returns ErrClosed
+	lost          int          // events that did not reach the broker; owned by Run's goroutine, not guarded
 
 	mu     sync.Mutex     // guards what follows
-	memory *broker.Memory // the log, if that is in this process; nil if it is not
+	memory *broker.Memory // the log, if it is in this process, else nil
 	seq    uint64         // of the last message
 	queue  []Batch
 
-	unapplied int // bytes that went directly since the node had applied everything
+	unapplied int // bytes that bypassed the queue since the node had applied everything
 
-	busy  bool // the goroutine is publishing
-	ended bool // nobody takes from the queue any more
+	busy  bool // Run is publishing
+	ended bool // Run has ended; nothing is accepted any more
 
-	wake  chan struct{} // something is in the queue
-	freed chan struct{} // places were given back
+	wake  chan struct{} // signalled when the queue is not empty
+	freed chan struct{} // signalled when places are released
 }
 
-// New returns a publisher for the node with an id. memory is the log
-// itself if it is in this process, else nil.
+// New returns the publisher of a node. node is the id in the names of its
+// messages. memory is the log itself if it is in this process, else nil. report
+// receives the errors that no caller can be given.
 func New(log broker.Broker, memory *broker.Memory, node string, p Progress, report func(error)) *Publisher {
 	return &Publisher{
 		log: log, memory: memory, node: node, progress: p, report: report,
@@ -94,12 +104,14 @@ func New(log broker.Broker, memory *broker.Memory, node string, p Progress, repo
 	}
 }
 
-// Queued returns how many events have a place in the queue, and their bytes.
+// Queued returns the number of reserved places, which is that of all events
+// between Send and the log, and the bytes of these events.
 func (p *Publisher) Queued() (events, bytes int) {
 	return int(p.events.Load()), int(p.bytes.Load())
 }
 
-// Reserve takes a place for an event of so many bytes.
+// Reserve reserves a place in the queue for an event of size bytes. It returns
+// ErrQueueFull if there is none, and ErrClosed after Drain has been called.
 func (p *Publisher) Reserve(size int) error {
 	events, bytes := p.events.Add(1), p.bytes.Add(int64(size))
 	if events > maxEvents/2 || bytes > MaxBytes/2 {
@@ -116,13 +128,15 @@ func (p *Publisher) Reserve(size int) error {
 	return nil
 }
 
+// Release gives back reserved places and bytes.
 func (p *Publisher) Release(events, size int) {
 	p.bytes.Add(-int64(size))
 	p.events.Add(-int64(events))
 	signal.Send(p.freed)
 }
 
-// Run publishes until ctx ends. Then nothing that is left can leave.
+// Run publishes batches until ctx ends. Then it reports the events that are
+// left; they are lost.
 func (p *Publisher) Run(ctx context.Context) {
 	for ctx.Err() == nil {
 		if shipments := p.take(false); len(shipments) > 0 {
@@ -140,6 +154,8 @@ func (p *Publisher) Run(ctx context.Context) {
 	}
 }
 
+// take removes all batches from the queue. After the last take nothing is
+// accepted any more.
 func (p *Publisher) take(last bool) []Batch {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -149,8 +165,8 @@ func (p *Publisher) take(last bool) []Batch {
 	return taken
 }
 
-// writeBatches publishes shipments in batches: what queued up while the broker
-// was busy leaves together, and what is too much for one batch in several.
+// writeBatches writes batches in chunks. What queued up while the broker was
+// busy is written together, and what exceeds one chunk in several.
 func (p *Publisher) writeBatches(ctx context.Context, shipments []Batch) {
 	var batch [][]byte
 	size, from := 0, 0
@@ -168,6 +184,8 @@ func (p *Publisher) writeBatches(ctx context.Context, shipments []Batch) {
 	p.settleAll(shipments[from:], p.write(ctx, batch))
 }
 
+// settleAll settles batches after their last chunk was written, and counts the
+// lost events.
 func (p *Publisher) settleAll(shipments []Batch, err error) {
 	for _, s := range shipments {
 		p.settle(s, err)
@@ -177,7 +195,8 @@ func (p *Publisher) settleAll(shipments []Batch, err error) {
 	}
 }
 
-// settle gives back what a shipment has reserved and tells who waits for it.
+// settle releases the places of a batch and wakes the goroutine that waits for
+// it.
 func (p *Publisher) settle(s Batch, err error) {
 	p.Release(s.Events, s.Size)
 	if s.done != nil {
@@ -185,8 +204,8 @@ func (p *Publisher) settle(s Batch, err error) {
 	}
 }
 
-// write tries until the log holds the batch or ctx ends. A message is sent
-// again under the name it has, and a node that has had it drops it.
+// write retries until the log holds the chunk or ctx ends. Messages keep their
+// names, and nodes drop a message that they have already applied.
 func (p *Publisher) write(ctx context.Context, batch [][]byte) error {
 	if len(batch) == 0 {
 		return nil
@@ -210,10 +229,10 @@ func (p *Publisher) write(ctx context.Context, batch [][]byte) error {
 	}
 }
 
-// pace waits until this node has applied what was published before the last
-// batch, so that a burst meets the publisher's bound and not the end of the log's
-// memory. A node that makes no progress at all has lost the log: then waiting
-// helps nobody.
+// pace waits until this node has applied everything that was published before
+// the last chunk. Then a burst meets the bound of the queue, and not that of the
+// log's memory. A node that makes no progress at all has lost the log: then
+// pace stops waiting after StallTimeout.
 func (p *Publisher) pace(ctx context.Context, before uint64) {
 	for {
 		applied := p.progress.Applied()
@@ -229,8 +248,8 @@ func (p *Publisher) pace(ctx context.Context, before uint64) {
 	}
 }
 
-// Drain waits until everything that was collected has left or was discarded.
-// From now on nothing new is collected.
+// Drain makes Reserve return ErrClosed from now on, and waits until all reserved
+// places are released: their events were published or discarded.
 func (p *Publisher) Drain(ctx context.Context) error {
 	p.closed.Store(true)
 	for p.events.Load() > 0 {

@@ -1,4 +1,4 @@
-// Package rate bounds how often something is done, by key where many do it.
+// Package rate limits how often something is done: by key, or for one holder.
 package rate
 
 import (
@@ -8,30 +8,31 @@ import (
 	"time"
 )
 
-// A Limit is what may be spent: a burst at once, and one more each time that a
-// duration has passed.
+// A Limit allows a burst at once, and one more after each period of Every.
 type Limit struct {
 	Burst int
 	Every time.Duration
 }
 
-// Times is what so many may spend together.
-func (r Limit) Times(n int) Limit { return Limit{r.Burst * n, max(1, r.Every/time.Duration(n))} }
+// Times returns the limit that n holders have together.
+func (l Limit) Times(n int) Limit { return Limit{l.Burst * n, max(1, l.Every/time.Duration(n))} }
 
-// An Allowance is what is left of a rate. The zero value is a full one. It is
-// small, because each connection has some.
+// An Allowance tracks how much of a limit is used. The zero value is unused. It
+// is small, because each connection has several.
 type Allowance struct {
-	full  time.Duration // when all is regained, on the clock of sinceStart
-	every time.Duration // of the rate at which it was spent last
+	full  time.Duration // when everything is regained, as returned by sinceStart
+	every time.Duration // Limit.Every of the last Take
 }
 
-var processStart = time.Now() //nolint:gochecknoglobals // moments are counted from it
+var processStart = time.Now() //nolint:gochecknoglobals // times are stored relative to it
 
-// sinceStart returns a moment as a number that steps of the clock do not change.
+// sinceStart returns a time as the duration since the start of the process.
+// Adjustments of the wall clock do not affect it.
 func sinceStart(now time.Time) time.Duration { return now.Sub(processStart) }
 
-// Take spends n of the rate and tells whether anything was left of it. What is
-// taken then may be more than that, which has to be regained first.
+// Take takes n from the allowance and reports whether anything was left of it.
+// If so, n may be more than what was left: the difference has to be regained
+// first. If not, Take changes nothing.
 func (a *Allowance) Take(r Limit, n int, now time.Time) bool {
 	spent := a.spentAt(r.Every, now)
 	if spent > time.Duration(r.Burst-1)*r.Every {
@@ -41,13 +42,13 @@ func (a *Allowance) Take(r Limit, n int, now time.Time) bool {
 	return true
 }
 
-// Exhaust spends so much of the rate that nothing is regained in a lifetime.
+// Exhaust takes so much that nothing is regained in the life of the process.
 func (a *Allowance) Exhaust(r Limit) {
 	*a = Allowance{full: math.MaxInt64 / 2, every: r.Every}
 }
 
-// spentAt returns how long it takes to regain what is spent, if one more is
-// regained each time that a duration has passed.
+// spentAt returns how long it takes to regain everything at the rate of one per
+// every.
 func (a *Allowance) spentAt(every time.Duration, now time.Time) time.Duration {
 	left := a.full - sinceStart(now)
 	switch {
@@ -60,21 +61,21 @@ func (a *Allowance) spentAt(every time.Duration, now time.Time) time.Duration {
 }
 
 const (
-	maxAllowances = 100_000 // that are remembered
-	fewAllowances = 1_000   // are not worth a look at each
+	maxAllowances = 100_000 // largest number of keys
+	fewAllowances = 1_000   // a smaller number is never swept
 )
 
-// Allowances are those of many, by key. The ones that are full again are
-// forgotten, and where that does not make room any other: nobody pays for what
-// somebody else has spent.
+// Allowances holds an allowance for each of many keys. It drops those that are
+// full again. If it still holds too many, it drops an arbitrary one: no key is
+// refused because of what others have used. It is safe for concurrent use.
 type Allowances struct {
 	mu      sync.Mutex // guards what follows
 	byKey   map[string]Allowance
-	sweepAt int // from which on a sweep is due
+	sweepAt int // number of keys at which the next sweep is due
 	sweptAt time.Time
 }
 
-// Take spends n of the key's allowance, as [allowance.take] does.
+// Take takes n from the key's allowance, as [Allowance.Take] does.
 func (a *Allowances) Take(key string, r Limit, n int, now time.Time) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -90,7 +91,7 @@ func (a *Allowances) Take(key string, r Limit, n int, now time.Time) bool {
 	return taken
 }
 
-// Has tells whether anything is left of the key's allowance.
+// Has reports whether anything is left of the key's allowance.
 func (a *Allowances) Has(key string, r Limit, now time.Time) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -99,7 +100,7 @@ func (a *Allowances) Has(key string, r Limit, now time.Time) bool {
 	return one.spentAt(r.Every, now) <= time.Duration(r.Burst-1)*r.Every
 }
 
-// makeRoom makes room for one more; the caller holds mu.
+// makeRoom makes room for one more key. The caller holds mu.
 func (a *Allowances) makeRoom(now time.Time) {
 	if a.byKey == nil {
 		a.byKey, a.sweepAt = make(map[string]Allowance), fewAllowances
@@ -110,7 +111,7 @@ func (a *Allowances) makeRoom(now time.Time) {
 		a.sweepAt = max(fewAllowances, min(2*len(a.byKey), maxAllowances))
 	}
 	if len(a.byKey) >= maxAllowances {
-		for key := range a.byKey { // in no order
+		for key := range a.byKey { // in random order
 			delete(a.byKey, key)
 			return
 		}

@@ -38,16 +38,16 @@ func TestAllowanceIsRegainedInTime(t *testing.T) {
 			t.Fatalf("%d of a burst of 10 were allowed", i)
 		}
 	}
-	for range 100 { // to ask early delays nothing
+	for range 100 { // an early attempt delays nothing
 		if now = now.Add(9 * time.Millisecond); a.Take(r, 1, now) {
 			t.Fatal("one more was allowed before its time")
 		}
 	}
 	if now = now.Add(101 * time.Millisecond); !a.Take(r, 1, now) || a.Take(r, 1, now) {
-		t.Error("a second later it was not one more that was allowed")
+		t.Error("a second later not exactly one more was allowed")
 	}
 	if now = now.Add(time.Second); !a.Take(r, 5, now) || a.Take(r, 1, now.Add(4*time.Second)) {
-		t.Error("what is taken beyond the allowance has to be regained first")
+		t.Error("what was taken beyond the allowance was not regained first")
 	}
 }
 
@@ -57,18 +57,18 @@ func TestWhatIsSpentStaysSpentAtAnotherRate(t *testing.T) {
 	two := one.Times(2)
 	now := time.Now()
 	if !a.Take(one, 10, now) || a.Take(one, 1, now) {
-		t.Fatal("it was not the burst that could be spent")
+		t.Fatal("not exactly the burst was allowed")
 	}
 	if !a.Take(two, 10, now) || a.Take(two, 1, now) {
-		t.Error("twice the rate has not twice the burst, less what was spent")
+		t.Error("twice the limit did not allow twice the burst, less what was taken")
 	}
 	if !a.Take(two, 1, now.Add(two.Every)) {
 		t.Error("nothing was regained at twice the rate")
 	}
 }
 
-// Who closes all pages but one must not wait at the rate of one for what all have
-// spent.
+// After closing all pages but one, a user must not wait at the rate of one page
+// for what all pages have taken.
 func TestAllowanceIsRegainedAtTheRateAtWhichItWasSpent(t *testing.T) {
 	var a Allowance
 	one := Limit{Burst: 20, Every: 500 * time.Millisecond}
@@ -78,7 +78,7 @@ func TestAllowanceIsRegainedAtTheRateAtWhichItWasSpent(t *testing.T) {
 	}
 
 	if now = now.Add(10 * time.Second); !a.Take(one, 1, now) {
-		t.Error("something is spent ten seconds later, want nothing")
+		t.Error("the allowance is not full again ten seconds later")
 	}
 	if a.Take(one, 20, now); a.Take(one, 1, now) {
 		t.Error("more than the burst of one was allowed")

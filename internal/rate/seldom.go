@@ -8,40 +8,44 @@ import (
 )
 
 const (
-	throttleEvery = time.Minute
-	throttleKeys  = 128
-	clipBytes     = 255 // of a key
+	throttleEvery = time.Minute // one key passes once in this time
+	throttleKeys  = 128         // largest number of keys
+	clipBytes     = 255
 )
 
-// A Throttle keeps what is reported again and again out of the log: each key passes
-// once a minute. It remembers few keys; while it has no room, others do not pass.
+// A Throttle keeps repeated reports out of the log: each key passes once a
+// minute. It remembers a small number of keys. While it has no room for another
+// one, other keys do not pass. The zero value is ready to use, and it is safe
+// for concurrent use.
 type Throttle struct {
 	mu   sync.Mutex // guards last
 	last map[string]time.Time
 }
 
-func (s *Throttle) Allow(key string) bool {
+// Allow reports whether the key passes now.
+func (t *Throttle) Allow(key string) bool {
 	key = Clip(key)
 	now := time.Now()
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	t.mu.Lock()
+	defer t.mu.Unlock()
 
-	if at, known := s.last[key]; known && now.Sub(at) < throttleEvery {
+	if at, known := t.last[key]; known && now.Sub(at) < throttleEvery {
 		return false
 	}
-	if len(s.last) >= throttleKeys {
-		maps.DeleteFunc(s.last, func(_ string, at time.Time) bool { return now.Sub(at) >= throttleEvery })
+	if len(t.last) >= throttleKeys {
+		maps.DeleteFunc(t.last, func(_ string, at time.Time) bool { return now.Sub(at) >= throttleEvery })
 	}
-	if len(s.last) >= throttleKeys {
+	if len(t.last) >= throttleKeys {
 		return false
 	}
-	if s.last == nil {
-		s.last = make(map[string]time.Time)
+	if t.last == nil {
+		t.last = make(map[string]time.Time)
 	}
-	s.last[key] = now
+	t.last[key] = now
 	return true
 }
 
-// Clip bounds what a client has sent, for a log line or a key.
-// What it returns keeps nothing else of the request alive.
+// Clip returns the first bytes of a string that a client has sent, for a log
+// line or a key. The result is a copy, which keeps nothing else of the request
+// alive.
 func Clip(s string) string { return strings.Clone(s[:min(len(s), clipBytes)]) }

@@ -12,7 +12,7 @@ func TestDequeBehavesLikeASlice(t *testing.T) {
 		var d Deque[int]
 		var model []int
 		for i := range 2000 {
-			// It grows, and slides, and shrinks to nothing.
+			// The deque grows, slides, and shrinks until it is empty.
 			if share := []int{70, 50, 30}[i/100%3]; r.IntN(100) < share {
 				d.Push(i)
 				model = append(model, i)

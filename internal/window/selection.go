@@ -6,18 +6,19 @@ import (
 	"sort"
 )
 
-// A Selection is the beginning of what some lists hold after an offset.
+// A Selection holds the first offsets after a position in some lists.
 type Selection struct {
 	Offsets  []uint64 // ascending, each once
-	Complete bool     // nothing follows in any of the lists
-	UpTo     uint64   // there is nothing else in the lists up to here
+	Complete bool     // the lists contain no offset after these
+	UpTo     uint64   // the selection is complete up to this offset
 }
 
-// MaxSelection bounds how many offsets a selection holds.
+// MaxSelection is the largest number of offsets in a selection.
 const MaxSelection = 1024
 
-// Pick merges what the lists hold after an offset. It costs a look at each list
-// and what it returns, whatever the window holds.
+// Pick merges the offsets after a position from several lists. Its cost depends
+// on the number of lists and of returned offsets, not on the size of the
+// window.
 func Pick(after uint64, lists []*Offsets) Selection {
 	var m merge
 	found := 0
@@ -43,7 +44,7 @@ func Pick(after uint64, lists []*Offsets) Selection {
 	return s
 }
 
-// After selects whatever follows an offset that the window covers.
+// After selects all messages after an offset, which the window must cover.
 func (w *Window) After(offset uint64) Selection {
 	from := w.indexAfter(offset)
 	to := min(w.log.Len(), from+MaxSelection)
@@ -55,18 +56,18 @@ func (w *Window) After(offset uint64) Selection {
 	return s
 }
 
-// A tail is what is left of a list.
+// A tail is the rest of a list.
 type tail struct {
 	list *Offsets
-	at   int // index of its first
+	at   int // index of its first offset
 }
 
 func (t *tail) offset() uint64 { return *t.list.At(t.at) }
 
-// A merge is a heap of tails, the one with the lowest offset first.
+// A merge is a heap of tails. The tail with the lowest offset comes first.
 type merge []tail
 
-// next moves on to the next offset.
+// next advances the first tail by one offset.
 func (m *merge) next() {
 	first := &(*m)[0]
 	switch first.at++; {

@@ -1,5 +1,5 @@
-// Package window remembers the recent part of a log of messages, and where in it
-// the messages of each user and tag are.
+// Package window keeps the recent part of a log of messages, with an index of
+// each user's and tag's messages.
 package window
 
 import (
@@ -7,57 +7,62 @@ import (
 	"time"
 )
 
-// A Message is what the window remembers of an event's envelope.
+// A Message is the part of an event's envelope that the window keeps.
 type Message struct {
 	Offset  uint64
 	At      int64  // when it was sent, unix nanoseconds
-	aged    int64  // the same, but never before the message ahead of it: clocks differ
+	aged    int64  // At, or the latest At before it if that is later: clocks differ
 	Expires uint64 // unix seconds
-	content []byte // the address and then the body, a part of the log's own bytes
-	head    int    // how much of it is the address
+	content []byte // the address and the body; part of the log's own bytes
+	head    int    // bytes of the address in content
 }
 
-// NewMessage returns a message that was sent at a time, unix nanoseconds, and
-// expires at another, unix seconds. content is its address and its body.
+// NewMessage returns a message. at is the time when it was sent, in unix
+// nanoseconds; expires is in unix seconds. content consists of the address, of
+// addressBytes bytes, and the body.
 func NewMessage(at int64, expires uint64, content []byte, addressBytes int) Message {
 	return Message{At: at, Expires: expires, content: content, head: addressBytes}
 }
 
+// Addr returns the encoded address.
 func (m *Message) Addr() []byte { return m.content[:m.head] }
+
+// Body returns the part that pages receive.
 func (m *Message) Body() []byte { return m.content[m.head:] }
 func (m *Message) size() int    { return len(m.content) }
 
-// KeysOf calls visit for each user and tag at an address, and with a nil name
-// if the address has everyone.
+// KeysOf calls visit for each user and tag of an address, and with a nil name
+// if the address includes everyone.
 type KeysOf func(address []byte, visit func(tag bool, name []byte))
 
-// A Window is the window: the events of the recent part of the log, and for
-// each user and tag where in it their messages are. Control messages take no
-// place in it. It is passive: its owner guards it.
+// A Window holds the events of the recent part of the log, and for each user
+// and tag the offsets of their messages. Control messages use an offset but are
+// not kept. A Window is passive: its owner guards it.
 type Window struct {
-	age   time.Duration
+	age      time.Duration
 	maxCount int
 	maxBytes int
 
-	keys       KeysOf
-	addKey, removeKey func(tag bool, name []byte) // add current to an index, or remove it
-	current    uint64
+	keys              KeysOf
+	addKey, removeKey func(tag bool, name []byte) // add current to the index of a key, or remove it; made once, so that a call allocates nothing
+	current           uint64
 
-	log    Deque[Message] // by offset, in which there may be gaps
-	from   uint64         // nothing is missing from this offset on
-	latest int64          // of all times in the log
-	end    uint64         // offset after the last one
-	size   int            // bytes of the messages in log
+	log    Deque[Message] // ascending by offset, with gaps where control messages were
+	from   uint64         // the window holds every event from this offset on
+	latest int64          // largest At so far
+	end    uint64         // offset of the next message
+	size   int            // total bytes of the messages in log
 	shared Offsets
 	users  map[string]*Offsets
 	tags   map[string]*Offsets
 }
 
-// Offsets are the positions of one address's messages, ascending.
+// Offsets are the offsets of the messages of one key, ascending.
 type Offsets = Deque[uint64]
 
-// New returns a window that is bounded in age, messages and bytes. The
-// first message is at offset 1.
+// New returns a window that is bounded in age, number of messages and bytes.
+// The first message is at offset 1. keys visits the users and tags of an
+// address.
 func New(age time.Duration, count, bytes int, keys KeysOf) *Window {
 	w := &Window{age: age, maxCount: count, maxBytes: bytes, keys: keys}
 	w.addKey, w.removeKey = w.addToIndex, w.removeFromIndex
@@ -65,42 +70,51 @@ func New(age time.Duration, count, bytes int, keys KeysOf) *Window {
 	return w
 }
 
-// Reset forgets everything: the next message is at offset next.
+// Reset drops all messages. The next message is at offset next.
 func (w *Window) Reset(next uint64) {
 	w.log, w.from, w.end, w.latest, w.size, w.shared = Deque[Message]{}, next, next, 0, 0, Offsets{}
 	w.users, w.tags = make(map[string]*Offsets), make(map[string]*Offsets)
 }
 
-// Next returns the offset after the last one, and last that one.
+// Next returns the offset of the next message.
 func (w *Window) Next() uint64 { return w.end }
+
+// Last returns the offset of the last message, or of the position before the
+// first one.
 func (w *Window) Last() uint64 { return w.end - 1 }
 
-// Len returns how many messages the window holds, and weight their bytes.
-func (w *Window) Len() int    { return w.log.Len() }
+// Len returns the number of messages in the window.
+func (w *Window) Len() int { return w.log.Len() }
+
+// Size returns the total bytes of the messages in the window.
 func (w *Window) Size() int { return w.size }
 
-// MaxAge returns how old a message in the window may be.
+// MaxAge returns the bound of the age.
 func (w *Window) MaxAge() time.Duration { return w.age }
 
-// OfEveryone, ofUser and ofTag return the offsets of the messages to one of them,
-// nil for none.
-func (w *Window) OfEveryone() *Offsets        { return &w.shared }
-func (w *Window) OfUser(user string) *Offsets { return w.users[user] }
-func (w *Window) OfTag(tag string) *Offsets   { return w.tags[tag] }
+// OfEveryone returns the offsets of the messages to everyone.
+func (w *Window) OfEveryone() *Offsets { return &w.shared }
 
-// CountAfter returns how many messages there are after an offset.
+// OfUser returns the offsets of the messages to a user, or nil if there are
+// none. Messages to the user's tags are not included.
+func (w *Window) OfUser(user string) *Offsets { return w.users[user] }
+
+// OfTag returns the offsets of the messages to a tag, or nil if there are none.
+func (w *Window) OfTag(tag string) *Offsets { return w.tags[tag] }
+
+// CountAfter returns the number of messages after an offset.
 func (w *Window) CountAfter(offset uint64) int { return w.log.Len() - w.indexAfter(offset) }
 
-// Covers tells whether everything after the offset is still here.
+// Covers reports whether the window still holds everything after an offset.
 func (w *Window) Covers(offset uint64) bool { return w.from <= offset+1 && offset+1 <= w.end }
 
-// indexAfter returns where in log the first message after an offset is.
+// indexAfter returns the index in log of the first message after an offset.
 func (w *Window) indexAfter(offset uint64) int {
 	n := w.log.Len()
 	if n == 0 || offset < w.log.At(0).Offset {
 		return 0
 	}
-	// Without gaps it would be at the top; with them it is that many places below at most.
+	// Without gaps the index would be top. Each gap moves it down by one at most.
 	first, last := w.log.At(0).Offset, w.log.At(n-1).Offset
 	top := min(uint64(n), offset-first+1)                          //nolint:gosec // a length
 	low := top - min(top, last-first+1-uint64(n))                  //nolint:gosec // a length
@@ -109,14 +123,14 @@ func (w *Window) indexAfter(offset uint64) int {
 	})
 }
 
-// Newest returns the message that was remembered last.
+// Newest returns the last message in the window, which must not be empty.
 func (w *Window) Newest() *Message { return w.log.At(w.log.Len() - 1) }
 
-// At returns the message at an offset at which there is one.
+// At returns the message at an offset. The window must hold it.
 func (w *Window) At(offset uint64) *Message { return w.log.At(w.indexAfter(offset - 1)) }
 
-// Append remembers the message at the offset next, and forgets what that
-// pushes out of the window at the time now; never the message itself.
+// Append adds a message at the next offset and evicts the messages that exceed
+// a bound at the time now. It always keeps the new message.
 func (w *Window) Append(m Message, now int64) {
 	w.Skip(m.At)
 	m.Offset, m.aged = w.Last(), w.latest
@@ -126,7 +140,8 @@ func (w *Window) Append(m Message, now int64) {
 	w.Evict(now, 1)
 }
 
-// Skip passes the offset of a message, which was sent at a time.
+// Skip uses the next offset for a message that the window does not keep, sent
+// at the given time.
 func (w *Window) Skip(at int64) {
 	w.end++
 	w.latest = max(w.latest, at)
@@ -163,8 +178,9 @@ func add(list *Offsets, offset uint64) {
 	}
 }
 
-// Evict forgets messages that are over a bound at the time now, but keeps some. It
-// returns whether one of those is over a bound as well.
+// Evict drops the oldest messages as long as the window exceeds a bound at the
+// time now, but keeps at least keep of them. It reports whether the window
+// still exceeds a bound.
 func (w *Window) Evict(now int64, keep int) bool {
 	oldest := now - int64(w.age)
 	for w.log.Len() > 0 {

@@ -11,7 +11,7 @@ import (
 	"github.com/echo-pull/pull/internal/event"
 )
 
-// to makes a message to a target, of so many bytes.
+// to returns a message to a target with a body of size bytes.
 func to(t event.Target, at int64, size int) Message {
 	addr := event.AppendTarget(nil, "", &t)
 	return Message{At: at, Expires: 1 << 40, content: append(addr, make([]byte, size)...), head: len(addr)}
@@ -64,7 +64,7 @@ func TestWindowCoversWhatFollowsItsCursor(t *testing.T) {
 		0: false, 6: false, 7: true, 9: true, 10: true, 11: false, 1 << 63: false, ^uint64(0): false,
 	} {
 		if got := h.Covers(offset); got != want {
-			t.Errorf("covers(%d): got %t, want %t: the window holds 8 to 10", offset, got, want)
+			t.Errorf("Covers(%d): got %t, want %t: the window holds 8 to 10", offset, got, want)
 		}
 	}
 }
@@ -109,7 +109,7 @@ func randomTarget(r *rand.Rand) event.Target {
 	return target
 }
 
-// indexOf is the index, made by looking at everything.
+// indexOf computes the index from the whole log.
 func indexOf(log []event.Target, first int) (users, tags map[string][]uint64, shared []uint64) {
 	users, tags = make(map[string][]uint64), make(map[string][]uint64)
 	note := func(lists map[string][]uint64, key string, offset uint64) {
@@ -167,7 +167,7 @@ func TestEmptyWindowHasAnEmptyIndex(t *testing.T) {
 			len(h.users), len(h.tags), h.shared.Len(), h.size, h.log.Len())
 	}
 	if h.Last() != 50 || !h.Covers(50) || h.Covers(49) {
-		t.Errorf("got position %d, want 50 and nothing covered before it", h.Last())
+		t.Errorf("got last offset %d, want 50 and nothing covered before it", h.Last())
 	}
 }
 
@@ -202,7 +202,7 @@ func TestPickMergesEachOnce(t *testing.T) {
 	}
 }
 
-// Pages of a selection put together are the whole, whatever the lists.
+// Successive selections together contain all offsets of the lists.
 func TestPickPagesLeaveNothingOut(t *testing.T) {
 	for seed := range uint64(30) {
 		r := rand.New(rand.NewPCG(seed, 2))
@@ -232,8 +232,8 @@ func TestPickPagesLeaveNothingOut(t *testing.T) {
 	}
 }
 
-// BenchmarkPick shows that a replay for one user costs what it replays, not what
-// the window holds.
+// BenchmarkPick shows that the cost of a replay for one user depends on the
+// number of replayed messages, not on the size of the window.
 func BenchmarkPick(b *testing.B) {
 	for _, window := range []int{2_000, 100_000} {
 		b.Run("window="+strconv.Itoa(window), func(b *testing.B) {
@@ -252,8 +252,8 @@ func BenchmarkPick(b *testing.B) {
 	}
 }
 
-// Control messages take no place: they push nothing out, and nothing is wrong
-// about where the others are.
+// Control messages evict nothing, and the other messages are still found at
+// their offsets.
 func TestControlMessagesTakeNoPlaceInTheWindow(t *testing.T) {
 	for seed := range uint64(30) {
 		r := rand.New(rand.NewPCG(seed, 3))

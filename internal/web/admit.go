@@ -16,9 +16,9 @@ var (
 	errTooMuchReplayed = errors.New("too much was replayed")
 )
 
-// admit reserves a place, or answers why there is none.
-func (s *Server) admit(c Context, pg *page) error {
-	err := s.reserve(pg)
+// admit reserves a place for the page, or returns the refusal.
+func (s *Server) admit(c Context, p *page) error {
+	err := s.reserve(p)
 	if errors.Is(err, errTooManyAttempts) {
 		s.delayRefusal(c.Request())
 	}
@@ -37,8 +37,9 @@ const (
 	maxDelayed   = 1_000
 )
 
-// delayRefusal delays the refusal of a client that does not wait by itself: it would be
-// back at once. Not of many, and not while there is much to remember of it.
+// delayRefusal waits before a refusal: a client that does not wait by itself
+// would reconnect at once. It does not wait if many refusals are delayed already,
+// or if the request occupies much memory.
 func (s *Server) delayRefusal(r *http.Request) {
 	defer s.delayed.Add(-1)
 	if s.delayed.Add(1) > maxDelayed || len(r.RequestURI) > maxLine || shortHeader(r.Header) != nil {
@@ -50,26 +51,28 @@ func (s *Server) delayRefusal(r *http.Request) {
 	}
 }
 
-// reserve takes what a connection takes of the limits of its user or address.
-func (s *Server) reserve(pg *page) error {
+// reserve counts an attempt to connect and reserves a place among the
+// connections of the node and of the payer. leave gives it back.
+func (s *Server) reserve(p *page) error {
 	now := time.Now()
-	if !s.limits.allowConnect(pg.payer, now) {
+	if !s.limits.allowConnect(p.payer, now) {
 		return errTooManyAttempts
 	}
-	if pg.handshake.cursor != nil && !s.limits.allowsReplay(pg.payer, now) {
+	if p.handshake.cursor != nil && !s.limits.allowsReplay(p.payer, now) {
 		return errTooMuchReplayed
 	}
 	most, full := s.config.MaxSessionsPerUser, errFullForUser
-	if isGuest(pg.payer) {
+	if isGuest(p.payer) {
 		most, full = s.config.MaxGuestsPerAddress, errFullForAddress
 	}
-	err := s.engine.Hub().Admit(pg.payer, pg.User, pg.handshake.doubtful, s.config.MaxSessions, most)
+	err := s.engine.Hub().Admit(p.payer, p.User, p.handshake.doubtful, s.config.MaxSessions, most)
 	if errors.Is(err, hub.ErrFullForPayer) {
 		return full
 	}
 	return err
 }
 
+// refuseRetry returns a refusal, after which the client may retry in 5 seconds.
 func (s *Server) refuseRetry(c Context, status int, reason string) *RefusalError {
 	c.Response().Header().Set("Retry-After", "5")
 	return refuse(status, reason)

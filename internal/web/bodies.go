@@ -5,15 +5,15 @@ import (
 	"time"
 )
 
-// bodyWait is how long a client may take to send a request to the plugin.
+// bodyWait is how long a client may take to send the body of a request.
 const bodyWait = 10 * time.Second
 
-// BoundPost bounds the reading of a request to the plugin before middleware of
-// the mount may read it.
+// BoundPost bounds the time of reading a request's body. It is called before
+// middleware of the mounted group, which may read the body.
 func (s *Server) BoundPost(c Context) { boundBody(c) }
 
-// withBoundBody bounds the reading of a body that the handler does not read: the server
-// does, before it sends the response.
+// withBoundBody wraps a handler that does not read the body: net/http then reads
+// the rest of it before it sends the response.
 func withBoundBody(handler func(Context) error) func(Context) error {
 	return func(c Context) error {
 		if c.Request().ContentLength != 0 {
@@ -23,13 +23,13 @@ func withBoundBody(handler func(Context) error) func(Context) error {
 	}
 }
 
-// boundBody bounds how long reading the request's body may take, unless the
-// server allows no more. It returns what ends that.
+// boundBody bounds the time of reading the request's body, unless the server's
+// ReadTimeout is not longer anyway. unbound removes the bound.
 func boundBody(c Context) (unbound func()) {
 	if server := serverOf(c.Request()); server != nil && server.ReadTimeout > 0 && server.ReadTimeout <= bodyWait {
 		return func() {}
 	}
 	ctl := http.NewResponseController(Bare(c.Response()))
-	_ = ctl.SetReadDeadline(time.Now().Add(bodyWait)) // only the writers of tests have none
+	_ = ctl.SetReadDeadline(time.Now().Add(bodyWait)) // only response writers of tests have no deadlines
 	return func() { _ = ctl.SetReadDeadline(time.Time{}) }
 }

@@ -5,16 +5,17 @@ import (
 	"slices"
 )
 
-// A stream's request stays in memory for as long as the stream lives.
+// The request of a stream stays in memory for as long as the stream lives.
 const (
-	maxLine    = 4 << 10 // of a request line and the host: net/http keeps a part of it, and with that all of it
-	keptHeader = 4 << 10 // bytes of a header that nobody minds
-	hugeHeader = 16 << 10
+	maxLine    = 4 << 10  // largest size of a request line and host: net/http keeps a part of the line, and so all of it
+	keptHeader = 4 << 10  // a header up to this size is kept
+	hugeHeader = 16 << 10 // in a larger header, the large values are cleared in place
 	keptValue  = 256
 )
 
-// shortenHeader lets go of the long values in the header of a stream's request, if
-// there is much of them. What a logger looks for afterwards is most often short.
+// shortenHeader replaces the header of a stream's request by a copy without its
+// large values, if the header is large. What a logger reads from it after the
+// request is usually short.
 func (s *Server) shortenHeader(c Context) {
 	r := c.Request()
 	light := shortHeader(r.Header)
@@ -27,8 +28,8 @@ func (s *Server) shortenHeader(c Context) {
 	}
 }
 
-// shortHeader returns a copy of a header without what is large, or nil if it is
-// light as it is.
+// shortHeader returns a copy of a header without its large values, or nil if the
+// header is small.
 func shortHeader(h http.Header) http.Header {
 	size := 0
 	for name, values := range h {
@@ -41,16 +42,16 @@ func shortHeader(h http.Header) http.Header {
 	for name, values := range h {
 		bytes := valueSize(name, values)
 		if bytes <= keptValue && bytes <= left {
-			light[name], left = slices.Clone(values), left-bytes // all values were one slice
+			light[name], left = slices.Clone(values), left-bytes // net/http keeps the values of all keys in one array
 		} else if size > hugeHeader {
-			clear(values) // a copy of the request may have them, too
+			clear(values) // a copy of the request may share them
 			delete(h, name)
 		}
 	}
 	return light
 }
 
-// valueSize is about what a header's values take in memory.
+// valueSize returns about how much memory the values of a header take.
 func valueSize(name string, values []string) int {
 	size := len(name) + 48
 	for _, v := range values {
@@ -59,8 +60,8 @@ func valueSize(name string, values []string) int {
 	return size
 }
 
-// refuseLongLine refuses a request line or host that is too long for a stream, and has
-// the server let go of the connection, which would keep it.
+// refuseLongLine refuses a request line or host that is too long for a stream. It
+// makes the server close the connection, which would keep the line in memory.
 func refuseLongLine(w http.ResponseWriter, r *http.Request) error {
 	if r.ProtoMajor == 1 {
 		w.Header().Set("Connection", "close")

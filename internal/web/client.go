@@ -16,7 +16,6 @@ import (
 	"github.com/echo-pull/pull/client"
 )
 
-//nolint:gochecknoglobals // what is embedded is global
 var assets = map[string]*asset{
 	"pull.js":   newAsset("text/javascript; charset=utf-8", client.Script),
 	"pull.mjs":  newAsset("text/javascript; charset=utf-8", client.Module),
@@ -27,8 +26,8 @@ var assets = map[string]*asset{
 type asset struct {
 	mime    string
 	content []byte
-	version string // a hash of the content, for its address …
-	sum     string // … and as the attribute integrity has it
+	version string // a hash of the content, for the URL
+	sum     string // another hash, for the attribute integrity
 }
 
 func newAsset(mime string, content []byte) *asset {
@@ -36,9 +35,9 @@ func newAsset(mime string, content []byte) *asset {
 	return &asset{mime, content, hex.EncodeToString(version[:8]), "sha384-" + base64.StdEncoding.EncodeToString(sum[:])}
 }
 
-// serve sends a file of the client, which the browser may keep for good under its
-// version, and else has to ask whether it has changed. Pages of other sites may
-// import it: there is nothing of the user in it.
+// serve sends a file of the client. The browser may keep it forever under the URL
+// with its version, and must revalidate it under others. Pages of other sites may
+// import it: it contains nothing of a user.
 func (a *asset) serve(c Context) error {
 	header := c.Response().Header()
 	header.Set("Content-Type", a.mime)
@@ -55,8 +54,8 @@ func (a *asset) serve(c Context) error {
 	return nil
 }
 
-// Head returns the script tag for the page of a request, on which hooks of the
-// platform run.
+// Head returns the script tag for the page of a request. platform determines
+// which hooks run. It returns "" if the plugin is not mounted.
 func (s *Server) Head(c Context, platform, nonce string) template.HTML {
 	mount := s.mountFor(c)
 	if mount == "" {
@@ -79,19 +78,19 @@ func (s *Server) Head(c Context, platform, nonce string) template.HTML {
 		attribute(&b, "nonce", nonce)
 	}
 	attribute(&b, "integrity", script.sum)
-	if isElsewhere(mount) { // else the browser could not check it
+	if isElsewhere(mount) { // required for integrity
 		attribute(&b, "crossorigin", "anonymous")
 	}
 	b.WriteString("></script>")
 	return template.HTML(b.String()) //nolint:gosec // every attribute is escaped
 }
 
-// isElsewhere tells whether an address may be on another host than the page's.
+// isElsewhere reports whether a URL may be on another host than the page.
 func isElsewhere(address string) bool {
 	return strings.HasPrefix(address, "//") || !strings.HasPrefix(address, "/")
 }
 
-// mountFor returns where the page of a request finds the plugin, or "".
+// mountFor returns the URL of the plugin for the page of a request, or "".
 func (s *Server) mountFor(c Context) string {
 	m := s.mounted.Load()
 	if m == nil {
@@ -106,7 +105,7 @@ func (s *Server) mountFor(c Context) string {
 	return mount
 }
 
-// pageOf returns whom a page is rendered for, or why it does not connect.
+// pageOf returns the user of a page, or the reason why the page does not connect.
 func (s *Server) pageOf(c Context) (user, off string) {
 	if !s.engine.Needs(s.sectionOf(c)) {
 		return "", "section"
@@ -121,7 +120,7 @@ func (s *Server) pageOf(c Context) (user, off string) {
 	return user, ""
 }
 
-// cursorFor returns the position of the log when the request began.
+// cursorFor returns the position of the log at the beginning of the request.
 func (s *Server) cursorFor(c Context) string {
 	if o := s.engine.Outbox(c.Request().Context()); o != nil {
 		return o.Cursor()
@@ -135,8 +134,9 @@ func attribute(b *strings.Builder, name, value string) {
 	b.WriteByte('"')
 }
 
-// extendEvery is how often pages extend their watches: 29 minutes, where a watch
-// lives for 32. The client takes what is more than nothing and less than 10⁶ s.
+// extendEvery returns how often pages extend their watches: every 29 minutes if a
+// watch lives for 32, and in this proportion otherwise. The client accepts values
+// above 0 and below 10⁶ s.
 func (s *Server) extendEvery() time.Duration {
 	return min(max(s.engine.WatchTTL()/32*29, time.Millisecond), 999_999*time.Second)
 }

@@ -11,8 +11,8 @@ const (
 	defaultPerAddress = 1_000
 )
 
-// A Config configures a Server. Its fields are those of the same names of the
-// plugin's own Config.
+// A Config configures a Server. Its fields are described in the Config of package
+// pull.
 type Config struct {
 	Guests bool
 
@@ -25,8 +25,8 @@ type Config struct {
 	PublicPath     string
 }
 
-// withDefaults returns the configuration with every default filled in, and without
-// numbers that are as good as no bound.
+// withDefaults returns the configuration with all defaults. It reduces numbers
+// that are so large that adding to them could overflow.
 func (c Config) withDefaults() (Config, error) {
 	for name, n := range map[string]*int{
 		"MaxSessions": &c.MaxSessions, "MaxSessionsPerUser": &c.MaxSessionsPerUser, "MaxGuestsPerAddress": &c.MaxGuestsPerAddress,
@@ -34,14 +34,15 @@ func (c Config) withDefaults() (Config, error) {
 		if *n < 0 {
 			return c, fmt.Errorf("pull: Config.%s is negative", name)
 		}
-		*n = min(*n, math.MaxInt/4) // can be added to
+		*n = min(*n, math.MaxInt/4)
 	}
 	c.MaxSessionsPerUser = cmp.Or(c.MaxSessionsPerUser, defaultPerUser)
 	c.MaxGuestsPerAddress = cmp.Or(c.MaxGuestsPerAddress, defaultPerAddress)
 	return c, nil
 }
 
-func (c *Config) publicLocation() (location, error) {
+// publicLocation returns the location of PublicPath, which is empty if that is.
+func (c Config) publicLocation() (location, error) {
 	if c.PublicPath == "" {
 		return location{}, nil
 	}

@@ -8,11 +8,12 @@ import (
 	"github.com/echo-pull/pull/internal/rate"
 )
 
-// hosts are the hosts that the application is known by; none is all.
+// hosts are the hosts under which the application is reachable. An empty set
+// includes all.
 type hosts map[string]bool
 
-// parseHosts returns the configured hosts as browsers write them, or why one of
-// them is none.
+// parseHosts returns the configured hosts in the form that browsers use, or an
+// error if one is invalid.
 func parseHosts(configured []string) (hosts, error) {
 	h := make(hosts, len(configured))
 	for _, host := range configured {
@@ -25,7 +26,7 @@ func parseHosts(configured []string) (hosts, error) {
 	return h, nil
 }
 
-// canonicalName returns host or host:port as browsers write it.
+// canonicalName returns host or host:port in the form that browsers use.
 func canonicalName(host string) (string, error) {
 	if host == "" || strings.ContainsAny(host, "/?#@*") {
 		return "", errors.New("a host must be a name or an address, with or without a port")
@@ -35,13 +36,13 @@ func canonicalName(host string) (string, error) {
 		return "", err
 	}
 	name := strings.TrimPrefix(origin, "http://")
-	if strings.HasSuffix(host, ":80") { // an origin leaves it out
+	if strings.HasSuffix(host, ":80") { // an origin omits it
 		name += ":80"
 	}
 	return name, nil
 }
 
-// has tells whether a request's Host is one of them.
+// has reports whether a Host header names one of the hosts.
 func (h hosts) has(host string) bool {
 	if len(h) == 0 {
 		return true
@@ -57,7 +58,7 @@ func withoutPort(name string) string {
 	return name
 }
 
-// reportHost says in the log which host was refused.
+// reportHost logs that a host was refused.
 func (s *Server) reportHost(host string) {
 	if s.reports.Allow("host " + host) {
 		s.engine.Logger().Warn("pull: host not allowed", "host", rate.Clip(host))

@@ -15,16 +15,17 @@ import (
 	"github.com/echo-pull/pull/internal/protocol"
 )
 
-// A request is what a client may ask for, in a frame or in a POST to watch.
+// A request is what a client requests, in a frame or in a POST to watch.
 type request struct {
-	Extend []string `json:"extend"` // tags whose watches go on
-	Seen   []string `json:"seen"`   // users whose last visit it asks for
+	Extend []string `json:"extend"` // tags whose watches are extended
+	Seen   []string `json:"seen"`   // users whose last visit is requested
 }
 
-const listLimit = 100 // tags or users in one request
+const listLimit = 100 // largest number of tags or users in a request
 
 var errRequest = errors.New("malformed request")
 
+// parseRequest parses and checks a request.
 func parseRequest(frame []byte) (request, error) {
 	var q request
 	if err := json.Unmarshal(frame, &q); err != nil {
@@ -39,14 +40,15 @@ func parseRequest(frame []byte) (request, error) {
 	return q, nil
 }
 
-func (pg *page) reply(command string, params any) {
+// reply sends the response to a request in a frame.
+func (p *page) reply(command string, params any) {
 	body, err := protocol.Reply(command, params)
 	if err == nil {
-		pg.Push(conn.Item{Body: body})
+		p.Push(conn.Item{Body: body})
 	}
 }
 
-// Watch answers what a client of a stream cannot say in a frame.
+// Watch serves the requests of a client with a stream, which cannot send frames.
 func (s *Server) Watch(c Context) error {
 	user, err := s.authorize(c)
 	if err != nil {
@@ -91,22 +93,23 @@ func readBody(c Context) ([]byte, error) {
 	case len(body) > conn.IncomingBytes:
 		return nil, refuse(http.StatusRequestEntityTooLarge, "16 KiB at most")
 	}
-	unbound() // else the server's own reading ends in time, too
+	unbound() // the deadline would also apply to the server's next read of the connection
 	return body, nil
 }
 
-// allowRequest tells whether a page may send one more request now: the connection, and
-// all of its payer's together with those that have ended.
-func (s *Server) allowRequest(pg *hub.Page, payer string) bool {
+// allowRequest reports whether a page may send one more request now. It counts the
+// request against the limit of the connection and against that of the payer,
+// which also covers connections that have ended.
+func (s *Server) allowRequest(p *hub.Page, payer string) bool {
 	now := time.Now()
-	return pg.Allow(now) && s.limits.allowRequest(payer, s.engine.Hub().SeatsOf(payer), now)
+	return p.Allow(now) && s.limits.allowRequest(payer, s.engine.Hub().SeatsOf(payer), now)
 }
 
-// allowPost is allow for a request of its own, which may name a page of the user.
+// allowPost is allowRequest for a POST, which may name a page of the user.
 func (s *Server) allowPost(c Context, user string) bool {
 	payer := payerOf(c, user)
-	if pg := s.engine.Hub().SessionOf(user, c.Request().Header.Get(engine.HeaderClient)); pg != nil {
-		return s.allowRequest(pg, payer)
+	if p := s.engine.Hub().SessionOf(user, c.Request().Header.Get(engine.HeaderClient)); p != nil {
+		return s.allowRequest(p, payer)
 	}
 	return s.limits.allowRequest(payer, s.engine.Hub().SeatsOf(payer), time.Now())
 }

@@ -9,41 +9,43 @@ import (
 	"github.com/echo-pull/pull/internal/rate"
 )
 
-// limits are what users, and for guests their addresses, may still take of the
-// server. They outlive connections: to connect anew gives nothing back.
+// limits are what payers may still take of the server. A payer is a user, or the
+// address of a guest. The limits outlive connections: a new connection restores
+// nothing.
 type limits struct {
 	connects rate.Allowances
 	requests rate.Allowances
 	replays  rate.Allowances // in bytes
 
-	perUser    rate.Limit // of connecting
+	perUser    rate.Limit // of attempts to connect
 	perAddress rate.Limit
 }
 
 const (
-	connectBurst = 4                // times all connections of a user at once, as after restarts …
-	connectEvery = 12 * time.Second // and once more each …
-	maxConnects  = 100_000          // is as good as no limit
+	connectBurst = 4                // all connections of a payer may connect this many times at once, as after restarts …
+	connectEvery = 12 * time.Second // and once more per …
+	maxConnects  = 100_000          // a larger number of connections counts as this
 
-	minConnects     = 20                     // at once, whatever the number of connections …
-	minConnectEvery = 500 * time.Millisecond // and one more each …
+	minConnects     = 20                     // attempts at once, if the number of connections is small …
+	minConnectEvery = 500 * time.Millisecond // and one more per …
 )
 
-// replayRate is 64 MiB at once, and 1 MiB each second.
+// replayRate allows 64 MiB at once, and 1 MiB per second.
 var replayRate = rate.Limit{Burst: 64 << 20, Every: time.Second / (1 << 20)} //nolint:gochecknoglobals // a constant
 
 func newLimits(c *Config) limits {
 	return limits{perUser: connectRate(c.MaxSessionsPerUser), perAddress: connectRate(c.MaxGuestsPerAddress)}
 }
 
-// connectRate is how often connections may be opened of which there may be so many.
+// connectRate returns the limit of attempts to connect for a payer with at most
+// so many connections.
 func connectRate(connections int) rate.Limit {
 	n := min(connections, maxConnects)
 	return rate.Limit{Burst: max(minConnects, connectBurst*n), Every: min(minConnectEvery, connectEvery/time.Duration(n))}
 }
 
-// payerOf returns to whom a request is charged: the user, or for a guest the
-// address, which cannot be a user's id.
+// payerOf returns the payer of a request, to whom its costs are charged: the
+// user, or for a guest the address, which cannot be equal to a user's id.
 func payerOf(c Context, user string) string {
 	if user != "" {
 		return user
@@ -53,10 +55,11 @@ func payerOf(c Context, user string) string {
 
 const guestPrefix = "\x00"
 
+// isGuest reports whether a payer is the address of a guest.
 func isGuest(payer string) bool { return strings.HasPrefix(payer, guestPrefix) }
 
-// addressOf returns an address as it is counted: of IPv6 the network, all of
-// which is one subscriber's.
+// addressOf returns the form in which an address is counted. For IPv6 that is
+// its /64 network, which usually belongs to one subscriber.
 func addressOf(ip string) string {
 	address, err := netip.ParseAddr(ip)
 	if err != nil {
@@ -70,6 +73,7 @@ func addressOf(ip string) string {
 	return address.String()
 }
 
+// allowConnect counts an attempt to connect and reports whether it is allowed.
 func (l *limits) allowConnect(payer string, now time.Time) bool {
 	if isGuest(payer) {
 		return l.connects.Take(payer, l.perAddress, 1, now)
@@ -77,18 +81,19 @@ func (l *limits) allowConnect(payer string, now time.Time) bool {
 	return l.connects.Take(payer, l.perUser, 1, now)
 }
 
-// allowRequest tells whether the payer, who has so many connections, may send one more
-// allowRequest now.
+// allowRequest counts a request of a payer with so many connections and reports
+// whether it is allowed.
 func (l *limits) allowRequest(payer string, connections int, now time.Time) bool {
 	return l.requests.Take(payer, conn.RequestRate.Times(max(1, connections)), 1, now)
 }
 
-// allowsReplay tells whether there is anything left for a replay to the payer.
+// allowsReplay reports whether the payer may still receive a replay.
 func (l *limits) allowsReplay(payer string, now time.Time) bool {
 	return l.replays.Has(payer, replayRate, now)
 }
 
-// chargeReplay charges a part of a replay, and tells whether anything is left.
+// chargeReplay charges a part of a replay and reports whether the payer may
+// receive more.
 func (l *limits) chargeReplay(payer string, bytes int, now time.Time) bool {
 	l.replays.Take(payer, replayRate, bytes, now)
 	return l.replays.Has(payer, replayRate, now)

@@ -6,22 +6,23 @@ import (
 	"strings"
 )
 
-// A location is where browsers find the plugin: a path, or a path on another
-// site, in which parameters of the route stand for what the request has there.
+// A location is where browsers find the plugin: a path, or a URL on another
+// site. Parameters in it stand for the values that the request has.
 type location struct {
 	site  string // scheme and host; empty on the page's own site
 	parts []part
 }
 
-// A part of a path is text, escaped as browsers send it, or a parameter.
+// A part of a path is text, escaped as browsers send it, or the name of a
+// parameter.
 type part struct{ text, parameter string }
 
-// routeLocation returns the location of a route of Echo's.
+// routeLocation returns the location of a route pattern.
 func routeLocation(route string) location {
 	return location{parts: splitPath(route, func(s string) string { return (&url.URL{Path: s}).EscapedPath() })}
 }
 
-// parsePublicPath returns the location that Config.PublicPath gives.
+// parsePublicPath returns the location for a Config.PublicPath.
 func parsePublicPath(public string) (location, error) {
 	u, err := url.Parse(public)
 	switch {
@@ -50,8 +51,8 @@ func parsePublicPath(public string) (location, error) {
 	return l, nil
 }
 
-// splitPath splits a path as Echo's router does: a parameter lasts from a colon
-// to the next slash, and a backslash makes a colon text.
+// splitPath splits a path as Echo's router does: a parameter extends from a colon
+// to the next slash, and a backslash before a colon makes it text.
 func splitPath(path string, escape func(string) string) []part {
 	var parts []part
 	var text strings.Builder
@@ -76,7 +77,8 @@ func splitPath(path string, escape func(string) string) []part {
 }
 
 // fill returns the location with the values of a request's parameters, or the
-// name of one that the request lacks. No path names another host.
+// name of a parameter that the request lacks. The result of a path is always on
+// the page's own host.
 func (l location) fill(value func(parameter string) string) (filled, missing string) {
 	var b strings.Builder
 	for _, p := range l.parts {
@@ -92,14 +94,14 @@ func (l location) fill(value func(parameter string) string) (filled, missing str
 	}
 	path := b.String()
 	if l.site == "" && strings.HasPrefix(path, "//") {
-		path = "/." + path // the same path; two slashes would begin a host
+		path = "/." + path // the same path; two leading slashes would begin a host
 	}
 	return l.site + path, ""
 }
 
-// escapeLike writes the value of a parameter as the address of the request has
-// it. Echo takes values from the path as it was sent where that has another
-// encoding than the usual.
+// escapeLike escapes the value of a parameter as the request's URL does. If the
+// path of the request has an unusual encoding, Echo takes values from the path
+// as it was sent.
 func escapeLike(u *url.URL, value string) string {
 	v := url.URL{Path: value}
 	if plain, err := url.PathUnescape(value); err == nil && u.RawPath != "" {
@@ -108,5 +110,5 @@ func escapeLike(u *url.URL, value string) string {
 	return v.EscapedPath()
 }
 
-// joinPath returns the location of a file under a mount.
+// joinPath returns the URL of a file below a mount.
 func joinPath(mount, name string) string { return strings.TrimSuffix(mount, "/") + "/" + name }

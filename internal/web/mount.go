@@ -7,21 +7,22 @@ import (
 	"strings"
 )
 
-// A mount is where the plugin's routes are.
+// A mount is the place of the plugin's routes.
 type mount struct {
 	location location          // as browsers see it
-	files    map[string]*asset // of all mounts, by the path of the route …
-	posts    map[string]bool   // … and the paths that take requests with a body
+	files    map[string]*asset // of all mounts, by route
+	posts    map[string]bool   // routes that accept a body, of all mounts
 }
 
-// A Routes adds the plugin's routes to a framework, at paths below the prefix of the
-// mounted group, and returns their patterns.
+// Routes adds the plugin's routes to a framework. The paths are below the prefix
+// of the mounted group; the results are the complete patterns.
 type Routes interface {
 	GET(path string, handler func(Context) error) (route string)
 	POST(path string, handler func(Context) error) (route string)
 }
 
-// Mount adds the plugin's routes. A prefix with a wildcard is reported.
+// Mount adds the plugin's routes. A prefix with a wildcard is reported as an
+// error.
 func (s *Server) Mount(r Routes) {
 	connect, watch := withBoundBody(s.Connect), withBoundBody(s.Watch)
 	path := r.GET("", connect)
@@ -31,7 +32,7 @@ func (s *Server) Mount(r Routes) {
 	}
 	slash := "/"
 	if strings.HasSuffix(path, slash) {
-		slash = "" // the prefix has it
+		slash = "" // the prefix ends with one
 	} else {
 		r.GET(slash, connect)
 	}
@@ -48,7 +49,8 @@ func (s *Server) Mount(r Routes) {
 	s.setMount(path, &mount{location: s.public, files: files, posts: posts})
 }
 
-// setMount has Head name the path from now on.
+// setMount makes Head use the mount from now on. The files and posts of earlier
+// mounts stay known.
 func (s *Server) setMount(path string, m *mount) {
 	if len(m.location.parts) == 0 {
 		m.location = routeLocation(path)
@@ -63,18 +65,19 @@ func (s *Server) setMount(path string, m *mount) {
 	s.mounted.Store(m)
 }
 
-// IsFile reports whether a route is one of a file of the client.
+// IsFile reports whether a route is that of a file of the client.
 func (s *Server) IsFile(method, route string) bool {
 	m := s.mounted.Load()
 	return m != nil && method == http.MethodGet && m.files[route] != nil
 }
 
-// ServeFile serves the file of the client at the route of a request.
+// ServeFile serves the file of the client at the route of a request, for which
+// IsFile must be true.
 func (s *Server) ServeFile(c Context) error {
 	return withBoundBody(s.mounted.Load().files[c.Route()].serve)(c)
 }
 
-// IsPost reports whether a route takes requests with a body.
+// IsPost reports whether a route accepts requests with a body.
 func (s *Server) IsPost(route string) bool {
 	m := s.mounted.Load()
 	return m != nil && m.posts[route]

@@ -17,13 +17,13 @@ type origins struct {
 	below []domain
 }
 
-// A domain is every host below a name.
+// A domain includes every host below a name.
 type domain struct{ scheme, suffix string } // "https://" and ".shop.example:8443"
 
 const anyLabels = "*."
 
-// parseOrigins returns the configured sites as browsers write them, or why one
-// of them could never match.
+// parseOrigins returns the configured origins in the form that browsers use, or
+// an error if one could never match.
 func parseOrigins(configured []string) (origins, error) {
 	o := origins{exact: make(map[string]bool, len(configured))}
 	for _, site := range configured {
@@ -55,7 +55,7 @@ func (o *origins) add(site string) error {
 	return nil
 }
 
-// has tells whether pages of a canonical origin may connect.
+// has reports whether pages of a canonical origin may connect.
 func (o *origins) has(origin string) bool {
 	for _, d := range o.below {
 		host, ok := strings.CutPrefix(origin, d.scheme)
@@ -66,9 +66,10 @@ func (o *origins) has(origin string) bool {
 	return o.exact[origin]
 }
 
-// canonicalOrigin returns an origin as browsers send it: lower case, an IP address
-// in its short form, no default port. Its errors say why no browser would send such an origin.
-// See https://html.spec.whatwg.org/multipage/browsers.html#ascii-serialisation-of-an-origin.
+// canonicalOrigin returns an origin in the form that browsers send: lower case,
+// IP addresses in their short form, no default port. An error describes why no
+// browser would send such an origin. See
+// https://html.spec.whatwg.org/multipage/browsers.html#ascii-serialisation-of-an-origin.
 func canonicalOrigin(s string) (string, error) {
 	u, err := url.Parse(s)
 	switch {
@@ -104,7 +105,7 @@ func isHostRune(r rune) bool {
 	return 'a' <= r && r <= 'z' || '0' <= r && r <= '9' || r == '.' || r == '-' || r == '_'
 }
 
-// endsInNumber matches what browsers take for an IPv4 address.
+// endsInNumber matches host names that browsers parse as IPv4 addresses.
 var endsInNumber = regexp.MustCompile(`(?i)(^|\.)(\d+|0x[0-9a-f]*)\.?$`)
 
 func canonicalHost(u *url.URL) (string, error) {
@@ -154,7 +155,8 @@ func canonicalPort(u *url.URL) (string, error) {
 	return ":" + strconv.FormatUint(port, 10), nil
 }
 
-// isAddress tells whether a canonical host, with or without a port, is an IP address.
+// isAddress reports whether a canonical host, with or without a port, is an IP
+// address.
 func isAddress(host string) bool {
 	name, _, _ := strings.Cut(host, ":")
 	return strings.HasPrefix(host, "[") || endsInNumber.MatchString(name)

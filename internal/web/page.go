@@ -10,39 +10,40 @@ import (
 	"github.com/echo-pull/pull/internal/hub"
 )
 
-// A page is a session with what the plugin knows of it.
+// A page is a page of the hub with what serves it.
 type page struct {
 	hub.Page
 	server    *Server
-	payer     string     // to whom it is charged
-	handshake *handshake // nil once it has joined
+	payer     string     // to whom its costs are charged: the user, or the address of a guest
+	handshake *handshake // nil once the page has joined
 }
 
-// An handshake is how a page comes.
+// A handshake holds what a page needs only until it joins.
 type handshake struct {
-	cursor      *envelope.Cursor // where it says it is; nil if it does not
-	disconnects uint64           // disconnects before it began to connect …
-	doubtful    bool             // … where the login may have been checked before
+	cursor      *envelope.Cursor // the position that the page has sent; nil if none
+	disconnects uint64           // number of disconnects before the user was determined …
+	doubtful    bool             // … which may be too high, see disconnectsBefore
 }
 
-func (pg *page) Settings() *conn.Settings { return &pg.server.engine.Hub().Conns }
+// Settings implements [conn.Owner].
+func (p *page) Settings() *conn.Settings { return &p.server.engine.Hub().Conns }
 
-// Connected makes the page live.
-func (pg *page) Connected() {
-	switch err := pg.join(); {
+// Connected implements [conn.Owner]: it joins the page, or closes it.
+func (p *page) Connected() {
+	switch err := p.join(); {
 	case err == nil:
 	case errors.Is(err, hub.ErrBanned):
-		pg.CloseNow(conn.CloseNotAllowed, "disconnected")
+		p.CloseNow(conn.CloseNotAllowed, "disconnected")
 	default:
-		pg.CloseNow(conn.CloseRestart, "try again")
+		p.CloseNow(conn.CloseRestart, "try again")
 	}
-	pg.handshake = nil
+	p.handshake = nil
 }
 
-// join makes the page live. A page that comes from another node may know more
-// than this one has heard yet: that is waited for.
-func (pg *page) join() error {
-	h, at := pg.server.engine.Hub(), pg.handshake.cursor
+// join makes the page live. If the page comes from another node, its cursor may be
+// ahead of what this node has read from the log. join waits for that.
+func (p *page) join() error {
+	h, at := p.server.engine.Hub(), p.handshake.cursor
 	if at != nil && h.IsAhead(*at) {
 		ctx, cancel := context.WithTimeout(context.Background(), aheadWait)
 		defer cancel()
@@ -50,35 +51,37 @@ func (pg *page) join() error {
 			return hub.ErrCrowd
 		}
 	}
-	return h.Join(&pg.Page, at, pg.handshake.disconnects)
+	return h.Join(&p.Page, at, p.handshake.disconnects)
 }
 
-func (pg *page) ReadOn() (items []conn.Item, more bool) {
-	return pg.server.engine.Hub().ReadOn(&pg.Page)
+// ReadOn implements [conn.Owner].
+func (p *page) ReadOn() (items []conn.Item, more bool) {
+	return p.server.engine.Hub().ReadOn(&p.Page)
 }
 
-func (pg *page) Charge(bytes int) (more bool) {
-	return pg.server.limits.chargeReplay(pg.payer, bytes, time.Now())
+// Charge implements [conn.Owner].
+func (p *page) Charge(bytes int) (more bool) {
+	return p.server.limits.chargeReplay(p.payer, bytes, time.Now())
 }
 
-// Received answers a frame of the client.
-func (pg *page) Received(frame []byte) {
-	s := pg.server
-	if !s.allowRequest(&pg.Page, pg.payer) {
-		pg.CloseNow(conn.CloseViolation, "too fast")
+// Received implements [conn.Owner]: it serves a request of the client.
+func (p *page) Received(frame []byte) {
+	s := p.server
+	if !s.allowRequest(&p.Page, p.payer) {
+		p.CloseNow(conn.CloseViolation, "too fast")
 		return
 	}
 	q, err := parseRequest(frame)
 	if err != nil {
-		pg.CloseNow(conn.CloseViolation, err.Error())
+		p.CloseNow(conn.CloseViolation, err.Error())
 		return
 	}
 	if q.Extend != nil {
-		if answer, err := s.engine.Extend(pg.User, q.Extend); err == nil { // else the page asks again
-			pg.reply("watch", answer)
+		if answer, err := s.engine.Extend(p.User, q.Extend); err == nil { // without a response the page retries
+			p.reply("watch", answer)
 		}
 	}
 	if q.Seen != nil {
-		pg.reply("seen", s.engine.Hub().Seen(pg.User, q.Seen))
+		p.reply("seen", s.engine.Hub().Seen(p.User, q.Seen))
 	}
 }

@@ -1,5 +1,6 @@
-// Package web serves a plugin over HTTP, whatever the framework: who may connect,
-// connections, the requests of pages, and the files of the browser client.
+// Package web serves a plugin over HTTP, independent of the framework. It checks
+// who may connect, and serves connections, the requests of pages, and the files
+// of the browser client.
 package web
 
 import (
@@ -17,40 +18,42 @@ type Context interface {
 	Request() *http.Request
 	Response() http.ResponseWriter
 
-	// Framework returns the framework's own context, which Config.User takes.
+	// Framework returns the framework's own context, the argument of Config.User.
 	Framework() any
 
-	// Route returns the pattern of the route, and Param a parameter of it.
+	// Route returns the pattern of the route, and Param one of its parameters.
 	Route() string
 	Param(name string) string
 
-	// RealIP and Scheme return what the framework trusts, behind a proxy.
+	// RealIP and Scheme return what the framework trusts, possibly from the
+	// headers of a proxy.
 	RealIP() string
 	Scheme() string
 
-	// Get and Set keep values for the time of the request.
+	// Get and Set access values that live as long as the request.
 	Get(key string) any
 	Set(key string, value any)
 
 	// Committed reports whether the response has begun.
 	Committed() bool
 
-	// CanHijack reports whether the connection can be taken over.
+	// CanHijack reports whether the response writer can be hijacked.
 	CanHijack() bool
 
-	// Begin runs what the application has registered to run before the header is
-	// written, without writing it. Unbegin says that nothing was written after all.
+	// Begin runs the hooks that the application has registered to run before the
+	// header is written, without writing it. Unbegin restores the state before
+	// Begin, if nothing was written after all.
 	Begin(status int)
 	Unbegin()
 
-	// HasStatus reports whether an error is one of the framework's with a status.
+	// HasStatus reports whether err is an error of the framework with a status.
 	HasStatus(err error) bool
 }
 
-// A RefusalError is an error that a request is answered with.
+// A RefusalError is the response to a refused request.
 type RefusalError struct {
 	Status int
-	Reason string // Not Found: what was not found
+	Reason string // in the form "Not Found: what was not found"
 }
 
 func (r *RefusalError) Error() string { return r.Reason }
@@ -59,7 +62,7 @@ func refuse(status int, reason string) *RefusalError {
 	return &RefusalError{status, http.StatusText(status) + ": " + reason}
 }
 
-// A Server is what a plugin serves over HTTP, whatever the framework. It is safe
+// A Server serves a plugin over HTTP, independent of the framework. It is safe
 // for concurrent use.
 type Server struct {
 	engine      *engine.Engine
@@ -69,18 +72,18 @@ type Server struct {
 	hosts       hosts
 	public      location // of Config.PublicPath
 	limits      limits
-	delayed     atomic.Int32 // refusals that are delayed
+	delayed     atomic.Int32 // number of refusals that are being delayed
 	reports     rate.Throttle
 	servers     sync.Map // *http.Server → *atomic.Bool, whether it is shutting down
 
-	sectionKey, identityKey string // of a Context
+	sectionKey, identityKey string // keys of Context.Get
 
 	mu      sync.Mutex // held while mounted changes
 	mounted atomic.Pointer[mount]
 }
 
-// New returns a server, which serves once it is opened. It returns an error
-// for an invalid configuration.
+// New returns a server, which serves once Open has been called. It returns an
+// error if the configuration is invalid.
 func New(config Config) (*Server, error) {
 	config, err := config.withDefaults()
 	if err != nil {
@@ -99,15 +102,16 @@ func New(config Config) (*Server, error) {
 	return s, nil
 }
 
-// Open has the server serve an engine.
+// Open makes the server serve an engine. It is called once, before any request.
 func (s *Server) Open(e *engine.Engine) {
 	s.engine, s.broadcaster = e, conn.NewBroadcaster(e.Tick())
 	s.sectionKey, s.identityKey = "pull.section."+e.Hub().ID, "pull.identity."+e.Hub().ID
 }
 
-// SetSection marks a request as one of a section.
+// SetSection marks a request as part of a section.
 func (s *Server) SetSection(c Context, section engine.Section) { c.Set(s.sectionKey, section) }
 
+// sectionOf returns the section of a request.
 func (s *Server) sectionOf(c Context) engine.Section {
 	if section, ok := c.Get(s.sectionKey).(engine.Section); ok {
 		return section
@@ -115,8 +119,8 @@ func (s *Server) sectionOf(c Context) engine.Section {
 	return engine.PublicSection
 }
 
-// userOf returns who is behind a request. If the request has no scope, the
-// framework's context keeps the answer.
+// userOf returns the user of a request. The result is kept in the scope of the
+// request, or if it has none in the framework's context.
 func (s *Server) userOf(c Context) (string, error) {
 	if scope := s.scopeOf(c.Request()); scope != nil {
 		return scope.User()
@@ -129,7 +133,7 @@ func (s *Server) userOf(c Context) (string, error) {
 	return i.Of(s.engine, c.Framework())
 }
 
-// scopeOf returns the scope of a request that has not ended, or nil.
+// scopeOf returns the scope of a request if it has not ended, else nil.
 func (s *Server) scopeOf(r *http.Request) *engine.Scope {
 	if scope := s.engine.ScopeOf(r.Context()); scope != nil && !scope.Ended() {
 		return scope

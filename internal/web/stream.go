@@ -7,36 +7,36 @@ import (
 	"github.com/echo-pull/pull/internal/conn"
 )
 
-// serveStream carries the page's messages over the response for as long as that
-// lives.
-func (s *Server) serveStream(c Context, pg *page) error {
-	defer s.leave(pg)
+// serveStream sends the page's messages in the response until the connection
+// ends.
+func (s *Server) serveStream(c Context, p *page) error {
+	defer s.leave(p)
 	w := Bare(c.Response())
 	header := w.Header()
 	header.Set("Content-Type", "text/event-stream")
 	header.Set("Cache-Control", "no-store, no-transform")
 	header.Set("X-Accel-Buffering", "no")
-	link, err := conn.NewStream(w, c.Request(), &pg.Conn)
+	link, err := conn.NewStream(w, c.Request(), &p.Conn)
 	if err != nil {
 		s.reportTimeouts(c.Request(), w)
 	}
 	c.Begin(http.StatusOK)
 	w.WriteHeader(http.StatusOK)
 	s.shortenHeader(c)
-	pg.Connected()
-	defer pg.Cut()
+	p.Connected()
+	defer p.Cut()
 	if s.serverStops(c.Request()) {
-		pg.Close("restart")
+		p.Close("restart")
 	}
-	if err := link.Run(c.Request().Context(), &pg.Conn); err != nil {
+	if err := link.Run(c.Request().Context(), &p.Conn); err != nil {
 		_ = s.refuseWriter(w, noFlush) // the response has begun
 	}
 	return nil
 }
 
-// reportTimeouts reports that streams end with a timeout of the server, where it
-// has one, because the response writer takes no other. Pages would return again
-// and again.
+// reportTimeouts reports that the server's timeouts end streams, because the
+// response writer does not support deadlines. Pages would reconnect again and
+// again.
 func (s *Server) reportTimeouts(r *http.Request, w http.ResponseWriter) {
 	server, ok := r.Context().Value(http.ServerContextKey).(*http.Server)
 	if ok && max(server.ReadTimeout, server.WriteTimeout) > 0 && s.reports.Allow("timeouts") {

@@ -9,7 +9,8 @@ import (
 	"github.com/echo-pull/pull/internal/rate"
 )
 
-// authorize decides who may connect, and says who it is.
+// authorize returns the user of a request, "" for a guest, or the refusal if the
+// request may not connect. It checks the host, the origin and the user.
 func (s *Server) authorize(c Context) (string, error) {
 	if host := c.Request().Host; !s.hosts.has(host) {
 		s.reportHost(host)
@@ -26,7 +27,7 @@ func (s *Server) authorize(c Context) (string, error) {
 	case err != nil:
 		s.reportUser(err)
 		return "", refuse(http.StatusUnauthorized, "unknown user")
-	case c.Committed(): // a redirect to a login, and nil
+	case c.Committed(): // Config.User has redirected to a login and returned nil
 		return "", refuse(http.StatusUnauthorized, "the request was answered before")
 	case user == "" && !s.config.Guests:
 		return "", refuse(http.StatusUnauthorized, "guests may not connect")
@@ -34,22 +35,22 @@ func (s *Server) authorize(c Context) (string, error) {
 	return user, nil
 }
 
-// sameOrigin tells whether a request comes from a page of this site or of an
-// allowed one, and else returns where it comes from. Browsers say that on every
-// WebSocket and every cross-origin request that could read what it gets; what
-// says nothing is no browser, or comes from this site. A probe
-// from a page of this site would say nothing, where its WebSocket did: it repeats
-// in its query what the WebSocket has said, which can only make it refused.
+// sameOrigin reports whether a request comes from a page of this site or of an
+// allowed one. If not, it returns the origin. Browsers send an origin with every
+// WebSocket and with every cross-origin request whose response could be read. A
+// request without one comes from this site, or not from a browser. A probe from a
+// page of this site has no origin, but its WebSocket had one: the probe repeats
+// that in its query. The repeated origin can only cause a refusal.
 func (s *Server) sameOrigin(c Context) (origin string, allowed bool) {
 	r := c.Request()
-	said := []string{r.Header.Get("Origin")}
-	if said[0] == "" && isForeign(r.Header.Get("Sec-Fetch-Site")) {
+	claimed := []string{r.Header.Get("Origin")}
+	if claimed[0] == "" && isForeign(r.Header.Get("Sec-Fetch-Site")) {
 		return "", false
 	}
 	if r.Method == http.MethodGet && !websocket.IsWebSocketUpgrade(r) {
-		said = append(said, r.URL.Query().Get("origin"))
+		claimed = append(claimed, r.URL.Query().Get("origin"))
 	}
-	for _, origin := range said {
+	for _, origin := range claimed {
 		if origin != "" && !s.isAllowed(c, origin) {
 			return origin, false
 		}
@@ -57,11 +58,13 @@ func (s *Server) sameOrigin(c Context) (origin string, allowed bool) {
 	return "", true
 }
 
-// isForeign tells whether a request without an origin is of another site, or of
-// a sibling: another host below the same domain, which need not be the
-// application's.
+// isForeign reports whether a request without an origin comes from another site,
+// or from a sibling: another host below the same domain, which may belong to
+// someone else.
 func isForeign(fetchSite string) bool { return fetchSite == "cross-site" || fetchSite == "same-site" }
 
+// isAllowed reports whether an origin is that of the application or an allowed
+// one.
 func (s *Server) isAllowed(c Context, origin string) bool {
 	origin, err := canonicalOrigin(origin)
 	if err != nil {
@@ -71,7 +74,7 @@ func (s *Server) isAllowed(c Context, origin string) bool {
 	return err == nil && origin == here || s.origins.has(origin)
 }
 
-// schemeOf returns http or https: proxies may name a WebSocket's.
+// schemeOf returns http or https. Proxies may forward ws or wss.
 func schemeOf(c Context) string {
 	scheme := strings.ToLower(c.Scheme())
 	if rest, socket := strings.CutPrefix(scheme, "ws"); socket {
@@ -80,8 +83,8 @@ func schemeOf(c Context) string {
 	return scheme
 }
 
-// reportOrigin says in the log what a refusal was about. Most often a proxy does
-// not pass on the host, or the scheme.
+// reportOrigin logs that an origin was refused. The usual cause is a proxy that
+// does not forward the host or the scheme.
 func (s *Server) reportOrigin(c Context, origin string) {
 	if s.reports.Allow("origin " + origin) {
 		s.engine.Logger().Warn("pull: origin not allowed",
@@ -89,7 +92,7 @@ func (s *Server) reportOrigin(c Context, origin string) {
 	}
 }
 
-// reportUser says in the log why nobody knows the user, which is not for the client.
+// reportUser logs why a user is unknown. The client does not get this error.
 func (s *Server) reportUser(err error) {
 	if s.reports.Allow("user " + err.Error()) {
 		s.engine.Logger().Warn("pull: unknown user", "error", err)

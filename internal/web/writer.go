@@ -4,7 +4,7 @@ import (
 	"net/http"
 )
 
-// Unwrap returns the writer below w, or nil.
+// Unwrap returns the response writer that w wraps, or nil.
 func Unwrap(w http.ResponseWriter) http.ResponseWriter {
 	if wrapper, ok := w.(interface{ Unwrap() http.ResponseWriter }); ok {
 		return wrapper.Unwrap()
@@ -12,7 +12,8 @@ func Unwrap(w http.ResponseWriter) http.ResponseWriter {
 	return nil
 }
 
-// Bare unwraps the server's own writer: compression would hold events back.
+// Bare returns the server's own response writer, below all wrappers. Compression,
+// for example, would hold events back.
 func Bare(w http.ResponseWriter) http.ResponseWriter {
 	for {
 		below := Unwrap(w)
@@ -23,7 +24,7 @@ func Bare(w http.ResponseWriter) http.ResponseWriter {
 	}
 }
 
-// streams tells whether what is written can be sent at once.
+// streams reports whether a response writer can be flushed.
 func streams(w http.ResponseWriter) bool {
 	switch Bare(w).(type) {
 	case http.Flusher, interface{ FlushError() error }:

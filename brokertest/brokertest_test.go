@@ -12,13 +12,13 @@ import (
 
 // slate is a small broker that keeps its promises, except for one.
 type slate struct {
-	wrong string // which promise it breaks
+	wrong string // how it breaks a promise
 
 	mu     sync.Mutex // guards what follows
 	epoch  int
 	broken bool
 	log    []string
-	raw    [][]byte // what was handed out
+	raw    [][]byte // the slices passed to deliver
 	moved  chan struct{}
 	subs   int
 }
@@ -164,8 +164,8 @@ func TestHonestBrokerPasses(t *testing.T) {
 	for _, p := range promises {
 		t.Run(p.name, func(t *testing.T) {
 			s := newSlate("").suite()
-			if err := s.keep(t, &p); err != nil {
-				t.Errorf("got %v, want nothing against it: %s", err, p.promise)
+			if err := s.check(t, &p); err != nil {
+				t.Errorf("got %v, want the promise kept: %s", err, p.promise)
 			}
 		})
 	}
@@ -191,7 +191,7 @@ func TestWrongBrokerIsFound(t *testing.T) {
 		"ends badly":      "ends in the middle",
 		"takes cancelled": "publish cancelled",
 		"counts empty":    "nothing",
-		"lies":            "told the truth",
+		"lies":            "publish out of reach",
 		"keeps its name":  "another log",
 	} {
 		t.Run(wrong, func(t *testing.T) {
@@ -201,8 +201,8 @@ func TestWrongBrokerIsFound(t *testing.T) {
 					continue
 				}
 				s := newSlate(wrong).suite()
-				if s.keep(t, &p) == nil {
-					t.Errorf("nothing was found, want a failure of %q", promise)
+				if s.check(t, &p) == nil {
+					t.Errorf("the suite passed, want a failure of %q", promise)
 				}
 				return
 			}

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// The promises about what ends and what fails.
+// This file contains the promises about endings and failures.
 
 func endsCancelled(b *bench) error {
 	ctx, cancel := context.WithCancel(b.ctx)
@@ -74,7 +74,7 @@ func publishNothing(b *bench) error {
 	return errors.Join(err, want(log, "first", "end"), steady(log))
 }
 
-func toldTheTruth(b *bench) error {
+func publishOutOfReach(b *bench) error {
 	if err := b.publish("before"); err != nil {
 		return err
 	}
@@ -93,14 +93,14 @@ func toldTheTruth(b *bench) error {
 	if err != nil {
 		return err
 	}
-	got := slices.DeleteFunc(texts(log), func(m string) bool { return m == "during" }) // nobody knows
+	got := slices.DeleteFunc(texts(log), func(m string) bool { return m == "during" }) // it may be in the log or not
 	if !slices.Equal(slices.Compact(got), []string{"before", "end"}) {
 		return fmt.Errorf("got %q, want before and end", got)
 	}
 	return steady(log)
 }
 
-// publishAgain publishes until the engine has recovered, as pull does.
+// publishAgain retries until the engine has recovered, as pull does.
 func (b *bench) publishAgain(message string) error {
 	for {
 		err := b.publish(message)

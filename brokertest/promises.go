@@ -12,11 +12,11 @@ import (
 	"unicode/utf8"
 )
 
-// A promise is one sentence of the contract and the test of it.
+// A promise is one sentence of the contract, with its test.
 type promise struct {
 	name    string
 	promise string
-	needs   func(*Suite) bool // nil: nothing
+	needs   func(*Suite) bool // reports whether the suite can test it; nil: always
 	run     func(*bench) error
 }
 
@@ -26,7 +26,7 @@ var promises = []promise{
 	{"starts above zero", "the first offset is at least 1, so that there is a position before it", nil, aboveZero},
 	{"positions for pages", "an epoch is text of 1 to 255 bytes without control characters, and offsets are below 2^53, which JavaScript counts exactly", nil, forPages},
 	{"unaltered", "a message arrives as it was published, byte for byte", nil, unaltered},
-	{"kept", "deliver may keep the message: nobody writes to it afterwards", nil, kept},
+	{"kept", "deliver may keep the message: no one writes to it afterwards", nil, kept},
 	{"one at a time", "deliver is called one at a time", nil, oneAtATime},
 	{"concurrent publishers", "every message of every publisher is in the log once, each one's in its order", nil, publishers},
 	{"one log", "every subscriber sees the same messages at the same offsets of the same epoch", nil, oneLog},
@@ -35,11 +35,11 @@ var promises = []promise{
 	{"epoch stays", "as long as the log lives, every subscription has the same epoch and offsets", nil, epochStays},
 	{"ends with its context", "Subscribe returns nil when ctx is done", nil, endsCancelled},
 	{"ends in the middle", "Subscribe returns nil when ctx ends later, and then no longer calls deliver", nil, endsLater},
-	{"publish cancelled", "Publish fails if ctx is done already, and then the log holds nothing of it", nil, publishCancelled},
+	{"publish cancelled", "Publish fails if ctx is already done, and then the log holds none of its messages", nil, publishCancelled},
 	{"nothing", "a Publish of no messages changes nothing", nil, publishNothing},
 	{
-		"told the truth", "Publish fails while the engine is out of reach; what it said yes to is in the log, in order",
-		func(s *Suite) bool { return s.Break != nil }, toldTheTruth,
+		"publish out of reach", "Publish fails while the engine is out of reach; every message for which it returned nil is in the log, in order",
+		func(s *Suite) bool { return s.Break != nil }, publishOutOfReach,
 	},
 	{
 		"another log", "a log that has lost its messages has another epoch",
@@ -157,12 +157,13 @@ func oneAtATime(b *bench) error {
 		return err
 	}
 	if n := r.overlaps.Load(); n > 0 {
-		return fmt.Errorf("%d calls began before the one before had returned", n)
+		return fmt.Errorf("%d calls began before the previous one had returned", n)
 	}
 	return nil
 }
 
-// concurrently has publishers publish pairs at once, and then the end.
+// concurrently runs several publishers at once, each of which publishes pairs of
+// messages. Then it publishes "end".
 func (b *bench) concurrently(publishers, pairs int) error {
 	failed := make(chan error, publishers)
 	var all sync.WaitGroup
@@ -226,7 +227,7 @@ func oneLog(b *bench) error {
 			return err
 		}
 		if !slices.EqualFunc(log, first, record.same) {
-			return fmt.Errorf("got %d messages %v, want %d: %v, as another subscriber has them", len(log), log, len(first), first)
+			return fmt.Errorf("got %d messages %v, want %d: %v, as another subscriber received them", len(log), log, len(first), first)
 		}
 	}
 	return nil
@@ -255,7 +256,7 @@ func liveAfterWindow(b *bench) error {
 	}()
 	first := b.subscribe()
 	var readers []*reader
-	for i := range 10 { // each comes when the publisher is a little further
+	for i := range 10 { // each subscribes when the publisher has made some more progress
 		if _, err := b.read(first, "message "+strconv.Itoa(i*total/10)); err != nil {
 			return errors.Join(err, <-failed)
 		}

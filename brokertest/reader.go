@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// A bench is a broker under test and those who listen to it.
+// A bench is a broker under test with its readers.
 type bench struct {
 	Broker
 	suite   *Suite
@@ -36,12 +36,12 @@ func (b *bench) publish(messages ...string) error {
 	return nil
 }
 
-// A record is what a reader was given.
+// A record is a message that a reader has received.
 type record struct {
 	epoch   string
 	offset  uint64
-	message string // as it was then
-	raw     []byte // as it is now
+	message string // a copy made by deliver
+	raw     []byte // the slice that deliver was given
 }
 
 func (r record) String() string { return fmt.Sprintf("%s.%d %.40q", r.epoch, r.offset, r.message) }
@@ -56,15 +56,15 @@ type reader struct {
 	ended chan struct{} // closed when Subscribe has returned
 	err   error         // what it returned
 
-	inside   atomic.Int32 // calls of deliver under way
-	overlaps atomic.Int32 // calls that began inside another
+	inside   atomic.Int32 // running calls of deliver
+	overlaps atomic.Int32 // calls that began during another
 
 	mu   sync.Mutex // guards what follows
 	log  []record
 	grew chan struct{} // closed when log grows
 }
 
-const window = time.Minute // all that a test has published
+const window = time.Minute // includes everything that a test publishes
 
 func (b *bench) subscribe() *reader { return b.subscribeTo(func(record) {}) }
 
@@ -104,8 +104,8 @@ func (r *reader) all() ([]record, <-chan struct{}) {
 	return slices.Clone(r.log), r.grew
 }
 
-// read returns all messages up to and with the one that is last, which nothing
-// may follow that the test has not published.
+// read waits for the message last and returns all messages so far. A later
+// message is an error of the broker, which the caller finds by comparing.
 func (b *bench) read(r *reader, last string) ([]record, error) {
 	for {
 		log, grew := r.all()
@@ -130,7 +130,7 @@ func texts(log []record) []string {
 	return list
 }
 
-// want compares what was read with what should have been.
+// want returns an error if the log differs from the expected messages.
 func want(log []record, messages ...string) error {
 	if got := texts(log); !slices.Equal(got, messages) {
 		return fmt.Errorf("got %d messages %.200q, want %d: %.200q", len(got), got, len(messages), messages)
@@ -138,7 +138,7 @@ func want(log []record, messages ...string) error {
 	return nil
 }
 
-// steady tells whether a log is of one epoch and has no hole.
+// steady returns an error if the log has several epochs or a hole.
 func steady(log []record) error {
 	for i := 1; i < len(log); i++ {
 		if log[i].epoch != log[0].epoch || log[i].offset != log[i-1].offset+1 {

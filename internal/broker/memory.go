@@ -2,8 +2,6 @@ package broker
 
 import (
 	"context"
-	"errors"
-	"slices"
 	"sync"
 	"time"
 
@@ -94,84 +92,6 @@ func (m *Memory) Subscribe(ctx context.Context, window time.Duration, deliver fu
 	})
 }
 
-// Follow is Subscribe for a caller that takes all available messages at once.
-// The batch is valid until take returns.
-func Follow(ctx context.Context, m *Memory, window time.Duration, take func(batch []Delivery)) error {
-	news := make(chan struct{}, 1)
-	epoch, next := m.join(news, time.Now().Add(-window).UnixNano())
-	defer m.leave(news)
-
-	var batch []Delivery
-	for ctx.Err() == nil {
-		m.advance(news, epoch, next)
-		batch = m.after(epoch, next, batch[:0])
-		if len(batch) > 0 {
-			epoch, next = batch[0].Epoch, batch[len(batch)-1].Offset+1
-			take(batch)
-			clear(batch)
-			continue
-		}
-		select {
-		case <-news:
-		case <-ctx.Done():
-		}
-	}
-	return nil
-}
-
-// join adds a follower and returns the position of the first message that is
-// not older than oldest.
-func (m *Memory) join(news chan struct{}, oldest int64) (epoch string, next uint64) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-
-	m.ensureEpoch()
-	if m.followers == nil {
-		m.followers = make(map[chan struct{}]uint64)
-	}
-	i := 0
-	for i < m.log.Len() && m.log.At(i).at < oldest {
-		i++
-	}
-	m.followers[news] = m.first() + uint64(i)
-	return m.epoch, m.followers[news]
-}
-
-func (m *Memory) leave(news chan struct{}) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-
-	delete(m.followers, news)
-}
-
-// advance records that a follower has read everything before next.
-func (m *Memory) advance(news chan struct{}, epoch string, next uint64) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-
-	if epoch == m.epoch {
-		m.followers[news] = next
-	}
-}
-
-// after appends the messages from offset next on to a batch. If the epoch has
-// changed, it starts at the first message of the log.
-func (m *Memory) after(epoch string, next uint64, batch []Delivery) []Delivery {
-	const most = 4096
-
-	m.mu.Lock()
-	defer m.mu.Unlock()
-
-	first := m.first()
-	if epoch != m.epoch {
-		next = first
-	}
-	for offset := max(next, first); offset < m.next && len(batch) < most; offset++ {
-		batch = append(batch, Delivery{m.epoch, offset, m.log.At(int(offset - first)).message}) //nolint:gosec // an index
-	}
-	return batch
-}
-
 // ensureEpoch names the log of a zero value. The caller holds mu.
 func (m *Memory) ensureEpoch() {
 	if m.epoch == "" {
@@ -199,58 +119,3 @@ func (m *Memory) newEpoch() {
 
 // first returns the offset of the oldest message. The caller holds mu.
 func (m *Memory) first() uint64 { return m.next - uint64(m.log.Len()) } //nolint:gosec // a length
-
-// A Snapshot is the content of a log, as stored in the state file.
-type Snapshot struct {
-	Epoch    string
-	First    uint64
-	Times    []int64
-	Messages [][]byte
-}
-
-// TakeSnapshot returns the content of the log.
-func TakeSnapshot(m *Memory) Snapshot {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-
-	m.ensureEpoch()
-	img := Snapshot{Epoch: m.epoch, First: m.first()}
-	for i := range m.log.Len() {
-		img.Times = append(img.Times, m.log.At(i).at)
-		img.Messages = append(img.Messages, m.log.At(i).message)
-	}
-	return img
-}
-
-// Check returns an error if the snapshot has values that no Memory writes.
-func (s *Snapshot) Check() error {
-	count := uint64(len(s.Messages))
-	switch {
-	case envelope.CheckIDs("epoch", []string{s.Epoch}) != nil, s.First == 0, s.First > envelope.MaxOffset, s.First+count > envelope.MaxOffset:
-		return errors.New("impossible position")
-	case len(s.Times) != len(s.Messages):
-		return errors.New("incomplete log")
-	case slices.ContainsFunc(s.Times, func(at int64) bool { return at < 0 }):
-		return errors.New("impossible time")
-	}
-	return nil
-}
-
-// Restore continues the log of a snapshot in an unused Memory.
-func Restore(m *Memory, img Snapshot) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-
-	if err := img.Check(); err != nil {
-		return err
-	}
-	m.epoch, m.next = img.Epoch, img.First
-	for i, message := range img.Messages {
-		if len(message) == 0 {
-			message = nil // as it was before
-		}
-		m.push(record{img.Times[i], message})
-	}
-	m.trim()
-	return nil
-}

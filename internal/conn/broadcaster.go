@@ -1,7 +1,6 @@
 package conn
 
 import (
-	"bufio"
 	"errors"
 	"io"
 	"math"
@@ -52,9 +51,9 @@ func NewBroadcaster(tick time.Duration) *Broadcaster {
 	})
 	m.HandlePong(func(ms *melody.Session) { socketOf(ms).flood.allowControl(b.controlRate) })
 	m.HandleClose(func(ms *melody.Session, _ int, _ string) error {
-		w := socketOf(ms)
-		w.peerClosed.Store(true)
-		w.conn.CloseNow(websocket.CloseNormalClosure, "")
+		s := socketOf(ms)
+		s.peerClosed.Store(true)
+		s.conn.CloseNow(websocket.CloseNormalClosure, "")
 		return nil
 	})
 	m.HandleError(readFailed)
@@ -93,97 +92,41 @@ func (b *Broadcaster) run(h *handover) {
 // connected is called when the response to the handshake is written. From now on
 // what melody writes is discarded.
 func (b *Broadcaster) connected(ms *melody.Session) {
-	w := socketOf(ms)
-	w.upgraded.Store(true)
+	s := socketOf(ms)
+	s.upgraded.Store(true)
 	ms.Request = nil // not needed again
 	_ = ms.Close()   // ends melody's writing goroutine, which has nothing to do; the Socket stays open
 	ms.WebsocketConnection().SetPingHandler(func(payload string) error {
-		if !w.flood.allowControl(b.controlRate) {
+		if !s.flood.allowControl(b.controlRate) {
 			return errFlood
 		}
-		w.conn.Push(Item{raw: appendControlFrame(nil, opPong, payload)})
+		s.conn.Push(Item{raw: appendControlFrame(nil, opPong, payload)})
 		return nil
 	})
-	w.conn.owner.Connected()
+	s.conn.owner.Connected()
 }
 
 // readFailed is called with the error that ended the reading. If the client has
 // violated the protocol, it closes the connection with the reason.
 func readFailed(ms *melody.Session, err error) {
-	w := socketOf(ms)
+	s := socketOf(ms)
 	var closed *websocket.CloseError
 	var broken net.Error
 	switch {
 	case errors.As(err, &closed):
-		w.peerClosed.Store(true)
+		s.peerClosed.Store(true)
 	case errors.Is(err, errFlood):
-		w.conn.CloseNow(CloseViolation, "too fast")
+		s.conn.CloseNow(CloseViolation, "too fast")
 	case errors.Is(err, websocket.ErrReadLimit):
-		w.conn.CloseNow(CloseViolation, "frame too large")
+		s.conn.CloseNow(CloseViolation, "frame too large")
 	case errors.As(err, &broken), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
 		errors.Is(err, net.ErrClosed), errors.Is(err, io.ErrClosedPipe):
 	default:
-		w.conn.CloseNow(CloseViolation, "malformed frame")
+		s.conn.CloseNow(CloseViolation, "malformed frame")
 	}
 }
 
-// socketOf returns the Socket of a session.
+// socketOf returns the Socket of a melody session.
 func socketOf(ms *melody.Session) *Socket {
 	return ms.WebsocketConnection().NetConn().(*Socket) //nolint:forcetypeassert // Hijack has returned it
-}
-
-// upgradeRequest returns a request with what the handshake needs and nothing
-// else: melody keeps it in memory for as long as the connection lives.
-func upgradeRequest(r *http.Request) *http.Request {
-	header := make(http.Header, 5)
-	for _, key := range []string{"Connection", "Upgrade", "Sec-Websocket-Version", "Sec-Websocket-Key"} {
-		if v := r.Header[key]; v != nil {
-			header[key] = v
-		}
-	}
-	return &http.Request{Method: r.Method, Host: r.Host, Header: header}
-}
-
-// A handover passes a network connection from the server to a session. It is the
-// ResponseWriter that melody gets: it wraps the hijacked connection in a Socket,
-// and keeps the status of a refusal for the handler.
-type handover struct {
-	conn   *Conn
-	socket *Socket
-	status int   // of a refusal
-	err    error // reason of the refusal
-
-	// Set only until the handler may return: the session must not keep them alive.
-	request *http.Request
-	writer  http.ResponseWriter
-	header  http.Header
-	done    chan struct{} // closed when the handler may return
-}
-
-func newHandover(w http.ResponseWriter, r *http.Request, c *Conn) *handover {
-	return &handover{conn: c, request: r, writer: w, header: w.Header().Clone(), done: make(chan struct{})}
-}
-
-func (h *handover) Header() http.Header         { return h.header }
-func (h *handover) WriteHeader(status int)      { h.status = status }
-func (h *handover) Write(p []byte) (int, error) { return len(p), nil }
-
-// Hijack takes the connection from the server. Then the handler may return, which
-// frees the server's buffers and the goroutine of the request.
-func (h *handover) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	taken, rw, err := http.NewResponseController(h.writer).Hijack()
-	if err != nil {
-		return nil, nil, err
-	}
-	h.socket = newSocket(taken, h.conn)
-	h.conn.SetTransport(h.socket)
-	h.release()
-	return h.socket, rw, nil
-}
-
-// release lets the handler return, and drops everything that belongs to the
-// request.
-func (h *handover) release() {
-	close(h.done)
-	h.request, h.writer, h.header, h.done = nil, nil, nil, nil
 }

@@ -65,7 +65,7 @@ const replayedTooMuch = "too much was replayed, try again"
 
 // ChargeReplay charges a part of a replay to the payer. If the payer has nothing
 // left and the replay has a further part, it closes the connection.
-func (c *Conn) ChargeReplay(part []Item, more bool) {
+func (c *Conn) ChargeReplay(part []Item, more bool) { //nolint:revive // more is a fact about the replay, not a mode
 	bytes := sizeOf(part)
 	if left := bytes == 0 || c.owner.Charge(bytes); !left && more {
 		c.Close(replayedTooMuch)

@@ -141,3 +141,16 @@ func FuzzCheckName(f *testing.F) {
 		}
 	})
 }
+
+func FuzzClientID(f *testing.F) {
+	for _, id := range []string{"", "abc", "a-b_c", "a.b", "a b", "ü", strings.Repeat("x", MaxClientIDBytes), strings.Repeat("x", MaxClientIDBytes+1), "a\x00"} {
+		f.Add(id)
+	}
+	f.Fuzz(func(t *testing.T, id string) {
+		want := id != "" && len(id) <= MaxClientIDBytes &&
+			strings.Trim(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") == ""
+		if got := IsClientID(id); got && !want || !got && want && !strings.ContainsAny(id, ".") {
+			t.Errorf("IsClient(%q): got %t, want %t", id, got, want)
+		}
+	})
+}

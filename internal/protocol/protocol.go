@@ -123,7 +123,7 @@ func (l *OnlineList) Encode(now time.Time) []byte {
 
 // AppendUserChange appends the message that a user has come online or gone
 // offline.
-func AppendUserChange(b []byte, user string, online bool, now time.Time) []byte {
+func AppendUserChange(b []byte, user string, online bool, now time.Time) []byte { //nolint:revive // online is what the message contains, not a mode
 	status := "offline"
 	if online {
 		status = "online"

@@ -22,44 +22,44 @@ type Batch struct {
 // It never waits. If the log is in this process and nothing is queued, the log
 // holds the batch on return, which saves waking two goroutines. In this case,
 // and if no one waits for the batch, done is nil.
-func (p *Publisher) submit(s Batch) (last uint64, done <-chan error, err error) {
+func (p *Publisher) submit(b Batch) (last uint64, done <-chan error, err error) {
 	p.mu.Lock()
 	if p.ended {
 		p.mu.Unlock()
-		p.Release(s.Events, s.Size)
+		p.Release(b.Events, b.Size)
 		return 0, nil, ErrClosed
 	}
-	shipped := p.bypassesQueue(&s)
-	p.stamp(s.Messages)
+	shipped := p.bypassesQueue(&b)
+	p.stamp(b.Messages)
 	last = p.seq
 	if shipped {
-		broker.Append(p.memory, s.Messages)
+		broker.Append(p.memory, b.Messages)
 		p.mu.Unlock()
-		p.Release(s.Events, s.Size)
+		p.Release(b.Events, b.Size)
 		return last, nil, nil
 	}
-	if s.awaited {
-		s.done = make(chan error, 1)
+	if b.awaited {
+		b.done = make(chan error, 1)
 	}
-	p.queue = append(p.queue, s)
+	p.queue = append(p.queue, b)
 	p.mu.Unlock()
 
 	signal.Send(p.wake)
-	return last, s.done, nil
+	return last, b.done, nil
 }
 
 // Publish hands over a batch without waiting for the log.
-func (p *Publisher) Publish(s Batch) {
-	if _, _, err := p.submit(s); err != nil && s.Events > 0 {
-		p.report(fmt.Errorf("%w: %d events came too late", err, s.Events))
+func (p *Publisher) Publish(b Batch) {
+	if _, _, err := p.submit(b); err != nil && b.Events > 0 {
+		p.report(fmt.Errorf("%w: %d events came too late", err, b.Events))
 	}
 }
 
 // PublishAndWait hands over a batch and waits until the log holds it. If ctx ends
 // first, PublishAndWait returns its error, and the batch may still be published.
-func (p *Publisher) PublishAndWait(ctx context.Context, s Batch) error {
-	s.awaited = true
-	_, done, err := p.submit(s)
+func (p *Publisher) PublishAndWait(ctx context.Context, b Batch) error {
+	b.awaited = true
+	_, done, err := p.submit(b)
 	if done == nil {
 		return err
 	}
@@ -74,7 +74,7 @@ func (p *Publisher) PublishAndWait(ctx context.Context, s Batch) error {
 // bypassesQueue reports whether a batch can be appended to the log at once:
 // nothing is queued, and with the batch the node has at most one chunk still to
 // apply. The caller holds mu.
-func (p *Publisher) bypassesQueue(s *Batch) bool {
+func (p *Publisher) bypassesQueue(b *Batch) bool {
 	if p.memory == nil || p.busy || len(p.queue) > 0 {
 		return false
 	}
@@ -82,8 +82,8 @@ func (p *Publisher) bypassesQueue(s *Batch) bool {
 	if ahead == 0 {
 		p.unapplied = 0
 	}
-	p.unapplied += s.Size
-	return ahead+uint64(len(s.Messages)) <= chunkMessages && p.unapplied <= chunkBytes
+	p.unapplied += b.Size
+	return ahead+uint64(len(b.Messages)) <= chunkMessages && p.unapplied <= chunkBytes
 }
 
 // stamp sets the names of new messages. The caller holds mu.

@@ -71,9 +71,3 @@ func (s *Server) reserve(p *page) error {
 	}
 	return err
 }
-
-// refuseRetry returns a refusal, after which the client may retry in 5 seconds.
-func (s *Server) refuseRetry(c Context, status int, reason string) *RefusalError {
-	c.Response().Header().Set("Retry-After", "5")
-	return refuse(status, reason)
-}

@@ -8,6 +8,7 @@ import (
 	"github.com/echo-pull/pull/internal/conn"
 	"github.com/echo-pull/pull/internal/envelope"
 	"github.com/echo-pull/pull/internal/hub"
+	"github.com/echo-pull/pull/internal/protocol"
 )
 
 // A page is a page of the hub with what serves it.
@@ -77,11 +78,19 @@ func (p *page) Received(frame []byte) {
 		return
 	}
 	if q.Extend != nil {
-		if answer, err := s.engine.Extend(p.User, q.Extend); err == nil { // without a response the page retries
-			p.reply("watch", answer)
+		if response, err := s.engine.Extend(p.User, q.Extend); err == nil { // without a response the page retries
+			p.reply("watch", response)
 		}
 	}
 	if q.Seen != nil {
 		p.reply("seen", s.engine.Hub().Seen(p.User, q.Seen))
+	}
+}
+
+// reply sends the response to a request in a frame.
+func (p *page) reply(command string, params any) {
+	body, err := protocol.Reply(command, params)
+	if err == nil {
+		p.Push(conn.Item{Body: body})
 	}
 }

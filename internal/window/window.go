@@ -31,10 +31,6 @@ func (m *Message) Addr() []byte { return m.content[:m.head] }
 func (m *Message) Body() []byte { return m.content[m.head:] }
 func (m *Message) size() int    { return len(m.content) }
 
-// KeysOf calls visit for each user and tag of an address, and with a nil name
-// if the address includes everyone.
-type KeysOf func(address []byte, visit func(tag bool, name []byte))
-
 // A Window holds the events of the recent part of the log, and for each user
 // and tag the offsets of their messages. Control messages use an offset but are
 // not kept. A Window is passive: its owner guards it.
@@ -56,9 +52,6 @@ type Window struct {
 	users  map[string]*Offsets
 	tags   map[string]*Offsets
 }
-
-// Offsets are the offsets of the messages of one key, ascending.
-type Offsets = Deque[uint64]
 
 // New returns a window that is bounded in age, number of messages and bytes.
 // The first message is at offset 1. keys visits the users and tags of an
@@ -91,16 +84,6 @@ func (w *Window) Size() int { return w.size }
 
 // MaxAge returns the bound of the age.
 func (w *Window) MaxAge() time.Duration { return w.age }
-
-// OfEveryone returns the offsets of the messages to everyone.
-func (w *Window) OfEveryone() *Offsets { return &w.shared }
-
-// OfUser returns the offsets of the messages to a user, or nil if there are
-// none. Messages to the user's tags are not included.
-func (w *Window) OfUser(user string) *Offsets { return w.users[user] }
-
-// OfTag returns the offsets of the messages to a tag, or nil if there are none.
-func (w *Window) OfTag(tag string) *Offsets { return w.tags[tag] }
 
 // CountAfter returns the number of messages after an offset.
 func (w *Window) CountAfter(offset uint64) int { return w.log.Len() - w.indexAfter(offset) }
@@ -147,37 +130,6 @@ func (w *Window) Skip(at int64) {
 	w.latest = max(w.latest, at)
 }
 
-func (w *Window) index(m *Message) {
-	w.current = m.Offset
-	w.keys(m.Addr(), w.addKey)
-}
-
-func (w *Window) addToIndex(tag bool, name []byte) {
-	switch {
-	case name == nil:
-		add(&w.shared, w.current)
-	case tag:
-		addTo(w.tags, name, w.current)
-	default:
-		addTo(w.users, name, w.current)
-	}
-}
-
-func addTo(lists map[string]*Offsets, key []byte, offset uint64) {
-	list := lists[string(key)]
-	if list == nil {
-		list = new(Offsets)
-		lists[string(key)] = list
-	}
-	add(list, offset)
-}
-
-func add(list *Offsets, offset uint64) {
-	if n := list.Len(); n == 0 || *list.At(n - 1) != offset {
-		list.Push(offset)
-	}
-}
-
 // Evict drops the oldest messages as long as the window exceeds a bound at the
 // time now, but keeps at least keep of them. It reports whether the window
 // still exceeds a bound.
@@ -196,34 +148,4 @@ func (w *Window) Evict(now int64, keep int) bool {
 		w.unindex(&m)
 	}
 	return false
-}
-
-func (w *Window) unindex(m *Message) {
-	w.current = m.Offset
-	w.keys(m.Addr(), w.removeKey)
-}
-
-func (w *Window) removeFromIndex(tag bool, name []byte) {
-	switch {
-	case name == nil:
-		drop(&w.shared, w.current)
-	case tag:
-		dropFrom(w.tags, name, w.current)
-	default:
-		dropFrom(w.users, name, w.current)
-	}
-}
-
-func dropFrom(lists map[string]*Offsets, key []byte, offset uint64) {
-	if list := lists[string(key)]; list != nil {
-		if drop(list, offset); list.Len() == 0 {
-			delete(lists, string(key))
-		}
-	}
-}
-
-func drop(list *Offsets, offset uint64) {
-	if list.Len() > 0 && *list.At(0) == offset {
-		list.Pop()
-	}
 }

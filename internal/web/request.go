@@ -3,16 +3,12 @@ package web
 import (
 	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
-	"os"
 	"time"
 
-	"github.com/echo-pull/pull/internal/conn"
 	"github.com/echo-pull/pull/internal/engine"
 	"github.com/echo-pull/pull/internal/envelope"
 	"github.com/echo-pull/pull/internal/hub"
-	"github.com/echo-pull/pull/internal/protocol"
 )
 
 // A request is what a client requests, in a frame or in a POST to watch.
@@ -40,14 +36,6 @@ func parseRequest(frame []byte) (request, error) {
 	return q, nil
 }
 
-// reply sends the response to a request in a frame.
-func (p *page) reply(command string, params any) {
-	body, err := protocol.Reply(command, params)
-	if err == nil {
-		p.Push(conn.Item{Body: body})
-	}
-}
-
 // Watch serves the requests of a client with a stream, which cannot send frames.
 func (s *Server) Watch(c Context) error {
 	user, err := s.authorize(c)
@@ -67,34 +55,19 @@ func (s *Server) Watch(c Context) error {
 	}
 	c.Response().Header().Set("Cache-Control", "no-store")
 	if q.Extend != nil {
-		answer, err := s.engine.Extend(user, q.Extend)
+		response, err := s.engine.Extend(user, q.Extend)
 		if err != nil {
 			return s.refuseRetry(c, http.StatusServiceUnavailable, "try again")
 		}
-		return respond(c, answer)
+		return respond(c, response)
 	}
 	return respond(c, s.engine.Hub().Seen(user, q.Seen))
 }
 
-func respond(c Context, answer any) error {
+func respond(c Context, response any) error {
 	c.Response().Header().Set("Content-Type", "application/json")
 	c.Response().WriteHeader(http.StatusOK)
-	return json.NewEncoder(c.Response()).Encode(answer)
-}
-
-func readBody(c Context) ([]byte, error) {
-	unbound := boundBody(c)
-	body, err := io.ReadAll(io.LimitReader(c.Request().Body, conn.IncomingBytes+1))
-	switch {
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return nil, refuse(http.StatusRequestTimeout, "the body has not come in time")
-	case err != nil:
-		return nil, refuse(http.StatusBadRequest, "unreadable body")
-	case len(body) > conn.IncomingBytes:
-		return nil, refuse(http.StatusRequestEntityTooLarge, "16 KiB at most")
-	}
-	unbound() // the deadline would also apply to the server's next read of the connection
-	return body, nil
+	return json.NewEncoder(c.Response()).Encode(response)
 }
 
 // allowRequest reports whether a page may send one more request now. It counts the

@@ -1,8 +1,13 @@
 package web
 
 import (
+	"errors"
+	"io"
 	"net/http"
+	"os"
 	"time"
+
+	"github.com/echo-pull/pull/internal/conn"
 )
 
 // bodyWait is how long a client may take to send the body of a request.
@@ -32,4 +37,19 @@ func boundBody(c Context) (unbound func()) {
 	ctl := http.NewResponseController(Bare(c.Response()))
 	_ = ctl.SetReadDeadline(time.Now().Add(bodyWait)) // only response writers of tests have no deadlines
 	return func() { _ = ctl.SetReadDeadline(time.Time{}) }
+}
+
+func readBody(c Context) ([]byte, error) {
+	unbound := boundBody(c)
+	body, err := io.ReadAll(io.LimitReader(c.Request().Body, conn.IncomingBytes+1))
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, refuse(http.StatusRequestTimeout, "the body has not come in time")
+	case err != nil:
+		return nil, refuse(http.StatusBadRequest, "unreadable body")
+	case len(body) > conn.IncomingBytes:
+		return nil, refuse(http.StatusRequestEntityTooLarge, "16 KiB at most")
+	}
+	unbound() // the deadline would also apply to the server's next read of the connection
+	return body, nil
 }

@@ -1,0 +1,102 @@
+package conn
+
+import "time"
+
+// Close codes of WebSockets.
+const (
+	CloseViolation  = 1008 // RFC 6455 section 7.4.1: the client has violated the protocol
+	CloseRestart    = 1012 // IANA registry: service restart; the page reconnects
+	closeTooSlow    = 4001 // the page reconnects and recovers
+	CloseNotAllowed = 4003 // the page does not reconnect
+)
+
+// closeWait is how long a connection that is being closed may take to receive
+// what is still queued and the close message.
+const closeWait = 5 * time.Second
+
+// Close closes the connection after what is queued, with CloseRestart: the page
+// reconnects. It does not block. Further calls do nothing.
+func (c *Conn) Close(reason string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+
+	if !c.ended {
+		c.queueClose(CloseRestart, reason)
+	}
+}
+
+// CloseNow closes the connection before what is queued. It does not block.
+// Further calls do nothing.
+func (c *Conn) CloseNow(code int, reason string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+
+	if !c.ended {
+		c.dropAndClose(code, reason)
+	}
+}
+
+// CloseSlow closes the connection, after what is queued, because the page reads
+// the window more slowly than the window moves. The page reconnects and is
+// notified of a gap.
+func (c *Conn) CloseSlow() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+
+	if !c.ended {
+		c.queueClose(closeTooSlow, "too slow")
+		c.owner.Settings().TooSlow.Add(1)
+	}
+}
+
+// closeSlowNow closes the connection before what is queued, because the page
+// reads too slowly. The caller holds mu.
+func (c *Conn) closeSlowNow() {
+	c.dropAndClose(closeTooSlow, "too slow")
+	c.owner.Settings().TooSlow.Add(1)
+}
+
+// dropAndClose queues the close message and drops what is queued before it,
+// except the rest of a partly written frame: without it the client would read
+// the close message as a part of that frame. The caller holds mu.
+func (c *Conn) dropAndClose(code int, reason string) {
+	kept := c.queue[:0]
+	if len(c.queue) > 0 && c.queue[0].raw != nil {
+		kept = append(kept, c.queue[0])
+	}
+	clear(c.queue[len(kept):])
+	c.queue = kept
+	c.queueClose(code, reason)
+}
+
+// queueClose queues the close message behind what is queued, bounds the time
+// that the transport has for both, and starts Flush. From now on nothing else is
+// accepted. The caller holds mu and has checked that ended is false.
+func (c *Conn) queueClose(code int, reason string) {
+	c.ended, c.catchingUp = true, false
+	c.queue = append(c.queue, Item{raw: c.transport.AppendClose(nil, code, reason), isClose: true})
+	c.transport.Limit(closeWait)
+	c.startFlush()
+}
+
+// end makes the connection accept nothing more, and reports whether it was
+// already being closed.
+func (c *Conn) end() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+
+	parting := c.ended
+	c.ended, c.catchingUp = true, false
+	return parting
+}
+
+// Cut closes the connection at once, without a close message. It is called when
+// the connection is gone or cannot be written to. It also ends a connection
+// that is being closed.
+func (c *Conn) Cut() {
+	c.mu.Lock()
+	c.ended, c.catchingUp, c.queue = true, false, nil
+	c.mu.Unlock()
+
+	c.transport.Cut()
+}

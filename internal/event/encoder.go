@@ -1,0 +1,100 @@
+package event
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/protocol"
+)
+
+// An encoder is reused for many events. It holds a json.Encoder, the buffer of
+// that, and the buffer of the envelope.
+type encoder struct {
+	params bytes.Buffer
+	json   *json.Encoder
+	raw    []byte
+	clock  protocol.Clock
+}
+
+var encoders = sync.Pool{New: func() any { //nolint:gochecknoglobals // a cache of buffers; all plugins of a process share it
+	e := new(encoder)
+	e.json = json.NewEncoder(&e.params)
+	return e
+}}
+
+// release returns the encoder to the pool, unless a very large event has made
+// its buffers so large that keeping them would be a leak.
+func (enc *encoder) release() {
+	if enc.params.Cap()+cap(enc.raw) <= keptBytes {
+		encoders.Put(enc)
+	}
+}
+
+// Encode returns the envelope of an event to a target. Both must have passed
+// their checks. limit bounds the size of the part that pages receive.
+func Encode(t *Target, e *Event, sender string, now time.Time, limit int) ([]byte, error) {
+	enc := encoders.Get().(*encoder) //nolint:forcetypeassert // holds nothing else
+	defer enc.release()
+	return enc.encode(t, e, sender, now, limit)
+}
+
+func (enc *encoder) encode(t *Target, e *Event, sender string, now time.Time, limit int) ([]byte, error) {
+	params, err := enc.encodeParams(e)
+	if err != nil {
+		return nil, err
+	}
+	b := envelope.AppendHeader(enc.raw[:0], envelope.KindEvent, now)
+	b = binary.AppendUvarint(b, e.expires(now))
+	b = AppendTarget(b, sender, t)
+	head := len(b)
+	b = protocol.AppendEvent(b, e.Module, e.Command, params)
+	b = append(enc.clock.AppendExtra(b, now), '}')
+	enc.raw = b
+	if size := len(b) - head; size > limit {
+		return nil, &SizeError{Size: size, Limit: limit}
+	}
+	return bytes.Clone(b), nil
+}
+
+// encodeParams returns the params as JSON on one line, never null. The result
+// is valid until the next call.
+func (enc *encoder) encodeParams(e *Event) ([]byte, error) {
+	enc.params.Reset()
+	if e.Params != nil {
+		if err := enc.json.Encode(e.Params); err != nil {
+			return nil, &ParamsError{Module: e.Module, Command: e.Command, Err: err}
+		}
+	}
+	params := bytes.TrimSuffix(enc.params.Bytes(), []byte("\n"))
+	if !utf8.Valid(params) {
+		return nil, &ParamsError{Module: e.Module, Command: e.Command, Err: errNotUTF8(params)}
+	}
+	if len(params) == 0 || string(params) == "null" {
+		enc.params.Reset()
+		enc.params.WriteString("{}")
+		params = enc.params.Bytes()
+	}
+	return params, nil
+}
+
+// errNotUTF8 returns an error that locates the first byte of params that is not
+// UTF-8. encoding/json replaces invalid UTF-8 in strings, but copies the output
+// of a json.RawMessage or a MarshalJSON method. Browsers fail a connection that
+// receives such bytes.
+func errNotUTF8(params []byte) error {
+	at := 0
+	for at < len(params) {
+		r, size := utf8.DecodeRune(params[at:])
+		if r == utf8.RuneError && size == 1 {
+			break
+		}
+		at += size
+	}
+	return fmt.Errorf("byte %#02x at %d of the JSON is not UTF-8, after %q", params[at], at, params[max(0, at-quoted):at])
+}

@@ -1,0 +1,37 @@
+package event
+
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrTooLarge is returned by Send for an event of more than
+// Config.EventBytes, or of more than 16 MiB together with its target, 64
+// MiB outside a request. errors.As finds a [SizeError] with the numbers.
+var ErrTooLarge = errors.New("pull: event too large")
+
+// A SizeError reports the size of an event that is too large. It wraps
+// [ErrTooLarge].
+type SizeError struct {
+	Size  int // bytes of the encoded event
+	Limit int // Config.EventBytes, or the largest size that can be sent
+}
+
+func (e *SizeError) Error() string {
+	return fmt.Sprintf("%v: %d bytes, the limit is %d", ErrTooLarge, e.Size, e.Limit)
+}
+
+func (e *SizeError) Unwrap() error { return ErrTooLarge }
+
+// A ParamsError reports params that cannot be encoded as JSON. Err is the error
+// of encoding/json, or describes where the JSON is not UTF-8.
+type ParamsError struct {
+	Module, Command string
+	Err             error
+}
+
+func (e *ParamsError) Error() string {
+	return fmt.Sprintf("pull: params of %s/%s: %v", e.Module, e.Command, e.Err)
+}
+
+func (e *ParamsError) Unwrap() error { return e.Err }

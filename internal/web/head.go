@@ -1,0 +1,96 @@
+package web
+
+import (
+	"fmt"
+	"html/template"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Head returns the script tag for the page of a request. platform determines
+// which hooks run. It returns "" if the plugin is not mounted.
+func (s *Server) Head(c Context, platform, nonce string) template.HTML {
+	mount := s.mountFor(c)
+	if mount == "" {
+		return ""
+	}
+	var b strings.Builder
+	b.WriteString("<script")
+	script := assets["pull.js"]
+	attribute(&b, "src", joinPath(mount, "pull.js")+"?v="+script.version)
+	if user, off := s.pageOf(c); off != "" {
+		attribute(&b, "data-off", off)
+	} else {
+		attribute(&b, "data-url", mount)
+		attribute(&b, "data-user", user)
+		attribute(&b, "data-cursor", s.cursorFor(c))
+		attribute(&b, "data-extend", strconv.FormatFloat(s.extendEvery().Seconds(), 'f', -1, 64))
+	}
+	attribute(&b, "data-platform", platform)
+	if nonce != "" {
+		attribute(&b, "nonce", nonce)
+	}
+	attribute(&b, "integrity", script.sum)
+	if isElsewhere(mount) { // required for integrity
+		attribute(&b, "crossorigin", "anonymous")
+	}
+	b.WriteString("></script>")
+	return template.HTML(b.String()) //nolint:gosec // every attribute is escaped
+}
+
+// isElsewhere reports whether a URL may be on another host than the page.
+func isElsewhere(address string) bool {
+	return strings.HasPrefix(address, "//") || !strings.HasPrefix(address, "/")
+}
+
+// mountFor returns the URL of the plugin for the page of a request, or "".
+func (s *Server) mountFor(c Context) string {
+	m := s.mounted.Load()
+	if m == nil {
+		return ""
+	}
+	mount, missing := m.location.fill(func(parameter string) string {
+		return escapeLike(c.Request().URL, c.Param(parameter))
+	})
+	if missing != "" && s.reports.Allow("head "+c.Route()) {
+		s.engine.Report(fmt.Errorf("pull: Head on %s: the route has no parameter %q, which the address of the mount contains", c.Route(), missing))
+	}
+	return mount
+}
+
+// pageOf returns the user of a page, or the reason why the page does not connect.
+func (s *Server) pageOf(c Context) (user, off string) {
+	if !s.engine.Needs(s.sectionOf(c)) {
+		return "", "section"
+	}
+	user, err := s.userOf(c)
+	switch {
+	case err != nil:
+		return "", "user"
+	case user == "" && !s.config.Guests:
+		return "", "guest"
+	}
+	return user, ""
+}
+
+// cursorFor returns the position of the log at the beginning of the request.
+func (s *Server) cursorFor(c Context) string {
+	if o := s.engine.Outbox(c.Request().Context()); o != nil {
+		return o.Cursor()
+	}
+	return s.engine.Hub().Cursor().String()
+}
+
+func attribute(b *strings.Builder, name, value string) {
+	b.WriteString(" " + name + `="`)
+	template.HTMLEscape(b, []byte(value))
+	b.WriteByte('"')
+}
+
+// extendEvery returns how often pages extend their watches: every 29 minutes if a
+// watch lives for 32, and in this proportion otherwise. The client accepts values
+// above 0 and below 10⁶ s.
+func (s *Server) extendEvery() time.Duration {
+	return min(max(s.engine.WatchTTL()/32*29, time.Millisecond), 999_999*time.Second)
+}

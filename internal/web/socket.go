@@ -1,0 +1,26 @@
+package web
+
+import "net/http"
+
+// serveSocket does the handshake on the page's own goroutine and returns when the
+// connection is taken over. Then the server releases its buffers, and middleware
+// logs the request now instead of when the page is closed.
+func (s *Server) serveSocket(c Context, p *page) error {
+	spawned := false
+	defer func() {
+		if !spawned { // a hook of Begin has panicked
+			s.leave(p)
+		}
+	}()
+	c.Begin(http.StatusSwitchingProtocols)
+	spawned = true
+	refused := s.broadcaster.Serve(c.Response(), c.Request(), &p.Conn, func() { s.leave(p) })
+	if refused == 0 {
+		return nil
+	}
+	c.Unbegin()
+	if refused == http.StatusInternalServerError {
+		return s.refuseWriter(c.Response(), noHijack)
+	}
+	return refuse(refused, "not a WebSocket handshake")
+}

@@ -43,7 +43,7 @@ func (m *Memory) usageOf(message []byte) *usage {
 }
 
 // emptyTransient removes the content of the oldest transient messages that all
-// followers have read, until the transient messages have at most most bytes.
+// followers have read, until their size is within most bytes.
 func (m *Memory) emptyTransient(most int) {
 	if m.transientUsage.bytes <= most || len(m.followers) == 0 {
 		return

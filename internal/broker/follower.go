@@ -8,13 +8,13 @@ import (
 // Follow is Subscribe for a caller that takes all available messages at once.
 // The batch is valid until take returns.
 func Follow(ctx context.Context, m *Memory, window time.Duration, take func(batch []Delivery)) error {
-	news := make(chan struct{}, 1)
-	epoch, next := m.join(news, time.Now().Add(-window).UnixNano())
-	defer m.leave(news)
+	wake := make(chan struct{}, 1)
+	epoch, next := m.join(wake, time.Now().Add(-window).UnixNano())
+	defer m.leave(wake)
 
 	var batch []Delivery
 	for ctx.Err() == nil {
-		m.advance(news, epoch, next)
+		m.advance(wake, epoch, next)
 		batch = m.after(epoch, next, batch[:0])
 		if len(batch) > 0 {
 			epoch, next = batch[0].Epoch, batch[len(batch)-1].Offset+1
@@ -23,7 +23,7 @@ func Follow(ctx context.Context, m *Memory, window time.Duration, take func(batc
 			continue
 		}
 		select {
-		case <-news:
+		case <-wake:
 		case <-ctx.Done():
 		}
 	}
@@ -32,7 +32,7 @@ func Follow(ctx context.Context, m *Memory, window time.Duration, take func(batc
 
 // join adds a follower and returns the position of the first message that is
 // not older than oldest.
-func (m *Memory) join(news chan struct{}, oldest int64) (epoch string, next uint64) {
+func (m *Memory) join(wake chan struct{}, oldest int64) (epoch string, next uint64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 
@@ -44,24 +44,24 @@ func (m *Memory) join(news chan struct{}, oldest int64) (epoch string, next uint
 	for i < m.log.Len() && m.log.At(i).at < oldest {
 		i++
 	}
-	m.followers[news] = m.first() + uint64(i)
-	return m.epoch, m.followers[news]
+	m.followers[wake] = m.first() + uint64(i)
+	return m.epoch, m.followers[wake]
 }
 
-func (m *Memory) leave(news chan struct{}) {
+func (m *Memory) leave(wake chan struct{}) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 
-	delete(m.followers, news)
+	delete(m.followers, wake)
 }
 
 // advance records that a follower has read everything before next.
-func (m *Memory) advance(news chan struct{}, epoch string, next uint64) {
+func (m *Memory) advance(wake chan struct{}, epoch string, next uint64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 
 	if epoch == m.epoch {
-		m.followers[news] = next
+		m.followers[wake] = next
 	}
 }
 

@@ -10,8 +10,8 @@ import (
 	"github.com/echo-pull/pull/internal/window"
 )
 
+// DefaultCount and DefaultBytes are the bounds of a Memory that sets none.
 const (
-	// DefaultCount and DefaultBytes are the bounds of a Memory that sets none.
 	DefaultCount = 100_000
 	DefaultBytes = 64 << 20
 )
@@ -112,8 +112,8 @@ func Renew(m *Memory) {
 func (m *Memory) newEpoch() {
 	m.epoch, m.next = envelope.NewID(), 1
 	m.log, m.lastingUsage, m.transientUsage, m.emptiedTo = window.Deque[record]{}, usage{}, usage{}, 0
-	for news := range m.followers {
-		m.followers[news] = 0
+	for wake := range m.followers {
+		m.followers[wake] = 0
 	}
 }
 

@@ -21,18 +21,8 @@ const (
 	// it; slowing it down a little is better than returning errors to it.
 	slowdown = 100 * time.Microsecond
 
-	// MaxRequestEvents and MaxRequestBytes bound what one request may occupy of the
-	// queue, so that it does not make the Sends of other requests fail.
-	MaxRequestEvents = maxEvents / 4
-	MaxRequestBytes  = MaxBytes / 4
-
 	chunkMessages = 512     // largest number of messages in one call of the broker
 	chunkBytes    = 4 << 20 // largest size of them, unless a single message is larger
-
-	// AheadMessages and AheadBytes bound what the publisher has handed to the broker
-	// and this node has not applied, which is two chunks at most.
-	AheadMessages = 2 * chunkMessages
-	AheadBytes    = 4 * chunkBytes
 
 	shortestRetry = 50 * time.Millisecond
 	longestRetry  = 2 * time.Second
@@ -40,6 +30,20 @@ const (
 	// StallTimeout is how long the publisher waits for a node that makes no
 	// progress before it goes on.
 	StallTimeout = 5 * time.Second
+)
+
+// MaxRequestEvents and MaxRequestBytes bound what one request may occupy of the
+// queue, so that it does not make the Sends of other requests fail.
+const (
+	MaxRequestEvents = maxEvents / 4
+	MaxRequestBytes  = MaxBytes / 4
+)
+
+// AheadMessages and AheadBytes bound what the publisher has handed to the broker
+// and this node has not applied, which is two chunks at most.
+const (
+	AheadMessages = 2 * chunkMessages
+	AheadBytes    = 4 * chunkBytes
 )
 
 var (

@@ -21,7 +21,7 @@ func (m *Memory) trim() {
 // A usage is a number of messages and their size.
 type usage struct{ count, bytes int }
 
-func (w *usage) add(count, bytes int) { w.count, w.bytes = w.count+count, w.bytes+bytes }
+func (u *usage) add(count, bytes int) { u.count, u.bytes = u.count+count, u.bytes+bytes }
 
 // placesPerMessage bounds the length of the log including the emptied messages,
 // as a multiple of Count.
@@ -54,8 +54,8 @@ func (m *Memory) emptyTransient(most int) {
 	}
 	for m.emptiedTo = max(m.emptiedTo, m.first()); m.emptiedTo < read && m.transientUsage.bytes > most; m.emptiedTo++ {
 		r := m.log.At(int(m.emptiedTo - m.first())) //nolint:gosec // an index
-		if w := m.usageOf(r.message); w == &m.transientUsage {
-			w.bytes -= len(r.message)
+		if u := m.usageOf(r.message); u == &m.transientUsage {
+			u.bytes -= len(r.message)
 			r.message = nil
 		}
 	}

@@ -57,8 +57,8 @@ func (m *Memory) Publish(ctx context.Context, messages ...[]byte) error {
 // The functions NewMemory, Append, Follow, Renew, TakeSnapshot and Restore are
 // for the plugin itself. They are not methods, because the methods of Memory
 // are public.
-func NewMemory(count, bytes int, passing func(message []byte) bool) *Memory {
-	return &Memory{Count: count, Bytes: bytes, transient: passing}
+func NewMemory(count, bytes int, transient func(message []byte) bool) *Memory {
+	return &Memory{Count: count, Bytes: bytes, transient: transient}
 }
 
 // Append is Publish without a context.

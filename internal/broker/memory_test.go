@@ -34,7 +34,7 @@ func TestSnapshotOfALogIsTheSameLog(t *testing.T) {
 }
 
 func TestImpossibleSnapshotsAreRejected(t *testing.T) {
-	for name, img := range map[string]Snapshot{
+	for name, snapshot := range map[string]Snapshot{
 		"nothing":        {},
 		"no epoch":       {First: 1},
 		"offset zero":    {Epoch: "a"},
@@ -46,7 +46,7 @@ func TestImpossibleSnapshotsAreRejected(t *testing.T) {
 		"overflow":       {Epoch: "a", First: ^uint64(0), Times: []int64{1}, Messages: [][]byte{nil}},
 		"negative time":  {Epoch: "a", First: 1, Times: []int64{-1}, Messages: [][]byte{nil}},
 	} {
-		if err := Restore(new(Memory), img); err == nil {
+		if err := Restore(new(Memory), snapshot); err == nil {
 			t.Errorf("%s: got no error", name)
 		}
 	}

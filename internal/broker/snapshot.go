@@ -21,12 +21,12 @@ func TakeSnapshot(m *Memory) Snapshot {
 	defer m.mu.Unlock()
 
 	m.ensureEpoch()
-	img := Snapshot{Epoch: m.epoch, First: m.first()}
+	snapshot := Snapshot{Epoch: m.epoch, First: m.first()}
 	for i := range m.log.Len() {
-		img.Times = append(img.Times, m.log.At(i).at)
-		img.Messages = append(img.Messages, m.log.At(i).message)
+		snapshot.Times = append(snapshot.Times, m.log.At(i).at)
+		snapshot.Messages = append(snapshot.Messages, m.log.At(i).message)
 	}
-	return img
+	return snapshot
 }
 
 // Check returns an error if the snapshot has values that no Memory writes.
@@ -44,19 +44,19 @@ func (s *Snapshot) Check() error {
 }
 
 // Restore continues the log of a snapshot in an unused Memory.
-func Restore(m *Memory, img Snapshot) error {
+func Restore(m *Memory, snapshot Snapshot) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 
-	if err := img.Check(); err != nil {
+	if err := snapshot.Check(); err != nil {
 		return err
 	}
-	m.epoch, m.next = img.Epoch, img.First
-	for i, message := range img.Messages {
+	m.epoch, m.next = snapshot.Epoch, snapshot.First
+	for i, message := range snapshot.Messages {
 		if len(message) == 0 {
 			message = nil // as it was before
 		}
-		m.push(record{img.Times[i], message})
+		m.push(record{snapshot.Times[i], message})
 	}
 	m.trim()
 	return nil

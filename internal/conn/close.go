@@ -85,9 +85,9 @@ func (c *Conn) end() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 
-	parting := c.ended
+	closing := c.ended
 	c.ended, c.catchingUp = true, false
-	return parting
+	return closing
 }
 
 // Cut closes the connection at once, without a close message. It is called when

@@ -46,15 +46,15 @@ func (c *Conn) written(items []Item) {
 // the window. It returns false when nothing is left.
 func (c *Conn) next() ([]Item, bool) {
 	for {
-		items, catching := c.take()
-		if len(items) > 0 || !catching {
+		items, catchingUp := c.take()
+		if len(items) > 0 || !catchingUp {
 			return items, len(items) > 0
 		}
-		page, more := c.owner.ReadOn()
-		c.advance(page, more)
-		c.ChargeReplay(page, more)
-		if len(page) > 0 {
-			return page, true
+		part, more := c.owner.ReadOn()
+		c.advance(part, more)
+		c.ChargeReplay(part, more)
+		if len(part) > 0 {
+			return part, true
 		}
 	}
 }
@@ -74,30 +74,30 @@ func (c *Conn) ChargeReplay(part []Item, more bool) { //nolint:revive // more is
 
 // take removes and returns the queue. If the queue is empty, catchingUp reports
 // whether Flush has to read the window; if not, Flush is over.
-func (c *Conn) take() (items []Item, catching bool) {
+func (c *Conn) take() (items []Item, catchingUp bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 
 	items, c.queue = c.queue, nil
 	if len(items) == 0 {
-		catching, c.flushing = c.catchingUp, c.catchingUp
+		catchingUp, c.flushing = c.catchingUp, c.catchingUp
 		c.catchingUp = false // advance and CatchUp set it again
 	}
-	return items, catching
+	return items, catchingUp
 }
 
 // advance records the part of the window that Flush is about to write, and
 // whether there is more. If the log has broken since the part was read,
 // SetPosition has already moved the page to another epoch.
-func (c *Conn) advance(page []Item, more bool) {
+func (c *Conn) advance(part []Item, more bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 
 	c.catchingUp = (c.catchingUp || more) && !c.ended
-	for i := range page {
-		c.queuedBytes += page[i].size()
-		if page[i].Epoch == c.epoch {
-			c.offset = max(c.offset, page[i].Last)
+	for i := range part {
+		c.queuedBytes += part[i].size()
+		if part[i].Epoch == c.epoch {
+			c.offset = max(c.offset, part[i].Last)
 		}
 	}
 }

@@ -33,18 +33,18 @@ func sinceStart(now time.Time) time.Duration { return now.Sub(processStart) }
 // Take takes n from the allowance and reports whether anything was left of it.
 // If so, n may be more than what was left: the difference has to be regained
 // first. If not, Take changes nothing.
-func (a *Allowance) Take(r Limit, n int, now time.Time) bool {
-	spent := a.spentAt(r.Every, now)
-	if spent > time.Duration(r.Burst-1)*r.Every {
+func (a *Allowance) Take(l Limit, n int, now time.Time) bool {
+	spent := a.spentAt(l.Every, now)
+	if spent > time.Duration(l.Burst-1)*l.Every {
 		return false
 	}
-	*a = Allowance{sinceStart(now) + spent + time.Duration(n)*r.Every, r.Every}
+	*a = Allowance{sinceStart(now) + spent + time.Duration(n)*l.Every, l.Every}
 	return true
 }
 
 // Exhaust takes so much that nothing is regained in the life of the process.
-func (a *Allowance) Exhaust(r Limit) {
-	*a = Allowance{full: math.MaxInt64 / 2, every: r.Every}
+func (a *Allowance) Exhaust(l Limit) {
+	*a = Allowance{full: math.MaxInt64 / 2, every: l.Every}
 }
 
 // spentAt returns how long it takes to regain everything at the rate of one per
@@ -76,7 +76,7 @@ type Allowances struct {
 }
 
 // Take takes n from the key's allowance, as [Allowance.Take] does.
-func (a *Allowances) Take(key string, r Limit, n int, now time.Time) bool {
+func (a *Allowances) Take(key string, l Limit, n int, now time.Time) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 
@@ -84,7 +84,7 @@ func (a *Allowances) Take(key string, r Limit, n int, now time.Time) bool {
 	if !known {
 		a.makeRoom(now)
 	}
-	taken := one.Take(r, n, now)
+	taken := one.Take(l, n, now)
 	if taken {
 		a.byKey[key] = one
 	}
@@ -92,12 +92,12 @@ func (a *Allowances) Take(key string, r Limit, n int, now time.Time) bool {
 }
 
 // Has reports whether anything is left of the key's allowance.
-func (a *Allowances) Has(key string, r Limit, now time.Time) bool {
+func (a *Allowances) Has(key string, l Limit, now time.Time) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 
 	one := a.byKey[key]
-	return one.spentAt(r.Every, now) <= time.Duration(r.Burst-1)*r.Every
+	return one.spentAt(l.Every, now) <= time.Duration(l.Burst-1)*l.Every
 }
 
 // makeRoom makes room for one more key. The caller holds mu.
@@ -111,7 +111,7 @@ func (a *Allowances) makeRoom(now time.Time) {
 		a.sweepAt = max(fewAllowances, min(2*len(a.byKey), maxAllowances))
 	}
 	if len(a.byKey) >= maxAllowances {
-		for key := range a.byKey { // in random order
+		for key := range a.byKey { // any of them
 			delete(a.byKey, key)
 			return
 		}

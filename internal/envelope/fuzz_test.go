@@ -150,7 +150,7 @@ func FuzzClientID(f *testing.F) {
 		want := id != "" && len(id) <= MaxClientIDBytes &&
 			strings.Trim(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") == ""
 		if got := IsClientID(id); got && !want || !got && want && !strings.ContainsAny(id, ".") {
-			t.Errorf("IsClient(%q): got %t, want %t", id, got, want)
+			t.Errorf("IsClientID(%q): got %t, want %t", id, got, want)
 		}
 	})
 }

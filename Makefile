@@ -3,11 +3,15 @@
 # make lint    golangci-lint
 # make bench   pull beside its peers, about half an hour; see bench/README.md
 # make build   the browser client's bundle, client/dist
+# make release VERSION=0.1.0 V5=5.0.0   checks whether this commit can be released, and prints the commands
 # make screenshot   the picture of the example, docs/example.png
 
 LINT = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.12.0
 
-.PHONY: test check setup vet go client e2e fuzz lint bench build screenshot
+# The modules that are plugins: the root, for Echo v4, and a directory for each later Echo.
+PLUGINS = . $(patsubst %/go.mod,%,$(wildcard v[0-9]*/go.mod))
+
+.PHONY: test check setup vet go client e2e fuzz lint bench build screenshot release
 
 test: export CI ?= true
 test: setup vet go client e2e
@@ -19,14 +23,14 @@ setup:
 
 vet:
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not gofmt-ed: $$unformatted"; exit 1; }
-	go vet ./...
-	for os in darwin windows; do GOOS=$$os go vet ./... || exit 1; done  # state files are locked in ways of their own there
+	for dir in $(PLUGINS); do \
+		for os in '' darwin windows; do (cd $$dir && GOOS=$$os go vet ./...) || exit 1; done \
+	done  # state files are locked in ways of their own on each system
 	cd bench && go vet ./... && go build -o /dev/null .
 	cd e2e && go vet ./...
 
 go:
-	go test -race ./...
-	cd bench && go test -race ./...
+	for dir in $(PLUGINS) bench; do (cd $$dir && go test -race ./...) || exit 1; done
 
 client: client/node_modules
 	cd client && npm run --silent types && npm test --silent && npm run --silent check
@@ -40,12 +44,12 @@ e2e: e2e/node_modules
 
 # Each fuzz test for a little while.
 fuzz:
-	for f in $$(go test -list '^Fuzz' . | grep ^Fuzz); do go test -run '^$$' -fuzz "^$$f$$" -fuzztime 20s . || exit 1; done
+	for p in $$(go list ./...); do \
+		for f in $$(go test -list '^Fuzz' $$p | grep ^Fuzz); do go test -run '^$$' -fuzz "^$$f$$" -fuzztime 20s $$p || exit 1; done \
+	done
 
 lint:
-	go run $(LINT) run ./...
-	cd bench && go run $(LINT) run -c ../.golangci.yml ./...
-	cd e2e && go run $(LINT) run -c ../.golangci.yml ./...
+	config=$$PWD/.golangci.yml; for dir in $(PLUGINS) bench e2e; do (cd $$dir && go run $(LINT) run -c $$config ./...) || exit 1; done
 
 bench:
 	$(MAKE) -C bench bench
@@ -55,3 +59,6 @@ build: client/node_modules
 
 screenshot:
 	cd e2e && go test -count=1 -run TestScreenshot -screenshot ../docs/example.png .
+
+release:
+	./scripts/release '$(VERSION)' '$(V5)'

@@ -4,11 +4,12 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"strconv"
 	"testing"
-	"time"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/echo-pull/pull/internal/engine"
+	"github.com/echo-pull/pull/internal/event"
 )
 
 func benchPlugin(b *testing.B) *Plugin {
@@ -21,7 +22,7 @@ func benchPlugin(b *testing.B) *Plugin {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = p.Shutdown(b.Context()) })
-	if err := p.Register(Module{ID: "tasks", Use: PublicSection}); err != nil {
+	if err := p.Register(engine.Module{ID: "tasks", Use: engine.PublicSection}); err != nil {
 		b.Fatal(err)
 	}
 	return p
@@ -38,7 +39,7 @@ func BenchmarkRequest(b *testing.B) {
 	send := func(n int) echo.HandlerFunc {
 		return Handler(func(c Context) error {
 			for range n {
-				if err := c.Pull().Send(User("42"), Event{Module: "tasks", Command: "update", Params: &task{7, "Write it down"}}); err != nil {
+				if err := c.Pull().Send(event.User("42"), event.Event{Module: "tasks", Command: "update", Params: &task{7, "Write it down"}}); err != nil {
 					return err
 				}
 			}
@@ -87,73 +88,3 @@ func (w *nobody) Header() http.Header {
 }
 func (w *nobody) WriteHeader(status int)      { w.status = status }
 func (w *nobody) Write(p []byte) (int, error) { return len(p), nil }
-
-func BenchmarkEncode(b *testing.B) {
-	p := benchPlugin(b)
-	t, e, now := User("42"), Event{Module: "tasks", Command: "update", Params: &task{7, "Write it down"}}, time.Now()
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := p.encode(&t, &e, "", now); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-// nowhere is a link that takes everything.
-type nowhere struct{ *wire }
-
-func (nowhere) start(*session)                      {}
-func (nowhere) offer(_ *offering, frame []byte) int { return len(frame) }
-func (nowhere) write([]byte) error                  { return nil }
-func (nowhere) limit(time.Duration)                 {}
-func (nowhere) finish()                             {}
-func (nowhere) cut()                                {}
-
-// BenchmarkRouteToOneUser shows that the cost of a message to one user does not
-// grow with the number of sessions.
-func BenchmarkRouteToOneUser(b *testing.B) {
-	for _, sessions := range []int{100, 1_000, 10_000} {
-		b.Run("sessions="+strconv.Itoa(sessions), func(b *testing.B) {
-			p := benchPlugin(b)
-			for i := range sessions {
-				s := &session{user: strconv.Itoa(i), node: p.node, link: nowhere{}}
-				if err := p.node.join(s); err != nil {
-					b.Fatal(err)
-				}
-				s.busy = false
-			}
-			t, e := User("42"), Event{Module: "tasks", Command: "update", Params: &task{7, "Write it down"}}
-			raw, err := p.encode(&t, &e, "", time.Now())
-			if err != nil {
-				b.Fatal(err)
-			}
-			d := newDispatcher(p.node, 0)
-			batch := make([]delivery, 1)
-			from := p.node.cursor()
-			p.stop() // the benchmark is the only one who applies
-			p.running.Wait()
-			b.ReportAllocs()
-			seq := uint64(0)
-			for b.Loop() {
-				seq++
-				stamp(raw, "benching", seq)
-				batch[0] = delivery{from.epoch, p.node.history.next, raw}
-				d.dispatch(batch)
-			}
-		})
-	}
-}
-
-// BenchmarkSend is what a handler waits for: checking, encoding, collecting.
-func BenchmarkSend(b *testing.B) {
-	p := benchPlugin(b)
-	o := &Outbox{plugin: p}
-	t, e := User("42"), Event{Module: "tasks", Command: "update", Params: &task{7, "Write it down"}}
-	b.ReportAllocs()
-	for b.Loop() {
-		if err := o.Send(t, e); err != nil {
-			b.Fatal(err)
-		}
-		o.Discard()
-	}
-}

@@ -1,48 +1,17 @@
 package pull
 
 import (
-	"errors"
-	"fmt"
 	"log/slog"
-	"math"
 	"time"
 
 	"github.com/labstack/echo/v4"
 	"github.com/labstack/echo/v4/middleware"
+
+	"github.com/echo-pull/pull/internal/broker"
+	"github.com/echo-pull/pull/internal/engine"
+	"github.com/echo-pull/pull/internal/hub"
+	"github.com/echo-pull/pull/internal/web"
 )
-
-const (
-	defaultWindowAge   = 5 * time.Minute
-	defaultWindowCount = 100_000
-	defaultWindowBytes = 64 << 20
-	defaultEventBytes  = 64 << 10
-	defaultQueueBytes  = 1 << 20
-	defaultPerUser     = 64
-	defaultPerAddress  = 1_000
-	defaultTags        = 10_000
-	defaultTagUsers    = 100_000
-	defaultTick        = 25 * time.Second
-	defaultWatchTTL    = 32 * time.Minute
-	defaultGrace       = 15 * time.Second
-)
-
-// Platform determines which hooks a page runs.
-type Platform int
-
-const (
-	// Desktop pages run onPullEvent, onPullEvent-<module> and onPullOnlineEvent.
-	Desktop Platform = iota
-
-	// Mobile pages run onPull, onPull-<module> and onPullOnline.
-	Mobile
-)
-
-func (p Platform) String() string {
-	if p == Mobile {
-		return "mobile"
-	}
-	return "desktop"
-}
 
 // Config configures a [Plugin]. Every field but User is optional; its zero
 // value selects the default. New returns an error for a negative number, except
@@ -58,7 +27,7 @@ type Config struct {
 	//
 	// User is called at most once for a request, when the user is first needed.
 	// Everything that belongs to the request uses the result. User may use the
-	// request's outbox, except for [Outbox.Watch], which needs the user.
+	// request's outbox, except for [Outbox].Watch, which needs the user.
 	User func(echo.Context) (id string, err error)
 
 	// Guests lets guests connect. They receive shared events and nothing else.
@@ -82,7 +51,7 @@ type Config struct {
 	Nonce func(echo.Context) string
 
 	// Broker is the ordered log. Default: [Memory], for one node.
-	Broker Broker
+	Broker broker.Broker
 
 	// StateFile is the file that keeps the window of a single node over a
 	// planned restart: Shutdown writes it, New reads and removes it. If its
@@ -175,7 +144,7 @@ type Config struct {
 
 	// Online sets which users receive one another's presence. Default
 	// OnlineNobody.
-	Online OnlineScope
+	Online hub.OnlineScope
 
 	// OnOnline is called when a user comes online on any node. OnOffline is
 	// called when a user, after the grace, is offline on all of them. They are
@@ -196,102 +165,22 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// What is longer than a century is for ever, and what is more than unbounded has
-// no bound. Both can be added to the time, or to one another, without overflow.
-const (
-	forever   = 100 * 365 * 24 * time.Hour
-	unbounded = math.MaxInt / 4
-)
-
-// least is the shortest Tick, of which each slot has a millisecond, and WatchTTL.
-// What is shorter is most likely a number without its unit.
-const least = tickSlots * time.Millisecond
-
-// withDefaults returns the configuration with every default filled in.
-func (c Config) withDefaults() (Config, error) {
-	if err := c.check(); err != nil {
-		return c, err
-	}
-	fill(&c.WindowAge, defaultWindowAge)
-	fill(&c.WindowCount, defaultWindowCount)
-	fill(&c.WindowBytes, defaultWindowBytes)
-	fill(&c.EventBytes, defaultEventBytes)
-	fill(&c.QueueBytes, defaultQueueBytes)
-	fill(&c.MaxSessionsPerUser, defaultPerUser)
-	fill(&c.MaxGuestsPerAddress, defaultPerAddress)
-	fill(&c.MaxTagsPerUser, defaultTags)
-	fill(&c.MaxUsersPerTag, defaultTagUsers)
-	fill(&c.Tick, defaultTick)
-	fill(&c.WatchTTL, defaultWatchTTL)
-	fill(&c.PresenceGrace, defaultGrace)
-	c = c.bounded()
-	if c.Logger == nil {
-		c.Logger = slog.Default()
-	}
-	if c.OnError == nil {
-		c.OnError = func(err error) { c.Logger.Error(err.Error()) }
-	}
-	if c.Skipper == nil {
-		c.Skipper = middleware.DefaultSkipper
-	}
-	return c, nil
-}
-
-// bounded makes what is as good as endless small enough to be added to.
-func (c Config) bounded() Config {
-	for _, d := range []*time.Duration{&c.WindowAge, &c.Tick, &c.WatchTTL, &c.PresenceGrace} {
-		*d = min(*d, forever)
-	}
-	for _, n := range []*int{
-		&c.WindowCount, &c.WindowBytes, &c.EventBytes, &c.QueueBytes,
-		&c.MaxSessions, &c.MaxSessionsPerUser, &c.MaxGuestsPerAddress, &c.MaxTagsPerUser, &c.MaxUsersPerTag,
-	} {
-		*n = min(*n, unbounded)
-	}
-	c.EventBytes = min(c.EventBytes, publisherBytes)
-	return c
-}
-
-func fill[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
+func (c *Config) engine() engine.Config {
+	return engine.Config{
+		User:   func(request any) (string, error) { return c.User(request.(echo.Context)) }, //nolint:forcetypeassert // is nothing else
+		Broker: c.Broker, StateFile: c.StateFile,
+		WindowAge: c.WindowAge, WindowCount: c.WindowCount, WindowBytes: c.WindowBytes,
+		EventBytes: c.EventBytes, QueueBytes: c.QueueBytes,
+		MaxTagsPerUser: c.MaxTagsPerUser, MaxUsersPerTag: c.MaxUsersPerTag,
+		Tick: c.Tick, WatchTTL: c.WatchTTL, PresenceGrace: c.PresenceGrace,
+		Online: c.Online, OnOnline: c.OnOnline, OnOffline: c.OnOffline,
+		OnError: c.OnError, Logger: c.Logger,
 	}
 }
 
-func (c Config) check() error {
-	if c.User == nil {
-		return errors.New("pull: Config.User is missing")
+func (c *Config) server() web.Config {
+	return web.Config{
+		Guests: c.Guests, MaxSessions: c.MaxSessions, MaxSessionsPerUser: c.MaxSessionsPerUser, MaxGuestsPerAddress: c.MaxGuestsPerAddress,
+		AllowedOrigins: c.AllowedOrigins, Hosts: c.Hosts, PublicPath: c.PublicPath,
 	}
-	if c.StateFile != "" && c.Broker != nil {
-		return errors.New("pull: StateFile goes with the default Broker only")
-	}
-	for name, n := range map[string]int64{
-		"WindowAge": int64(c.WindowAge), "WindowCount": int64(c.WindowCount), "WindowBytes": int64(c.WindowBytes),
-		"EventBytes": int64(c.EventBytes), "QueueBytes": int64(c.QueueBytes),
-		"MaxSessions": int64(c.MaxSessions), "MaxSessionsPerUser": int64(c.MaxSessionsPerUser),
-		"MaxGuestsPerAddress": int64(c.MaxGuestsPerAddress), "MaxTagsPerUser": int64(c.MaxTagsPerUser), "MaxUsersPerTag": int64(c.MaxUsersPerTag),
-		"Tick": int64(c.Tick), "WatchTTL": int64(c.WatchTTL),
-	} {
-		if n < 0 {
-			return fmt.Errorf("pull: Config.%s is negative", name)
-		}
-	}
-	for name, d := range map[string]time.Duration{"Tick": c.Tick, "WatchTTL": c.WatchTTL} {
-		if d != 0 && d < least {
-			return fmt.Errorf("pull: Config.%s is %s, the least is %s", name, d, least)
-		}
-	}
-	return c.Online.check()
-}
-
-func (c Config) publicLocation() (location, error) {
-	if c.PublicPath == "" {
-		return location{}, nil
-	}
-	l, err := publicLocation(c.PublicPath)
-	if err != nil {
-		return location{}, fmt.Errorf("pull: Config.PublicPath %q: %w", c.PublicPath, err)
-	}
-	return l, nil
 }

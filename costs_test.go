@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/textproto"
 	"runtime"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -15,6 +14,8 @@ import (
 	"unsafe"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/echo-pull/pull/internal/event"
 )
 
 // heap returns the bytes in use after a collection.
@@ -36,85 +37,10 @@ func perOne(b *testing.B, n int, grow func(i int)) {
 	b.ReportMetric((heapBytes()-before)/float64(n), "B/one")
 }
 
-func TestWhatThereIsManyOfStaysSmall(t *testing.T) {
-	for _, c := range []struct {
-		what      string
-		got, most uintptr // bytes, of which the runtime has a size
-	}{
-		{"a request's scope", unsafe.Sizeof(scope{}), 208},
-		{"a session", unsafe.Sizeof(session{}), 240},
-		{"a session's WebSocket", unsafe.Sizeof(wire{}), 112},
-		{"a session's stream", unsafe.Sizeof(stream{}), 64},
-		{"a message of the window", unsafe.Sizeof(message{}), 64},
-		{"a watch", unsafe.Sizeof(watch{}), 64},
-		{"a stay", unsafe.Sizeof(stay{}), 8},
-		{"an allowance", unsafe.Sizeof(allowance{}), 16},
-	} {
-		if c.got > c.most {
-			t.Errorf("%s takes %d bytes, want %d at most", c.what, c.got, c.most)
-		}
+func TestScopeStaysSmall(t *testing.T) {
+	if got := unsafe.Sizeof(scope{}); got > 208 {
+		t.Errorf("a request's scope takes %d bytes, want 208 at most: the runtime has that size", got)
 	}
-}
-
-// BenchmarkMemory is what things cost that a node remembers. Run it with
-// -benchtime 1x.
-func BenchmarkMemory(b *testing.B) {
-	const many = 50_000
-	at := time.Now().UnixNano()
-	b.Run("message of 200 B in the window", func(b *testing.B) {
-		for b.Loop() {
-			p := benchPlugin(b)
-			e := Event{Module: "tasks", Command: "update", Params: strings.Repeat("x", 100)}
-			perOne(b, many, func(i int) {
-				t := User(strconv.Itoa(i % 1000))
-				if err := p.Send(b.Context(), t, e); err != nil {
-					b.Fatal(err)
-				}
-			})
-			p.node.await(b.Context(), func() bool { return p.publisher.events.Load() == 0 })
-		}
-	})
-	b.Run("online user", func(b *testing.B) {
-		for b.Loop() {
-			pr := newPresence("self", time.Second)
-			self, _ := pr.hear([]byte("self"), 1, at, time.Unix(0, at))
-			perOne(b, many, func(i int) {
-				user := "user" + strconv.Itoa(i)
-				pr.arrive(user)
-				pr.online(self, []string{user})
-			})
-			runtime.KeepAlive(pr)
-		}
-	})
-	for _, tags := range []int{1, 20} {
-		b.Run(fmt.Sprintf("watch, %d tags a user", tags), func(b *testing.B) {
-			for b.Loop() {
-				w := newWatches(time.Hour, time.Minute, defaultTags)
-				perOne(b, many, func(i int) { w.grant("user"+strconv.Itoa(i/tags), "TASK_"+strconv.Itoa(i%1000), 0, at) })
-				runtime.KeepAlive(w)
-			}
-		})
-	}
-}
-
-// BenchmarkChurn is 10,000 users who come and go, without a network: the index,
-// presence and what they put into the log.
-func BenchmarkChurn(b *testing.B) {
-	p := benchPlugin(b)
-	sessions := make([]*session, 10_000)
-	b.ReportAllocs()
-	for b.Loop() {
-		for i := range sessions {
-			sessions[i] = &session{user: strconv.Itoa(i), node: p.node, link: nowhere{}}
-			if err := p.node.join(sessions[i]); err != nil {
-				b.Fatal(err)
-			}
-		}
-		for _, s := range sessions {
-			p.node.leave(s)
-		}
-	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(sessions)), "ns/user")
 }
 
 // BenchmarkReconnect is 9,900 WebSocket pages (both ends are files of one process,
@@ -125,9 +51,9 @@ func BenchmarkReconnect(b *testing.B) {
 	const pages, missed = 9_900, 10
 	for b.Loop() {
 		p := benchPlugin(b)
-		at := p.node.cursor().String()
+		at := p.engine.Hub().Cursor().String()
 		for range missed {
-			if err := p.Send(b.Context(), Shared(), Event{Module: "tasks", Command: "update", Params: strings.Repeat("x", 100)}); err != nil {
+			if err := p.Send(b.Context(), event.Shared(), event.Event{Module: "tasks", Command: "update", Params: strings.Repeat("x", 100)}); err != nil {
 				b.Fatal(err)
 			}
 		}

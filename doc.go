@@ -29,7 +29,7 @@
 //
 // # The path of an event
 //
-// [Outbox.Send] encodes the event at once. It returns an error if anything is
+// [Outbox].Send encodes the event at once. It returns an error if anything is
 // wrong with the event, and later changes by the handler are not sent. The outbox
 // belongs to the request and keeps the event until the handler has returned. Then
 // the epilogue runs. If the handler has succeeded, the epilogue hands over the
@@ -51,7 +51,7 @@
 // has seen, runs the hooks, and keeps its cursor: the position in the log up to
 // which it knows everything.
 //
-// [Outbox.Flush] publishes at once, whether or not the request succeeds.
+// [Outbox].Flush publishes at once, whether or not the request succeeds.
 // [Plugin.Send] is for code outside a request. [From] returns the outbox to code
 // that has only a context.
 //
@@ -90,13 +90,13 @@
 //
 // # Watches
 //
-// A tag is free text, such as "TASK_7". [Outbox.Watch] makes the current user
-// watch it, [Watches.Add] any user. A watch belongs to the user, not to the page:
+// A tag is free text, such as "TASK_7". [Outbox].Watch makes the current user
+// watch it, [Watches].Add any user. A watch belongs to the user, not to the page:
 // every page of the user receives the tag's events. Only the server grants a
 // watch. The page extends it, and it ends 32 minutes after the last extension.
 //
 // A watch granted by the request that renders a page counts from that request's
-// cursor, unless the request has a body: see [Outbox.Watch]. The page therefore
+// cursor, unless the request has a body: see [Outbox].Watch. The page therefore
 // receives what was sent to the tag while it was on its way to the browser, even
 // though the grant entered the log later.
 //
@@ -120,25 +120,14 @@
 //
 // Only [Memory] ships, the log of a single node. Package brokertest contains the
 // contract as an executable suite for any other.
-//
-// # Reading order
-//
-// The way in: plugin.go, middleware.go, scope.go, body.go, outbox.go, event.go,
-// target.go, envelope.go, shipment.go, publisher.go, broker.go, memoryroom.go. What a node
-// derives
-// from the log: node.go, brokenlog.go, history.go, watch.go, pastwatch.go, grant.go,
-// presence.go, stays.go, peers.go, online.go. The way out: dispatcher.go, route.go,
-// parcel.go, session.go, flush.go, link.go, and the two kinds of connection,
-// broadcaster.go with wire.go,
-// and sse.go. Who may connect: connect.go, visitor.go, origin.go, hosts.go,
-// admit.go. What clients may take: limits.go, allowance.go, burden.go, flood.go,
-// incoming.go. How a session begins: join.go, cursor.go, waitlist.go, replay.go,
-// selection.go. Where browsers find the plugin: mount.go, location.go, client.go,
-// registry.go. Setup and shutdown: config.go, state.go, statefile.go, shutdown.go.
-// The rest is small: hooks.go, clock.go, stats.go, errors.go, seldom.go, writer.go,
-// deque.go, and what differs between operating systems, lockfile_*.go, offer_unix.go
-// and offer_other.go.
-//
-// docs/protocol.md describes the protocol, docs/guarantees.md lists the guarantees
-// with their tests, and docs/decisions gives the reasons behind the design.
 package pull
+
+//go:generate go run ./scripts/aliases . v5
+//pull:share internal/event Event, Target, User, Tag, Shared, SizeError, ParamsError, ErrTooLarge
+//pull:share internal/broker Broker, Memory
+//pull:share internal/engine Outbox, From, HeaderClient, Watches, Presence, Stats
+//pull:share internal/engine Module, Section, PublicSection, AdminSection, NoSection
+//pull:share internal/engine ErrUnknownModule, ErrTooLate, ErrOutboxFull, ErrNoOutbox, ErrGuest
+//pull:share internal/hub OnlineScope, OnlineNobody, OnlineEveryone, OnlineWatchers, ErrTooManyWatches
+//pull:share internal/web Platform, Desktop, Mobile
+//pull:share internal/publish ErrQueueFull, ErrClosed

@@ -5,6 +5,8 @@ import (
 	"net/http"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/echo-pull/pull/internal/engine"
 )
 
 // A Context is an echo.Context with the request's outbox.
@@ -14,30 +16,47 @@ type Context interface {
 	// Pull returns the outbox, as [From] does. It returns nil if the middleware
 	// is not installed or was skipped; the methods of a nil Outbox return
 	// ErrNoOutbox.
-	Pull() *Outbox
+	Pull() *engine.Outbox
 }
 
 // Handler adapts a handler that takes a [Context] to Echo.
 func Handler(h func(Context) error) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		s := scopeOf(c.Request().Context(), nil)
+		s, _ := c.Request().Context().Value(scopeKey{}).(*scope)
 		switch {
 		case s == nil:
-			return h(&handlerContext{Context: c})
+			return h(&handlerContext{c, engine.From(c.Request().Context())})
 		case s.handler.Context != nil: // a handler around a handler
-			return h(&handlerContext{Context: c, outbox: &s.outbox})
+			return h(&handlerContext{c, s.Outbox()})
 		}
-		s.handler = handlerContext{Context: c, outbox: &s.outbox}
+		s.handler = handlerContext{c, s.Outbox()}
 		return h(&s.handler)
 	}
 }
 
 type handlerContext struct {
 	echo.Context
-	outbox *Outbox
+	outbox *engine.Outbox
 }
 
-func (c *handlerContext) Pull() *Outbox { return c.outbox }
+func (c *handlerContext) Pull() *engine.Outbox { return c.outbox }
+
+// A scope is what belongs to one request, in one allocation.
+type scope struct {
+	engine.Scope
+	handler handlerContext
+}
+
+// A scopeKey finds the innermost scope of a plugin of this package.
+type scopeKey struct{}
+
+// Value implements [context.Context].
+func (s *scope) Value(key any) any {
+	if key == (scopeKey{}) {
+		return s
+	}
+	return s.Scope.Value(key)
+}
 
 // Middleware gives every request an outbox and runs the epilogue. If the
 // handler has succeeded (see Config.Commit), the epilogue hands the request's
@@ -52,41 +71,26 @@ func (c *handlerContext) Pull() *Outbox { return c.outbox }
 func (p *Plugin) Middleware() echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
-			if a := p.assetOf(c); a != nil {
-				return bounded(a.serve)(c)
+			r := c.Request()
+			if p.server.IsFile(r.Method, c.Path()) {
+				return answer(p.server.ServeFile(request{c}))
 			}
 			if p.config.Skipper(c) {
 				return next(c)
 			}
-			r := c.Request()
-			p.boundPost(c, r)
-			parent, installed := p.enclosing(r.Context())
+			if r.ContentLength != 0 && p.server.IsPost(c.Path()) {
+				p.server.BoundPost(request{c})
+			}
+			parent, installed := p.engine.Enclosing(r.Context())
 			if installed {
 				return next(c)
 			}
-			s := p.open(c, r, parent)
+			s := new(scope)
 			setContext(r, s)
-			s.body = replaceBody(r, p.node)
+			s.Begin(p.engine, parent, r, c)
 			return p.run(c, s, next)
 		}
 	}
-}
-
-// enclosing returns the context for a new scope, without the scopes of a request
-// that is served again, or tells that the plugin has a scope already: then the
-// middleware is installed twice.
-func (p *Plugin) enclosing(ctx context.Context) (parent context.Context, installed bool) {
-	outer := scopeOf(ctx, nil)
-	if outer == nil {
-		return ctx, false
-	}
-	if own := scopeOf(ctx, p); own != nil && !own.outbox.ended.Load() {
-		return ctx, true
-	}
-	if outer.outbox.ended.Load() {
-		return p.enclosing(outer.Context)
-	}
-	return ctx, false // within another plugin's
 }
 
 // setContext gives the request itself another context. A copy of it, which is
@@ -95,16 +99,9 @@ func (p *Plugin) enclosing(ctx context.Context) (parent context.Context, install
 // else reads the request before the handler has begun.
 func setContext(r *http.Request, ctx context.Context) { *r = *r.WithContext(ctx) }
 
-func (p *Plugin) open(c echo.Context, r *http.Request, parent context.Context) *scope {
-	s := &scope{Context: parent, echo: c}
-	s.outbox.plugin, s.outbox.header, s.outbox.began = p, r.Header, p.node.cursor()
-	s.outbox.scope, s.disconnects = s, p.node.disconnects()
-	return s
-}
-
 func (p *Plugin) run(c echo.Context, s *scope, next echo.HandlerFunc) (err error) {
 	commit := false
-	defer func() { s.outbox.end(commit) }() // on a panic too, which goes on
+	defer func() { s.End(commit) }() // on a panic too, which goes on
 	err = next(c)
 	commit = p.commits(c, err)
 	return err
@@ -115,22 +112,4 @@ func (p *Plugin) commits(c echo.Context, err error) bool {
 		return p.config.Commit(c, err)
 	}
 	return err == nil && (!c.Response().Committed || c.Response().Status < http.StatusBadRequest)
-}
-
-// Section marks a group of routes as a section. Head uses it to decide what to
-// render on their pages.
-func (p *Plugin) Section(section Section) echo.MiddlewareFunc {
-	return func(next echo.HandlerFunc) echo.HandlerFunc {
-		return func(c echo.Context) error {
-			c.Set(p.sectionKey, section)
-			return next(c)
-		}
-	}
-}
-
-func (p *Plugin) sectionOf(c echo.Context) Section {
-	if section, ok := c.Get(p.sectionKey).(Section); ok {
-		return section
-	}
-	return PublicSection
 }

@@ -1,20 +1,12 @@
 package pull
 
 import (
-	"fmt"
-	"maps"
-	"net/http"
-	"strings"
+	"html/template"
 
 	"github.com/labstack/echo/v4"
-)
 
-// A mount is where the plugin's routes are.
-type mount struct {
-	location location          // as browsers see it
-	files    map[string]*asset // of all mounts, by the path of the route …
-	posts    map[string]bool   // … and the paths that take requests with a body
-}
+	"github.com/echo-pull/pull/internal/web"
+)
 
 // Mount serves the plugin's routes in the group, behind the application's own
 // middleware. The connection is at the group's prefix. Below it are watch,
@@ -26,52 +18,44 @@ type mount struct {
 // Config.PublicPath if it is set. Parameters of the prefix have the values that
 // they have in the page's own request. A prefix with a wildcard cannot be
 // mounted; Mount reports it to Config.OnError.
-func (p *Plugin) Mount(g *echo.Group) {
-	connect, watch := bounded(p.connect), bounded(p.watch)
-	path := g.GET("", connect).Path
-	if strings.Contains(path, "*") {
-		p.config.OnError(fmt.Errorf("pull: cannot mount at %s: the wildcard matches the paths below it", path))
-		return
-	}
-	slash := "/"
-	if strings.HasSuffix(path, slash) {
-		slash = "" // the prefix has it
-	} else {
-		g.GET(slash, connect)
-	}
-	posts := make(map[string]bool)
-	for _, end := range []string{"", "/"} {
-		posts[g.POST(slash+"watch"+end, watch).Path] = true
-	}
-	files := make(map[string]*asset)
-	for name, a := range assets {
-		for _, end := range []string{"", "/"} {
-			files[g.GET(slash+name+end, bounded(a.serve)).Path] = a
-		}
-	}
-	p.mount(path, &mount{location: p.public, files: files, posts: posts})
+func (p *Plugin) Mount(g *echo.Group) { p.server.Mount(routes{g}) }
+
+// routes are the routes of a group.
+type routes struct{ group *echo.Group }
+
+func (r routes) GET(path string, h func(web.Context) error) (route string) {
+	return r.group.GET(path, handlerOf(h)).Path
 }
 
-// mount has Head name the path from now on.
-func (p *Plugin) mount(path string, m *mount) {
-	if len(m.location.parts) == 0 {
-		m.location = routeLocation(path)
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-
-	if before := p.mounted.Load(); before != nil {
-		maps.Copy(m.files, before.files)
-		maps.Copy(m.posts, before.posts)
-	}
-	p.mounted.Store(m)
+func (r routes) POST(path string, h func(web.Context) error) (route string) {
+	return r.group.POST(path, handlerOf(h)).Path
 }
 
-// assetOf returns the file of the client that a request asks for, or nil.
-func (p *Plugin) assetOf(c echo.Context) *asset {
-	m := p.mounted.Load()
-	if m == nil || c.Request().Method != http.MethodGet {
-		return nil
+func handlerOf(h func(web.Context) error) echo.HandlerFunc {
+	return func(c echo.Context) error { return answer(h(request{c})) }
+}
+
+// Head returns the script tag that loads the client on the page of this request
+// and connects it from the position that the log had when the request began.
+// Put it before the scripts that register hooks. The tag has no inline code. It
+// contains Config.Nonce and the hash of the script; a browser runs only a
+// script that matches the hash.
+//
+// If the page should not connect, the script only defines its names, including
+// BX.PULL, so that the page can register its hooks. The attribute data-off then
+// gives the reason: "section" if no registered module uses the request's
+// section, "user" if Config.User returned an error, "guest" if nobody is logged
+// in and guests may not connect.
+//
+// Head returns an empty string before Mount. It also does so if the page's
+// route lacks a parameter of the mount, which it reports to Config.OnError.
+func (p *Plugin) Head(c echo.Context) template.HTML {
+	platform, nonce := Desktop, ""
+	if p.config.Platform != nil {
+		platform = p.config.Platform(c)
 	}
-	return m.files[c.Path()]
+	if p.config.Nonce != nil {
+		nonce = p.config.Nonce(c)
+	}
+	return p.server.Head(request{c}, platform.String(), nonce)
 }

@@ -3,237 +3,55 @@ package pull
 import (
 	"context"
 	"errors"
-	"fmt"
-	"net/http"
-	"runtime"
-	"sync"
-	"sync/atomic"
-	"time"
 
-	"github.com/labstack/echo/v4"
+	"github.com/labstack/echo/v4/middleware"
+
+	"github.com/echo-pull/pull/internal/engine"
+	"github.com/echo-pull/pull/internal/event"
+	"github.com/echo-pull/pull/internal/web"
 )
 
 // A Plugin adds real-time events to one Echo application. It is safe for
 // concurrent use.
-//
-// It owns every goroutine: the publisher, the subscription to the broker, the
-// dispatcher and its workers, the clock, the caller of the application's hooks,
-// and those of the sessions. Everything else in the package is passive.
 type Plugin struct {
-	config      Config
-	broker      Broker
-	memory      *Memory    // the broker, where it is the embedded one of this plugin
-	state       *stateFile // nil where nothing is kept
-	registry    registry
-	node        *node
-	publisher   *publisher
-	dispatcher  *dispatcher
-	broadcaster *broadcaster
-	hooks       *hooks
-	origins     origins
-	hosts       hosts
-	public      location // of Config.PublicPath
-	mounted     atomic.Pointer[mount]
-	limits      limits
-	lingering   atomic.Int32 // refusals that are delayed
-	reports     seldom
-
-	sectionKey, identityKey string // of an echo.Context
-
-	departed chan struct{}      // a user's grace has begun
-	stop     context.CancelFunc // ends the goroutines that feed the sessions
-	servers  sync.Map           // *http.Server → *atomic.Bool, whether it is shutting down
-
-	mu      sync.Mutex // guards closed and every Add to pages
-	closed  bool
-	pages   sync.WaitGroup // sessions
-	running sync.WaitGroup // all goroutines
-	down    chan struct{}  // closed when Shutdown is through …
-	outcome error          // … with this
+	config Config
+	engine *engine.Engine // everything but HTTP
+	server *web.Server    // HTTP, but for what is Echo's
 }
-
-// readyWait is how long New waits for the log to answer. A broker that is out
-// of reach does not keep an application from starting: its pages get 503.
-const readyWait = time.Second
 
 // New starts a plugin. It returns an error for an invalid configuration. If the
 // broker does not respond, New reports that to Config.OnError and the plugin
 // keeps trying.
 func New(config Config) (*Plugin, error) {
-	config, err := config.withDefaults()
+	if config.User == nil {
+		return nil, errors.New("pull: Config.User is missing")
+	}
+	if config.Skipper == nil {
+		config.Skipper = middleware.DefaultSkipper
+	}
+	server, err := web.New(config.server())
 	if err != nil {
 		return nil, err
 	}
-	p := &Plugin{config: config, broker: config.Broker, departed: make(chan struct{}, 1), down: make(chan struct{})}
-	if p.origins, err = parseOrigins(config.AllowedOrigins); err != nil {
+	engine, err := engine.New(config.engine())
+	if err != nil {
 		return nil, err
 	}
-	if p.hosts, err = parseHosts(config.Hosts); err != nil {
-		return nil, err
-	}
-	if p.public, err = config.publicLocation(); err != nil {
-		return nil, err
-	}
-	p.limits = newLimits(&p.config)
-	p.hooks = newHooks(config.OnOnline, config.OnOffline, config.OnError)
-	p.node = p.newNode()
-	p.sectionKey, p.identityKey = "pull.section."+p.node.id, "pull.identity."+p.node.id
-	if p.broker == nil {
-		// The log is also what the dispatcher has still to read.
-		p.memory = &Memory{Count: config.WindowCount + aheadMessages, Bytes: config.WindowBytes + aheadBytes, passing: isControl}
-		p.broker = p.memory
-		if err := p.restore(); err != nil {
-			return nil, err
-		}
-	}
-	p.publisher = newPublisher(p.broker, p.node, config.OnError)
-	p.node.say, p.node.spawn = p.publisher.say, p.spawn
-	p.node.charge = func(payer string, bytes int) bool { return p.limits.replayed(payer, bytes, time.Now()) }
-	p.dispatcher = newDispatcher(p.node, runtime.GOMAXPROCS(0)-1)
-	p.broadcaster = newBroadcaster(config.Tick, p.join, p.receive)
-	p.start()
-	return p, nil
+	server.Open(engine)
+	return &Plugin{config, engine, server}, nil
 }
-
-func (p *Plugin) newNode() *node {
-	c := &p.config
-	id := randomID()
-	n := &node{
-		id: id, bound: c.QueueBytes, maxUsers: c.MaxUsersPerTag, maxTags: c.MaxTagsPerUser,
-		scope: c.Online, tick: c.Tick, report: c.OnError, tell: p.hooks.tell,
-		history:  history{age: c.WindowAge, count: c.WindowCount, bytes: c.WindowBytes},
-		watches:  newWatches(c.WatchTTL, c.WindowAge, c.MaxTagsPerUser),
-		presence: newPresence(id, c.PresenceGrace),
-		users:    make(map[string][]*session),
-		seats:    make(map[string]int),
-		bans:     make(map[string]ban),
-		ending:   make(map[string]int),
-	}
-	n.history.reset(1)
-	return n
-}
-
-// start starts the goroutines, in the order of the flow.
-func (p *Plugin) start() {
-	ctx, stop := context.WithCancel(context.Background())
-	p.stop = stop
-	p.spawn(func() { p.publisher.run(ctx) })
-	p.spawn(func() { p.listen(ctx) })
-	for range p.dispatcher.workers {
-		p.spawn(p.dispatcher.work)
-	}
-	p.spawn(func() { p.clock(ctx) })
-	p.spawn(func() { p.hooks.run(ctx) })
-
-	p.publisher.say(control(kindHello, time.Now()))
-	ready, cancel := context.WithTimeout(ctx, readyWait)
-	defer cancel()
-	if !p.node.await(ready, func() bool { return p.node.applied.Load() > 0 }) {
-		p.config.OnError(errNoLog)
-	}
-}
-
-// spawn begins every goroutine but the one with which Shutdown waits for them.
-func (p *Plugin) spawn(f func()) { p.running.Go(f) }
-
-// listen dispatches what the log brings, until ctx ends.
-func (p *Plugin) listen(ctx context.Context) {
-	defer p.dispatcher.close()
-	// Grants that are older than the window but not than their own life are in
-	// the log as well.
-	window := max(p.config.WindowAge, p.config.WatchTTL)
-	if m, ok := p.broker.(*Memory); ok {
-		_ = m.follow(ctx, window, p.dispatcher.dispatch) // saves a goroutine's turn for each batch
-		return
-	}
-	p.spawn(func() { p.subscribe(ctx, window) })
-	p.dispatcher.run(ctx)
-}
-
-// subscribe feeds the dispatcher from the broker, again and again until ctx ends.
-func (p *Plugin) subscribe(ctx context.Context, window time.Duration) {
-	for wait := shortestRetry; ; wait = min(2*wait, longestRetry) {
-		began := time.Now()
-		err := p.subscribeOnce(ctx, window)
-		if ctx.Err() != nil {
-			return
-		}
-		p.config.OnError(fmt.Errorf("pull: subscription: %w", err))
-		if time.Since(began) > longestRetry {
-			wait = shortestRetry
-		}
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-// subscribeOnce feeds the dispatcher until the subscription ends, and returns
-// why. A broker that breaks its contract is not listened to any longer.
-func (p *Plugin) subscribeOnce(ctx context.Context, window time.Duration) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	err := p.broker.Subscribe(ctx, window, func(epoch string, offset uint64, message []byte) {
-		d := delivery{epoch, offset, message}
-		if broken := d.check(); broken != nil {
-			cancel(broken)
-		}
-		if ctx.Err() == nil {
-			p.dispatcher.accept(ctx, d)
-		}
-	})
-	if broken := context.Cause(ctx); broken != nil {
-		return broken
-	}
-	if err == nil {
-		err = errors.New("ended by itself")
-	}
-	return err
-}
-
-// Register adds modules. It converts their ids to lower case. A module replaces
-// an earlier one with the same id. If any id is malformed or reserved, Register
-// returns an error and adds none of them.
-func (p *Plugin) Register(modules ...Module) error { return p.registry.add(modules) }
 
 // Send sends an event outside a request, such as from a cron job or a queue
 // worker. It returns when the log has accepted the event. It returns the same
-// errors as [Outbox.Send], or the error of ctx if ctx ends first; the event may
+// errors as [Outbox].Send, or the error of ctx if ctx ends first; the event may
 // then still be published. If ctx had ended before the call, nothing is sent.
-func (p *Plugin) Send(ctx context.Context, t Target, e Event) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	raw, err := p.encode(&t, &e, "", time.Now())
-	if err != nil || raw == nil {
-		return err
-	}
-	if err := p.publisher.reserve(len(raw)); err != nil {
-		return err
-	}
-	return p.publisher.shipAndWait(ctx, shipment{messages: [][]byte{raw}, events: 1, size: len(raw)})
+func (p *Plugin) Send(ctx context.Context, t event.Target, e event.Event) error {
+	return p.engine.Send(ctx, t, e)
 }
 
-// encode checks an event and returns its envelope: nil where it is for nobody.
-func (p *Plugin) encode(t *Target, e *Event, sender string, now time.Time) ([]byte, error) {
-	if err := e.check(); err != nil {
-		return nil, err
-	}
-	if !p.registry.has(e.Module) {
-		return nil, fmt.Errorf("%w: %q", ErrUnknownModule, e.Module)
-	}
-	if err := t.check(); err != nil {
-		return nil, err
-	}
-	if t.nobody() {
-		return nil, nil
-	}
-	c := encoders.Get().(*encoder) //nolint:forcetypeassert // holds nothing else
-	defer c.release()
-	return c.encode(t, e, sender, now, p.config.EventBytes)
-}
+// Outbox returns this plugin's outbox of the request that ctx belongs to, or
+// nil. An application with a single plugin needs only [From].
+func (p *Plugin) Outbox(ctx context.Context) *engine.Outbox { return p.engine.Outbox(ctx) }
 
 // Disconnect closes the user's sessions on all nodes with 4003. Their pages do
 // not reconnect by themselves. A page that is loaded again has to pass the
@@ -246,18 +64,17 @@ func (p *Plugin) encode(t *Target, e *Event, sender string, now time.Time) ([]by
 // not pass the middleware, the plugin cannot determine when its login was
 // checked. For five seconds such pages of the user get 503, so that they retry
 // and pass the login again.
-func (p *Plugin) Disconnect(user string) {
-	if checkIDs("user id", []string{user}) != nil {
-		return
-	}
-	if _, err := p.publisher.order(control(kindDisconnect, time.Now(), user)); err != nil {
-		p.config.OnError(fmt.Errorf("pull: disconnect user %q on other nodes: %w", user, err))
-	}
-	for _, s := range p.node.disconnect(user) {
-		s.expel(closeNotAllowed, "disconnected")
-	}
-}
+func (p *Plugin) Disconnect(user string) { p.engine.Disconnect(user) }
 
-func refuse(status int, reason string) *echo.HTTPError {
-	return echo.NewHTTPError(status, http.StatusText(status)+": "+reason)
-}
+// Stats returns the counters of this node. It is cheap enough for a metrics
+// endpoint.
+func (p *Plugin) Stats() engine.Stats { return p.engine.Stats() }
+
+// Shutdown ends the plugin. It refuses new sessions, and new events with
+// ErrClosed. It publishes the events of requests that succeed, sends every
+// session what waits for it, closes the sessions with 1012 so that pages
+// reconnect, and waits for every goroutine. Call it after the server's own
+// Shutdown. If ctx ends first, Shutdown cuts off the rest and returns an error.
+// If events are among the rest, it writes no state file, so that pages get a
+// gap. A second call waits for the first and returns the same result.
+func (p *Plugin) Shutdown(ctx context.Context) error { return p.engine.Shutdown(ctx) }

@@ -3,6 +3,7 @@
 package pull_test
 
 import (
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,14 +17,18 @@ import (
 func pages(t *testing.T) map[string]string {
 	t.Helper()
 	texts := make(map[string]string)
-	for _, pattern := range []string{"*.md", "docs/*.md", "docs/decisions/*.md"} {
-		paths, err := filepath.Glob(pattern)
-		if err != nil {
-			t.Fatal(err)
+	if err := filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && (entry.Name() == "node_modules" || entry.Name() == ".git"):
+			return filepath.SkipDir
+		case filepath.Ext(path) == ".md":
+			texts[filepath.ToSlash(path)] = read(t, path)
 		}
-		for _, path := range paths {
-			texts[path] = read(t, path)
-		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
 	}
 	return texts
 }
@@ -39,37 +44,49 @@ func read(t *testing.T, path string) string {
 
 var goBlock = regexp.MustCompile("(?ms)^```go\n(.*?)^```$")
 
-// Every block of Go is a program that vet accepts, or a part of a test.
-func TestREADMEShowsCodeThatWorks(t *testing.T) {
+// indent is where a line begins, which differs between a page and a test.
+var indent = regexp.MustCompile(`(?m)^[\t ]+`)
+
+// testCode returns the code of all tests that pages may quote.
+func testCode(t *testing.T) string {
+	t.Helper()
 	var tests strings.Builder
-	sources, err := filepath.Glob("*_test.go")
-	if err != nil {
-		t.Fatal(err)
+	for _, pattern := range []string{"*_test.go", "e2e/*_test.go"} {
+		sources, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range sources {
+			tests.WriteString(read(t, path))
+		}
 	}
-	for _, path := range sources {
-		tests.WriteString(read(t, path))
-	}
-	programs := 0
+	return indent.ReplaceAllString(tests.String(), "")
+}
+
+// Every block of Go is a program that vet accepts, a test that passes, or a part
+// of one of the tests here.
+func TestREADMEShowsCodeThatWorks(t *testing.T) {
+	tests := testCode(t)
 	for path, page := range pages(t) {
 		for _, block := range goBlock.FindAllStringSubmatch(page, -1) {
-			if code := block[1]; !strings.HasPrefix(code, "package ") {
-				if !strings.Contains(tests.String(), code) {
+			code, command, file := block[1], "vet", "main.go"
+			switch {
+			case !strings.HasPrefix(code, "package "):
+				if !strings.Contains(tests, indent.ReplaceAllString(code, "")) {
 					t.Errorf("%s: this is in no test:\n%s", path, code)
 				}
 				continue
+			case !strings.HasPrefix(code, "package main\n"):
+				command, file = "test", "main_test.go"
 			}
-			programs++
-			file := filepath.Join(t.TempDir(), "main.go")
-			if err := os.WriteFile(file, []byte(block[1]), 0o600); err != nil {
+			file = filepath.Join(t.TempDir(), file)
+			if err := os.WriteFile(file, []byte(code), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if out, err := exec.CommandContext(t.Context(), "go", "vet", file).CombinedOutput(); err != nil {
-				t.Errorf("%s: %v\n%s", path, err, out)
+			if out, err := exec.CommandContext(t.Context(), "go", command, file).CombinedOutput(); err != nil {
+				t.Errorf("%s: go %s: %v\n%s", path, command, err, out)
 			}
 		}
-	}
-	if programs == 0 {
-		t.Error("no program was found, want the quick start")
 	}
 }
 
@@ -82,20 +99,24 @@ var (
 // The tests that the documentation names exist.
 func TestGuaranteesNameTestsThatExist(t *testing.T) {
 	exist := make(map[string]bool)
-	for _, folder := range []string{"", "e2e/", "example/", "brokertest/"} {
+	for _, folder := range []string{"", "e2e/", "example/", "brokertest/", "internal/*/"} {
 		paths, err := filepath.Glob(folder + "*_test.go")
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, path := range paths {
 			for _, f := range testFunc.FindAllStringSubmatch(read(t, path), -1) {
-				exist[folder+f[1]] = true
+				exist[strings.TrimPrefix(folder, "internal/*/")+f[1]] = true
 			}
 		}
 	}
 	named := 0
 	for path, page := range pages(t) {
+		own := testFunc.FindAllString(page, -1)
 		for _, name := range testName.FindAllStringSubmatch(page, -1) {
+			if slices.Contains(own, "func "+name[2]+"(") {
+				continue // the page prints it
+			}
 			if named++; !exist[name[1]+name[2]] {
 				t.Errorf("%s names %s, which does not exist", path, name[0])
 			}
@@ -149,28 +170,37 @@ func anchors(page string) []string {
 	return slugs
 }
 
-// The reading order in doc.go names every file but itself, and none that is gone.
-func TestReadingOrderNamesEveryFile(t *testing.T) {
-	doc, err := os.ReadFile("doc.go")
-	if err != nil {
+var (
+	reported = regexp.MustCompile(`(?:(?:OnError|[rR]eport|Warn)\(|broke := )(?:fmt\.Errorf\(|errors\.New\()?"([^"]+)"`)
+	verb     = regexp.MustCompile(`%\w`)
+)
+
+// Everything that can reach Config.OnError or the log is explained.
+func TestProductionDocsExplainEveryReport(t *testing.T) {
+	page, found := read(t, "docs/production.md"), 0
+	_, page, _ = strings.Cut(page, "## Messages")
+	if err := filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && slices.Contains([]string{".git", "bench", "client", "e2e", "example"}, path):
+			return filepath.SkipDir
+		case filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go"):
+			return nil
+		}
+		for _, text := range reported.FindAllStringSubmatch(read(t, path), -1) {
+			found++
+			for _, part := range verb.Split(text[1], -1) {
+				if part = strings.Trim(part, ` :"\`); !strings.Contains(page, part) {
+					t.Errorf("%s reports %q, of which docs/production.md does not explain %q", path, text[1], part)
+				}
+			}
+		}
+		return nil
+	}); err != nil {
 		t.Fatal(err)
 	}
-	files, err := filepath.Glob("*.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, order, _ := strings.Cut(string(doc), "# Reading order")
-	for _, file := range files {
-		if strings.HasSuffix(file, "_test.go") || file == "doc.go" || strings.HasPrefix(file, "lockfile_") {
-			continue
-		}
-		if !strings.Contains(order, file) {
-			t.Errorf("%s is not in the reading order", file)
-		}
-	}
-	for _, file := range regexp.MustCompile(`\b\w+\.go\b`).FindAllString(order, -1) {
-		if !slices.Contains(files, file) {
-			t.Errorf("the reading order names %s, which does not exist", file)
-		}
+	if found < 15 {
+		t.Errorf("found %d reports in the code, want more", found)
 	}
 }

@@ -1,95 +1,23 @@
 package pull
 
 import (
-	"cmp"
-	"errors"
-	"fmt"
-	"strings"
-	"sync"
+	"github.com/labstack/echo/v4"
+
+	"github.com/echo-pull/pull/internal/engine"
 )
 
-// A Section is a part of a site. Each module names the sections whose pages
-// need the client.
-type Section uint8
+// Register adds modules. It converts their ids to lower case. A module replaces
+// an earlier one with the same id. If any id is malformed or reserved, Register
+// returns an error and adds none of them.
+func (p *Plugin) Register(modules ...engine.Module) error { return p.engine.Register(modules...) }
 
-const (
-	// PublicSection is the part for visitors and users. Routes belong to it
-	// unless [Plugin.Section] sets another section.
-	PublicSection Section = 1 << iota
-
-	// AdminSection is the part for administrators.
-	AdminSection
-
-	// NoSection is none of the sections. Use it for a module whose events go
-	// only to pages that have a client for another reason.
-	NoSection
-)
-
-// valid tells whether a module can use the section: none beside others makes no sense.
-func (s Section) valid() bool { return s == NoSection || s&^(PublicSection|AdminSection) == 0 }
-
-// A Module is a part of the application that sends events. A module must be
-// registered before it can send.
-type Module struct {
-	// ID is the module's id: letters, digits and ". _ -", at most 100 bytes.
-	// Register converts it to lower case. The plugin reserves "pull" and
-	// "online".
-	ID string
-
-	// Use names the sections whose pages start their client for this module. It
-	// does not affect the delivery of events. Default PublicSection.
-	Use Section
-}
-
-// A registry holds the modules that depend on pull.
-type registry struct {
-	mu      sync.RWMutex // guards what follows
-	modules map[string]Section
-	used    Section // by any of them
-}
-
-func (r *registry) add(modules []Module) error {
-	ids := make([]string, len(modules))
-	for i, m := range modules {
-		if err := checkName("module id", m.ID, ""); err != nil {
-			return err
-		}
-		ids[i] = strings.ToLower(m.ID)
-		if ids[i] == "pull" || ids[i] == "online" {
-			return fmt.Errorf("pull: module id %q is reserved", ids[i])
-		}
-		if !m.Use.valid() {
-			return errors.New("pull: module " + ids[i] + " uses an unknown section")
+// Section marks a group of routes as a section. Head uses it to decide what to
+// render on their pages.
+func (p *Plugin) Section(section engine.Section) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			p.server.SetSection(request{c}, section)
+			return next(c)
 		}
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-
-	if r.modules == nil {
-		r.modules = make(map[string]Section)
-	}
-	for i, m := range modules {
-		r.modules[ids[i]] = cmp.Or(m.Use, PublicSection)
-	}
-	r.used = 0
-	for _, use := range r.modules {
-		r.used |= use
-	}
-	return nil
-}
-
-func (r *registry) has(id string) bool {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-
-	_, ok := r.modules[id]
-	return ok
-}
-
-// needed tells whether any module uses the section.
-func (r *registry) needed(s Section) bool {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-
-	return r.used&s&^NoSection != 0
 }

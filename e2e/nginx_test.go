@@ -33,21 +33,21 @@ http {
 
 var nginxBlock = regexp.MustCompile("(?ms)^```nginx\n(.*?)^```$")
 
-// printedNginx returns what the README prints, with the addresses of this test.
+// printedNginx returns what docs/production.md prints, with the addresses of this test.
 func printedNginx(t *testing.T, listen, app string) string {
 	t.Helper()
-	readme, err := os.ReadFile("../README.md")
+	page, err := os.ReadFile("../docs/production.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	blocks := nginxBlock.FindAllStringSubmatch(string(readme), -1)
+	blocks := nginxBlock.FindAllStringSubmatch(string(page), -1)
 	if len(blocks) != 1 {
-		t.Fatalf("%d blocks for nginx in the README, want one", len(blocks))
+		t.Fatalf("%d blocks for nginx in docs/production.md, want one", len(blocks))
 	}
 	printed := blocks[0][1]
 	for example, here := range map[string]string{"listen 80;": "listen " + listen + ";", "127.0.0.1:8080": app} {
 		if strings.Count(printed, example) != 1 {
-			t.Fatalf("the README does not print %q once", example)
+			t.Fatalf("docs/production.md does not print %q once", example)
 		}
 		printed = strings.ReplaceAll(printed, example, here)
 	}
@@ -69,7 +69,7 @@ func findNginx(t *testing.T) string {
 	return ""
 }
 
-// behindNginx runs nginx in front of the site, as the README prints it, and
+// behindNginx runs nginx in front of the site, as docs/production.md prints it, and
 // returns its address. nginx inherits the listener, as it does from the process
 // that it replaces in an update: so there is no port that somebody else takes,
 // and whoever connects before it has started waits.

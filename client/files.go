@@ -1,0 +1,22 @@
+// Package client holds the files of the browser client, which the plugin serves.
+// An application does not import it.
+package client
+
+import _ "embed" // the files
+
+//go:generate npm ci
+//go:generate npm run build
+
+var (
+	// Script is pull.js, a classic script.
+	//go:embed dist/pull.js
+	Script []byte
+
+	// Module is pull.mjs, an ES module.
+	//go:embed dist/pull.mjs
+	Module []byte
+
+	// Types is pull.d.ts, the types of the module.
+	//go:embed pull.d.ts
+	Types []byte
+)

@@ -1,0 +1,45 @@
+package broker
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/event"
+)
+
+// What the followers have had of control messages is let go, and the places that
+// are left are bounded as well; events stay.
+func TestControlMessagesTakeBoundedRoomInTheLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := NewMemory(100, 4<<10, envelope.IsControl)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go func() { _ = Follow(ctx, m, time.Hour, func([]Delivery) {}) }()
+		target := event.User("1")
+		message, err := event.Encode(&target, &event.Event{Module: "tasks", Command: "update"}, "", time.Now(), 1<<10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		Append(m, [][]byte{message})
+		synctest.Wait()
+		for range 700 {
+			Append(m, [][]byte{envelope.Control(envelope.KindBeat, time.Now())})
+			synctest.Wait()
+		}
+
+		if m.passed.bytes > 2<<10 || m.log.Len() != 701 || len(m.log.At(0).message) != len(message) {
+			t.Errorf("%d bytes in %d places, and %d of the event, want few bytes, 701 places, and %d",
+				m.passed.bytes, m.log.Len(), len(m.log.At(0).message), len(message))
+		}
+		for range 1000 {
+			Append(m, [][]byte{envelope.Control(envelope.KindBeat, time.Now())})
+		}
+		if m.log.Len() > (100+1)*placesPerMessage {
+			t.Errorf("%d places for at most 100 events", m.log.Len())
+		}
+		cancel()
+	})
+}

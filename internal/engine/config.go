@@ -1,0 +1,135 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"time"
+
+	"github.com/echo-pull/pull/internal/broker"
+	"github.com/echo-pull/pull/internal/hub"
+	"github.com/echo-pull/pull/internal/publish"
+)
+
+const (
+	defaultWindowAge  = 5 * time.Minute
+	defaultEventBytes = 64 << 10
+	defaultQueueBytes = 1 << 20
+	defaultTags       = 10_000
+	defaultTagUsers   = 100_000
+	defaultTick       = 25 * time.Second
+	defaultWatchTTL   = 32 * time.Minute
+	defaultGrace      = 15 * time.Second
+)
+
+// An Config configures an Engine. Its fields are those of the same names of
+// the plugin's own Config.
+type Config struct {
+	// User calls the Config.User of the plugin with the framework's own context
+	// of a request.
+	User func(request any) (string, error)
+
+	Broker    broker.Broker
+	StateFile string
+
+	WindowAge   time.Duration
+	WindowCount int
+	WindowBytes int
+	EventBytes  int
+	QueueBytes  int
+
+	MaxTagsPerUser int
+	MaxUsersPerTag int
+
+	Tick                time.Duration
+	WatchTTL            time.Duration
+	PresenceGrace       time.Duration
+	Online              hub.OnlineScope
+	OnOnline, OnOffline func(user string)
+	OnError             func(error)
+	Logger              *slog.Logger
+}
+
+// What is longer than forever means no end, and what is more than unbounded means
+// no bound. Both can be added to the time, or to one another, without overflow.
+const (
+	forever   = 100 * 365 * 24 * time.Hour
+	unbounded = math.MaxInt / 4
+)
+
+// least is the shortest Tick, of which each slot has a millisecond, and WatchTTL.
+// What is shorter is most likely a number without its unit.
+const least = hub.TickSlots * time.Millisecond
+
+// withDefaults returns the configuration with every default filled in.
+func (c Config) withDefaults() (Config, error) {
+	if err := c.check(); err != nil {
+		return c, err
+	}
+	fill(&c.WindowAge, defaultWindowAge)
+	fill(&c.WindowCount, broker.DefaultCount)
+	fill(&c.WindowBytes, broker.DefaultBytes)
+	fill(&c.EventBytes, defaultEventBytes)
+	fill(&c.QueueBytes, defaultQueueBytes)
+	fill(&c.MaxTagsPerUser, defaultTags)
+	fill(&c.MaxUsersPerTag, defaultTagUsers)
+	fill(&c.Tick, defaultTick)
+	fill(&c.WatchTTL, defaultWatchTTL)
+	fill(&c.PresenceGrace, defaultGrace)
+	c = c.bounded()
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if c.OnError == nil {
+		c.OnError = func(err error) { c.Logger.Error(err.Error()) }
+	}
+	return c, nil
+}
+
+// bounded makes what is as good as endless small enough to be added to.
+func (c Config) bounded() Config {
+	for _, d := range []*time.Duration{&c.WindowAge, &c.Tick, &c.WatchTTL, &c.PresenceGrace} {
+		*d = min(*d, forever)
+	}
+	for _, n := range []*int{
+		&c.WindowCount, &c.WindowBytes, &c.EventBytes, &c.QueueBytes,
+		&c.MaxTagsPerUser, &c.MaxUsersPerTag,
+	} {
+		*n = min(*n, unbounded)
+	}
+	c.EventBytes = min(c.EventBytes, publish.MaxBytes)
+	return c
+}
+
+func fill[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+func (c Config) check() error {
+	if c.User == nil {
+		return errors.New("pull: Config.User is missing")
+	}
+	if c.StateFile != "" && c.Broker != nil {
+		return errors.New("pull: StateFile goes with the default Broker only")
+	}
+	for name, n := range map[string]int64{
+		"WindowAge": int64(c.WindowAge), "WindowCount": int64(c.WindowCount), "WindowBytes": int64(c.WindowBytes),
+		"EventBytes": int64(c.EventBytes), "QueueBytes": int64(c.QueueBytes),
+		"MaxTagsPerUser": int64(c.MaxTagsPerUser), "MaxUsersPerTag": int64(c.MaxUsersPerTag),
+		"Tick": int64(c.Tick), "WatchTTL": int64(c.WatchTTL),
+	} {
+		if n < 0 {
+			return fmt.Errorf("pull: Config.%s is negative", name)
+		}
+	}
+	for name, d := range map[string]time.Duration{"Tick": c.Tick, "WatchTTL": c.WatchTTL} {
+		if d != 0 && d < least {
+			return fmt.Errorf("pull: Config.%s is %s, the least is %s", name, d, least)
+		}
+	}
+	return hub.CheckScope(c.Online)
+}

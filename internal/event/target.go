@@ -1,0 +1,80 @@
+package event
+
+import (
+	"slices"
+
+	"github.com/echo-pull/pull/internal/envelope"
+)
+
+// A Target determines whom an event is for. Targets are values: Except and Or
+// return new ones. A user who matches a target in several ways gets an event
+// once. The zero Target is nobody, and so are User() and Tag(). An event to
+// nobody is not sent; that is not an error. User ids and tags are text of 1 to
+// 255 bytes, in UTF-8 and without control characters.
+type Target struct {
+	first envelope.Term
+	or    []envelope.Term // more terms of a union
+}
+
+// User returns the target of the users with these ids, on all their pages and
+// devices.
+func User(ids ...string) Target { return Target{first: envelope.Term{Users: ids}} }
+
+// Tag returns the target of all users who watch one of the tags when the event
+// enters the log.
+func Tag(tags ...string) Target { return Target{first: envelope.Term{Tags: tags}} }
+
+// Shared returns the target of everyone who is connected, including guests.
+// Never send a secret to it.
+func Shared() Target { return Target{first: envelope.Term{Shared: true}} }
+
+// Except returns the target without these users. It excludes them from every
+// part of a union.
+func (t Target) Except(ids ...string) Target {
+	t.or = slices.Clone(t.or)
+	t.first.Except = append(slices.Clip(t.first.Except), ids...)
+	for i := range t.or {
+		t.or[i].Except = append(slices.Clip(t.or[i].Except), ids...)
+	}
+	return t
+}
+
+// Or returns the union of both targets. The exceptions of each apply only to
+// itself.
+func (t Target) Or(other Target) Target {
+	t.or = slices.Clip(t.or)
+	for _, u := range append([]envelope.Term{other.first}, other.or...) {
+		if len(t.first.Except) == 0 && len(u.Except) == 0 {
+			t.first.Shared = t.first.Shared || u.Shared
+			t.first.Users = append(slices.Clip(t.first.Users), u.Users...)
+			t.first.Tags = append(slices.Clip(t.first.Tags), u.Tags...)
+			continue
+		}
+		t.or = append(t.or, u)
+	}
+	return t
+}
+
+// IsNobody reports whether a target is empty: an event to it need not be sent.
+func IsNobody(t *Target) bool {
+	return t.first.Empty() && !slices.ContainsFunc(t.or, func(u envelope.Term) bool { return !u.Empty() })
+}
+
+// CheckTarget reports what is wrong with the ids and tags of a target.
+func CheckTarget(t *Target) error {
+	if err := t.first.Check(); err != nil {
+		return err
+	}
+	for i := range t.or {
+		if err := t.or[i].Check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// AppendTarget appends a target as it lies in the log, without the page that
+// has sent the event.
+func AppendTarget(b []byte, sender string, t *Target) []byte {
+	return envelope.AppendAddress(b, sender, &t.first, t.or)
+}

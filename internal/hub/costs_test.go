@@ -1,0 +1,124 @@
+package hub
+
+import (
+	"fmt"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+	"unsafe"
+
+	"github.com/echo-pull/pull/internal/broker"
+	"github.com/echo-pull/pull/internal/event"
+	"github.com/echo-pull/pull/internal/window"
+)
+
+func TestWhatThereIsManyOfInAHubStaysSmall(t *testing.T) {
+	for _, c := range []struct {
+		what      string
+		got, most uintptr // bytes, of which the runtime has a size
+	}{
+		{"a message of the window", unsafe.Sizeof(window.Message{}), 64},
+		{"a watch", unsafe.Sizeof(watch{}), 64},
+		{"a stay", unsafe.Sizeof(stay{}), 8},
+	} {
+		if c.got > c.most {
+			t.Errorf("%s takes %d bytes, want %d at most", c.what, c.got, c.most)
+		}
+	}
+}
+
+func heapNow() float64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return float64(m.HeapAlloc)
+}
+
+// growth reports by how many bytes the heap grows for each of n things.
+func growth(b *testing.B, n int, grow func(i int)) {
+	b.Helper()
+	before := heapNow()
+	for i := range n {
+		grow(i)
+	}
+	b.ReportMetric((heapNow()-before)/float64(n), "B/one")
+}
+
+// BenchmarkMemoryOfHub is what things cost that a node remembers. Run it with
+// -benchtime 1x.
+func BenchmarkMemoryOfHub(b *testing.B) {
+	const many = 50_000
+	at := time.Now().UnixNano()
+	b.Run("online user", func(b *testing.B) {
+		for b.Loop() {
+			pr := newPresence("self", time.Second)
+			self, _ := pr.hear([]byte("self"), 1, at, time.Unix(0, at))
+			growth(b, many, func(i int) {
+				user := "user" + strconv.Itoa(i)
+				pr.arrive(user)
+				pr.online(self, []string{user})
+			})
+			runtime.KeepAlive(pr)
+		}
+	})
+	for _, tags := range []int{1, 20} {
+		b.Run(fmt.Sprintf("watch, %d tags a user", tags), func(b *testing.B) {
+			for b.Loop() {
+				w := newWatches(time.Hour, time.Minute, 10_000)
+				growth(b, many, func(i int) { w.grant("user"+strconv.Itoa(i/tags), "TASK_"+strconv.Itoa(i%1000), 0, at) })
+				runtime.KeepAlive(w)
+			}
+		})
+	}
+}
+
+// BenchmarkChurn is 10,000 users who come and go, without a network: the index,
+// presence and what they put into the log.
+func BenchmarkChurn(b *testing.B) {
+	n, d := bareNode(func(*Config) {})
+	d.Dispatch([]broker.Delivery{new(writer).message(event.User("other"), "x")})
+	sessions := make([]*Page, 10_000)
+	b.ReportAllocs()
+	for b.Loop() {
+		for i := range sessions {
+			sessions[i] = newSession(n, strconv.Itoa(i), nowhere{})
+			if err := n.Join(sessions[i], nil, 0); err != nil {
+				b.Fatal(err)
+			}
+		}
+		for _, s := range sessions {
+			n.Leave(s)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(sessions)), "ns/user")
+}
+
+// BenchmarkRouteToOneUser shows that the cost of a message to one user does not
+// grow with the number of pages.
+func BenchmarkRouteToOneUser(b *testing.B) {
+	for _, pages := range []int{100, 1_000, 10_000} {
+		b.Run("sessions="+strconv.Itoa(pages), func(b *testing.B) {
+			n, d := bareNode(func(*Config) {})
+			w := new(writer)
+			d.Dispatch([]broker.Delivery{w.message(event.User("other"), "x")})
+			for i := range pages {
+				s := newSession(n, strconv.Itoa(i), nowhere{})
+				if err := n.Join(s, nil, 0); err != nil {
+					b.Fatal(err)
+				}
+				s.Flush() // hello has left
+			}
+			batch := make([]broker.Delivery, 1)
+			raw := w.message(event.User("42"), strings.Repeat("x", 100)).Raw
+			b.ReportAllocs()
+			for b.Loop() {
+				batch[0] = w.next(raw)
+				batch[0].Offset = n.history.Next()
+				d.Dispatch(batch)
+			}
+		})
+	}
+}

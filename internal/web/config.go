@@ -1,0 +1,53 @@
+package web
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+)
+
+const (
+	defaultPerUser    = 64
+	defaultPerAddress = 1_000
+)
+
+// A Config configures a Server. Its fields are those of the same names of the
+// plugin's own Config.
+type Config struct {
+	Guests bool
+
+	MaxSessions         int
+	MaxSessionsPerUser  int
+	MaxGuestsPerAddress int
+
+	AllowedOrigins []string
+	Hosts          []string
+	PublicPath     string
+}
+
+// withDefaults returns the configuration with every default filled in, and without
+// numbers that are as good as no bound.
+func (c Config) withDefaults() (Config, error) {
+	for name, n := range map[string]*int{
+		"MaxSessions": &c.MaxSessions, "MaxSessionsPerUser": &c.MaxSessionsPerUser, "MaxGuestsPerAddress": &c.MaxGuestsPerAddress,
+	} {
+		if *n < 0 {
+			return c, fmt.Errorf("pull: Config.%s is negative", name)
+		}
+		*n = min(*n, math.MaxInt/4) // can be added to
+	}
+	c.MaxSessionsPerUser = cmp.Or(c.MaxSessionsPerUser, defaultPerUser)
+	c.MaxGuestsPerAddress = cmp.Or(c.MaxGuestsPerAddress, defaultPerAddress)
+	return c, nil
+}
+
+func (c *Config) publicLocation() (location, error) {
+	if c.PublicPath == "" {
+		return location{}, nil
+	}
+	l, err := publicLocation(c.PublicPath)
+	if err != nil {
+		return location{}, fmt.Errorf("pull: Config.PublicPath %q: %w", c.PublicPath, err)
+	}
+	return l, nil
+}

@@ -1,0 +1,66 @@
+package web
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/echo-pull/pull/internal/envelope"
+)
+
+func FuzzParseRequest(f *testing.F) {
+	for _, s := range []string{
+		`{"extend":["T"]}`, `{"seen":["1"]}`, `{"extend":[],"seen":[]}`, `{}`, `null`, `[]`, `{"extend":null}`, `{"extend":[null]}`,
+		`{"extend":[""]}`, `{"extend":["` + strings.Repeat("x", envelope.MaxIDBytes+1) + `"]}`, `{"extend":["T"`, `{"EXTEND":["T"]}`, "\xff",
+		`{"extend":[` + strings.Repeat(`"a",`, listLimit) + `"a"]}`,
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, frame []byte) {
+		q, err := parseRequest(frame)
+		if err != nil {
+			if q.Extend != nil || q.Seen != nil {
+				t.Errorf("got %+v beside %v, want nothing", q, err)
+			}
+			return
+		}
+		if q.Extend == nil && q.Seen == nil || len(q.Extend) > listLimit || len(q.Seen) > listLimit {
+			t.Errorf("accepted %+v", q)
+		}
+		for _, id := range append(q.Extend, q.Seen...) {
+			if id == "" || len(id) > envelope.MaxIDBytes {
+				t.Errorf("accepted the id %q", id)
+			}
+		}
+	})
+}
+
+func FuzzClientID(f *testing.F) {
+	for _, id := range []string{"", "abc", "a-b_c", "a.b", "a b", "ü", strings.Repeat("x", envelope.ClientBytes), strings.Repeat("x", envelope.ClientBytes+1), "a\x00"} {
+		f.Add(id)
+	}
+	f.Fuzz(func(t *testing.T, id string) {
+		want := id != "" && len(id) <= envelope.ClientBytes &&
+			strings.Trim(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") == ""
+		if got := envelope.IsClient(id); got && !want || !got && want && !strings.ContainsAny(id, ".") {
+			t.Errorf("IsClient(%q): got %t, want %t", id, got, want)
+		}
+	})
+}
+
+func FuzzCanonicalOrigin(f *testing.F) {
+	for _, s := range []string{
+		"https://a.test", "HTTPS://A.test:443", "http://a.test:80", "http://a.test:8080", "null", "", "wss://a.test", "https://[::1]:443",
+		"https://a.test:443:443", "://", "http://a.test:", "http://user@a.test", "https://a.test/path", "%zz", "http://a.test\x00",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		once, err := canonicalOrigin(s)
+		if err != nil {
+			return
+		}
+		if twice, err := canonicalOrigin(once); twice != once || err != nil {
+			t.Errorf("canonicalOrigin(%q): got %q and of that %q and %v, want a fixed form", s, once, twice, err)
+		}
+	})
+}

@@ -1,0 +1,289 @@
+package window
+
+import (
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/event"
+)
+
+// to makes a message to a target, of so many bytes.
+func to(t event.Target, at int64, size int) Message {
+	addr := event.AppendTarget(nil, "", &t)
+	return Message{At: at, Expires: 1 << 40, content: append(addr, make([]byte, size)...), head: len(addr)}
+}
+
+func TestWindowIsBounded(t *testing.T) {
+	const second = int64(time.Second)
+	plain := to(event.User("1"), 0, 0)
+	head := plain.size()
+	for _, test := range []struct {
+		name    string
+		history *Window
+		first   uint64 // after ten messages, one a second, of 100 bytes
+	}{
+		{"by nothing", New(time.Hour, 100, 1<<20, envelope.Keys), 1},
+		{"by age", New(3*time.Second, 100, 1<<20, envelope.Keys), 7},
+		{"by count", New(time.Hour, 4, 1<<20, envelope.Keys), 7},
+		{"by bytes", New(time.Hour, 100, 4*(head+100), envelope.Keys), 7},
+		{"by one byte less", New(time.Hour, 100, 4*(head+100)-1, envelope.Keys), 8},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			h := test.history
+			for i := range int64(10) {
+				h.Append(to(event.User("1"), i*second, 100), 0)
+			}
+
+			h.Evict(9*second, 0)
+
+			if h.from != test.first || h.Last() != 10 {
+				t.Errorf("got %d to %d, want %d to 10", h.from, h.Last(), test.first)
+			}
+			if want := h.log.Len() * (head + 100); h.size != want {
+				t.Errorf("got %d bytes, want %d", h.size, want)
+			}
+			for offset := h.from; offset <= h.Last(); offset++ {
+				if got := h.At(offset).Offset; got != offset {
+					t.Errorf("at %d: got %d", offset, got)
+				}
+			}
+		})
+	}
+}
+
+func TestWindowCoversWhatFollowsItsCursor(t *testing.T) {
+	h := New(time.Hour, 3, 1<<20, envelope.Keys)
+	for range 10 {
+		h.Append(to(event.Shared(), 0, 1), 0)
+	}
+	for offset, want := range map[uint64]bool{
+		0: false, 6: false, 7: true, 9: true, 10: true, 11: false, 1 << 63: false, ^uint64(0): false,
+	} {
+		if got := h.Covers(offset); got != want {
+			t.Errorf("covers(%d): got %t, want %t: the window holds 8 to 10", offset, got, want)
+		}
+	}
+}
+
+func TestNewestMessageStaysWhateverItsSize(t *testing.T) {
+	h := New(time.Hour, 100, 10, envelope.Keys)
+
+	h.Append(to(event.User("1"), 0, 1000), 0)
+
+	if h.log.Len() != 1 || !h.Covers(0) {
+		t.Errorf("got %d messages, want the one that was appended", h.log.Len())
+	}
+}
+
+func TestIndexHoldsWhatTheWindowHolds(t *testing.T) {
+	for seed := range uint64(20) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		h := New(time.Hour, 50, 1<<20, envelope.Keys)
+		var log []event.Target // by offset, from 1 on
+		for range 400 {
+			target := randomTarget(r)
+			log = append(log, target)
+			h.Append(to(target, 0, 1), 0)
+		}
+		users, tags, shared := indexOf(log, int(h.from))
+		compareLists(t, seed, "user", h.users, users)
+		compareLists(t, seed, "tag", h.tags, tags)
+		if got := listed(&h.shared); !slices.Equal(got, shared) {
+			t.Errorf("seed %d: shared: got %v, want %v", seed, got, shared)
+		}
+	}
+}
+
+func randomTarget(r *rand.Rand) event.Target {
+	target := event.User(strconv.Itoa(r.IntN(9)), strconv.Itoa(r.IntN(9)))
+	if r.IntN(3) == 0 {
+		target = target.Or(event.Tag("T"+strconv.Itoa(r.IntN(3)), "T1"))
+	}
+	if r.IntN(5) == 0 {
+		target = target.Or(event.Shared().Except("1"))
+	}
+	return target
+}
+
+// indexOf is the index, made by looking at everything.
+func indexOf(log []event.Target, first int) (users, tags map[string][]uint64, shared []uint64) {
+	users, tags = make(map[string][]uint64), make(map[string][]uint64)
+	note := func(lists map[string][]uint64, key string, offset uint64) {
+		if !slices.Contains(lists[key], offset) {
+			lists[key] = append(lists[key], offset)
+		}
+	}
+	for i := first; i <= len(log); i++ {
+		target := log[i-1]
+		for term := range envelope.Address(event.AppendTarget(nil, "", &target)).Terms() {
+			for user := range term.Users.All() {
+				note(users, string(user), uint64(i))
+			}
+			for tag := range term.Tags.All() {
+				note(tags, string(tag), uint64(i))
+			}
+			if term.Shared && !slices.Contains(shared, uint64(i)) {
+				shared = append(shared, uint64(i))
+			}
+		}
+	}
+	return users, tags, shared
+}
+
+func listed(list *Offsets) []uint64 {
+	var all []uint64
+	for i := range list.Len() {
+		all = append(all, *list.At(i))
+	}
+	return all
+}
+
+func compareLists(t *testing.T, seed uint64, what string, got map[string]*Offsets, want map[string][]uint64) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Errorf("seed %d: got %d %ss in the index, want %d", seed, len(got), what, len(want))
+	}
+	for key, list := range want {
+		if got[key] == nil || !slices.Equal(listed(got[key]), list) {
+			t.Errorf("seed %d: %s %s: got %v, want %v", seed, what, key, got[key], list)
+		}
+	}
+}
+
+func TestEmptyWindowHasAnEmptyIndex(t *testing.T) {
+	h := New(time.Minute, 100, 1<<20, envelope.Keys)
+	for i := range 50 {
+		h.Append(to(event.User("1", strconv.Itoa(i)).Or(event.Tag("T")), 0, 10), 0)
+	}
+
+	h.Evict(int64(time.Hour), 0)
+
+	if len(h.users)+len(h.tags)+h.shared.Len()+h.size+h.log.Len() != 0 {
+		t.Errorf("got %d users, %d tags, %d shared, %d bytes, %d messages, want none",
+			len(h.users), len(h.tags), h.shared.Len(), h.size, h.log.Len())
+	}
+	if h.Last() != 50 || !h.Covers(50) || h.Covers(49) {
+		t.Errorf("got position %d, want 50 and nothing covered before it", h.Last())
+	}
+}
+
+func offsetsOf(list ...uint64) *Offsets {
+	d := new(Offsets)
+	for _, offset := range list {
+		d.Push(offset)
+	}
+	return d
+}
+
+func TestPickMergesEachOnce(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		after uint64
+		lists []*Offsets
+		want  []uint64
+	}{
+		{"no list", 0, nil, nil},
+		{"one list", 2, []*Offsets{offsetsOf(1, 2, 3, 9)}, []uint64{3, 9}},
+		{"the end", 9, []*Offsets{offsetsOf(1, 9)}, nil},
+		{"merged", 0, []*Offsets{offsetsOf(1, 4, 7), offsetsOf(2, 4, 8), offsetsOf()}, []uint64{1, 2, 4, 7, 8}},
+		{"in between", 4, []*Offsets{offsetsOf(1, 4, 7), offsetsOf(3, 5)}, []uint64{5, 7}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := Pick(test.after, test.lists)
+
+			if !slices.Equal(got.Offsets, test.want) || !got.Complete {
+				t.Errorf("got %v, complete %t, want %v and complete", got.Offsets, got.Complete, test.want)
+			}
+		})
+	}
+}
+
+// Pages of a selection put together are the whole, whatever the lists.
+func TestPickPagesLeaveNothingOut(t *testing.T) {
+	for seed := range uint64(30) {
+		r := rand.New(rand.NewPCG(seed, 2))
+		all := make(map[uint64]bool)
+		var lists []*Offsets
+		for range 1 + r.IntN(4) {
+			list := new(Offsets)
+			offset := uint64(r.IntN(1000))
+			for range r.IntN(3 * PageOffsets) {
+				offset += 1 + uint64(r.IntN(5))
+				list.Push(offset)
+				all[offset] = true
+			}
+			lists = append(lists, list)
+		}
+		var got []uint64
+		for after, complete := uint64(0), false; !complete; {
+			page := Pick(after, lists)
+			got = append(got, page.Offsets...)
+			if after, complete = page.UpTo, page.Complete; len(page.Offsets) > len(lists)*PageOffsets {
+				t.Fatalf("seed %d: a page of %d", seed, len(page.Offsets))
+			}
+		}
+		if len(got) != len(all) || !slices.IsSorted(got) || len(slices.Compact(got)) != len(all) {
+			t.Errorf("seed %d: got %d offsets, want the %d of the lists, ascending, each once", seed, len(got), len(all))
+		}
+	}
+}
+
+// BenchmarkPick shows that a replay for one user costs what it replays, not what
+// the window holds.
+func BenchmarkPick(b *testing.B) {
+	for _, window := range []int{2_000, 100_000} {
+		b.Run("window="+strconv.Itoa(window), func(b *testing.B) {
+			h := New(time.Hour, window, 1<<40, envelope.Keys)
+			for i := range window {
+				h.Append(to(event.User(strconv.Itoa(i%100)), 0, 1), 0)
+			}
+			after := h.Last() - 1000
+			b.ReportAllocs()
+			for b.Loop() {
+				if n := len(Pick(after, []*Offsets{h.users["7"]}).Offsets); n != 10 {
+					b.Fatalf("got %d, want 10", n)
+				}
+			}
+		})
+	}
+}
+
+// Control messages take no place: they push nothing out, and nothing is wrong
+// about where the others are.
+func TestControlMessagesTakeNoPlaceInTheWindow(t *testing.T) {
+	for seed := range uint64(30) {
+		r := rand.New(rand.NewPCG(seed, 3))
+		h := New(time.Hour, 50, 1<<20, envelope.Keys)
+		var events []uint64
+		for range 2000 {
+			if r.IntN(20) < int(seed%20) {
+				h.Skip(0)
+				continue
+			}
+			events = append(events, h.Next())
+			h.Append(to(event.User("1"), 0, 1), 0)
+		}
+		kept := events[max(0, len(events)-50):]
+		if h.log.Len() != len(kept) || h.Last() != 2000 {
+			t.Fatalf("seed %d: got %d messages up to %d, want %d up to 2000", seed, h.log.Len(), h.Last(), len(kept))
+		}
+		for _, offset := range kept {
+			if got := h.At(offset).Offset; got != offset {
+				t.Fatalf("seed %d: at %d: got %d", seed, offset, got)
+			}
+		}
+		for offset := h.from - 1; offset <= h.Last(); offset++ {
+			want := kept[slices.IndexFunc(append(kept, 1<<60), func(o uint64) bool { return o > offset })%len(kept):]
+			if offset >= kept[len(kept)-1] {
+				want = nil
+			}
+			if got := h.After(offset).Offsets; !slices.Equal(got, want) {
+				t.Fatalf("seed %d: after %d: got %v, want %v", seed, offset, got, want)
+			}
+		}
+	}
+}

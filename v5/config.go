@@ -1,0 +1,186 @@
+package pull
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/labstack/echo/v5"
+	"github.com/labstack/echo/v5/middleware"
+
+	"github.com/echo-pull/pull/internal/broker"
+	"github.com/echo-pull/pull/internal/engine"
+	"github.com/echo-pull/pull/internal/hub"
+	"github.com/echo-pull/pull/internal/web"
+)
+
+// Config configures a [Plugin]. Every field but User is optional; its zero
+// value selects the default. New returns an error for a negative number, except
+// where the field allows one. The largest number means no bound, and the
+// longest duration means no end. The plugin may call the functions
+// concurrently.
+type Config struct {
+	// User returns the id of the user of a request, from what the application's
+	// own authentication stored in it. "" is a guest. An error refuses the
+	// request: an error with a status, see echo.StatusCode, with that, any other with
+	// 401. An id has at most 255 bytes, in UTF-8 and without control
+	// characters. Any other id is reported and refused with 401.
+	//
+	// User is called at most once for a request, when the user is first needed.
+	// Everything that belongs to the request uses the result. User may use the
+	// request's outbox, except for [Outbox].Watch, which needs the user.
+	User func(*echo.Context) (id string, err error)
+
+	// Guests lets guests connect. They receive shared events and nothing else.
+	// Default: guests get 401.
+	Guests bool
+
+	// Platform returns which hooks the page of a request runs. Default Desktop.
+	Platform func(*echo.Context) Platform
+
+	// Commit reports whether a request's events are published, given the error
+	// that the handler returned. Default: they are published if the error is
+	// nil and the response, if one was committed, has a status below 400.
+	Commit func(c *echo.Context, err error) bool
+
+	// Skipper reports whether a request gets no outbox. Default: every request
+	// gets one.
+	Skipper middleware.Skipper
+
+	// Nonce returns the nonce of the page's Content Security Policy. Head puts
+	// it on the script tag. Default: no nonce.
+	Nonce func(*echo.Context) string
+
+	// Broker is the ordered log. Default: [Memory], for one node.
+	Broker broker.Broker
+
+	// StateFile is the file that keeps the window of a single node over a
+	// planned restart: Shutdown writes it, New reads and removes it. If its
+	// contents cannot be used, New reports that and pages get a gap. A file
+	// that is not a state file is kept as <file>.unused. New returns an error
+	// for a place that cannot be used. StateFile requires the default Broker
+	// and a local disk. Default: nothing is kept.
+	//
+	// The file belongs to one process at a time. The files <file>.lock and
+	// <file>.live beside it enforce this. If two processes overlap, as in a
+	// deployment without downtime, each has a log of its own. Pages that move
+	// from one to the other are notified of a gap. Neither log is kept while
+	// both run. The process that remains starts another log, and its pages are
+	// notified of a gap.
+	StateFile string
+
+	// WindowAge, WindowCount and WindowBytes bound what a node remembers for
+	// pages that reconnect. Defaults 5 minutes, 100,000 messages and 64 MiB.
+	// WindowBytes counts the messages with the ids and tags of their targets;
+	// their index takes about 200 bytes more per message. The embedded log has
+	// room for 1,024 more messages and 16 MiB more, for those in progress.
+	WindowAge   time.Duration
+	WindowCount int
+	WindowBytes int
+
+	// EventBytes bounds an encoded event. It is at most 64 MiB, which is all
+	// that may wait for the broker; an event of a request has at most 16 MiB.
+	// Default 64 KiB.
+	EventBytes int
+
+	// QueueBytes bounds the messages that wait for one session; a larger
+	// message may wait alone. A session that cannot keep up is cut with 4001;
+	// its page reconnects and recovers. Default 1 MiB.
+	QueueBytes int
+
+	// MaxSessions bounds the sessions of this node. A page beyond it gets 503.
+	// Default 0, no limit.
+	MaxSessions int
+
+	// MaxSessionsPerUser bounds the sessions of one user on this node. A page
+	// beyond it gets 429. Default 64. It does not apply to guests.
+	MaxSessionsPerUser int
+
+	// MaxGuestsPerAddress bounds the guests of one address on this node. The
+	// address is what Echo's RealIP returns, and of IPv6 its first 64 bits. A
+	// page beyond it gets 429. Behind a proxy, set Echo.IPExtractor; otherwise
+	// all guests have the proxy's address, or one that they choose. Default
+	// 1,000.
+	MaxGuestsPerAddress int
+
+	// MaxTagsPerUser and MaxUsersPerTag bound watches. A grant beyond them
+	// returns ErrTooManyWatches. Defaults 10,000 and 100,000.
+	MaxTagsPerUser int
+	MaxUsersPerTag int
+
+	// AllowedOrigins lists other sites that may connect, as
+	// scheme://host[:port]. https://*.shop.example matches every host below
+	// shop.example, at any depth. New returns an error for an origin that no
+	// browser would send. Default: the same origin only.
+	AllowedOrigins []string
+
+	// Hosts lists the hosts by which browsers know the application, as host or
+	// host:port. A host without a port matches any port. Requests with any
+	// other Host get 403. Without Hosts, every Host counts as the application's
+	// own. That is right if a proxy or a certificate checks the host. Set Hosts
+	// on a server without either, such as one on localhost or in a private
+	// network: another site can point its own name there, and its pages would
+	// then be of the same origin. New returns an error for an invalid host.
+	// Default: any.
+	Hosts []string
+
+	// PublicPath is where browsers find the mounted group if a proxy rewrites
+	// paths or serves the group on another host. It is a path that begins with
+	// a slash, or a URL. It may contain parameters of the page's route, like
+	// the prefix of a group: /:tenant/pull. Default: the group's prefix.
+	PublicPath string
+
+	// Tick is the interval at which a session gets a ping and its position. A
+	// WebSocket session that answers no ping for 2 × Tick + 10 s is dropped. At
+	// least 25 ms. Default 25 seconds.
+	Tick time.Duration
+
+	// WatchTTL is how long a watch lives after its last extension. At least 25 ms.
+	// Default 32 minutes.
+	WatchTTL time.Duration
+
+	// PresenceGrace is how long a user stays online after the last session has
+	// closed. Default 15 seconds; a negative value means none.
+	PresenceGrace time.Duration
+
+	// Online sets which users receive one another's presence. Default
+	// OnlineNobody.
+	Online hub.OnlineScope
+
+	// OnOnline is called when a user comes online on any node. OnOffline is
+	// called when a user, after the grace, is offline on all of them. They are
+	// called once per change, in order, by one node and one call at a time, and
+	// they block nothing. If more than 1,000 calls wait, opposite ones for a
+	// user cancel out. Shutdown calls neither: pages move to another node,
+	// which calls OnOffline for users that do not arrive, or they reconnect to
+	// the next process, which calls OnOnline. An application that stores who is
+	// online should clear that list when it starts.
+	OnOnline, OnOffline func(user string)
+
+	// OnError receives errors that no call can return: the broker failed, the
+	// log broke, a state file is damaged. It must not block. Default: it logs
+	// the error to Logger.
+	OnError func(error)
+
+	// Logger is for messages that do not go to OnError. Default slog.Default().
+	Logger *slog.Logger
+}
+
+func (c *Config) engine() engine.Config {
+	return engine.Config{
+		User:   func(request any) (string, error) { return c.User(request.(*echo.Context)) }, //nolint:forcetypeassert // is nothing else
+		Broker: c.Broker, StateFile: c.StateFile,
+		WindowAge: c.WindowAge, WindowCount: c.WindowCount, WindowBytes: c.WindowBytes,
+		EventBytes: c.EventBytes, QueueBytes: c.QueueBytes,
+		MaxTagsPerUser: c.MaxTagsPerUser, MaxUsersPerTag: c.MaxUsersPerTag,
+		Tick: c.Tick, WatchTTL: c.WatchTTL, PresenceGrace: c.PresenceGrace,
+		Online: c.Online, OnOnline: c.OnOnline, OnOffline: c.OnOffline,
+		OnError: c.OnError, Logger: c.Logger,
+	}
+}
+
+func (c *Config) server() web.Config {
+	return web.Config{
+		Guests: c.Guests, MaxSessions: c.MaxSessions, MaxSessionsPerUser: c.MaxSessionsPerUser, MaxGuestsPerAddress: c.MaxGuestsPerAddress,
+		AllowedOrigins: c.AllowedOrigins, Hosts: c.Hosts, PublicPath: c.PublicPath,
+	}
+}

@@ -1,0 +1,123 @@
+// Package pull pushes events from the handlers of an Echo v5 application to
+// browsers in real time, over WebSocket or Server-Sent Events. It is modelled on
+// the "Push and Pull" module of 1C-Bitrix.
+//
+//	e.POST("/tasks/:id", pull.Handler(func(c *pull.Context) error {
+//		task, err := update(c)
+//		if err != nil {
+//			return err
+//		}
+//		event := pull.Event{Module: "tasks", Command: "update", Params: task}
+//		if err := c.Pull().Send(pull.Tag("TASK_"+task.ID), event); err != nil {
+//			return err
+//		}
+//		return c.JSON(http.StatusOK, task)
+//	}))
+//
+// The pages of users who watch the tag run the hooks of the module:
+//
+//	BX.addCustomEvent("onPullEvent-tasks", (command, params) => show(command, params))
+//
+// # Overview
+//
+// [New] makes a [Plugin] from a [Config]. Only the field User is required: it
+// identifies the user of a request. [Plugin.Middleware] gives every request an
+// [Outbox]. [Plugin.Mount] serves the connection and the browser client.
+// [Plugin.Head] returns the script tag for a page. [Plugin.Register] names the
+// modules that may send. [Plugin.Shutdown] ends everything; call it after the
+// server's own Shutdown.
+//
+// # The path of an event
+//
+// [Outbox].Send encodes the event at once. It returns an error if anything is
+// wrong with the event, and later changes by the handler are not sent. The outbox
+// belongs to the request and keeps the event until the handler has returned. Then
+// the epilogue runs. If the handler has succeeded, the epilogue hands over the
+// request's events together and in order; otherwise it discards them. Success is
+// a nil error and, if a response was committed, a status below 400. Config.Commit
+// replaces this rule. On a panic the epilogue discards the events, and the panic
+// continues.
+//
+// The epilogue never waits. A goroutine of the plugin publishes the events and
+// retries for as long as the [Broker] fails. The embedded log never blocks, so it
+// takes the events at once if none are ahead of them. The goroutine's queue is
+// bounded. Send reserves a place in it, so it is Send that returns [ErrQueueFull],
+// where the handler can still react, and the epilogue always finds room.
+//
+// The log orders messages and delivers each of them to every node. Each node
+// remembers the recent ones, called the window, and passes them to the sessions at
+// which they are aimed. A session is one connection, by WebSocket or Server-Sent
+// Events, with a queue that is bounded in bytes. The browser client drops what it
+// has seen, runs the hooks, and keeps its cursor: the position in the log up to
+// which it knows everything.
+//
+// [Outbox].Flush publishes at once, whether or not the request succeeds.
+// [Plugin.Send] is for code outside a request. [From] returns the outbox to code
+// that has only a context.
+//
+// # What is guaranteed
+//
+// A request that fails publishes nothing. A page handles each message for it at
+// most once and in log order. It misses none between the start of its request and
+// the moment at which it connects, or across any disconnect, while the window
+// covers the time: five minutes, 100,000 messages and 64 MiB by default. Otherwise
+// the page is notified of a gap and should fetch its state again. A page that
+// cannot keep up is cut, reconnects and recovers, and does not affect others. A
+// slow broker delays no response. A planned restart of a single node loses nothing
+// if Config.StateFile is set and the next process starts after the last one has
+// ended.
+//
+// # What is not guaranteed
+//
+// An event may reach a page before the response of the request that sent it
+// reaches its client. Events of two requests are ordered by when their handlers
+// return, which may differ from the order of their transactions. An event is lost
+// if the process dies after the request's success and before the log has it. If an
+// event must not be lost, write it to an outbox table in the same transaction, as
+// the package example shows. Nothing survives a crash of a node with the embedded
+// log: its pages are notified of a gap.
+//
+// # Targets and users
+//
+// A [Target] is users, the watchers of tags, or everyone who is connected, minus
+// exceptions. A union reaches each user once. A user is a string that Config.User
+// returns, and receives events on all pages and devices. The empty string is a
+// guest. Guests connect if Config.Guests allows it. They receive only what is sent
+// to [Shared]. A page cannot choose its user, and no page can send. The plugin
+// accepts connections from the application's own origin and from
+// Config.AllowedOrigins. [Plugin.Disconnect] ends a user's connections on all
+// nodes.
+//
+// # Watches
+//
+// A tag is free text, such as "TASK_7". [Outbox].Watch makes the current user
+// watch it, [Watches].Add any user. A watch belongs to the user, not to the page:
+// every page of the user receives the tag's events. Only the server grants a
+// watch. The page extends it, and it ends 32 minutes after the last extension.
+//
+// A watch granted by the request that renders a page counts from that request's
+// cursor, unless the request has a body: see [Outbox].Watch. The page therefore
+// receives what was sent to the tag while it was on its way to the browser, even
+// though the grant entered the log later.
+//
+// # Presence
+//
+// [Plugin.Presence] reports who is online. A user is online while at least one
+// session is open on any node, and for a grace of 15 seconds after the last one
+// has closed, so that a reload is not reported. Config.OnOnline and
+// Config.OnOffline are called on changes. Config.Online sets which users receive
+// one another's changes; by default none do. Guests are counted, not listed.
+//
+// # Many nodes
+//
+// A [Broker] is all that nodes share: an ordered log with offsets that rise by
+// exactly one within an epoch. Watches and presence travel through it as the
+// plugin's own messages. Each node derives the same state from the same log, so
+// nothing else has to be shared. A hole in the offsets or another epoch means that
+// messages are lost: every page is notified of a gap, and the plugin continues. A
+// message may be published twice if it is unknown whether the first attempt
+// succeeded; nodes recognize and drop the second copy.
+//
+// Only [Memory] ships, the log of a single node. Package brokertest contains the
+// contract as an executable suite for any other.
+package pull

@@ -1,0 +1,113 @@
+package pull
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/labstack/echo/v5"
+
+	"github.com/echo-pull/pull/internal/engine"
+)
+
+// A Context is an [echo.Context] with the request's outbox.
+type Context struct {
+	*echo.Context
+
+	outbox *Outbox
+}
+
+// Pull returns the outbox, as [From] does. It returns nil if the middleware
+// is not installed or was skipped; the methods of a nil Outbox return
+// ErrNoOutbox.
+func (c *Context) Pull() *Outbox { return c.outbox }
+
+// Handler adapts a handler that takes a [Context] to Echo.
+func Handler(h func(*Context) error) echo.HandlerFunc {
+	return func(c *echo.Context) error {
+		s, _ := c.Request().Context().Value(scopeKey{}).(*scope)
+		switch {
+		case s == nil:
+			return h(&Context{c, From(c.Request().Context())})
+		case s.handler.Context != nil: // a handler around a handler
+			return h(&Context{c, s.Outbox()})
+		}
+		s.handler = Context{c, s.Outbox()}
+		return h(&s.handler)
+	}
+}
+
+// A scope is what belongs to one request, in one allocation.
+type scope struct {
+	engine.Scope
+	handler Context
+	status  statusWriter
+}
+
+// A scopeKey finds the innermost scope of a plugin of this package.
+type scopeKey struct{}
+
+// Value implements [context.Context].
+func (s *scope) Value(key any) any {
+	if key == (scopeKey{}) {
+		return s
+	}
+	return s.Scope.Value(key)
+}
+
+// Middleware gives every request an outbox and runs the epilogue. If the
+// handler has succeeded (see Config.Commit), the epilogue hands the request's
+// events to the plugin's own goroutine. Otherwise, and on a panic, it discards
+// them. The response never waits for it. Register it after Recover and any
+// middleware that writes error responses, so that it sees panics and errors
+// first. Installing it twice has no effect.
+//
+// Middleware also serves the files of the browser client, before the middleware
+// of the mounted group runs: a script tag cannot send the headers that a login
+// may require.
+func (p *Plugin) Middleware() echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c *echo.Context) error {
+			r := c.Request()
+			if p.server.IsFile(r.Method, c.Path()) {
+				return answer(p.server.ServeFile(request{c}))
+			}
+			if p.config.Skipper(c) {
+				return next(c)
+			}
+			if r.ContentLength != 0 && p.server.IsPost(c.Path()) {
+				p.server.BoundPost(request{c})
+			}
+			parent, installed := p.engine.Enclosing(r.Context())
+			if installed {
+				return next(c)
+			}
+			s := new(scope)
+			setContext(r, s)
+			s.Begin(p.engine, parent, r, c)
+			return p.run(c, s, next)
+		}
+	}
+}
+
+// setContext gives the request itself another context. A copy of it, which is
+// what WithContext is for, would cost an allocation, and the server would not
+// see a multipart form parsed in the copy, whose files it has to remove. Nobody
+// else reads the request before the handler has begun.
+func setContext(r *http.Request, ctx context.Context) { *r = *r.WithContext(ctx) }
+
+func (p *Plugin) run(c *echo.Context, s *scope, next echo.HandlerFunc) (err error) {
+	commit := false
+	defer func() { s.End(commit) }() // on a panic too, which goes on
+	s.status.begin(c)
+	defer s.status.end(c)
+	err = next(c)
+	commit = p.commits(c, err)
+	return err
+}
+
+func (p *Plugin) commits(c *echo.Context, err error) bool {
+	if p.config.Commit != nil {
+		return p.config.Commit(c, err)
+	}
+	return err == nil && statusOf(c.Response()) < http.StatusBadRequest
+}

@@ -1,0 +1,80 @@
+package pull
+
+import (
+	"context"
+	"errors"
+
+	"github.com/labstack/echo/v5/middleware"
+
+	"github.com/echo-pull/pull/internal/engine"
+	"github.com/echo-pull/pull/internal/event"
+	"github.com/echo-pull/pull/internal/web"
+)
+
+// A Plugin adds real-time events to one Echo application. It is safe for
+// concurrent use.
+type Plugin struct {
+	config Config
+	engine *engine.Engine // everything but HTTP
+	server *web.Server    // HTTP, but for what is Echo's
+}
+
+// New starts a plugin. It returns an error for an invalid configuration. If the
+// broker does not respond, New reports that to Config.OnError and the plugin
+// keeps trying.
+func New(config Config) (*Plugin, error) {
+	if config.User == nil {
+		return nil, errors.New("pull: Config.User is missing")
+	}
+	if config.Skipper == nil {
+		config.Skipper = middleware.DefaultSkipper
+	}
+	server, err := web.New(config.server())
+	if err != nil {
+		return nil, err
+	}
+	engine, err := engine.New(config.engine())
+	if err != nil {
+		return nil, err
+	}
+	server.Open(engine)
+	return &Plugin{config, engine, server}, nil
+}
+
+// Send sends an event outside a request, such as from a cron job or a queue
+// worker. It returns when the log has accepted the event. It returns the same
+// errors as [Outbox].Send, or the error of ctx if ctx ends first; the event may
+// then still be published. If ctx had ended before the call, nothing is sent.
+func (p *Plugin) Send(ctx context.Context, t event.Target, e event.Event) error {
+	return p.engine.Send(ctx, t, e)
+}
+
+// Outbox returns this plugin's outbox of the request that ctx belongs to, or
+// nil. An application with a single plugin needs only [From].
+func (p *Plugin) Outbox(ctx context.Context) *engine.Outbox { return p.engine.Outbox(ctx) }
+
+// Disconnect closes the user's sessions on all nodes with 4003. Their pages do
+// not reconnect by themselves. A page that is loaded again has to pass the
+// application's own authentication, so make that refuse the user before you
+// call Disconnect. For a guest or an invalid id Disconnect does nothing.
+//
+// A page that is connecting at that moment is refused if its request has
+// already passed [Plugin.Middleware]. The login should therefore run after the
+// middleware, as in p.Mount(e.Group("/pull", login)). For a request that does
+// not pass the middleware, the plugin cannot determine when its login was
+// checked. For five seconds such pages of the user get 503, so that they retry
+// and pass the login again.
+func (p *Plugin) Disconnect(user string) { p.engine.Disconnect(user) }
+
+// Stats returns the counters of this node. It is cheap enough for a metrics
+// endpoint.
+func (p *Plugin) Stats() engine.Stats { return p.engine.Stats() }
+
+// Shutdown ends the plugin. It refuses new sessions, and new events with
+// ErrClosed. It publishes the events of requests that succeed, sends every
+// session what waits for it, closes the sessions with 1012 so that pages
+// reconnect, and waits for every goroutine. Call it after the server's own
+// Shutdown. If ctx ends first, Shutdown cuts off the rest and returns an error.
+// If events are among the rest, it writes no state file, so that pages get a
+// gap. A second call waits for the first and returns the same result.
+func (p *Plugin) Shutdown(ctx context.Context) error { return p.engine.Shutdown(ctx) }

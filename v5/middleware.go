@@ -106,13 +106,13 @@ func (p *Plugin) run(c *echo.Context, s *scope, next echo.HandlerFunc) (err erro
 	s.status.begin(c)
 	defer s.status.end(c)
 	err = next(c)
-	commit = p.commits(c, err)
+	commit = p.commits(c, s, err)
 	return err
 }
 
-func (p *Plugin) commits(c *echo.Context, err error) bool {
+func (p *Plugin) commits(c *echo.Context, s *scope, err error) bool {
 	if p.config.Commit != nil {
 		return p.config.Commit(c, err)
 	}
-	return err == nil && statusOf(c.Response()) < http.StatusBadRequest
+	return err == nil && s.status.highest() < http.StatusBadRequest
 }

@@ -16,7 +16,7 @@ type Context interface {
 	// Pull returns the outbox, as [From] does. It returns nil if the middleware
 	// is not installed or was skipped; the methods of a nil Outbox return
 	// ErrNoOutbox.
-	Pull() *engine.Outbox
+	Pull() *Outbox
 }
 
 // Handler adapts a handler that takes a [Context] to Echo.
@@ -25,7 +25,7 @@ func Handler(h func(Context) error) echo.HandlerFunc {
 		s, _ := c.Request().Context().Value(scopeKey{}).(*scope)
 		switch {
 		case s == nil:
-			return h(&handlerContext{c, engine.From(c.Request().Context())})
+			return h(&handlerContext{c, From(c.Request().Context())})
 		case s.handler.Context != nil: // a handler around a handler
 			return h(&handlerContext{c, s.Outbox()})
 		}
@@ -36,10 +36,10 @@ func Handler(h func(Context) error) echo.HandlerFunc {
 
 type handlerContext struct {
 	echo.Context
-	outbox *engine.Outbox
+	outbox *Outbox
 }
 
-func (c *handlerContext) Pull() *engine.Outbox { return c.outbox }
+func (c *handlerContext) Pull() *Outbox { return c.outbox }
 
 // A scope is what belongs to one request, in one allocation.
 type scope struct {

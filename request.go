@@ -40,7 +40,7 @@ func answer(err error) error {
 	return err
 }
 
-// hijacks tells whether the connection can be taken over. An Echo response says
+// hijacks reports whether the connection can be taken over. An Echo response says
 // so of itself in any case: it depends on the writer below.
 func hijacks(w http.ResponseWriter) bool {
 	for ; w != nil; w = web.Unwrap(w) {

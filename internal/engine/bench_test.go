@@ -13,7 +13,7 @@ import (
 
 func benchEngine(b *testing.B) *Engine {
 	b.Helper()
-	e, err := New(Config{Logger: slog.New(slog.DiscardHandler)})
+	e, err := New(Config{User: func(any) (string, error) { return "", nil }, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -14,6 +14,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,9 +23,11 @@ import (
 	"go/token"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 func main() {
@@ -41,6 +44,8 @@ func main() {
 
 // run translates the test files and runs go test in v5.
 func run(args []string) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt) // else the directory would stay
+	defer stop()
 	root, err := filepath.Abs(".")
 	if err != nil {
 		return err
@@ -54,7 +59,7 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
-	test := exec.Command("go", append([]string{"test", "-overlay", overlay}, args...)...) //nolint:gosec // the caller's own arguments
+	test := exec.CommandContext(ctx, "go", append([]string{"test", "-overlay", overlay}, args...)...) //nolint:gosec // the caller's own arguments
 	test.Dir = filepath.Join(root, "v5")
 	test.Stdout, test.Stderr = os.Stdout, os.Stderr
 	return test.Run()
@@ -69,24 +74,15 @@ func translate(root, dir string) (overlay string, err error) {
 	}
 	replace := make(map[string]string)
 	for _, file := range files {
-		name := filepath.Base(file)
-		place := filepath.Join(root, "v5", name)
-		if _, err := os.Stat(place); err == nil {
-			continue // v5 has its own
-		}
-		source, err := os.ReadFile(file) //nolint:gosec // a file of the repository
-		if err != nil {
-			return "", err
-		}
-		text, err := port(file, source)
+		to, text, err := translateFile(file)
 		if err != nil {
 			return "", err
 		}
 		if text == nil {
 			continue
 		}
-		replace[place] = filepath.Join(dir, name)
-		if err := os.WriteFile(replace[place], text, 0o600); err != nil {
+		replace[to] = filepath.Join(dir, filepath.Base(file))
+		if err := os.WriteFile(replace[to], text, 0o600); err != nil {
 			return "", err
 		}
 	}
@@ -99,6 +95,21 @@ func translate(root, dir string) (overlay string, err error) {
 	}
 	overlay = filepath.Join(dir, "overlay.json")
 	return overlay, os.WriteFile(overlay, text, 0o600)
+}
+
+// translateFile returns a test file for Echo v5 and its place in v5. The text is
+// nil if v5 has a file of its own there, or the test is not for Echo v5.
+func translateFile(file string) (to string, text []byte, err error) {
+	to = filepath.Join(filepath.Dir(file), "v5", filepath.Base(file))
+	if _, err := os.Stat(to); err == nil {
+		return to, nil, nil
+	}
+	source, err := os.ReadFile(file) //nolint:gosec // a file of the repository
+	if err != nil {
+		return to, nil, err
+	}
+	text, err = port(file, source)
+	return to, text, err
 }
 
 // port returns a test file in the spelling of Echo v5, or nil if it is for
@@ -138,11 +149,15 @@ type edit struct {
 	insert string
 }
 
-// imports are the packages that have another path for Echo v5.
-var imports = map[string]string{
-	"github.com/labstack/echo/v4":            "github.com/labstack/echo/v5",
-	"github.com/labstack/echo/v4/middleware": "github.com/labstack/echo/v5/middleware",
-	"github.com/echo-pull/pull":              "github.com/echo-pull/pull/v5",
+// moved returns the path that an import has for Echo v5, or "" for the same.
+func moved(path string) string {
+	switch path {
+	case "github.com/labstack/echo/v4", "github.com/labstack/echo/v4/middleware":
+		return strings.Replace(path, "/v4", "/v5", 1)
+	case "github.com/echo-pull/pull":
+		return path + "/v5"
+	}
+	return ""
 }
 
 // edits returns what Echo v5 spells in another way, in the order of the file:
@@ -153,7 +168,7 @@ func edits(f *ast.File) []edit {
 		switch n := n.(type) {
 		case *ast.ImportSpec:
 			path, _ := strconv.Unquote(n.Path.Value)
-			if to, moved := imports[path]; moved {
+			if to := moved(path); to != "" {
 				found = append(found, edit{n.Path.Pos(), len(n.Path.Value), strconv.Quote(to)})
 			}
 		case *ast.SelectorExpr:

@@ -77,12 +77,3 @@ func statusOf(w http.ResponseWriter) (status int) {
 	}
 	return status
 }
-
-// uncommit takes back what runHooks has done: nothing was sent.
-func uncommit(w http.ResponseWriter) {
-	for ; w != nil; w = web.Unwrap(w) {
-		if r, ok := w.(*echo.Response); ok {
-			r.Committed = false
-		}
-	}
-}

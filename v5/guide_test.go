@@ -18,8 +18,8 @@ import (
 
 // This file has what docs/echo-v5.md shows.
 
-// stream connects a page in a bubble, until the test ends, and returns what it has got.
-func stream(t *testing.T, e *echo.Echo, target, remote string, headers ...string) *httptest.ResponseRecorder {
+// connectFrom connects a page in a bubble, until the test ends, and returns what it has got.
+func connectFrom(t *testing.T, e *echo.Echo, target, remote string, headers ...string) *httptest.ResponseRecorder {
 	t.Helper()
 	ctx, leave := context.WithCancel(t.Context())
 	t.Cleanup(leave)
@@ -59,8 +59,8 @@ func TestGuestsBehindAProxyNeedAnIPExtractor(t *testing.T) {
 				e.Use(s.Middleware())
 				s.Mount(e.Group("/pull"))
 
-				first := stream(t, e, "/pull", proxy, tc.header, "203.0.113.1").Code
-				second := stream(t, e, "/pull", proxy, tc.header, "203.0.113.2").Code
+				first := connectFrom(t, e, "/pull", proxy, tc.header, "203.0.113.1").Code
+				second := connectFrom(t, e, "/pull", proxy, tc.header, "203.0.113.2").Code
 
 				if first != http.StatusOK || second != tc.want {
 					t.Errorf("got %d and %d, want 200 and %d", first, second, tc.want)
@@ -96,7 +96,7 @@ func TestProxyWithAPublicAddressNeedsASchemeExtractor(t *testing.T) {
 			e.Use(s.Middleware())
 			s.Mount(e.Group("/pull"))
 
-			got := stream(t, e, "http://shop.test/pull", tc.remote, shopper, "42",
+			got := connectFrom(t, e, "http://shop.test/pull", tc.remote, shopper, "42",
 				echo.HeaderXForwardedProto, "https", "Origin", "https://shop.test").Code
 
 			if got != tc.want {
@@ -173,18 +173,18 @@ func TestTokenConnectsAPageOfAnotherOriginToEcho5(t *testing.T) {
 
 		cursor := ask(e, http.MethodGet, "/api/tasks", "Origin", origin, "Authorization", "Bearer valid-42").Header().Get("Pull-Cursor")
 		s.mark(t, "missed")
-		page := stream(t, e, "/pull?cursor="+cursor, "192.0.2.1:1234", "Origin", origin, "Cookie", "token=valid-42")
+		page := connectFrom(t, e, "/pull?cursor="+cursor, "192.0.2.1:1234", "Origin", origin, "Cookie", "token=valid-42")
 		synctest.Wait()
 
 		if got := page.Body.String(); !strings.Contains(got, `"user":"42","recovered":true`) || !strings.Contains(got, "missed") {
 			t.Errorf("the page got %d %s, want the event since its cursor", page.Code, got)
 		}
 		for _, cookie := range []string{"", "token=forged"} {
-			if got := stream(t, e, "/pull", "192.0.2.1:1234", "Origin", origin, "Cookie", cookie).Code; got != http.StatusUnauthorized {
+			if got := connectFrom(t, e, "/pull", "192.0.2.1:1234", "Origin", origin, "Cookie", cookie).Code; got != http.StatusUnauthorized {
 				t.Errorf("cookie %q: got %d, want 401", cookie, got)
 			}
 		}
-		if got := stream(t, e, "/pull", "192.0.2.1:1234", "Origin", "https://evil.example", "Cookie", "token=valid-42").Code; got != http.StatusForbidden {
+		if got := connectFrom(t, e, "/pull", "192.0.2.1:1234", "Origin", "https://evil.example", "Cookie", "token=valid-42").Code; got != http.StatusForbidden {
 			t.Errorf("another origin: got %d, want 403", got)
 		}
 	})

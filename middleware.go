@@ -81,7 +81,7 @@ func (p *Plugin) Middleware() echo.MiddlewareFunc {
 			if r.ContentLength != 0 && p.server.IsPost(c.Path()) {
 				p.server.BoundPost(request{c})
 			}
-			parent, installed := p.engine.Enclosing(r.Context())
+			parent, installed := p.engine.ScopeParent(r.Context())
 			if installed {
 				return next(c)
 			}

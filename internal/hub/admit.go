@@ -15,16 +15,13 @@ var (
 	// the page was connecting.
 	ErrDisconnected = errors.New("pull: disconnected")
 
-	// ErrTooManyAhead refuses a page if too many wait for a position that the
-	// log has not reached.
-	ErrTooManyAhead = errors.New("pull: too many pages are ahead of the log")
-
 	// ErrFullForPayer is returned by Admit if the payer has too many
 	// connections.
 	ErrFullForPayer = errors.New("too many connections of one payer")
 
 	errFull                 = errors.New("too many connections")
 	errRecentlyDisconnected = errors.New("disconnected a moment ago, try again")
+	errTooManyAhead         = errors.New("pull: too many pages are ahead of the log")
 	errStopping             = errors.New("pull: shutting down")
 )
 

@@ -62,23 +62,23 @@ func (h *Hub) IsAhead(c envelope.Cursor) bool {
 }
 
 // AwaitPosition waits until the log has reached the position or has been
-// replaced, or until ctx ends. It returns false at once if too many pages wait
-// already.
-func (h *Hub) AwaitPosition(ctx context.Context, at envelope.Cursor) bool {
+// replaced, or until ctx ends. It returns an error at once if too many pages
+// wait already.
+func (h *Hub) AwaitPosition(ctx context.Context, at envelope.Cursor) error {
 	h.mu.Lock()
 	if at.Epoch != h.epoch || at.Offset <= h.history.Last() {
 		h.mu.Unlock()
-		return true
+		return nil
 	}
 	if len(h.waiting.positions) >= maxAhead {
 		h.mu.Unlock()
-		return false
+		return errTooManyAhead
 	}
 	w := h.waiting.positions.add(at.Offset)
 	h.mu.Unlock()
 
 	h.waitFor(ctx, &h.waiting.positions, w)
-	return true
+	return nil
 }
 
 // AwaitApplied waits until the hub has applied this node's message with the

@@ -38,14 +38,14 @@ func (h *Hub) confirm(e *envelope.Envelope) {
 	case envelope.KindOnline, envelope.KindOffline:
 		h.presence.unconfirmed = max(0, h.presence.unconfirmed-1)
 	case envelope.KindRoll:
-		h.lists.published = false
+		h.lists.publishing = false
 	case envelope.KindUnwatch:
 		if len(e.List) > 0 {
 			h.pendingEnds.add(e.List[0], -1)
 		}
 	case envelope.KindHello:
-		if h.lists.requested {
-			h.lists.requested = false
+		if h.lists.requesting {
+			h.lists.requesting = false
 			h.publishUsers()
 		}
 	case envelope.KindBye:

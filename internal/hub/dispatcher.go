@@ -31,7 +31,8 @@ type Dispatcher struct {
 	ready   chan struct{} // the inbox is not empty
 	emptied chan struct{} // the inbox has room again
 
-	// Owned by the goroutine of Run; the workers read job during a job.
+	// Owned by the goroutine that calls Dispatch; the workers read job while they
+	// help.
 	own     worker        // delivers on the dispatcher's goroutine
 	Workers int           // number of goroutines that run Work
 	jobs    chan struct{} // one value for each worker and job

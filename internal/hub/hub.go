@@ -19,7 +19,7 @@ import (
 // up to a position, and every later message is routed to it: none is missing
 // and none is repeated.
 //
-// The hub is passive: it starts no goroutine and has no clock. The dispatcher
+// The hub is passive: it starts no goroutine and has no timer. The dispatcher
 // calls apply; the other goroutines of the plugin call the rest. The hub does
 // not write to a connection while it holds the lock.
 type Hub struct {
@@ -72,8 +72,8 @@ type Config struct {
 	Scope OnlineScope
 	Tick  time.Duration
 
-	// Report is called without the hub's lock. Publish and Notify are called
-	// with it and must not block.
+	// None of these functions may block. Publish and Notify are called with the
+	// hub's lock, Report without it.
 	Report  func(error)    // passes an error to the application
 	Publish func([]byte)   // puts a control message into the log
 	Notify  func([]Change) // passes changes of presence to the application

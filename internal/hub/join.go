@@ -91,8 +91,8 @@ func (h *Hub) encodeHello(p *Page, recovered bool) []byte {
 	return hello.Encode(time.Now())
 }
 
-// Leave removes a page. It reports whether the time of NextGraceEnd has
-// changed.
+// Leave removes a page. It reports whether a grace has begun, so that the clock
+// has to check NextGraceEnd again.
 func (h *Hub) Leave(p *Page) (graceStarted bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -31,7 +31,7 @@ func (p *presence) userJoined(user string) {
 }
 
 // userLeft records that the user's last page on this node is gone. It reports
-// whether the result of nextEnd has changed.
+// whether the clock has to check nextEnd again.
 func (p *presence) userLeft(user string, now time.Time) bool {
 	u := p.local[user]
 	if p.graceFor <= 0 {

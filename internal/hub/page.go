@@ -8,12 +8,12 @@ type Page struct {
 	User, Client string
 
 	// Guarded by Hub.mu.
-	last     uint64 // the page has been given everything for it up to this offset
-	from     uint64 // the offset from which the page has recovered; 0 for none
-	index    int32  // in roster.all
-	slot     uint8  // the slot of a tick in which the page gets its ping
-	slotRank int32  // index in roster.slots[slot]
-	behind   bool   // the page still has to read messages after last from the window
+	last      uint64 // the page has been given everything for it up to this offset
+	from      uint64 // the offset from which the page has recovered; 0 for none
+	index     int32  // in roster.all
+	slot      uint8  // the slot of a tick in which the page gets its ping
+	slotIndex int32  // index in roster.slots[slot]
+	behind    bool   // the page still has to read messages after last from the window
 
 	// due are the bundles that the dispatcher is about to deliver. apply adds
 	// them under Hub.mu; then the dispatcher and its workers own them until the

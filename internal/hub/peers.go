@@ -12,16 +12,16 @@ import (
 const BeatEvery = 20 * time.Second
 
 const (
-	nodeTimeout    = 65 * time.Second        // a node that is silent for so long is gone
-	cutOffTimeout  = nodeTimeout - BeatEvery // a node that does not receive even its own messages is cut off from the log
-	newNodeTimeout = 25 * time.Second        // replaces nodeTimeout for nodes that were only heard of before this node began
+	nodeTimeout    = 65 * time.Second        // after so long without a message a node is gone
+	cutOffTimeout  = nodeTimeout - BeatEvery // after so long without a message of its own this node is cut off from the log
+	newNodeTimeout = 25 * time.Second        // replaces nodeTimeout for nodes that have sent nothing since this node began
 )
 
 // A Change is a user coming online or going offline, on all nodes together.
 type Change struct {
 	User   string
 	Online bool
-	Ours   bool // this node notifies the application
+	Ours   bool // this node is the one that notifies the application
 }
 
 // A peer is what this node has learned about a node, which may be itself, from

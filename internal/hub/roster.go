@@ -50,7 +50,7 @@ func (r *roster) add(p *Page) (first bool) {
 	p.index = int32(len(r.all)) //nolint:gosec // there are fewer
 	r.all = append(r.all, p)
 	p.slot, r.nextSlot = r.nextSlot, (r.nextSlot+1)%TickSlots
-	p.slotRank = int32(len(r.slots[p.slot])) //nolint:gosec // there are fewer
+	p.slotIndex = int32(len(r.slots[p.slot])) //nolint:gosec // there are fewer
 	r.slots[p.slot] = append(r.slots[p.slot], p)
 	if p.User == "" {
 		r.guests++
@@ -67,7 +67,7 @@ func (r *roster) remove(p *Page) (last bool) {
 		return false
 	}
 	r.all = removeAt(r.all, int(p.index), func(moved *Page) { moved.index = p.index })
-	r.slots[p.slot] = removeAt(r.slots[p.slot], int(p.slotRank), func(moved *Page) { moved.slotRank = p.slotRank })
+	r.slots[p.slot] = removeAt(r.slots[p.slot], int(p.slotIndex), func(moved *Page) { moved.slotIndex = p.slotIndex })
 	if p.User == "" {
 		r.guests--
 		return false

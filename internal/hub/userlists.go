@@ -11,8 +11,8 @@ import (
 // when it starts and after messages were lost; every node then publishes the
 // list of its users. It is passive: its owner guards it.
 type userLists struct {
-	published   bool      // this node's list has not come back from the log
-	requested   bool      // this node's request has not come back from the log
+	publishing  bool      // this node's list has not come back from the log
+	requesting  bool      // this node's request has not come back from the log
 	requestedAt time.Time // when this node last requested the lists
 	postponed   bool      // messages were lost too soon after that: request again later
 }
@@ -37,10 +37,10 @@ func (h *Hub) announce() {
 // list is still on its way. That one comes after the request in the log, and so
 // serves it as well.
 func (h *Hub) publishUsers() {
-	if h.lists.published {
+	if h.lists.publishing {
 		return
 	}
-	h.lists.published = true
+	h.lists.publishing = true
 	for _, part := range splitUsers(h.presence.announcedUsers()) {
 		h.config.Publish(envelope.Control(envelope.KindRoll, time.Now(), part...))
 	}
@@ -50,11 +50,11 @@ func (h *Hub) publishUsers() {
 // messages were lost. Those may have announced users. If the last request is
 // less than requestEvery ago, the request is postponed.
 func (h *Hub) requestUsers(now time.Time) {
-	h.lists.published, h.presence.unconfirmed = false, 0
+	h.lists.publishing, h.presence.unconfirmed = false, 0
 	if h.lists.postponed = now.Sub(h.lists.requestedAt) < requestEvery; h.lists.postponed {
 		return
 	}
-	h.lists.requestedAt, h.lists.requested = now, true
+	h.lists.requestedAt, h.lists.requesting = now, true
 	h.config.Publish(envelope.Control(envelope.KindHello, now))
 }
 

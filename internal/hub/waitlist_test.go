@@ -60,14 +60,14 @@ func TestPagesAheadOfTheLogAreBounded(t *testing.T) {
 		var pages sync.WaitGroup
 		for range maxAhead {
 			pages.Go(func() {
-				if !h.AwaitPosition(ctx, envelope.Cursor{Epoch: "log", Offset: 2}) {
-					t.Error("refused, want to wait")
+				if err := h.AwaitPosition(ctx, envelope.Cursor{Epoch: "log", Offset: 2}); err != nil {
+					t.Errorf("got %v, want to wait", err)
 				}
 			})
 		}
 		synctest.Wait()
 
-		if h.AwaitPosition(ctx, envelope.Cursor{Epoch: "log", Offset: 2}) {
+		if h.AwaitPosition(ctx, envelope.Cursor{Epoch: "log", Offset: 2}) == nil {
 			t.Error("one more than the bound could wait")
 		}
 		began := time.Now()
@@ -77,7 +77,7 @@ func TestPagesAheadOfTheLogAreBounded(t *testing.T) {
 		if len(h.waiting.positions) != 0 || time.Since(began) != 0 {
 			t.Errorf("%d wait after %s, want none at once", len(h.waiting.positions), time.Since(began))
 		}
-		if h.AwaitPosition(ctx, envelope.Cursor{Epoch: "log", Offset: 9}); len(h.waiting.positions) != 0 || time.Since(began) != time.Second {
+		if err := h.AwaitPosition(ctx, envelope.Cursor{Epoch: "log", Offset: 9}); err != nil || len(h.waiting.positions) != 0 || time.Since(began) != time.Second {
 			t.Errorf("%d wait after their context has ended, at %s", len(h.waiting.positions), time.Since(began))
 		}
 	})

@@ -46,8 +46,8 @@ func (pg *page) join() error {
 	if at != nil && h.IsAhead(*at) {
 		ctx, cancel := context.WithTimeout(context.Background(), ahead)
 		defer cancel()
-		if !h.AwaitPosition(ctx, *at) {
-			return hub.ErrTooManyAhead
+		if err := h.AwaitPosition(ctx, *at); err != nil {
+			return err
 		}
 	}
 	return h.Join(&pg.Page, at, pg.arrival.began)

@@ -24,12 +24,12 @@ func (e *Engine) Shutdown(ctx context.Context) error {
 		return e.waitForShutdown(ctx)
 	}
 	defer close(e.done)
-	e.outcome = e.shutdown(ctx)
+	e.outcome = e.drainAndStop(ctx)
 	return e.outcome
 }
 
-// shutdown ends the engine in the direction in which events flow.
-func (e *Engine) shutdown(ctx context.Context) error {
+// drainAndStop ends the engine in the direction in which events flow.
+func (e *Engine) drainAndStop(ctx context.Context) error {
 	err := e.publisher.Drain(ctx)
 	complete := err == nil // otherwise some events will never be in the log
 	e.publisher.Announce(envelope.Control(envelope.KindBye, time.Now()))
@@ -135,7 +135,7 @@ func (e *Engine) waitForGoroutines(ctx context.Context) error {
 	}
 }
 
-// AddPage counts a connecting page, and reports whether it may connect: not once
+// AddPage counts a page that connects. It returns false, and counts nothing, once
 // the engine is shutting down. After true, the caller calls RemovePage or
 // PageDone when the page is gone.
 func (e *Engine) AddPage() bool {

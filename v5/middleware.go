@@ -84,7 +84,7 @@ func (p *Plugin) handle(c *echo.Context, next echo.HandlerFunc) error {
 	if r.ContentLength != 0 && p.server.IsPost(c.Path()) {
 		p.server.BoundPost(request{c})
 	}
-	parent, installed := p.engine.Enclosing(r.Context())
+	parent, installed := p.engine.ScopeParent(r.Context())
 	if installed {
 		return next(c)
 	}

@@ -23,7 +23,7 @@ func (s *Server) unburden(c Context) {
 	}
 	r.Header = light
 	if scope := s.engine.ScopeOf(r.Context()); scope != nil {
-		scope.KeepHeader(light)
+		scope.SetHeader(light)
 	}
 }
 

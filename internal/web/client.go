@@ -108,7 +108,7 @@ func (s *Server) mountFor(c Context) string {
 
 // pageOf returns whom a page is rendered for, or why it does not connect.
 func (s *Server) pageOf(c Context) (user, off string) {
-	if !s.engine.Needs(s.sectionOf(c)) {
+	if !s.engine.IsSectionUsed(s.sectionOf(c)) {
 		return "", "section"
 	}
 	user, err := s.userOf(c)

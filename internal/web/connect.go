@@ -41,7 +41,7 @@ func (s *Server) Connect(c Context) error {
 	if hasSlowBody(c.Request()) {
 		return refuse(http.StatusBadRequest, "a handshake has no body")
 	}
-	if !s.engine.Enter() {
+	if !s.engine.AddPage() {
 		return s.refuseRetry(c, http.StatusServiceUnavailable, "shutting down")
 	}
 	pg := &page{
@@ -50,7 +50,7 @@ func (s *Server) Connect(c Context) error {
 	}
 	pg.Open(pg)
 	if err := s.admit(c, pg); err != nil {
-		s.engine.Part()
+		s.engine.PageDone()
 		return err
 	}
 	return serve(c, pg)
@@ -187,7 +187,7 @@ func (s *Server) serveSocket(c Context, pg *page) error {
 }
 
 // part gives back what a page has taken.
-func (s *Server) part(pg *page) { s.engine.Leave(&pg.Page, pg.payer) }
+func (s *Server) part(pg *page) { s.engine.RemovePage(&pg.Page, pg.payer) }
 
 // serverOf returns the server that a request came to, or nil in tests without one.
 func serverOf(r *http.Request) *http.Server {
@@ -214,7 +214,7 @@ func (s *Server) serverStops(r *http.Request) bool {
 }
 
 func (s *Server) closeStreams() {
-	for _, page := range s.engine.Hub().Sessions() {
+	for _, page := range s.engine.Hub().Pages() {
 		if page.IsStream() {
 			page.Close("restart")
 		}

@@ -71,7 +71,7 @@ func (s *Server) Watch(c Context) error {
 		}
 		return respond(c, answer)
 	}
-	return respond(c, s.engine.Hub().Seen(user, q.Seen))
+	return respond(c, s.engine.Hub().SecondsSinceSeen(user, q.Seen))
 }
 
 func respond(c Context, answer any) error {
@@ -99,14 +99,14 @@ func readBody(c Context) ([]byte, error) {
 // all of its payer's together with those that have ended.
 func (s *Server) allow(pg *hub.Page, payer string) bool {
 	now := time.Now()
-	return pg.Allow(now) && s.limits.request(payer, s.engine.Hub().SeatsOf(payer), now)
+	return pg.Allow(now) && s.limits.request(payer, s.engine.Hub().PlacesOf(payer), now)
 }
 
 // allowPost is allow for a request of its own, which may name a page of the user.
 func (s *Server) allowPost(c Context, user string) bool {
 	payer := payerOf(c, user)
-	if pg := s.engine.Hub().SessionOf(user, c.Request().Header.Get(engine.HeaderClient)); pg != nil {
+	if pg := s.engine.Hub().FindPage(user, c.Request().Header.Get(engine.HeaderClient)); pg != nil {
 		return s.allow(pg, payer)
 	}
-	return s.limits.request(payer, s.engine.Hub().SeatsOf(payer), time.Now())
+	return s.limits.request(payer, s.engine.Hub().PlacesOf(payer), time.Now())
 }

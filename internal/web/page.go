@@ -31,7 +31,7 @@ func (pg *page) Settings() *conn.Settings { return &pg.server.engine.Hub().Conns
 func (pg *page) Connected() {
 	switch err := pg.join(); {
 	case err == nil:
-	case errors.Is(err, hub.ErrBanned):
+	case errors.Is(err, hub.ErrDisconnected):
 		pg.CloseNow(conn.CloseNotAllowed, "disconnected")
 	default:
 		pg.CloseNow(conn.CloseRestart, "try again")
@@ -46,8 +46,8 @@ func (pg *page) join() error {
 	if at != nil && h.IsAhead(*at) {
 		ctx, cancel := context.WithTimeout(context.Background(), ahead)
 		defer cancel()
-		if !h.AwaitPosition(ctx, *at) {
-			return hub.ErrCrowd
+		if err := h.AwaitPosition(ctx, *at); err != nil {
+			return err
 		}
 	}
 	return h.Join(&pg.Page, at, pg.arrival.began)
@@ -79,6 +79,6 @@ func (pg *page) Received(frame []byte) {
 		}
 	}
 	if q.Seen != nil {
-		pg.answer("seen", s.engine.Hub().Seen(pg.User, q.Seen))
+		pg.answer("seen", s.engine.Hub().SecondsSinceSeen(pg.User, q.Seen))
 	}
 }

@@ -30,7 +30,9 @@ vet:
 	cd e2e && go vet ./...
 
 go:
-	for dir in $(PLUGINS) bench; do (cd $$dir && go test -race ./...) || exit 1; done
+	go test -race ./...
+	go run ./scripts/port5 -race ./...  # the same tests against Echo v5, and its own
+	cd bench && go test -race ./...
 
 client: client/node_modules
 	cd client && npm run --silent types && npm test --silent && npm run --silent check

@@ -27,16 +27,6 @@ func heapBytes() float64 {
 	return float64(m.HeapAlloc)
 }
 
-// perOne reports by how many bytes the heap grows for each of n things.
-func perOne(b *testing.B, n int, grow func(i int)) {
-	b.Helper()
-	before := heapBytes()
-	for i := range n {
-		grow(i)
-	}
-	b.ReportMetric((heapBytes()-before)/float64(n), "B/one")
-}
-
 func TestScopeStaysSmall(t *testing.T) {
 	if got := unsafe.Sizeof(scope{}); got > 208 {
 		t.Errorf("a request's scope takes %d bytes, want 208 at most: the runtime has that size", got)

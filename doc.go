@@ -120,6 +120,13 @@
 //
 // Only [Memory] ships, the log of a single node. Package brokertest contains the
 // contract as an executable suite for any other.
+//
+// # Echo v5
+//
+// Package [github.com/echo-pull/pull/v5] is the same plugin for Echo v5. The page
+// [Echo v5] has a quick start, and lists what differs.
+//
+// [Echo v5]: https://github.com/echo-pull/pull/blob/main/docs/echo-v5.md
 package pull
 
 //go:generate go run ./scripts/aliases . v5

@@ -16,7 +16,7 @@ type Context interface {
 	// Pull returns the outbox, as [From] does. It returns nil if the middleware
 	// is not installed or was skipped; the methods of a nil Outbox return
 	// ErrNoOutbox.
-	Pull() *engine.Outbox
+	Pull() *Outbox
 }
 
 // Handler adapts a handler that takes a [Context] to Echo.
@@ -25,7 +25,7 @@ func Handler(h func(Context) error) echo.HandlerFunc {
 		s, _ := c.Request().Context().Value(scopeKey{}).(*scope)
 		switch {
 		case s == nil:
-			return h(&handlerContext{c, engine.From(c.Request().Context())})
+			return h(&handlerContext{c, From(c.Request().Context())})
 		case s.handler.Context != nil: // a handler around a handler
 			return h(&handlerContext{c, s.Outbox()})
 		}
@@ -36,10 +36,10 @@ func Handler(h func(Context) error) echo.HandlerFunc {
 
 type handlerContext struct {
 	echo.Context
-	outbox *engine.Outbox
+	outbox *Outbox
 }
 
-func (c *handlerContext) Pull() *engine.Outbox { return c.outbox }
+func (c *handlerContext) Pull() *Outbox { return c.outbox }
 
 // A scope is what belongs to one request, in one allocation.
 type scope struct {
@@ -71,26 +71,31 @@ func (s *scope) Value(key any) any {
 func (p *Plugin) Middleware() echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
-			r := c.Request()
-			if p.server.IsFile(r.Method, c.Path()) {
+			switch {
+			case p.server.IsFile(c.Request().Method, c.Path()):
 				return answer(p.server.ServeFile(request{c}))
-			}
-			if p.config.Skipper(c) {
+			case p.config.Skipper(c):
 				return next(c)
 			}
-			if r.ContentLength != 0 && p.server.IsPost(c.Path()) {
-				p.server.BoundPost(request{c})
-			}
-			parent, installed := p.engine.Enclosing(r.Context())
-			if installed {
-				return next(c)
-			}
-			s := new(scope)
-			setContext(r, s)
-			s.Begin(p.engine, parent, r, c)
-			return p.run(c, s, next)
+			return p.handle(c, next)
 		}
 	}
+}
+
+// handle runs a handler in the scope of its request.
+func (p *Plugin) handle(c echo.Context, next echo.HandlerFunc) error {
+	r := c.Request()
+	if r.ContentLength != 0 && p.server.IsPost(c.Path()) {
+		p.server.BoundPost(request{c})
+	}
+	parent, installed := p.engine.ScopeParent(r.Context())
+	if installed {
+		return next(c)
+	}
+	s := new(scope)
+	setContext(r, s)
+	s.Begin(p.engine, parent, r, c)
+	return p.run(c, s, next)
 }
 
 // setContext gives the request itself another context. A copy of it, which is

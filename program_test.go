@@ -131,12 +131,15 @@ func (p *program) stop() {
 	}
 }
 
-// The quick start of the README does what it says.
-func TestREADMEQuickStartRuns(t *testing.T) {
-	p := start(t, "README.md")
+// The quick starts for Echo v4 and Echo v5 do what they say.
+func TestREADMEQuickStartRuns(t *testing.T) { quickStart(start(t, "README.md")) }
+func TestEcho5QuickStartRuns(t *testing.T)  { quickStart(start(t, "docs/echo-v5.md")) }
+
+func quickStart(p *program) {
+	p.Helper()
 	cursor := p.get("/", `user: "ann", cursor: "([a-z2-7]+\.\d+)"`)
 	if status := p.post("/hello", nil); status != http.StatusNoContent {
-		t.Errorf("POST /hello: got status %d, want 204", status)
+		p.Errorf("POST /hello: got status %d, want 204", status)
 	}
 	stream := p.do(http.MethodGet, "/pull?cursor="+cursor, "text/event-stream", nil)
 	defer func() { _ = stream.Body.Close() }()

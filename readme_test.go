@@ -51,7 +51,7 @@ var indent = regexp.MustCompile(`(?m)^[\t ]+`)
 func testCode(t *testing.T) string {
 	t.Helper()
 	var tests strings.Builder
-	for _, pattern := range []string{"*_test.go", "e2e/*_test.go"} {
+	for _, pattern := range []string{"*_test.go", "v5/*_test.go", "e2e/*_test.go"} {
 		sources, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)
@@ -91,7 +91,7 @@ func TestREADMEShowsCodeThatWorks(t *testing.T) {
 }
 
 var (
-	testName   = regexp.MustCompile(`\b((?:e2e/|example/|brokertest/)?)((?:Test|Fuzz)[A-Z]\w+)`)
+	testName   = regexp.MustCompile(`\b((?:e2e/|example/|brokertest/|v5/)?)((?:Test|Fuzz)[A-Z]\w+)`)
 	clientTest = regexp.MustCompile("`(\\w+\\.test\\.js): ([^`]+)`")
 	testFunc   = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)[A-Z]\w+)\(`)
 )
@@ -99,7 +99,7 @@ var (
 // The tests that the documentation names exist.
 func TestGuaranteesNameTestsThatExist(t *testing.T) {
 	exist := make(map[string]bool)
-	for _, folder := range []string{"", "e2e/", "example/", "brokertest/", "internal/*/"} {
+	for _, folder := range []string{"", "e2e/", "example/", "brokertest/", "v5/", "internal/*/"} {
 		paths, err := filepath.Glob(folder + "*_test.go")
 		if err != nil {
 			t.Fatal(err)

@@ -24,7 +24,7 @@ func (r request) Set(key string, value any)     { r.c.Set(key, value) }
 func (r request) Committed() bool               { return r.c.Response().Committed }
 func (r request) CanHijack() bool               { return hijacks(r.c.Response()) }
 func (r request) Begin(status int)              { runHooks(r.c.Response(), status) }
-func (r request) Unbegin()                      { r.c.Response().Committed = false }
+func (r request) Unbegin()                      { uncommit(r.c.Response()) }
 
 func (r request) HasStatus(err error) bool {
 	var status *echo.HTTPError
@@ -40,7 +40,7 @@ func answer(err error) error {
 	return err
 }
 
-// hijacks tells whether the connection can be taken over. An Echo response says
+// hijacks reports whether the connection can be taken over. An Echo response says
 // so of itself in any case: it depends on the writer below.
 func hijacks(w http.ResponseWriter) bool {
 	for ; w != nil; w = web.Unwrap(w) {
@@ -71,6 +71,15 @@ func commit(r *echo.Response, status int) {
 	defer func() { r.Writer = below }()
 	r.Writer = unsent{below}
 	r.WriteHeader(status)
+}
+
+// uncommit takes back what runHooks has done: nothing was sent.
+func uncommit(w http.ResponseWriter) {
+	for ; w != nil; w = web.Unwrap(w) {
+		if r, ok := w.(*echo.Response); ok {
+			r.Committed = false
+		}
+	}
 }
 
 // unsent keeps a header from being sent.

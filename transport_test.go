@@ -81,6 +81,15 @@ func (pretending) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return nil, nil, http.ErrNotSupported
 }
 
+// stubborn keeps its connection, and shows what is below.
+type stubborn struct{ http.ResponseWriter }
+
+func (s stubborn) Unwrap() http.ResponseWriter { return s.ResponseWriter }
+
+func (stubborn) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	return nil, nil, http.ErrNotSupported
+}
+
 var handshake = []string{
 	"Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "13", "Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==",
 }
@@ -99,6 +108,7 @@ func TestWriterThatCannotCarryAPageIsReported(t *testing.T) {
 		{"flush only", "handshake", func(w http.ResponseWriter) http.ResponseWriter { return flushing{w} }, handshake, 501, 1},
 		{"flush only", "probe", func(w http.ResponseWriter) http.ResponseWriter { return flushing{w} }, nil, 426, 0},
 		{"untrue", "handshake", func(w http.ResponseWriter) http.ResponseWriter { return pretending{flushing{w}} }, handshake, 501, 1},
+		{"stubborn", "handshake", func(w http.ResponseWriter) http.ResponseWriter { return stubborn{w} }, handshake, 501, 1},
 		{"untrue", "stream", func(w http.ResponseWriter) http.ResponseWriter { return pretending{flushing{w}} }, []string{"Accept", "text/event-stream"}, 200, 1},
 	} {
 		t.Run(tc.name+"/"+tc.request, func(t *testing.T) {

@@ -21,12 +21,15 @@ import (
 // An application that moves from Echo v4 to v5 in halves has both plugins, and
 // one log: each half reaches the pages of the other, and a page may change sides.
 func TestBothEchosShareALog(t *testing.T) {
+	user4 := func(c echo4.Context) (string, error) { return c.QueryParam("user"), nil }
+	user5 := func(c *echo5.Context) (string, error) { return c.QueryParam("user"), nil }
+	silent := slog.New(slog.DiscardHandler)
 	log := new(pull4.Memory)
-	p4, err := pull4.New(pull4.Config{User: func(c echo4.Context) (string, error) { return c.QueryParam("user"), nil }, Broker: log, Logger: slog.New(slog.DiscardHandler)})
+	p4, err := pull4.New(pull4.Config{Broker: log, User: user4, Logger: silent})
 	if err != nil {
 		t.Fatal(err)
 	}
-	p5, err := pull5.New(pull5.Config{User: func(c *echo5.Context) (string, error) { return c.QueryParam("user"), nil }, Broker: log, Logger: slog.New(slog.DiscardHandler)})
+	p5, err := pull5.New(pull5.Config{Broker: log, User: user5, Logger: silent})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,8 +66,10 @@ func TestBothEchosShareALog(t *testing.T) {
 
 	get(t, s4.URL+"/say?user=ann&watch=yes") // granted by v4 …
 	at := get(t, s5.URL+"/cursor?user=ann")
-	page4, page5 := follow(t, s4.URL+"/pull?user=ann"), follow(t, s5.URL+"/pull?user=ann")
+	page4 := follow(t, s4.URL+"/pull?user=ann")
 	page4.next(t, "hello")
+	eventually(t, "v5 knows who is online with v4", func() bool { return p5.Presence().Online("ann")["ann"] })
+	page5 := follow(t, s5.URL+"/pull?user=ann")
 	page5.next(t, "hello")
 	get(t, s4.URL+"/say?user=bob")
 	for _, page := range []*follower{page4, page5} { // … and known to v5
@@ -81,7 +86,7 @@ func TestBothEchosShareALog(t *testing.T) {
 
 func get(t *testing.T, url string) string {
 	t.Helper()
-	response, err := http.Get(url) //nolint:gosec // the test's own address
+	response, err := http.Get(url)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,7 +25,11 @@ func TestChooseAName(t *testing.T) {
 
 func TestAnswersForPeopleAndForPrograms(t *testing.T) {
 	t.Parallel()
-	e := startExample(t)
+	answersPeopleAndPrograms(t, startExample(t))
+}
+
+func answersPeopleAndPrograms(t *testing.T, e *example) {
+	t.Helper()
 	for _, row := range []struct {
 		name, method, path, accept string
 		status                     int

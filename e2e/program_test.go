@@ -15,16 +15,22 @@ import (
 
 // An example is the program of the example, running.
 type example struct {
-	t    *testing.T
-	args []string
-	url  string
-	cmd  *exec.Cmd
+	t       *testing.T
+	program string
+	args    []string
+	url     string
+	cmd     *exec.Cmd
 }
 
 // startExample runs the example on a free port.
 func startExample(t *testing.T, args ...string) *example {
 	t.Helper()
-	e := &example{t: t, args: args}
+	return startProgram(t, program, args...)
+}
+
+func startProgram(t *testing.T, program string, args ...string) *example {
+	t.Helper()
+	e := &example{t: t, program: program, args: args}
 	e.start("127.0.0.1:0")
 	t.Cleanup(e.kill)
 	return e
@@ -53,7 +59,7 @@ func exitCode(err error) int {
 // start returns when the program listens, which it says.
 func (e *example) start(addr string) {
 	e.t.Helper()
-	e.cmd = exec.Command(program, append([]string{"--addr", addr}, e.args...)...)
+	e.cmd = exec.Command(e.program, append([]string{"--addr", addr}, e.args...)...)
 	said, err := e.cmd.StderrPipe()
 	if err != nil {
 		e.t.Fatal(err)

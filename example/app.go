@@ -25,8 +25,8 @@ type app struct {
 // nobody waits for a slow client.
 func (a *app) inTurn(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if _, err := c.FormParams(); err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, "the form cannot be read").SetInternal(err)
+		if err := readForm(c); err != nil {
+			return err
 		}
 		a.turn.Lock()
 		defer a.turn.Unlock()
@@ -47,7 +47,7 @@ func (a *app) page(c pull.Context) error {
 	if err := c.Pull().Watch(c.Request().URL.Path); err != nil {
 		return err
 	}
-	data := map[string]any{"Head": a.pull.Head(c), "Request": c, "Tasks": tasks, "Task": tasks[id]}
+	data := map[string]any{"Head": head(c, a.pull), "Request": c, "Tasks": tasks, "Task": tasks[id]}
 	return c.Render(http.StatusOK, c.Path(), data)
 }
 
@@ -127,7 +127,7 @@ func (a *app) target(from, to, at string) (pull.Target, error) {
 }
 
 // text is a field of the form, which has to hold something, but not too much.
-func text(c echo.Context, field string) (string, error) {
+func text(c pull.Context, field string) (string, error) {
 	const most = 200
 	value := strings.TrimSpace(c.FormValue(field))
 	switch {

@@ -44,15 +44,13 @@ func main() {
 	tasks, err := openList(config.StateFile) // after New: the last process has let go of both files
 	check(err)
 	e := echo.New()
-	e.HideBanner, e.HidePort, e.Listener = true, true, listener
 	routes(e, &app{pull: p, tasks: tasks})
 
 	slog.Info("open http://" + listener.Addr().String() + " in two windows")
-	go func() { slog.Info("stopping", "reason", e.Start("")) }()
-	<-ctx.Done()
+	err = serve(ctx, e, listener)
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	check(errors.Join(e.Shutdown(ctx), p.Shutdown(ctx))) // in the direction in which events flow
+	check(errors.Join(err, p.Shutdown(ctx))) // after the server: in the direction in which events flow
 }
 
 func check(err error) {
@@ -64,7 +62,7 @@ func check(err error) {
 
 func routes(e *echo.Echo, a *app) {
 	e.Renderer = &echo.TemplateRenderer{Template: template.Must(template.ParseFS(files, "pages/*.html"))}
-	e.HTTPErrorHandler = showError
+	handleErrors(e)
 	e.Use(policy)
 	e.StaticFS("/static", echo.MustSubFS(files, "static"))
 	a.pull.Mount(e.Group("/pull"))

@@ -7,9 +7,7 @@ import (
 	"github.com/labstack/echo/v5"
 	"github.com/labstack/echo/v5/middleware"
 
-	"github.com/echo-pull/pull/internal/broker"
 	"github.com/echo-pull/pull/internal/engine"
-	"github.com/echo-pull/pull/internal/hub"
 	"github.com/echo-pull/pull/internal/web"
 )
 
@@ -51,7 +49,7 @@ type Config struct {
 	Nonce func(*echo.Context) string
 
 	// Broker is the ordered log. Default: [Memory], for one node.
-	Broker broker.Broker
+	Broker Broker
 
 	// StateFile is the file that keeps the window of a single node over a
 	// planned restart: Shutdown writes it, New reads and removes it. If its
@@ -144,7 +142,7 @@ type Config struct {
 
 	// Online sets which users receive one another's presence. Default
 	// OnlineNobody.
-	Online hub.OnlineScope
+	Online OnlineScope
 
 	// OnOnline is called when a user comes online on any node. OnOffline is
 	// called when a user, after the grace, is offline on all of them. They are

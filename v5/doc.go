@@ -120,4 +120,11 @@
 //
 // Only [Memory] ships, the log of a single node. Package brokertest contains the
 // contract as an executable suite for any other.
+//
+// # Moving from Echo v4
+//
+// The page [Echo v5] has a quick start, lists the lines that change, and what
+// Echo v5 does differently: shutdown, proxies, errors and response writers.
+//
+// [Echo v5]: https://github.com/echo-pull/pull/blob/main/docs/echo-v5.md
 package pull

@@ -67,26 +67,31 @@ func (s *scope) Value(key any) any {
 func (p *Plugin) Middleware() echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c *echo.Context) error {
-			r := c.Request()
-			if p.server.IsFile(r.Method, c.Path()) {
+			switch {
+			case p.server.IsFile(c.Request().Method, c.Path()):
 				return answer(p.server.ServeFile(request{c}))
-			}
-			if p.config.Skipper(c) {
+			case p.config.Skipper(c):
 				return next(c)
 			}
-			if r.ContentLength != 0 && p.server.IsPost(c.Path()) {
-				p.server.BoundPost(request{c})
-			}
-			parent, installed := p.engine.Enclosing(r.Context())
-			if installed {
-				return next(c)
-			}
-			s := new(scope)
-			setContext(r, s)
-			s.Begin(p.engine, parent, r, c)
-			return p.run(c, s, next)
+			return p.handle(c, next)
 		}
 	}
+}
+
+// handle runs a handler in the scope of its request.
+func (p *Plugin) handle(c *echo.Context, next echo.HandlerFunc) error {
+	r := c.Request()
+	if r.ContentLength != 0 && p.server.IsPost(c.Path()) {
+		p.server.BoundPost(request{c})
+	}
+	parent, installed := p.engine.ScopeParent(r.Context())
+	if installed {
+		return next(c)
+	}
+	s := new(scope)
+	setContext(r, s)
+	s.Begin(p.engine, parent, r, c)
+	return p.run(c, s, next)
 }
 
 // setContext gives the request itself another context. A copy of it, which is
@@ -101,13 +106,13 @@ func (p *Plugin) run(c *echo.Context, s *scope, next echo.HandlerFunc) (err erro
 	s.status.begin(c)
 	defer s.status.end(c)
 	err = next(c)
-	commit = p.commits(c, err)
+	commit = p.commits(c, s, err)
 	return err
 }
 
-func (p *Plugin) commits(c *echo.Context, err error) bool {
+func (p *Plugin) commits(c *echo.Context, s *scope, err error) bool {
 	if p.config.Commit != nil {
 		return p.config.Commit(c, err)
 	}
-	return err == nil && statusOf(c.Response()) < http.StatusBadRequest
+	return err == nil && s.status.highest() < http.StatusBadRequest
 }

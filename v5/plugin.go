@@ -7,7 +7,6 @@ import (
 	"github.com/labstack/echo/v5/middleware"
 
 	"github.com/echo-pull/pull/internal/engine"
-	"github.com/echo-pull/pull/internal/event"
 	"github.com/echo-pull/pull/internal/web"
 )
 
@@ -45,13 +44,13 @@ func New(config Config) (*Plugin, error) {
 // worker. It returns when the log has accepted the event. It returns the same
 // errors as [Outbox].Send, or the error of ctx if ctx ends first; the event may
 // then still be published. If ctx had ended before the call, nothing is sent.
-func (p *Plugin) Send(ctx context.Context, t event.Target, e event.Event) error {
+func (p *Plugin) Send(ctx context.Context, t Target, e Event) error {
 	return p.engine.Send(ctx, t, e)
 }
 
 // Outbox returns this plugin's outbox of the request that ctx belongs to, or
 // nil. An application with a single plugin needs only [From].
-func (p *Plugin) Outbox(ctx context.Context) *engine.Outbox { return p.engine.Outbox(ctx) }
+func (p *Plugin) Outbox(ctx context.Context) *Outbox { return p.engine.Outbox(ctx) }
 
 // Disconnect closes the user's sessions on all nodes with 4003. Their pages do
 // not reconnect by themselves. A page that is loaded again has to pass the
@@ -68,7 +67,7 @@ func (p *Plugin) Disconnect(user string) { p.engine.Disconnect(user) }
 
 // Stats returns the counters of this node. It is cheap enough for a metrics
 // endpoint.
-func (p *Plugin) Stats() engine.Stats { return p.engine.Stats() }
+func (p *Plugin) Stats() Stats { return p.engine.Stats() }
 
 // Shutdown ends the plugin. It refuses new sessions, and new events with
 // ErrClosed. It publishes the events of requests that succeed, sends every

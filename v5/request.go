@@ -61,6 +61,15 @@ func commit(r *echo.Response, status int) {
 	r.WriteHeader(status)
 }
 
+// uncommit takes back what runHooks has done: nothing was sent.
+func uncommit(w http.ResponseWriter) {
+	for ; w != nil; w = web.Unwrap(w) {
+		if r, ok := w.(*echo.Response); ok {
+			r.Committed = false
+		}
+	}
+}
+
 // unsent keeps a header from being sent.
 type unsent struct{ http.ResponseWriter }
 

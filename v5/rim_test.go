@@ -15,7 +15,7 @@ import (
 
 // This file has the names of the root's rim_test.go, for Echo v5.
 
-const root = "../" // where the repository's files are
+const root = "../" //nolint:unused // where the repository's files are: by the tests of the root
 
 // newEcho returns an Echo that logs nothing, and believes X-Real-IP as Echo v4
 // does.
@@ -57,7 +57,7 @@ func (s *server) shutdown(context.Context) error {
 	return s.late
 }
 
-func (s *server) close() {
+func (s *server) close() { //nolint:unused // by the tests of the root
 	_ = s.http.Close()
 	s.stop()
 	<-s.served
@@ -82,13 +82,13 @@ func dumpBody() echo.MiddlewareFunc {
 
 // hostGroup returns the group /pull. Echo v5 has no groups of one host: a virtual
 // host is an Echo of its own.
-func hostGroup(e *echo.Echo) *echo.Group { return e.Group("/pull") }
+func hostGroup(e *echo.Echo) *echo.Group { return e.Group("/pull") } //nolint:unused // by the tests of the root
 
 // headOf returns the script tag for the page of a handler of the plugin's.
-func headOf(c *pull.Context, p *pull.Plugin) string { return string(p.Head(c.Context)) }
+func headOf(c *pull.Context, p *pull.Plugin) string { return string(p.Head(c.Context)) } //nolint:unused // by the tests of the root
 
 // exposeErrors has Echo respond with the text of errors.
-func exposeErrors(e *echo.Echo) { e.HTTPErrorHandler = echo.DefaultHTTPErrorHandler(true) }
+func exposeErrors(e *echo.Echo) { e.HTTPErrorHandler = echo.DefaultHTTPErrorHandler(true) } //nolint:unused // by the tests of the root
 
 // serveAgain routes a request once more, by the path that it has now.
-func serveAgain(c *echo.Context) error { return c.Echo().Router().Route(c)(c) }
+func serveAgain(c *echo.Context) error { return c.Echo().Router().Route(c)(c) } //nolint:unused // by the tests of the root

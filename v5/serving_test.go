@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -267,7 +268,7 @@ func TestHeadOfTheRoutes(t *testing.T) {
 	if head.Code != http.StatusOK || head.Header().Get("Etag") != get.Header().Get("Etag") || head.Body.Len() != 0 {
 		t.Errorf("script: got %d %v, want the header of GET and no body", head.Code, head.Header())
 	}
-	if got, want := head.Header().Get("Content-Length"), fmt.Sprint(get.Body.Len()); got != want {
+	if got, want := head.Header().Get("Content-Length"), strconv.Itoa(get.Body.Len()); got != want {
 		t.Errorf("script: got Content-Length %q, want %s", got, want)
 	}
 	for _, headers := range [][]string{nil, {"Accept", "text/event-stream"}} {

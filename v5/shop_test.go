@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -196,12 +197,20 @@ func (w *shopWindow) sees(t *testing.T, want ...string) {
 
 // next returns the next command but ticks, or why there is none.
 func (w *shopWindow) next() (string, error) {
-	for command := range w.commands {
-		if command != "tick" {
-			return command, nil
+	late := time.After(10 * time.Minute) // of fake time
+	for {
+		select {
+		case command, ok := <-w.commands:
+			if !ok {
+				return "", w.err
+			}
+			if command != "tick" {
+				return command, nil
+			}
+		case <-late:
+			return "", errors.New("nothing has come")
 		}
 	}
-	return "", w.err
 }
 
 // frame returns the next text of the connection.

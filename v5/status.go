@@ -35,6 +35,10 @@ func (w *statusWriter) end(c *echo.Context) {
 	}
 }
 
+// highest returns the highest status that was set through w or lies below it, or
+// 0. What a handler has put above may not let it be seen from there.
+func (w *statusWriter) highest() int { return max(w.status, statusOf(w.ResponseWriter)) }
+
 func (w *statusWriter) WriteHeader(status int) {
 	w.status = status
 	w.ResponseWriter.WriteHeader(status)
@@ -72,13 +76,4 @@ func statusOf(w http.ResponseWriter) (status int) {
 		}
 	}
 	return status
-}
-
-// uncommit takes back what runHooks has done: nothing was sent.
-func uncommit(w http.ResponseWriter) {
-	for ; w != nil; w = web.Unwrap(w) {
-		if r, ok := w.(*echo.Response); ok {
-			r.Committed = false
-		}
-	}
 }

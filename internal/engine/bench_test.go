@@ -13,7 +13,7 @@ import (
 
 func benchEngine(b *testing.B) *Engine {
 	b.Helper()
-	e, err := New(Config{Logger: slog.New(slog.DiscardHandler)})
+	e, err := New(Config{User: func(any) (string, error) { return "", nil }, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -30,32 +30,33 @@ type note struct {
 }
 
 func BenchmarkEncode(b *testing.B) {
-	p := benchEngine(b)
-	t, e, now := event.User("42"), event.Event{Module: "tasks", Command: "update", Params: &note{7, "Write it down"}}, time.Now()
+	e := benchEngine(b)
+	t, ev, now := event.User("42"), event.Event{Module: "tasks", Command: "update", Params: &note{7, "Write it down"}}, time.Now()
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := p.encode(&t, &e, "", now); err != nil {
+		if _, err := e.encode(&t, &ev, "", now); err != nil {
 			b.Fatal(err)
 		}
 	}
 }
 
-// BenchmarkSend is what a handler waits for: checking, encoding, collecting.
+// BenchmarkSend measures what a handler waits for: checking, encoding and
+// collecting.
 func BenchmarkSend(b *testing.B) {
-	p := benchEngine(b)
-	o := &Outbox{engine: p}
-	t, e := event.User("42"), event.Event{Module: "tasks", Command: "update", Params: &note{7, "Write it down"}}
+	e := benchEngine(b)
+	o := &Outbox{engine: e}
+	t, ev := event.User("42"), event.Event{Module: "tasks", Command: "update", Params: &note{7, "Write it down"}}
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := o.Send(t, e); err != nil {
+		if err := o.Send(t, ev); err != nil {
 			b.Fatal(err)
 		}
 		o.Discard()
 	}
 }
 
-// BenchmarkWindowMemory is what a message of 200 B costs in the window. Run it with
-// -benchtime 1x.
+// BenchmarkWindowMemory measures the memory of a message of 200 B in the window.
+// Run it with -benchtime 1x.
 func BenchmarkWindowMemory(b *testing.B) {
 	const many = 50_000
 	for b.Loop() {

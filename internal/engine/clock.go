@@ -9,22 +9,20 @@ import (
 	"github.com/echo-pull/pull/internal/hub"
 )
 
-const (
-	sweepEvery = 10 * time.Second // what is old is let go of
-)
+const sweepEvery = 10 * time.Second // how often old state is dropped
 
-// clock does what time makes necessary, until ctx ends.
+// clock does everything that depends on time, until ctx ends.
 func (e *Engine) clock(ctx context.Context) {
 	tick := time.NewTicker(max(e.config.Tick/hub.TickSlots, time.Millisecond))
 	defer tick.Stop()
-	bulletin := time.NewTicker(hub.BulletinEvery)
-	defer bulletin.Stop()
+	update := time.NewTicker(hub.UpdateEvery)
+	defer update.Stop()
 	sweep := time.NewTicker(sweepEvery)
 	defer sweep.Stop()
-	alive := time.NewTicker(hub.BeatEvery)
-	defer alive.Stop()
-	departure := time.NewTimer(time.Hour)
-	defer departure.Stop()
+	beat := time.NewTicker(hub.BeatEvery)
+	defer beat.Stop()
+	graceEnd := time.NewTimer(time.Hour)
+	defer graceEnd.Stop()
 
 	var o conn.Nonblocking
 	for slot := 0; ; {
@@ -32,33 +30,33 @@ func (e *Engine) clock(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			e.hub.Remind(&o, slot)
+			e.hub.SendTicks(&o, slot)
 			slot = (slot + 1) % hub.TickSlots
-		case now := <-bulletin.C:
-			e.publishBulletin(&o, now)
+		case now := <-update.C:
+			e.sendPresence(&o, now)
 		case now := <-sweep.C:
-			for e.hub.Sweep(now) { // a little at a time: others need the lock, too
+			for e.hub.Sweep(now) { // in small steps: others need the lock as well
 			}
 			e.hub.SweepPresence(now)
-			e.renameLog(now)
-		case now := <-alive.C:
-			if e.publisher.IsIdle() { // else what waits there is a sign of life as well
+			e.renewLog(now)
+		case now := <-beat.C:
+			if e.publisher.IsIdle() { // otherwise the waiting messages are a sign of life
 				e.publisher.Announce(envelope.Control(envelope.KindBeat, now))
 			}
-		case <-e.departed: // the next departure is another one
-		case now := <-departure.C:
+		case <-e.graceStarted: // sets the timer below
+		case now := <-graceEnd.C:
 			e.hub.SweepPresence(now)
 		}
-		if at, waits := e.hub.Departure(); waits {
-			departure.Reset(time.Until(at))
+		if at, running := e.hub.NextGraceEnd(); running {
+			graceEnd.Reset(time.Until(at))
 		}
 	}
 }
 
-// publishBulletin tells pages who came and went.
-func (e *Engine) publishBulletin(o *conn.Nonblocking, now time.Time) {
-	frame, sessions := e.hub.Bulletin(now)
-	for _, s := range sessions {
-		s.Deliver(o, frame)
+// sendPresence sends the pages the changes of presence.
+func (e *Engine) sendPresence(o *conn.Nonblocking, now time.Time) {
+	frame, pages := e.hub.PresenceUpdate(now)
+	for _, p := range pages {
+		p.Deliver(o, frame)
 	}
 }

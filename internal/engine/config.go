@@ -23,11 +23,11 @@ const (
 	defaultGrace      = 15 * time.Second
 )
 
-// An Config configures an Engine. Its fields are those of the same names of
-// the plugin's own Config.
+// A Config configures an Engine. Its fields have the meaning of the fields of the
+// plugin's Config with the same names.
 type Config struct {
-	// User calls the Config.User of the plugin with the framework's own context
-	// of a request.
+	// User calls the plugin's Config.User with the framework's own context of a
+	// request.
 	User func(request any) (string, error)
 
 	Broker    broker.Broker
@@ -51,16 +51,17 @@ type Config struct {
 	Logger              *slog.Logger
 }
 
-// What is longer than forever means no end, and what is more than unbounded means
-// no bound. Both can be added to the time, or to one another, without overflow.
+// A duration longer than forever means no end, and a number larger than
+// unbounded means no bound. Both can be added to the time, or to one another,
+// without overflow.
 const (
 	forever   = 100 * 365 * 24 * time.Hour
 	unbounded = math.MaxInt / 4
 )
 
-// least is the shortest Tick, of which each slot has a millisecond, and WatchTTL.
-// What is shorter is most likely a number without its unit.
-const least = hub.TickSlots * time.Millisecond
+// shortest is the smallest valid Tick and WatchTTL. Each slot of a tick needs a
+// millisecond. A shorter value is most likely a number without its unit.
+const shortest = hub.TickSlots * time.Millisecond
 
 // withDefaults returns the configuration with every default filled in.
 func (c Config) withDefaults() (Config, error) {
@@ -87,7 +88,7 @@ func (c Config) withDefaults() (Config, error) {
 	return c, nil
 }
 
-// bounded makes what is as good as endless small enough to be added to.
+// bounded returns the configuration with no value above forever or unbounded.
 func (c Config) bounded() Config {
 	for _, d := range []*time.Duration{&c.WindowAge, &c.Tick, &c.WatchTTL, &c.PresenceGrace} {
 		*d = min(*d, forever)
@@ -102,6 +103,7 @@ func (c Config) bounded() Config {
 	return c
 }
 
+// fill sets the field to the value if it is zero.
 func fill[T comparable](field *T, value T) {
 	var zero T
 	if *field == zero {
@@ -109,6 +111,7 @@ func fill[T comparable](field *T, value T) {
 	}
 }
 
+// check returns an error for an invalid configuration.
 func (c Config) check() error {
 	if c.User == nil {
 		return errors.New("pull: Config.User is missing")
@@ -127,8 +130,8 @@ func (c Config) check() error {
 		}
 	}
 	for name, d := range map[string]time.Duration{"Tick": c.Tick, "WatchTTL": c.WatchTTL} {
-		if d != 0 && d < least {
-			return fmt.Errorf("pull: Config.%s is %s, the least is %s", name, d, least)
+		if d != 0 && d < shortest {
+			return fmt.Errorf("pull: Config.%s is %s, the least is %s", name, d, shortest)
 		}
 	}
 	return hub.CheckScope(c.Online)

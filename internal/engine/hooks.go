@@ -10,29 +10,29 @@ import (
 	"github.com/echo-pull/pull/internal/signal"
 )
 
-// hooks call the application when users come and go: in order, one call at a
-// time, on a goroutine of their own, so that a slow one holds nothing up. Where
-// many wait, a user who comes and goes before the application has been told of
-// either is no news: so there are never many more of them than users.
+// hooks calls the application when users come and go: in order, one call at a
+// time, on a goroutine of its own, so that a slow hook blocks nothing else. If
+// many changes wait, opposite changes of a user cancel each other out, so that
+// there are never many more changes than users.
 type hooks struct {
 	online, offline func(user string)
 	report          func(error)
 
-	mu      sync.Mutex               // guards what follows
-	queue   list.List                // of changes
+	mu      sync.Mutex               // guards queue and waiting
+	queue   list.List                // of hub.Change
 	waiting map[string]*list.Element // the last change of a user in queue
-	arrive  chan struct{}
+	ready   chan struct{}            // the queue is not empty
 }
 
 func newHooks(online, offline func(user string), report func(error)) *hooks {
 	return &hooks{
 		online: online, offline: offline, report: report,
-		waiting: make(map[string]*list.Element), arrive: make(chan struct{}, 1),
+		waiting: make(map[string]*list.Element), ready: make(chan struct{}, 1),
 	}
 }
 
-// tell queues the changes that this node tells of.
-func (h *hooks) tell(changes []hub.Change) {
+// notify queues the changes that are for this node's application.
+func (h *hooks) notify(changes []hub.Change) {
 	if h.online == nil && h.offline == nil {
 		return
 	}
@@ -44,18 +44,19 @@ func (h *hooks) tell(changes []hub.Change) {
 	}
 	h.mu.Unlock()
 
-	signal.Send(h.arrive)
+	signal.Send(h.ready)
 }
 
-// manyHooks is from how many waiting changes on opposite ones cancel out.
-const manyHooks = 1000
+// cancelFrom is the number of waiting changes from which on opposite ones cancel
+// each other out.
+const cancelFrom = 1000
 
 // add queues a change; the caller holds mu.
 func (h *hooks) add(c hub.Change) {
 	before := h.waiting[c.User]
 	switch {
 	case before != nil && before.Value.(hub.Change).Online == c.Online: //nolint:forcetypeassert // holds nothing else
-	case before != nil && h.queue.Len() >= manyHooks:
+	case before != nil && h.queue.Len() >= cancelFrom:
 		h.queue.Remove(before)
 		delete(h.waiting, c.User)
 	default:
@@ -63,12 +64,12 @@ func (h *hooks) add(c hub.Change) {
 	}
 }
 
-// run calls the hooks until ctx ends. What has happened by then is still told.
+// run calls the hooks until ctx ends, and for the changes queued by then.
 func (h *hooks) run(ctx context.Context) {
 	for {
 		h.callAll()
 		select {
-		case <-h.arrive:
+		case <-h.ready:
 		case <-ctx.Done():
 			h.callAll()
 			return
@@ -76,13 +77,15 @@ func (h *hooks) run(ctx context.Context) {
 	}
 }
 
+// callAll calls the hooks for all changes in the queue.
 func (h *hooks) callAll() {
-	for c, ok := h.take(); ok; c, ok = h.take() {
+	for c, ok := h.next(); ok; c, ok = h.next() {
 		h.call(c)
 	}
 }
 
-func (h *hooks) take() (hub.Change, bool) {
+// next removes the first change from the queue.
+func (h *hooks) next() (hub.Change, bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 
@@ -97,8 +100,8 @@ func (h *hooks) take() (hub.Change, bool) {
 	return c, true
 }
 
-// call runs one hook. What panics in it is the application's mistake, but no
-// reason to take the application down.
+// call calls one hook. A panic in it is the application's mistake, but must not
+// end the process: call reports it.
 func (h *hooks) call(c hub.Change) {
 	defer func() {
 		if v := recover(); v != nil {

@@ -7,9 +7,11 @@ import (
 	"os"
 )
 
-// lockFile fails: without locks nobody could tell whose log a state file holds.
+// lockFile returns an error: without locks, several processes could use the same
+// state file.
 func lockFile(f *os.File, _, _ bool) (bool, error) {
 	return false, &os.PathError{Op: "lock", Path: f.Name(), Err: errors.ErrUnsupported}
 }
 
+// unlockFile does nothing.
 func unlockFile(*os.File) {}

@@ -8,9 +8,9 @@ import (
 	"syscall"
 )
 
-// lockFile locks a file for this one opening of it, shared or exclusively, and
-// tells whether it could: without waiting, not while others hold it. The lock
-// ends with the process.
+// lockFile locks a file for this file handle, shared or exclusively, and reports
+// whether it has. If wait is false, it returns false at once while others hold
+// the lock. The lock ends with the process.
 func lockFile(f *os.File, exclusive, wait bool) (bool, error) { //nolint:revive // flags of the system call
 	how := syscall.LOCK_SH
 	if exclusive {
@@ -32,4 +32,5 @@ func lockFile(f *os.File, exclusive, wait bool) (bool, error) { //nolint:revive 
 	}
 }
 
+// unlockFile releases the lock of lockFile.
 func unlockFile(f *os.File) { _ = syscall.Flock(int(f.Fd()), syscall.LOCK_UN) }

@@ -8,9 +8,9 @@ import (
 )
 
 var (
-	kernel32     = syscall.NewLazyDLL("kernel32.dll") //nolint:gochecknoglobals // what the system offers
-	lockFileEx   = kernel32.NewProc("LockFileEx")     //nolint:gochecknoglobals // likewise
-	unlockFileEx = kernel32.NewProc("UnlockFileEx")   //nolint:gochecknoglobals // likewise
+	kernel32     = syscall.NewLazyDLL("kernel32.dll") //nolint:gochecknoglobals // part of the system
+	lockFileEx   = kernel32.NewProc("LockFileEx")     //nolint:gochecknoglobals // part of the system
+	unlockFileEx = kernel32.NewProc("UnlockFileEx")   //nolint:gochecknoglobals // part of the system
 )
 
 const (
@@ -19,13 +19,13 @@ const (
 	errLockViolation    = syscall.Errno(33)
 )
 
-// beyond is the byte that is locked: behind all contents, because a lock of
-// Windows keeps others from reading as well.
-func beyond() *syscall.Overlapped { return &syscall.Overlapped{OffsetHigh: 1 << 30} }
+// lockedByte is the position of the byte that is locked. It is far beyond the
+// contents, because on Windows a lock keeps others from reading as well.
+func lockedByte() *syscall.Overlapped { return &syscall.Overlapped{OffsetHigh: 1 << 30} }
 
-// lockFile locks a file for this one opening of it, shared or exclusively, and
-// tells whether it could: without waiting, not while others hold it. The lock
-// ends with the process.
+// lockFile locks a file for this file handle, shared or exclusively, and reports
+// whether it has. If wait is false, it returns false at once while others hold
+// the lock. The lock ends with the process.
 func lockFile(f *os.File, exclusive, wait bool) (bool, error) { //nolint:revive // flags of the system call
 	var flags uintptr
 	if exclusive {
@@ -34,7 +34,7 @@ func lockFile(f *os.File, exclusive, wait bool) (bool, error) { //nolint:revive 
 	if !wait {
 		flags |= lockFailImmediately
 	}
-	ok, _, err := lockFileEx.Call(f.Fd(), flags, 0, 1, 0, uintptr(unsafe.Pointer(beyond())))
+	ok, _, err := lockFileEx.Call(f.Fd(), flags, 0, 1, 0, uintptr(unsafe.Pointer(lockedByte())))
 	switch {
 	case ok != 0:
 		return true, nil
@@ -45,6 +45,7 @@ func lockFile(f *os.File, exclusive, wait bool) (bool, error) { //nolint:revive 
 	}
 }
 
+// unlockFile releases the lock of lockFile.
 func unlockFile(f *os.File) {
-	_, _, _ = unlockFileEx.Call(f.Fd(), 0, 1, 0, uintptr(unsafe.Pointer(beyond())))
+	_, _, _ = unlockFileEx.Call(f.Fd(), 0, 1, 0, uintptr(unsafe.Pointer(lockedByte())))
 }

@@ -24,19 +24,20 @@ const HeaderClient = "Pull-Client"
 type Outbox struct {
 	engine *Engine
 	header http.Header     // of the request
-	began  envelope.Cursor // the log when the request began
+	began  envelope.Cursor // position of the log when the request began
 	scope  *Scope
 	ended  atomic.Bool // set under mu
 
-	mu     sync.Mutex     // guards what follows
-	taken  bool           // first is in use elsewhere
-	events [][]byte       // envelopes; nil where a later one of the same key has replaced it
-	first  [1][]byte      // most requests need no more
-	keys   map[string]int // key and target → index in events
+	mu     sync.Mutex     // guards the fields below
+	taken  bool           // first belongs to a published batch
+	events [][]byte       // envelopes; nil if a later event with the same key has replaced it
+	first  [1][]byte      // memory for events: most requests send one
+	keys   map[string]int // index in events by key and target
 
-	held, heldBytes int32 // what the request has taken of its share of the publisher's queue
+	held, heldBytes int32 // the part of the publisher's queue that the request uses
 }
 
+// outboxKey is the key of a request's innermost outbox in its context.
 type outboxKey struct{}
 
 // From returns the outbox of the request that ctx belongs to, for services and
@@ -78,11 +79,11 @@ func (o *Outbox) Send(t event.Target, e event.Event) error {
 	if len(raw) > publish.MaxRequestBytes { // no Flush would make room for it
 		return &event.SizeError{Size: len(raw), Limit: publish.MaxRequestBytes}
 	}
-	if err := o.takeShare(1, len(raw)); err != nil {
+	if err := o.reserveShare(1, len(raw)); err != nil {
 		return err
 	}
 	if err := o.engine.publisher.Reserve(len(raw)); err != nil {
-		o.giveShare(1, len(raw))
+		o.releaseShare(1, len(raw))
 		return err
 	}
 	if e.Key != "" {
@@ -95,6 +96,8 @@ func (o *Outbox) Send(t event.Target, e event.Event) error {
 	return nil
 }
 
+// sender returns the name of the page that made the request if the event is not
+// for it, else "".
 func (o *Outbox) sender(e *event.Event) string {
 	if !e.ExceptSender {
 		return ""
@@ -103,15 +106,15 @@ func (o *Outbox) sender(e *event.Event) string {
 	if !envelope.IsClientID(client) {
 		return ""
 	}
-	user, err := o.scope.user()
+	user, err := o.scope.currentUser()
 	if err != nil {
 		return ""
 	}
 	return envelope.SenderName(client, user)
 }
 
-// replace forgets the earlier event of the key and target, and has the next
-// one remembered in its place; the caller holds mu.
+// replace drops the earlier event with the key and target. The next event takes
+// its place in keys. The caller holds mu.
 func (o *Outbox) replace(key string, t *event.Target) {
 	if o.keys == nil {
 		o.keys = make(map[string]int)
@@ -119,7 +122,7 @@ func (o *Outbox) replace(key string, t *event.Target) {
 	name := key + "\x00" + string(event.AppendTarget(nil, "", t))
 	if i, sent := o.keys[name]; sent {
 		o.engine.publisher.Release(1, len(o.events[i]))
-		o.giveShare(1, len(o.events[i]))
+		o.releaseShare(1, len(o.events[i]))
 		o.events[i] = nil
 	}
 	o.keys[name] = len(o.events)
@@ -134,15 +137,15 @@ func (o *Outbox) Flush(ctx context.Context) error {
 	if o == nil {
 		return ErrNoOutbox
 	}
-	s, err := o.takeFor(ctx)
-	if err != nil || s.Events == 0 {
+	b, err := o.takeUnlessEnded(ctx)
+	if err != nil || b.Events == 0 {
 		return err
 	}
-	return o.engine.publisher.PublishAndWait(ctx, s)
+	return o.engine.publisher.PublishAndWait(ctx, b)
 }
 
-// takeFor takes what was collected, while there is somebody to hand it over.
-func (o *Outbox) takeFor(ctx context.Context) (publish.Batch, error) {
+// takeUnlessEnded is take, or returns an error if the request or ctx has ended.
+func (o *Outbox) takeUnlessEnded(ctx context.Context) (publish.Batch, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 
@@ -152,35 +155,37 @@ func (o *Outbox) takeFor(ctx context.Context) (publish.Batch, error) {
 	if err := ctx.Err(); err != nil {
 		return publish.Batch{}, err
 	}
-	return o.takeShipment(), nil
+	return o.take(), nil
 }
 
-// takeShipment takes what was collected; the caller holds mu.
-func (o *Outbox) takeShipment() publish.Batch {
-	var s publish.Batch
+// take removes the collected events and returns them; the caller holds mu.
+func (o *Outbox) take() publish.Batch {
+	var b publish.Batch
 	if o.keys != nil {
 		o.events = slices.DeleteFunc(o.events, func(raw []byte) bool { return raw == nil })
 	}
-	s.Messages, s.Events = o.events, len(o.events)
+	b.Messages, b.Events = o.events, len(o.events)
 	for _, raw := range o.events {
-		s.Size += len(raw)
+		b.Size += len(raw)
 	}
 	o.events, o.keys, o.taken = nil, nil, true
-	o.giveShare(s.Events, s.Size)
-	return s
+	o.releaseShare(b.Events, b.Size)
+	return b
 }
 
-// takeShare takes a part of what one request may take of the publisher's queue;
+// reserveShare reserves a part of the request's share of the publisher's queue;
 // the caller holds mu.
-func (o *Outbox) takeShare(events, bytes int) error {
+func (o *Outbox) reserveShare(events, bytes int) error {
 	if int(o.held)+events > publish.MaxRequestEvents || int(o.heldBytes)+bytes > publish.MaxRequestBytes {
 		return ErrOutboxFull
 	}
-	o.giveShare(-events, -bytes)
+	o.releaseShare(-events, -bytes)
 	return nil
 }
 
-func (o *Outbox) giveShare(events, bytes int) {
+// releaseShare releases a part that reserveShare has reserved; the caller holds
+// mu.
+func (o *Outbox) releaseShare(events, bytes int) {
 	o.held -= int32(events)     //nolint:gosec // less than the share
 	o.heldBytes -= int32(bytes) //nolint:gosec // less than the share
 }
@@ -191,15 +196,16 @@ func (o *Outbox) Discard() {
 		return
 	}
 	o.mu.Lock()
-	s := o.takeShipment()
+	b := o.take()
 	o.mu.Unlock()
 
-	o.drop(s)
+	o.release(b)
 }
 
-func (o *Outbox) drop(s publish.Batch) {
-	if s.Events > 0 {
-		o.engine.publisher.Release(s.Events, s.Size)
+// release returns the places of events that are not published.
+func (o *Outbox) release(b publish.Batch) {
+	if b.Events > 0 {
+		o.engine.publisher.Release(b.Events, b.Size)
 	}
 }
 
@@ -226,28 +232,28 @@ func (o *Outbox) Watch(tags ...string) error {
 	if o == nil {
 		return ErrNoOutbox
 	}
-	user, err := o.scope.user()
+	user, err := o.scope.currentUser()
 	if err != nil {
 		return err
 	}
-	if err := o.takeWatchShare(tags); err != nil {
+	if err := o.useWatchShare(tags); err != nil {
 		return err
 	}
 	last, err := o.engine.grant(user, o.scope.body.since(o.began).String(), tags)
 	if err != nil {
 		return err
 	}
-	o.engine.awaitEmbedded(last)
+	o.engine.waitEmbedded(last)
 	return nil
 }
 
-// takeWatchShare counts the messages of a grant, which leave at once and are not
-// given back.
-func (o *Outbox) takeWatchShare(tags []string) error {
+// useWatchShare uses up the request's share for the messages of a grant. They are
+// published at once, and their part is never released.
+func (o *Outbox) useWatchShare(tags []string) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 
-	return o.takeShare(partsOf(tags), 0)
+	return o.reserveShare(countParts(tags), 0)
 }
 
 // Cursor returns the position of the log when the request began. A page that
@@ -260,22 +266,22 @@ func (o *Outbox) Cursor() string {
 	return o.began.String()
 }
 
-// end is the epilogue: the events leave, or are forgotten.
-func (o *Outbox) end(commit bool) {
-	var s publish.Batch
+// finish is the epilogue: it publishes the events, or discards them.
+func (o *Outbox) finish(commit bool) {
+	var b publish.Batch
 	o.mu.Lock()
 	o.ended.Store(true)
 	if len(o.events) > 0 {
-		s = o.takeShipment()
+		b = o.take()
 	}
 	o.mu.Unlock()
 	o.scope.endIdentity()
 
 	switch {
-	case s.Events == 0:
+	case b.Events == 0:
 	case commit:
-		o.engine.publisher.Publish(s)
+		o.engine.publisher.Publish(b)
 	default:
-		o.drop(s)
+		o.release(b)
 	}
 }

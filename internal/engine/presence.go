@@ -21,7 +21,7 @@ func (p Presence) Online(ids ...string) map[string]bool { return p.hub.AreOnline
 
 // Users returns everyone who is online, sorted.
 func (p Presence) Users() []string {
-	users := p.hub.Online()
+	users := p.hub.OnlineUsers()
 	slices.Sort(users)
 	return users
 }

@@ -27,8 +27,9 @@ const (
 	NoSection
 )
 
-// valid tells whether a module can use the section: none beside others makes no sense.
-func (s Section) valid() bool { return s == NoSection || s&^(PublicSection|AdminSection) == 0 }
+// isValid reports whether a module can use the section. NoSection cannot be
+// combined with others.
+func (s Section) isValid() bool { return s == NoSection || s&^(PublicSection|AdminSection) == 0 }
 
 // A Module is a part of the application that sends events. A module must be
 // registered before it can send.
@@ -43,13 +44,14 @@ type Module struct {
 	Use Section
 }
 
-// A registry holds the modules that depend on pull.
+// A registry holds the registered modules.
 type registry struct {
-	mu      sync.RWMutex // guards what follows
+	mu      sync.RWMutex // guards modules and used
 	modules map[string]Section
-	used    Section // by any of them
+	used    Section // union of the sections that modules use
 }
 
+// add registers all of the modules, or none if one is invalid.
 func (r *registry) add(modules []Module) error {
 	ids := make([]string, len(modules))
 	for i, m := range modules {
@@ -60,7 +62,7 @@ func (r *registry) add(modules []Module) error {
 		if ids[i] == "pull" || ids[i] == "online" {
 			return fmt.Errorf("pull: module id %q is reserved", ids[i])
 		}
-		if !m.Use.valid() {
+		if !m.Use.isValid() {
 			return errors.New("pull: module " + ids[i] + " uses an unknown section")
 		}
 	}
@@ -80,6 +82,7 @@ func (r *registry) add(modules []Module) error {
 	return nil
 }
 
+// has reports whether a module is registered.
 func (r *registry) has(id string) bool {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
@@ -88,8 +91,8 @@ func (r *registry) has(id string) bool {
 	return ok
 }
 
-// needed tells whether any module uses the section.
-func (r *registry) needed(s Section) bool {
+// isUsed reports whether any module uses the section.
+func (r *registry) isUsed(s Section) bool {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 

@@ -23,18 +23,19 @@ func (e *Engine) Shutdown(ctx context.Context) error {
 	if !e.close() {
 		return e.waitForShutdown(ctx)
 	}
-	defer close(e.down)
-	e.outcome = e.shutdown(ctx)
+	defer close(e.done)
+	e.outcome = e.drainAndStop(ctx)
 	return e.outcome
 }
 
-func (e *Engine) shutdown(ctx context.Context) error {
+// drainAndStop ends the engine in the direction in which events flow.
+func (e *Engine) drainAndStop(ctx context.Context) error {
 	err := e.publisher.Drain(ctx)
-	complete := err == nil // else there are events that will never be in the log
+	complete := err == nil // otherwise some events will never be in the log
 	e.publisher.Announce(envelope.Control(envelope.KindBye, time.Now()))
-	err = errors.Join(err, e.settle(ctx))
-	for _, s := range e.hub.Seal() {
-		s.Close("restart")
+	err = errors.Join(err, e.drainHub(ctx))
+	for _, p := range e.hub.StopJoining() {
+		p.Close("restart")
 	}
 	err = errors.Join(err, e.waitForPages(ctx))
 	e.stop()
@@ -44,27 +45,28 @@ func (e *Engine) shutdown(ctx context.Context) error {
 	}
 	defer e.state.close()
 	if complete {
-		err = errors.Join(err, e.save())
+		err = errors.Join(err, e.saveState())
 	}
 	return err
 }
 
-// waitForShutdown waits for another call of Shutdown.
+// waitForShutdown waits for an earlier call of Shutdown and returns its result.
 func (e *Engine) waitForShutdown(ctx context.Context) error {
 	select {
-	case <-e.down:
+	case <-e.done:
 		return e.outcome
 	case <-ctx.Done():
 	}
 	select {
-	case <-e.down: // both were true
+	case <-e.done: // both had happened
 		return e.outcome
 	default:
 		return ctx.Err()
 	}
 }
 
-// close refuses everything new, once.
+// close keeps further pages from connecting. It reports whether this is the
+// first call.
 func (e *Engine) close() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -74,19 +76,19 @@ func (e *Engine) close() bool {
 	return first
 }
 
-// settle waits until the node has handed over all that it has published.
-func (e *Engine) settle(ctx context.Context) error {
+// drainHub waits until everything that this node has published has come back
+// from the log and has been given to the pages.
+func (e *Engine) drainHub(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, publish.StallTimeout)
 	defer cancel()
-	n := e.hub
-	if n.Await(ctx, func() bool { return n.SaidAll() }) {
+	if e.hub.Await(ctx, e.hub.IsDrained) {
 		return nil
 	}
 	return errors.New("pull: published messages did not come back from the log")
 }
 
-// waitForPages waits until every session has ended, and cuts those that have
-// not when ctx does.
+// waitForPages waits until every page has ended. When ctx ends, it cuts off the
+// remaining ones.
 func (e *Engine) waitForPages(ctx context.Context) error {
 	gone := make(chan struct{})
 	e.spawn(func() {
@@ -98,9 +100,9 @@ func (e *Engine) waitForPages(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 	}
-	left := e.hub.Sessions()
-	for _, s := range left {
-		s.Cut()
+	left := e.hub.Pages()
+	for _, p := range left {
+		p.Cut()
 	}
 	<-gone
 	if len(left) == 0 {
@@ -109,21 +111,21 @@ func (e *Engine) waitForPages(ctx context.Context) error {
 	return fmt.Errorf("pull: %d sessions were cut: %w", len(left), ctx.Err())
 }
 
-// patience is how long the goroutines have to end in any case.
-const patience = 5 * time.Second
+// goroutineWait is how long waitForGoroutines waits even if ctx has ended.
+const goroutineWait = 5 * time.Second
 
-// waitForGoroutines waits for everything to end. Only a hook or a broker of the
-// application's can hold that up.
+// waitForGoroutines waits until all goroutines have ended. Only a hook or a
+// broker of the application can delay that.
 func (e *Engine) waitForGoroutines(ctx context.Context) error {
 	ended := make(chan struct{})
-	go func() { // the one goroutine that running cannot count
+	go func() { // the only goroutine that running cannot count
 		e.running.Wait()
 		close(ended)
 	}()
 	select {
 	case <-ended:
 		return nil
-	case <-time.After(patience):
+	case <-time.After(goroutineWait):
 	}
 	select {
 	case <-ended:
@@ -133,9 +135,10 @@ func (e *Engine) waitForGoroutines(ctx context.Context) error {
 	}
 }
 
-// Enter counts one more page unless the engine is shutting down. Part is called for
-// it in the end.
-func (e *Engine) Enter() bool {
+// AddPage counts a page that connects. It returns false, and counts nothing, once
+// the engine is shutting down. After true, the caller calls RemovePage or
+// PageDone when the page is gone.
+func (e *Engine) AddPage() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 
@@ -145,14 +148,15 @@ func (e *Engine) Enter() bool {
 	return !e.closed
 }
 
-// Leave takes a page out and gives back its place.
-func (e *Engine) Leave(page *hub.Page, payer string) {
+// RemovePage removes a page that was admitted, returns its place, and calls
+// PageDone.
+func (e *Engine) RemovePage(page *hub.Page, payer string) {
 	if e.hub.Leave(page) {
-		signal.Send(e.departed)
+		signal.Send(e.graceStarted)
 	}
 	e.hub.Release(payer)
-	e.Part()
+	e.PageDone()
 }
 
-// Part counts one page less.
-func (e *Engine) Part() { e.pages.Done() }
+// PageDone ends what AddPage has begun.
+func (e *Engine) PageDone() { e.pages.Done() }

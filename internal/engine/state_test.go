@@ -13,7 +13,7 @@ import (
 	"github.com/echo-pull/pull/internal/hub"
 )
 
-// Log is the plugin's broker, for tests that look at the log itself.
+// someState returns an image with two messages and one watch.
 func someState() *stateImage {
 	return &stateImage{
 		Log:     broker.Snapshot{Epoch: "abc", First: 7, Times: []int64{1, 2}, Messages: [][]byte{[]byte("one"), []byte("two")}},
@@ -98,7 +98,7 @@ func TestStateFileIsWholeOrNotThere(t *testing.T) {
 	assertOnly(t, dir, "state")
 }
 
-// A process may start at the very moment at which the last one ends.
+// A process may start at the moment at which the last one ends.
 func TestStateFileIsFreeAsSoonAsItIsSaved(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state")
 	first, _, _, err := openStateFile(path)
@@ -116,7 +116,7 @@ func TestStateFileIsFreeAsSoonAsItIsSaved(t *testing.T) {
 	}
 	defer next.close()
 
-	if string(content) != "log" || unused != nil || !next.alone || first.aloneAgain() {
+	if string(content) != "log" || unused != nil || !next.alone || first.reclaim() {
 		t.Errorf("got %q, %v and alone %t, want the log and a process that is alone", content, unused, next.alone)
 	}
 }
@@ -136,8 +136,8 @@ func TestStateThatCannotBeWrittenLeavesNothingBehind(t *testing.T) {
 	assertOnly(t, dir, "state")
 }
 
-// Others' files in the same folder may have names that begin like the state file's:
-// another state file that is just being written, or a copy of somebody's.
+// Other files in the same directory may have names that begin like the state
+// file's: another state file that is being written, or a copy.
 func TestOpeningClearsAwayNothingButOwnLeftovers(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "state")
@@ -168,7 +168,7 @@ func assertOnly(t *testing.T, dir, name string) {
 	}
 	for _, e := range entries {
 		if e.Name() != name {
-			t.Errorf("%s is left behind", e.Name())
+			t.Errorf("%s was left behind, want it removed", e.Name())
 		}
 	}
 }

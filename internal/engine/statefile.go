@@ -10,43 +10,39 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 
 	"github.com/echo-pull/pull/internal/envelope"
 )
 
-// A stateFile is where a single node keeps its log over a planned restart. A
-// log may go on only from what was saved last, and only if no other process has
-// lived on the file since: messages that the other has sent are not in it.
+// A stateFile is where a single node keeps its log over a planned restart. A log
+// may continue only from what was saved last, and only if no other process has
+// used the file since: the messages of that process are not in it.
 //
-// Two files lie beside it. Every plugin holds a shared lock on <file>.live for
-// as long as it lives. <file>.lock is locked while a plugin looks at the files
-// or changes them. It records either which plugin was the last to open the
-// file, or the sum of what that plugin has saved.
+// Two files are kept beside it. Every plugin holds a shared lock on <file>.live
+// for as long as it runs. A plugin locks <file>.lock while it reads or changes
+// the files. That file records either which plugin was the last to open the
+// state file, or the sum of what that plugin has saved.
 type stateFile struct {
 	path string
 	name string // of this plugin, in the record
 
-	mu    sync.Mutex // guards what follows
-	live  *os.File   // locked; nil once the file is given up
-	alone bool       // no other has lived on the file since the log was named
+	mu    sync.Mutex // guards live and alone
+	live  *os.File   // <file>.live, locked; nil once the state file is released
+	alone bool       // no other plugin has used the file since this log began
 }
 
-const (
-	temporary = ".tmp"    // ends the name of a file that is not yet whole …
-	foreign   = ".unused" // … and of one that was in place of the state file
-)
+const unusedSuffix = ".unused" // of a file that was found in place of the state file
 
 var (
 	errShared = errors.New("another process uses it: its messages are not in this log")
 	errStale  = errors.New("it is not what was saved last")
 )
 
-// openStateFile takes the state file for this plugin and returns what it held,
-// or nil. The file itself is removed: after a crash there must be none. What is no
-// state file may be somebody's, and is moved out of the way. unused
-// says why the log cannot go on, or cannot be saved as long as that is so.
+// openStateFile opens the state file for this plugin and returns its content, or
+// nil. The file itself is removed: after a crash there must be none. A file that
+// is not a state file may be valuable and is renamed. unused is why the content
+// cannot be used, or why no state can be saved while that lasts.
 func openStateFile(path string) (s *stateFile, content []byte, unused, err error) {
 	path, err = filepath.Abs(path)
 	if err == nil {
@@ -56,8 +52,8 @@ func openStateFile(path string) (s *stateFile, content []byte, unused, err error
 		return nil, nil, nil, err
 	}
 	s = &stateFile{path: path, name: envelope.NewID()}
-	err = s.guard(true, func(record *os.File) error {
-		content, unused, err = s.take(record)
+	err = s.withRecord(true, func(record *os.File) error {
+		content, unused, err = s.claim(record)
 		return err
 	})
 	if err != nil {
@@ -67,8 +63,8 @@ func openStateFile(path string) (s *stateFile, content []byte, unused, err error
 	return s, content, unused, nil
 }
 
-// checkPlace reports why a state file cannot be there. A link is refused as well:
-// another name for the file would have another lock.
+// checkPlace returns an error if a state file cannot be at the path. It refuses
+// links as well: another name for the file would have another lock.
 func checkPlace(path string) error {
 	info, err := os.Lstat(path)
 	if err == nil && !info.Mode().IsRegular() {
@@ -80,10 +76,11 @@ func checkPlace(path string) error {
 	return err
 }
 
-// take reads the file and makes it this plugin's. The record changes first:
-// whatever happens afterwards, nobody takes the file for what was saved last.
-func (s *stateFile) take(record *os.File) (content []byte, unused, err error) {
-	if err := s.tryOut(); err != nil {
+// claim reads the file and makes it this plugin's. It changes the record first:
+// whatever happens afterwards, no plugin can mistake the file for what was saved
+// last.
+func (s *stateFile) claim(record *os.File) (content []byte, unused, err error) {
+	if err := s.checkWritable(); err != nil {
 		return nil, nil, err
 	}
 	content, err = os.ReadFile(s.path)
@@ -95,10 +92,10 @@ func (s *stateFile) take(record *os.File) (content []byte, unused, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := writeRecord(record, s.opened()); err != nil {
+	if err := writeRecord(record, s.openedRecord()); err != nil {
 		return nil, nil, err
 	}
-	if s.alone, err = s.enter(); err != nil {
+	if s.alone, err = s.lockLive(); err != nil {
 		return nil, nil, err
 	}
 	if !s.alone {
@@ -113,23 +110,23 @@ func (s *stateFile) take(record *os.File) (content []byte, unused, err error) {
 	if unused == nil {
 		return content, nil, os.Remove(s.path)
 	}
-	unused, err = s.clear(content, unused)
+	unused, err = s.setAside(content, unused)
 	return nil, unused, err
 }
 
-// clear takes a file out of the way that is not used, and adds to the reason where
-// it is now.
-func (s *stateFile) clear(content []byte, unused error) (error, error) {
+// setAside removes or renames a file that is not used. It returns the reason,
+// with the new name.
+func (s *stateFile) setAside(content []byte, unused error) (error, error) {
 	if bytes.HasPrefix(content, []byte(stateMagic)) {
 		return unused, os.Remove(s.path)
 	}
-	aside := s.path + foreign
+	aside := s.path + unusedSuffix
 	return fmt.Errorf("%w; it is no state file of this version, and is kept as %s", unused, aside), os.Rename(s.path, aside)
 }
 
-// tryOut writes a file as save will, and clears away what a crash has left of
-// earlier ones.
-func (s *stateFile) tryOut() error {
+// checkWritable writes a file as save will, and removes temporary files that a
+// crash has left.
+func (s *stateFile) checkWritable() error {
 	entries, err := os.ReadDir(filepath.Dir(s.path))
 	if err != nil {
 		return err
@@ -146,17 +143,17 @@ func (s *stateFile) tryOut() error {
 	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
-// save writes the file, whole or not at all, and only if the log is all that
-// was sent by those who have lived on it. In the same step it gives the file up,
-// so that a process that starts at this moment is alone.
+// save writes the file, completely or not at all, and only if no other plugin has
+// used it. In the same step it releases the file, so that a process that starts
+// at this moment finds no other user.
 func (s *stateFile) save(encode func() ([]byte, error)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	return s.guard(true, func(record *os.File) error {
-		defer s.leave()
+	return s.withRecord(true, func(record *os.File) error {
+		defer s.unlockLive()
 		last, err := readRecord(record)
-		if err != nil || !s.alone || last != s.opened() {
+		if err != nil || !s.alone || last != s.openedRecord() {
 			return err
 		}
 		content, err := encode()
@@ -170,38 +167,39 @@ func (s *stateFile) save(encode func() ([]byte, error)) error {
 	})
 }
 
-// aloneAgain tells whether others have lived on the file, but do no longer. The
-// log then needs another name, under which it may be saved.
-func (s *stateFile) aloneAgain() bool {
+// reclaim makes the file this plugin's again if others have used it and no longer
+// do, and reports whether it has. The caller must then begin another log, which
+// may be saved.
+func (s *stateFile) reclaim() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	again := false
-	_ = s.guard(false, func(record *os.File) error { // what fails here is an error of save
+	reclaimed := false
+	_ = s.withRecord(false, func(record *os.File) error { // save returns the error
 		last, err := readRecord(record)
-		if err != nil || s.live == nil || s.alone && last == s.opened() {
+		if err != nil || s.live == nil || s.alone && last == s.openedRecord() {
 			return err
 		}
-		if s.alone, err = s.enter(); err != nil || !s.alone {
+		if s.alone, err = s.lockLive(); err != nil || !s.alone {
 			return err
 		}
-		again = true
-		return writeRecord(record, s.opened())
+		reclaimed = true
+		return writeRecord(record, s.openedRecord())
 	})
-	return again
+	return reclaimed
 }
 
-// close gives the file up without saving.
+// close releases the file without saving.
 func (s *stateFile) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	s.leave()
+	s.unlockLive()
 }
 
-// guard calls f while nobody else looks at the files, or not at all if that
-// would mean to wait and it should not.
-func (s *stateFile) guard(wait bool, f func(record *os.File) error) error {
+// withRecord calls f with <file>.lock while no other plugin uses the files. If
+// wait is false and another one does, it returns without calling f.
+func (s *stateFile) withRecord(wait bool, f func(record *os.File) error) error {
 	record, err := os.OpenFile(s.path+".lock", os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return err
@@ -214,10 +212,11 @@ func (s *stateFile) guard(wait bool, f func(record *os.File) error) error {
 	return f(record)
 }
 
-// enter takes a place among those who live on the file, and tells whether there
-// is nobody else. The caller guards it: for a moment the place is free.
-func (s *stateFile) enter() (alone bool, err error) {
-	s.leave()
+// lockLive takes the shared lock on <file>.live, and reports whether no other
+// plugin holds it. The caller is inside withRecord: in between, this plugin does
+// not hold the lock for a moment.
+func (s *stateFile) lockLive() (alone bool, err error) {
+	s.unlockLive()
 	s.live, err = os.OpenFile(s.path+".live", os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return false, err
@@ -232,7 +231,8 @@ func (s *stateFile) enter() (alone bool, err error) {
 	return alone, err
 }
 
-func (s *stateFile) leave() {
+// unlockLive releases <file>.live.
+func (s *stateFile) unlockLive() {
 	if s.live != nil {
 		unlockFile(s.live)
 		_ = s.live.Close()
@@ -240,20 +240,22 @@ func (s *stateFile) leave() {
 	}
 }
 
-// opened is the record while this plugin was the last to open the file.
-func (s *stateFile) opened() string { return "open " + s.name }
+// openedRecord is the record if this plugin was the last to open the file.
+func (s *stateFile) openedRecord() string { return "open " + s.name }
 
-// savedRecord is the record while the file holds this.
+// savedRecord is the record if the file holds the content.
 func savedRecord(content []byte) string {
 	sum := sha256.Sum256(content)
 	return "saved " + hex.EncodeToString(sum[:])
 }
 
+// readRecord reads <file>.lock.
 func readRecord(record *os.File) (string, error) {
 	text, err := io.ReadAll(io.NewSectionReader(record, 0, 1024))
 	return string(text), err
 }
 
+// writeRecord replaces the content of <file>.lock.
 func writeRecord(record *os.File, text string) error {
 	if err := record.Truncate(0); err != nil {
 		return err
@@ -262,35 +264,4 @@ func writeRecord(record *os.File, text string) error {
 		return err
 	}
 	return record.Sync()
-}
-
-// writeFile replaces a file in one step, after the new one has reached the disk.
-func writeFile(path string, content []byte) (err error) {
-	f, err := createTemp(path)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = os.Remove(f.Name())
-		}
-	}()
-	_, err = f.Write(content)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
-}
-
-func createTemp(path string) (*os.File, error) {
-	return os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*"+temporary)
-}
-
-// isTempOf tells whether a name is one that createTemp gives: digits are all that
-// os.CreateTemp puts between. A longer name may be another plugin's.
-func isTempOf(path, name string) bool {
-	digits, ours := strings.CutPrefix(name, filepath.Base(path)+".")
-	digits, ends := strings.CutSuffix(digits, temporary)
-	return ours && ends && digits != "" && strings.Trim(digits, "0123456789") == ""
 }

@@ -22,10 +22,10 @@ type Stats struct {
 // Stats returns the counters of this node. It is cheap enough for a metrics
 // endpoint.
 func (e *Engine) Stats() Stats {
-	n := e.hub.Count()
+	n := e.hub.Counts()
 	events, bytes := e.publisher.Queued()
 	return Stats{
-		Sessions: n.Sessions, Users: n.Users, Guests: n.Guests, Watches: n.Watches,
+		Sessions: n.Pages, Users: n.Users, Guests: n.Guests, Watches: n.Watches,
 		Messages: n.Messages, Deliveries: n.Deliveries, Recovered: n.Recovered, Gaps: n.Gaps, Cut: n.Cut,
 		PublisherEvents: events, PublisherBytes: bytes,
 		WindowMessages: n.WindowMessages, WindowBytes: n.WindowBytes,

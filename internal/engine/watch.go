@@ -26,7 +26,7 @@ func (w Watches) Add(user string, tags ...string) error {
 	if err != nil {
 		return err
 	}
-	return w.engine.awaitOwn(last)
+	return w.engine.waitApplied(last)
 }
 
 // Extend gives the user's watches of the tags their full time again. The result
@@ -34,11 +34,11 @@ func (w Watches) Add(user string, tags ...string) error {
 // returns false for invalid ids and tags. If the broker has fallen so far
 // behind that nothing could be extended, Extend reports that to Config.OnError.
 func (w Watches) Extend(user string, tags ...string) map[string]bool {
-	answer, err := w.engine.Extend(user, tags)
+	watched, err := w.engine.Extend(user, tags)
 	if err != nil {
 		w.engine.config.OnError(err)
 	}
-	return answer
+	return watched
 }
 
 // Delete ends the user's watches of the tags, or all watches of the user if no
@@ -48,14 +48,14 @@ func (w Watches) Delete(user string, tags ...string) error {
 	if err := errors.Join(envelope.CheckIDs("user id", []string{user}), envelope.CheckIDs("tag", tags)); err != nil {
 		return err
 	}
-	parts := max(1, partsOf(tags))
-	w.engine.hub.ExpectEnd(user, parts)
-	last, err := w.engine.sayInParts(envelope.KindUnwatch, []string{user}, tags)
+	parts := max(1, countParts(tags))
+	w.engine.hub.ExpectEnds(user, parts)
+	last, err := w.engine.publishInParts(envelope.KindUnwatch, []string{user}, tags)
 	if err != nil {
-		w.engine.hub.ExpectEnd(user, -parts)
+		w.engine.hub.ExpectEnds(user, -parts)
 		return err
 	}
-	return w.engine.awaitOwn(last)
+	return w.engine.waitApplied(last)
 }
 
 // Users returns the users who watch the tag, sorted.

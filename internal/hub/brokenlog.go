@@ -10,50 +10,51 @@ import (
 	"github.com/echo-pull/pull/internal/envelope"
 )
 
-// isNew tells whether a message lies at an offset at which something else was
-// before: the log went back within its epoch. The names of messages tell.
-func (n *Hub) isNew(d *broker.Delivery) bool {
+// reusesOffset reports whether a message is at an offset that another message
+// had before, because the log went back within its epoch. The sequence numbers
+// of the messages show that.
+func (h *Hub) reusesOffset(d *broker.Delivery) bool {
 	e, err := envelope.Parse(d.Raw)
 	if err != nil {
 		return false
 	}
-	p := n.presence.peers[string(e.Node)]
+	p := h.presence.peers[string(e.Node)]
 	return p == nil || e.Seq > p.seq
 }
 
-// restart begins again after the log broke: with the message d, in a new epoch,
-// behind a hole, or at an offset that another message had. Every page is told
-// that there is a gap. It returns what is to be reported.
-func (n *Hub) restart(d broker.Delivery) error {
-	n.mu.Lock()
-	defer n.mu.Unlock()
+// restartLog continues with the message d after the log broke: d is in a new
+// epoch, after a hole, or at an offset that another message had. Every page is
+// notified of a gap. restartLog returns the error to report.
+func (h *Hub) restartLog(d broker.Delivery) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 
 	broke := fmt.Errorf("pull: log broke after %s, goes on at %s: pages are told of a gap",
-		envelope.Cursor{Epoch: n.epoch, Offset: n.history.Last()}, envelope.Cursor{Epoch: d.Epoch, Offset: d.Offset})
-	epoch := n.epoch
-	if d.Epoch != n.log || d.Offset < n.history.Next() {
-		n.watches.rebase(d.Offset - 1)
-		epoch = n.epochAfter(d)
+		envelope.Cursor{Epoch: h.epoch, Offset: h.history.Last()}, envelope.Cursor{Epoch: d.Epoch, Offset: d.Offset})
+	epoch := h.epoch
+	if d.Epoch != h.log || d.Offset < h.history.Next() {
+		h.watches.rebase(d.Offset - 1)
+		epoch = h.epochAfter(d)
 	}
-	n.begin(d.Epoch, epoch, d.Offset)
-	n.callRoll(time.Now())
-	clear(n.ending)
-	for _, s := range n.roster.all {
-		s.behind, s.last = false, n.history.Last()
-		n.greet(s, false)
+	h.startLog(d.Epoch, epoch, d.Offset)
+	h.requestUsers(time.Now())
+	clear(h.pendingEnds)
+	for _, p := range h.roster.all {
+		h.sendGap(p)
 	}
-	n.stats.gaps.Add(uint64(len(n.roster.all)))
+	h.stats.gaps.Add(uint64(len(h.roster.all)))
 	return broke
 }
 
-// epochAfter names the log that begins with a message. Where the broker has not
-// given it another name, the message does, on every node the same: old cursors
-// mean nothing any more.
-func (n *Hub) epochAfter(d broker.Delivery) string {
-	if d.Epoch != n.log {
+// epochAfter returns the epoch for pages of the log that begins with a message.
+// If the broker has not changed its epoch, the name is derived from the
+// message, so that it is the same on every node and differs from the old one:
+// old cursors are invalid.
+func (h *Hub) epochAfter(d broker.Delivery) string {
+	if d.Epoch != h.log {
 		return d.Epoch
 	}
-	h := fnv.New64a()
-	_, _ = h.Write(d.Raw[:min(len(d.Raw), envelope.HeaderBytes)])
-	return d.Epoch + "~" + strconv.FormatUint(h.Sum64(), 36)
+	sum := fnv.New64a()
+	_, _ = sum.Write(d.Raw[:min(len(d.Raw), envelope.HeaderBytes)])
+	return d.Epoch + "~" + strconv.FormatUint(sum.Sum64(), 36)
 }

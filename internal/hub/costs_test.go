@@ -14,14 +14,14 @@ import (
 	"github.com/echo-pull/pull/internal/window"
 )
 
-func TestWhatThereIsManyOfInAHubStaysSmall(t *testing.T) {
+func TestFrequentTypesOfAHubStaySmall(t *testing.T) {
 	for _, c := range []struct {
 		what      string
-		got, most uintptr // bytes, of which the runtime has a size
+		got, most uintptr // bytes; most is a size class of the runtime
 	}{
 		{"a message of the window", unsafe.Sizeof(window.Message{}), 64},
 		{"a watch", unsafe.Sizeof(watch{}), 64},
-		{"a stay", unsafe.Sizeof(stay{}), 8},
+		{"a local user", unsafe.Sizeof(localUser{}), 8},
 	} {
 		if c.got > c.most {
 			t.Errorf("%s takes %d bytes, want %d at most", c.what, c.got, c.most)
@@ -37,7 +37,7 @@ func heapNow() float64 {
 	return float64(m.HeapAlloc)
 }
 
-// growth reports by how many bytes the heap grows for each of n things.
+// growth reports by how many bytes the heap grows for each of n items.
 func growth(b *testing.B, n int, grow func(i int)) {
 	b.Helper()
 	before := heapNow()
@@ -47,7 +47,7 @@ func growth(b *testing.B, n int, grow func(i int)) {
 	b.ReportMetric((heapNow()-before)/float64(n), "B/one")
 }
 
-// BenchmarkMemoryOfHub is what things cost that a node remembers. Run it with
+// BenchmarkMemoryOfHub measures the memory of what a hub holds. Run it with
 // -benchtime 1x.
 func BenchmarkMemoryOfHub(b *testing.B) {
 	const many = 50_000
@@ -55,11 +55,11 @@ func BenchmarkMemoryOfHub(b *testing.B) {
 	b.Run("online user", func(b *testing.B) {
 		for b.Loop() {
 			pr := newPresence("self", time.Second)
-			self, _ := pr.hear([]byte("self"), 1, at, time.Unix(0, at))
+			self, _ := pr.receive([]byte("self"), 1, at, time.Unix(0, at))
 			growth(b, many, func(i int) {
 				user := "user" + strconv.Itoa(i)
-				pr.arrive(user)
-				pr.online(self, []string{user})
+				pr.userJoined(user)
+				pr.addUsers(self, []string{user})
 			})
 			runtime.KeepAlive(pr)
 		}
@@ -75,48 +75,48 @@ func BenchmarkMemoryOfHub(b *testing.B) {
 	}
 }
 
-// BenchmarkChurn is 10,000 users who come and go, without a network: the index,
-// presence and what they put into the log.
+// BenchmarkChurn measures 10,000 users who come and go, without a network: the
+// roster, presence and the announcements.
 func BenchmarkChurn(b *testing.B) {
-	n, d := bareNode(func(*Config) {})
+	h, d := newHub(func(*Config) {})
 	d.Dispatch([]broker.Delivery{new(writer).message(event.User("other"), "x")})
-	sessions := make([]*Page, 10_000)
+	pages := make([]*Page, 10_000)
 	b.ReportAllocs()
 	for b.Loop() {
-		for i := range sessions {
-			sessions[i] = newSession(n, strconv.Itoa(i), nowhere{})
-			if err := n.Join(sessions[i], nil, 0); err != nil {
+		for i := range pages {
+			pages[i] = newPage(h, strconv.Itoa(i), discard{})
+			if err := h.Join(pages[i], nil, 0); err != nil {
 				b.Fatal(err)
 			}
 		}
-		for _, s := range sessions {
-			n.Leave(s)
+		for _, p := range pages {
+			h.Leave(p)
 		}
 	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(sessions)), "ns/user")
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(pages)), "ns/user")
 }
 
 // BenchmarkRouteToOneUser shows that the cost of a message to one user does not
 // grow with the number of pages.
 func BenchmarkRouteToOneUser(b *testing.B) {
 	for _, pages := range []int{100, 1_000, 10_000} {
-		b.Run("sessions="+strconv.Itoa(pages), func(b *testing.B) {
-			n, d := bareNode(func(*Config) {})
+		b.Run("pages="+strconv.Itoa(pages), func(b *testing.B) {
+			h, d := newHub(func(*Config) {})
 			w := new(writer)
 			d.Dispatch([]broker.Delivery{w.message(event.User("other"), "x")})
 			for i := range pages {
-				s := newSession(n, strconv.Itoa(i), nowhere{})
-				if err := n.Join(s, nil, 0); err != nil {
+				p := newPage(h, strconv.Itoa(i), discard{})
+				if err := h.Join(p, nil, 0); err != nil {
 					b.Fatal(err)
 				}
-				s.Flush() // hello has left
+				p.Flush() // hello was sent
 			}
 			batch := make([]broker.Delivery, 1)
 			raw := w.message(event.User("42"), strings.Repeat("x", 100)).Raw
 			b.ReportAllocs()
 			for b.Loop() {
 				batch[0] = w.next(raw)
-				batch[0].Offset = n.history.Next()
+				batch[0].Offset = h.history.Next()
 				d.Dispatch(batch)
 			}
 		})

@@ -3,7 +3,6 @@ package hub
 import (
 	"context"
 	"runtime"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,49 +14,56 @@ import (
 
 const (
 	inboxMessages = 8_192 // deliveries that may wait for the dispatcher
-	shareFrom     = 128   // sessions from which on the workers take part
-	workerStride  = 32    // sessions that a worker takes at a time
-	spareParcels  = 1_024 // kept for the next batches
+	parallelPages = 128   // number of pages from which on the workers help
+	stridePages   = 32    // pages that a worker takes at a time
+	spareBundles  = 1_024 // bundles kept for the next batches
 )
 
-// A Dispatcher takes what the broker delivers and gives it to the sessions at
-// its address: apply, encode once, hand over. What arrives while it works is
-// its next batch, so that under load messages share frames and system calls.
+// A Dispatcher takes what the broker delivers and gives it to the pages at its
+// address: it applies a batch, encodes each bundle once, and delivers. What
+// arrives meanwhile is the next batch, so that under load messages share frames
+// and system calls.
 type Dispatcher struct {
-	node *Hub
+	hub *Hub
 
-	mu    sync.Mutex // guards inbox
-	inbox []broker.Delivery
-	ready chan struct{} // something is in the inbox
-	room  chan struct{} // the inbox was emptied
+	mu      sync.Mutex // guards inbox
+	inbox   []broker.Delivery
+	ready   chan struct{} // the inbox is not empty
+	emptied chan struct{} // the inbox has room again
 
-	own     deliverer // works on the dispatcher's goroutine
-	Workers int       // goroutines in work
-	jobs    chan struct{}
-	job     []*Page      // what the workers deliver to
-	left    atomic.Int64 // index of the next session of the job
+	// Owned by the goroutine that calls Dispatch; the workers read job while they
+	// help.
+	own     worker        // delivers on the dispatcher's goroutine
+	Workers int           // number of goroutines that run Work
+	jobs    chan struct{} // one value for each worker and job
+	job     []*Page       // pages to deliver to
+	next    atomic.Int64  // index of the next page of the job
 	done    sync.WaitGroup
 }
 
-func NewDispatcher(n *Hub, workers int) *Dispatcher {
+// NewDispatcher returns a dispatcher for a hub. The caller runs Work on as many
+// goroutines as there are workers.
+func NewDispatcher(h *Hub, workers int) *Dispatcher {
 	return &Dispatcher{
-		node: n, Workers: workers,
-		ready: make(chan struct{}, 1), room: make(chan struct{}, 1),
+		hub: h, Workers: workers,
+		ready: make(chan struct{}, 1), emptied: make(chan struct{}, 1),
 		jobs: make(chan struct{}),
 	}
 }
 
-// Accept takes a delivery of the broker's. It waits while the inbox is full.
+// Accept puts a delivery of the broker into the inbox. It blocks while the
+// inbox is full, until ctx ends.
 func (d *Dispatcher) Accept(ctx context.Context, m broker.Delivery) {
 	for !d.offer(m) {
 		select {
-		case <-d.room:
+		case <-d.emptied:
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
+// offer puts a delivery into the inbox unless it is full.
 func (d *Dispatcher) offer(m broker.Delivery) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -70,7 +76,7 @@ func (d *Dispatcher) offer(m broker.Delivery) bool {
 	return true
 }
 
-// Run dispatches what was accepted until ctx ends.
+// Run dispatches accepted deliveries until ctx ends.
 func (d *Dispatcher) Run(ctx context.Context) {
 	var batch []broker.Delivery
 	for {
@@ -79,7 +85,7 @@ func (d *Dispatcher) Run(ctx context.Context) {
 		d.mu.Unlock()
 
 		if len(batch) > 0 {
-			signal.Send(d.room)
+			signal.Send(d.emptied)
 			d.Dispatch(batch)
 			clear(batch)
 			continue
@@ -92,137 +98,102 @@ func (d *Dispatcher) Run(ctx context.Context) {
 	}
 }
 
+// Dispatch applies a batch of the log and delivers it to the pages. Calls must
+// not overlap.
 func (d *Dispatcher) Dispatch(batch []broker.Delivery) {
 	for len(batch) > 0 {
-		round, n, broken := d.node.apply(batch)
-		d.hand(round)
+		round, n, broken := d.hub.apply(batch)
+		d.deliver(round)
 		for _, err := range round.errs {
-			d.node.config.Report(err)
+			d.hub.config.Report(err)
 		}
 		round.reset()
 		if broken {
-			d.node.config.Report(d.node.restart(batch[n]))
+			d.hub.config.Report(d.hub.restartLog(batch[n]))
 		}
 		batch = batch[n:]
 	}
 }
 
-// hand gives the pages what a round has for them.
-func (d *Dispatcher) hand(r *round) {
-	for _, p := range r.parcels {
-		if p.wanted {
-			p.seal()
+// deliver gives the pages what a round has for them.
+func (d *Dispatcher) deliver(r *round) {
+	for _, b := range r.bundles {
+		if b.assigned {
+			b.encode()
 		}
 	}
-	if len(r.touched) < shareFrom || d.Workers == 0 {
+	if len(r.touched) < parallelPages || d.Workers == 0 {
 		d.own.deliver(r.touched)
 	} else {
-		d.share(r.touched)
+		d.deliverParallel(r.touched)
 	}
-	d.node.stats.deliveries.Add(d.own.takeCount())
-	for _, s := range d.node.settle(r) {
-		s.CloseNow(conn.CloseNotAllowed, "disconnected")
+	d.hub.stats.deliveries.Add(d.own.takeCount())
+	for _, p := range d.hub.settle(r) {
+		p.CloseNow(conn.CloseNotAllowed, "disconnected")
 	}
 }
 
-// share has the workers help, and waits for them: the next batch must not
-// overtake this one.
-func (d *Dispatcher) share(pages []*Page) {
+// deliverParallel shares a job with the workers and waits for them: the next
+// batch must not overtake this one.
+func (d *Dispatcher) deliverParallel(pages []*Page) {
 	d.job = pages
-	d.left.Store(0)
+	d.next.Store(0)
 	d.done.Add(d.Workers)
 	for range d.Workers {
 		d.jobs <- struct{}{}
 	}
-	d.take(&d.own)
+	d.help(&d.own)
 	d.done.Wait()
 	d.job = nil
 }
 
-// Close lets the workers go; nothing is dispatched any more.
+// Close ends the workers. The caller must not dispatch afterwards.
 func (d *Dispatcher) Close() { close(d.jobs) }
 
 // Work helps with large jobs until the dispatcher is closed.
 func (d *Dispatcher) Work() {
-	var c deliverer
+	var w worker
 	for range d.jobs {
-		d.take(&c)
-		d.node.stats.deliveries.Add(c.takeCount())
+		d.help(&w)
+		d.hub.stats.deliveries.Add(w.takeCount())
 		d.done.Done()
 	}
 }
 
-// take works on a job. Between strides it lets others run: whoever has
-// something to send would else wait for the end of the job, and send it alone
-// instead of together with what else comes meanwhile.
-func (d *Dispatcher) take(c *deliverer) {
+// help works on the job until no pages are left. It yields the processor
+// between strides. Otherwise a goroutine with something to send would wait for
+// the end of the job, and send it alone instead of together with what arrives
+// meanwhile.
+func (d *Dispatcher) help(w *worker) {
 	for ; ; runtime.Gosched() {
-		end := int(d.left.Add(workerStride))
-		start := end - workerStride
+		end := int(d.next.Add(stridePages))
+		start := end - stridePages
 		if start >= len(d.job) {
 			return
 		}
-		c.deliver(d.job[start:min(end, len(d.job))])
+		w.deliver(d.job[start:min(end, len(d.job))])
 	}
 }
 
-// settle notes that every page has what is for it up to the last message, and
-// does what had to wait for that. It returns the pages of users whom another
-// node has disconnected.
-func (n *Hub) settle(r *round) []*Page {
-	n.mu.Lock()
-	defer n.mu.Unlock()
+// settle records that every page has been given what is for it up to the last
+// message, and does what had to wait for that. It returns the pages of users
+// whom another node has disconnected.
+func (h *Hub) settle(r *round) []*Page {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 
-	n.settled = n.history.Last()
-	n.signalMove()
-	for _, s := range r.gapped {
-		s.behind, s.last = false, n.history.Last() // what is left of a replay is part of the gap
-		n.greet(s, false)
+	h.settled = h.history.Last()
+	h.wakeWaiting()
+	for _, p := range r.gapped {
+		h.sendGap(p) // the rest of a replay is part of the gap
 	}
-	n.stats.gaps.Add(uint64(len(r.gapped)))
-	for _, s := range r.lagging {
-		s.CatchUp()
+	h.stats.gaps.Add(uint64(len(r.gapped)))
+	for _, p := range r.lagging {
+		p.CatchUp()
 	}
-	var expelled []*Page
-	for _, user := range r.expels {
-		expelled = append(expelled, n.roster.ban(user, time.Now())...)
+	var pages []*Page
+	for _, user := range r.disconnected {
+		pages = append(pages, h.roster.ban(user, time.Now())...)
 	}
-	return expelled
-}
-
-// A deliverer hands parcels to sessions on one goroutine.
-type deliverer struct {
-	offering conn.Nonblocking
-	parcels  []*draft    // the last ones that were joined …
-	joined   *conn.Frame // … into this
-	count    uint64
-}
-
-func (c *deliverer) deliver(sessions []*Page) {
-	for _, s := range sessions {
-		f := &s.due[0].frame
-		if len(s.due) > 1 {
-			f = c.join(s.due)
-		}
-		s.Deliver(&c.offering, f)
-		clear(s.due)
-		s.due = s.due[:0]
-	}
-	c.count += uint64(len(sessions))
-}
-
-// join returns one frame for several parcels. Neighbours often have the same ones.
-func (c *deliverer) join(parcels []*draft) *conn.Frame {
-	if c.joined == nil || !slices.Equal(c.parcels, parcels) {
-		c.parcels = append(c.parcels[:0], parcels...)
-		c.joined = join(parcels)
-	}
-	return c.joined
-}
-
-func (c *deliverer) takeCount() uint64 {
-	n := c.count
-	clear(c.parcels)
-	c.parcels, c.joined, c.count = c.parcels[:0], nil, 0
-	return n
+	return pages
 }

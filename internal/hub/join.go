@@ -1,7 +1,6 @@
 package hub
 
 import (
-	"errors"
 	"slices"
 	"time"
 
@@ -10,36 +9,18 @@ import (
 	"github.com/echo-pull/pull/internal/protocol"
 )
 
-var (
-	ErrNoLog   = errors.New("pull: the log is not reached yet")
-	errClosing = errors.New("pull: shutting down")
-	ErrBanned  = errors.New("pull: disconnected")
-	ErrCrowd   = errors.New("pull: too many pages are ahead of the log")
-)
-
-// greet tells a live session where the log is now.
-func (n *Hub) greet(s *Page, recovered bool) {
-	s.SetPosition(n.epoch, n.history.Last())
-	s.Push(conn.Item{Body: n.hello(s, recovered), Epoch: n.epoch, Last: n.history.Last()})
-}
-
-// hello returns the first message of a connection.
-func (n *Hub) hello(s *Page, recovered bool) []byte {
-	h := protocol.Hello{Epoch: n.epoch, Offset: n.history.Last(), User: s.User, Recovered: recovered, Tick: n.config.Tick}
-	return h.Encode(time.Now())
-}
-
-// Join makes a session live. In one step it learns the position of the log,
-// what it has missed since its cursor, and is routed everything that follows.
-func (n *Hub) Join(s *Page, at *envelope.Cursor, began uint64) error {
-	w, err := n.enter(s, at, began)
+// Join makes a page live. In one step, the page learns the position of the log,
+// gets what it has missed since its cursor, and every later message is routed
+// to it. began is the result of Disconnects when the page began to connect.
+func (h *Hub) Join(p *Page, at *envelope.Cursor, began uint64) error {
+	w, err := h.addPage(p, at, began)
 	if err != nil {
 		return err
 	}
 	items := w.items()
-	missed := slices.Clone(items[1 : 1+len(w.missed.messages)]) // the rest is the connection's now
-	s.Welcome(items)
-	s.ChargeReplay(missed, w.missed.more)
+	missed := slices.Clone(items[1 : 1+len(w.missed.messages)]) // the connection owns items from now on
+	p.Welcome(items)
+	p.ChargeReplay(missed, w.missed.more)
 	return nil
 }
 
@@ -47,129 +28,78 @@ func (n *Hub) Join(s *Page, at *envelope.Cursor, began uint64) error {
 type welcome struct {
 	hello  conn.Item
 	missed replay
-	roll   []byte // nil if the page does not hear who is online
+	online []byte // nil if the page does not receive presence
 }
 
 func (w *welcome) items() []conn.Item {
 	items := append(make([]conn.Item, 0, 2+len(w.missed.messages)), w.hello)
 	items = w.missed.appendItems(items)
-	if w.roll != nil {
-		items = append(items, conn.Item{Body: w.roll})
+	if w.online != nil {
+		items = append(items, conn.Item{Body: w.online})
 	}
 	return items
 }
 
-// enter lets a session in. From now on messages are routed to it, which wait until
-// it has begun.
-func (n *Hub) enter(s *Page, at *envelope.Cursor, began uint64) (w welcome, err error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
+// addPage adds a page to the roster. From now on messages are routed to it;
+// they wait in its connection until the welcome is queued.
+func (h *Hub) addPage(p *Page, at *envelope.Cursor, began uint64) (w welcome, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 
-	if n.closing {
-		return w, errClosing
+	if h.stopping {
+		return w, errStopping
 	}
-	if n.roster.isBanned(s.User, began) {
-		return w, ErrBanned
+	if h.roster.isBanned(p.User, began) {
+		return w, ErrDisconnected
 	}
-	recovered := at != nil && at.Epoch == n.epoch && n.history.Covers(at.Offset) && !n.watches.hasLost(s.User, at.Offset)
-	s.last = n.history.Last()
+	recovered := at != nil && at.Epoch == h.epoch && h.history.Covers(at.Offset) && !h.watches.hasLost(p.User, at.Offset)
+	p.last = h.history.Last()
 	if recovered {
-		s.last, s.behind = at.Offset, at.Offset != n.history.Last()
-		s.from = at.Offset
-		n.stats.recovered.Add(1)
+		p.last, p.behind = at.Offset, at.Offset != h.history.Last()
+		p.from = at.Offset
+		h.stats.recovered.Add(1)
 	} else if at != nil {
-		n.stats.gaps.Add(1)
+		h.stats.gaps.Add(1)
 	}
-	if n.roster.add(s) {
-		n.presence.sweep(time.Now()) // a grace that has just ended is over
-		n.presence.arrive(s.User)
-		n.announce()
+	if h.roster.add(p) {
+		h.presence.endGraces(time.Now()) // the user's own grace may have ended just now
+		h.presence.userJoined(p.User)
+		h.announce()
 	}
-	w.hello = conn.Item{Body: n.hello(s, recovered), Epoch: n.epoch, Last: s.last}
-	w.missed = n.read(s)
-	w.roll = n.rollCall(s)
-	told := w.hello.Last
+	w.hello = conn.Item{Body: h.encodeHello(p, recovered), Epoch: h.epoch, Last: p.last}
+	w.missed = h.readWindow(p)
+	w.online = h.onlineListFor(p)
+	sent := w.hello.Last
 	if missed := w.missed.messages; len(missed) > 0 {
-		told = missed[len(missed)-1].Offset
+		sent = missed[len(missed)-1].Offset
 	}
-	s.Hold(n.epoch, told, w.missed.more)
+	p.Hold(h.epoch, sent, w.missed.more)
 	return w, nil
 }
 
-// Leave takes a page out, and reports whether the grace of its user has begun.
-func (n *Hub) Leave(s *Page) (wait bool) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
+// sendGap notifies a live page of a gap: it is at the position of the log now.
+func (h *Hub) sendGap(p *Page) {
+	p.behind, p.last = false, h.history.Last()
+	p.SetPosition(h.epoch, h.history.Last())
+	p.Push(conn.Item{Body: h.encodeHello(p, false), Epoch: h.epoch, Last: h.history.Last()})
+}
 
-	if n.roster.remove(s) {
-		wait = n.presence.depart(s.User, time.Now())
-		n.announce()
+// encodeHello returns the first message of a connection, which also follows
+// each gap.
+func (h *Hub) encodeHello(p *Page, recovered bool) []byte {
+	hello := protocol.Hello{Epoch: h.epoch, Offset: h.history.Last(), User: p.User, Recovered: recovered, Tick: h.config.Tick}
+	return hello.Encode(time.Now())
+}
+
+// Leave removes a page. It reports whether a grace has begun, so that the clock
+// has to check NextGraceEnd again.
+func (h *Hub) Leave(p *Page) (graceStarted bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+
+	if h.roster.remove(p) {
+		graceStarted = h.presence.userLeft(p.User, time.Now())
+		h.announce()
 	}
-	return wait
-}
-
-// Admit reserves a place for a connection, as [roster.admit] does. No page comes
-// in before the node has heard of itself in the log.
-func (n *Hub) Admit(payer, user string, doubtful bool, most, mostOfPayer int) error {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-
-	if n.applied.Load() == 0 {
-		return ErrNoLog
-	}
-	return n.roster.admit(payer, user, doubtful, most, mostOfPayer)
-}
-
-// Release gives back a place that was reserved.
-func (n *Hub) Release(payer string) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-
-	n.roster.release(payer)
-}
-
-// SeatsOf returns how many connections of a payer were admitted and have not ended.
-func (n *Hub) SeatsOf(payer string) int {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-
-	return n.roster.seats[payer]
-}
-
-// Disconnects returns how many there were. A page that began to connect before
-// its user was disconnected does not join afterwards.
-func (n *Hub) Disconnects() uint64 { return n.roster.disconnects.Load() }
-
-// Disconnect keeps the user's pages that are about to join from it, and returns
-// those that have.
-func (n *Hub) Disconnect(user string) []*Page {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-
-	return n.roster.ban(user, time.Now())
-}
-
-// Seal lets no further page join, and returns those that have.
-func (n *Hub) Seal() []*Page {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-
-	n.closing = true
-	return slices.Clone(n.roster.all)
-}
-
-// Sessions returns the pages that have joined.
-func (n *Hub) Sessions() []*Page {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-
-	return slices.Clone(n.roster.all)
-}
-
-// SessionOf returns the user's page with an id, or nil.
-func (n *Hub) SessionOf(user, client string) *Page {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-
-	return n.roster.find(user, client)
+	return graceStarted
 }

@@ -2,18 +2,30 @@ package hub
 
 import "github.com/echo-pull/pull/internal/conn"
 
-// A Page is a page that is connected, as the node knows it.
+// A Page is a connected page, as the hub knows it.
 type Page struct {
 	conn.Conn
 	User, Client string
 
-	// Guarded by node.mu.
-	last   uint64 // the page knows everything for it up to this offset
-	from   uint64 // the cursor it came with, if it has recovered
-	slot   int32  // place in node.all
-	place  int32  // place in node.turns …
-	turn   uint8  // … of this slot of a tick, in which it is reminded
-	behind bool   // messages after last are still to be read from the window
+	// Guarded by Hub.mu.
+	last      uint64 // the page has been given everything for it up to this offset
+	from      uint64 // the offset from which the page has recovered; 0 for none
+	index     int32  // in roster.all
+	slot      uint8  // the slot of a tick in which the page gets its ping
+	slotIndex int32  // index in roster.slots[slot]
+	behind    bool   // the page still has to read messages after last from the window
 
-	due []*draft // what the dispatcher is about to hand over; its own
+	// due are the bundles that the dispatcher is about to deliver. apply adds
+	// them under Hub.mu; then the dispatcher and its workers own them until the
+	// round is over.
+	due []*bundle
+}
+
+// knownUpTo returns the offset up to which the page has, or is about to have,
+// everything for it.
+func (p *Page) knownUpTo() uint64 {
+	if len(p.due) > 0 {
+		return max(p.last, p.due[len(p.due)-1].frame.Last)
+	}
+	return p.last
 }

@@ -9,45 +9,45 @@ import (
 	"github.com/echo-pull/pull/internal/window"
 )
 
-const seenTTL = 24 * time.Hour // how long LastSeen remembers a user who has left
+const lastSeenTTL = 24 * time.Hour // how long LastSeen remembers a user who has gone offline
 
-// presence knows who is online. What happens on this node are stays; what
-// happens anywhere is derived from the log, in which each node announces the
-// users that come to it and leave it. It is passive: its owner guards it.
+// presence holds which users are online: the local users, who are on this node,
+// and for each node the users that it has announced in the log. It is passive:
+// its owner guards it.
 type presence struct {
-	self  string
-	grace time.Duration
+	self     string
+	graceFor time.Duration
 
-	stays      map[string]stay         // by user, of this node
-	departures window.Deque[departure] // whose grace is running, in the order in which they end
-	departed   uint32                  // number of the last departure
-	news       window.Deque[string]    // users whose coming or going is still to be announced
-	announcing int                     // announcements that have not come back from the log
-	onlyHere   int                     // users who are here and whom the log does not have yet
-	peers      map[string]*peer        // by node
-	back       time.Time               // when this node was last cut off from the log no longer
-	users      map[string]int          // user → number of nodes that have it
-	seen       *cache.Cache            // user → when it was last online, once it has left
-	forgetting window.Deque[recollection]
+	local       map[string]localUser    // users on this node
+	graces      window.Deque[grace]     // the graces that are running, in the order in which they end
+	lastGrace   uint32                  // number of the newest grace
+	unannounced window.Deque[string]    // local users of whose change the log has to be notified
+	unconfirmed int                     // announcements that have not come back from the log
+	onlyLocal   int                     // local users whom no node has announced yet
+	peers       map[string]*peer        // by node
+	reconnected time.Time               // when this node last received from the log after being cut off
+	users       map[string]int          // number of nodes that have announced the user
+	seen        *cache.Cache            // when a user was last online, by user, once the user is offline
+	seenEnd     window.Deque[seenEntry] // one of each entry of seen, the earlier ones first
 }
 
 func newPresence(self string, grace time.Duration) *presence {
 	return &presence{
-		self: self, grace: grace,
-		stays: make(map[string]stay),
+		self: self, graceFor: grace,
+		local: make(map[string]localUser),
 		peers: make(map[string]*peer),
 		users: make(map[string]int),
-		seen:  cache.New(seenTTL, 0), // no janitor: it would be a goroutine that only a finalizer stops
+		seen:  cache.New(lastSeenTTL, 0), // no janitor: it would be a goroutine that only a finalizer stops
 	}
 }
 
-// has tells whether the user is online.
-func (p *presence) has(user string) bool { return p.users[user] > 0 || p.isHere(user) }
+// isOnline reports whether the user is online.
+func (p *presence) isOnline(user string) bool { return p.users[user] > 0 || p.isLocal(user) }
 
-// count returns how many users are online.
-func (p *presence) count() int { return len(p.users) + p.onlyHere }
+// onlineCount returns how many users are online.
+func (p *presence) onlineCount() int { return len(p.users) + p.onlyLocal }
 
-// all yields everyone who is online, those first whom the log knows of.
+// all yields every user who is online, the announced ones first.
 func (p *presence) all() iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for user := range p.users {
@@ -55,17 +55,17 @@ func (p *presence) all() iter.Seq[string] {
 				return
 			}
 		}
-		p.allOnlyHere(yield)
+		p.allOnlyLocal(yield)
 	}
 }
 
-func (p *presence) allOnlyHere(yield func(string) bool) {
-	left := p.onlyHere
-	for user := range p.stays {
+func (p *presence) allOnlyLocal(yield func(string) bool) {
+	left := p.onlyLocal
+	for user := range p.local {
 		if left == 0 {
 			return
 		}
-		if !p.isOnlyHere(user) {
+		if !p.isOnlyLocal(user) {
 			continue
 		}
 		if left--; !yield(user) {
@@ -74,45 +74,47 @@ func (p *presence) allOnlyHere(yield func(string) bool) {
 	}
 }
 
-// A recollection is when an entry of seen may be dropped.
-type recollection struct {
+// A seenEntry is when an entry of seen may be dropped.
+type seenEntry struct {
 	user string
-	due  int64 // unix nanoseconds
+	drop int64 // unix nanoseconds
 }
 
-// remember keeps when a user was last online.
-func (p *presence) remember(user string, at int64) {
+// recordLastSeen records when a user was last online.
+func (p *presence) recordLastSeen(user string, at int64) {
 	if _, known := p.seen.Get(user); !known {
-		p.forgetting.Push(recollection{user, time.Now().Add(seenTTL).UnixNano()})
+		p.seenEnd.Push(seenEntry{user, time.Now().Add(lastSeenTTL).UnixNano()})
 	}
 	p.seen.SetDefault(user, time.Unix(0, at))
 }
 
-// forget drops what is remembered for long enough, and returns whether there may
-// be more. The cache could do it at one go, which takes as long as it is large.
-func (p *presence) forget(now time.Time, most int) bool {
+// dropLastSeen drops up to most entries of seen that are old enough, and
+// reports whether there may be more. The cache could drop them in one call,
+// which takes as long as the cache is large.
+func (p *presence) dropLastSeen(now time.Time, most int) bool {
 	for range most {
-		if p.forgetting.Len() == 0 || p.forgetting.At(0).due > now.UnixNano() {
+		if p.seenEnd.Len() == 0 || p.seenEnd.At(0).drop > now.UnixNano() {
 			return false
 		}
-		r := p.forgetting.Pop()
-		if _, expires, known := p.seen.GetWithExpiration(r.user); known {
-			p.forgetting.Push(recollection{r.user, expires.UnixNano()}) // seen again since
+		entry := p.seenEnd.Pop()
+		if _, expires, known := p.seen.GetWithExpiration(entry.user); known {
+			p.seenEnd.Push(seenEntry{entry.user, expires.UnixNano()}) // recorded again since
 		} else {
-			p.seen.Delete(r.user)
+			p.seen.Delete(entry.user)
 		}
 	}
 	return true
 }
 
-// lastSeen returns when the user was last online: now, for one who is.
-func (p *presence) lastSeen(user string, now time.Time) (time.Time, bool) {
-	if p.has(user) {
+// lastOnline returns when the user was last online, which is now for a user who
+// is online.
+func (p *presence) lastOnline(user string, now time.Time) (time.Time, bool) {
+	if p.isOnline(user) {
 		return now, true
 	}
 	at, ok := p.seen.Get(user)
 	if !ok {
 		return time.Time{}, false
 	}
-	return at.(time.Time), true //nolint:forcetypeassert // only remember sets it
+	return at.(time.Time), true //nolint:forcetypeassert // only recordLastSeen sets it
 }

@@ -10,17 +10,17 @@ import (
 	"github.com/echo-pull/pull/internal/window"
 )
 
-const replayPage = 256 << 10 // bytes of a replay that leave together
+const replayBytes = 256 << 10 // largest size of one part of a replay
 
-// A replay is a part of what a session is behind. It is selected under the node's
-// lock and encoded without it.
+// A replay is a part of the messages that a page still has to read from the
+// window. It is selected under the hub's lock and encoded without it.
 type replay struct {
 	epoch    string
 	messages []window.Message
-	more     bool
+	more     bool // another part follows
 }
 
-// appendItems appends the messages as they wait for a session.
+// appendItems appends the encoded messages as the queue of a page holds them.
 func (r *replay) appendItems(items []conn.Item) []conn.Item {
 	items = slices.Grow(items, len(r.messages))
 	for i := range r.messages {
@@ -31,33 +31,33 @@ func (r *replay) appendItems(items []conn.Item) []conn.Item {
 	return items
 }
 
-// ReadOn reads on in the window for a session that is behind. When there is
-// nothing more, the session is live.
-func (n *Hub) ReadOn(s *Page) (items []conn.Item, more bool) {
-	n.mu.Lock()
-	r := n.read(s)
-	n.mu.Unlock()
+// ReadOn returns the next part of the window for a page that is behind. Once
+// there is no more, the page is live.
+func (h *Hub) ReadOn(p *Page) (items []conn.Item, more bool) {
+	h.mu.Lock()
+	r := h.readWindow(p)
+	h.mu.Unlock()
 
 	return r.appendItems(nil), r.more
 }
 
-// read selects the next part of a replay; the caller holds mu.
-func (n *Hub) read(s *Page) replay {
-	r := replay{epoch: n.epoch}
-	if !s.behind {
+// readWindow selects the next part of a replay; the caller holds mu.
+func (h *Hub) readWindow(p *Page) replay {
+	r := replay{epoch: h.epoch}
+	if !p.behind {
 		return r
 	}
-	if !n.history.Covers(s.last) {
-		s.CloseSlow() // the window has moved on while the page read
+	if !h.history.Covers(p.last) {
+		p.CloseSlow() // the window has moved on faster than the page reads
 		return r
 	}
-	found := n.after(s.last, s.User)
-	size, most := 0, min(replayPage, n.Conns.QueueBytes/2)
+	found := h.selectAfter(p.last, p.User)
+	size, most := 0, min(replayBytes, h.Conns.QueueBytes/2)
 	now := time.Now().Unix()
 	for i, offset := range found.Offsets {
-		m := n.history.At(offset)
-		if !n.reaches(m, s, now) {
-			s.last = offset
+		m := h.history.At(offset)
+		if !h.isForPage(m, p, now) {
+			p.last = offset
 			continue
 		}
 		if size += len(m.Body()) + protocol.MessageOverhead; size > most && len(r.messages) > 0 {
@@ -68,72 +68,75 @@ func (n *Hub) read(s *Page) replay {
 			r.messages = make([]window.Message, 0, len(found.Offsets)-i)
 		}
 		r.messages = append(r.messages, *m)
-		s.last = offset
+		p.last = offset
 	}
 	if r.more = !found.Complete; r.more {
-		s.last = found.UpTo
+		p.last = found.UpTo
 	} else {
-		s.behind = false
+		p.behind = false
 	}
 	return r
 }
 
-// after selects what may be for a user after an offset.
-func (n *Hub) after(offset uint64, user string) window.Selection {
-	tags := n.watches.countOf(user)
-	if tags > window.MaxSelection || n.history.CountAfter(offset) < tags {
-		return n.history.After(offset) // to look at messages costs less than to look at tags
+// selectAfter selects the messages after an offset that may be for a user.
+func (h *Hub) selectAfter(offset uint64, user string) window.Selection {
+	tags := h.watches.maxTagsOf(user)
+	if tags > window.MaxSelection || h.history.CountAfter(offset) < tags {
+		return h.history.After(offset) // checking messages costs less than checking tags
 	}
-	return window.Pick(offset, n.listsFor(user))
+	return window.Pick(offset, h.listsFor(user))
 }
 
-// listsFor returns the positions of everything that may be for a user.
-func (n *Hub) listsFor(user string) []*window.Offsets {
-	lists := []*window.Offsets{n.history.OfEveryone()}
+// listsFor returns the offsets of the messages that may be for a user.
+func (h *Hub) listsFor(user string) []*window.Offsets {
+	lists := []*window.Offsets{h.history.OfEveryone()}
 	if user == "" {
 		return lists
 	}
-	if list := n.history.OfUser(user); list != nil {
+	if list := h.history.OfUser(user); list != nil {
 		lists = append(lists, list)
 	}
-	if n.watches.countOf(user) == 0 {
+	if h.watches.maxTagsOf(user) == 0 {
 		return lists
 	}
-	for tag := range n.watches.tagsOf(user) {
-		if list := n.history.OfTag(tag); list != nil {
+	for tag := range h.watches.tagsOf(user) {
+		if list := h.history.OfTag(tag); list != nil {
 			lists = append(lists, list)
 		}
 	}
 	return lists
 }
 
-// reaches tells whether a message of the window is for a session.
-func (n *Hub) reaches(m *window.Message, s *Page, now int64) bool {
+// isForPage reports whether a message of the window is for a page.
+func (h *Hub) isForPage(m *window.Message, p *Page, now int64) bool {
 	if int64(m.Expires) <= now { //nolint:gosec // seconds
 		return false
 	}
-	if envelope.IsSender(envelope.Address(m.Addr()).Sender(), s.Client, s.User) {
+	if envelope.IsSender(envelope.Address(m.Addr()).Sender(), p.Client, p.User) {
 		return false
 	}
-	return n.isFor(m, s.User)
+	return h.isForUser(m, p.User)
 }
 
-// isFor tells whether the user is at a message's target. A guest has no name.
-func (n *Hub) isFor(m *window.Message, user string) bool {
+// isForUser reports whether a message's address includes the user, "" for a
+// guest.
+func (h *Hub) isForUser(m *window.Message, user string) bool {
 	for t := range envelope.Address(m.Addr()).Terms() {
-		if (t.Shared || user != "" && n.isAt(t, user, m)) && !t.Except.Has(user) {
+		if (t.Shared || user != "" && h.isNamed(t, user, m)) && !t.Except.Has(user) {
 			return true
 		}
 	}
 	return false
 }
 
-func (n *Hub) isAt(t envelope.AddressTerm, user string, m *window.Message) bool {
+// isNamed reports whether a term of a message's address names the user or a tag
+// that the user watched.
+func (h *Hub) isNamed(t envelope.AddressTerm, user string, m *window.Message) bool {
 	if t.Users.Has(user) {
 		return true
 	}
 	for tag := range t.Tags.All() {
-		if n.watches.hears(user, string(tag), m) {
+		if h.watches.covers(user, string(tag), m) {
 			return true
 		}
 	}

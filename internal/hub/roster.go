@@ -1,7 +1,6 @@
 package hub
 
 import (
-	"errors"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -9,30 +8,24 @@ import (
 	"github.com/echo-pull/pull/internal/window"
 )
 
-var (
-	errFull         = errors.New("too many connections")
-	ErrFullForPayer = errors.New("too many connections of one payer")
-	errDoubtful     = errors.New("disconnected a moment ago, try again")
-)
-
-// A roster is which pages are connected, how many may be, and who was
-// disconnected. It is passive: its owner guards it.
+// A roster holds which pages are connected, how many may be, and which users
+// were disconnected. It is passive: its owner guards it.
 type roster struct {
-	all    []*Page
-	users  map[string][]*Page
-	guests int                // pages without a user
-	turns  [TickSlots][]*Page // by the slot of a tick in which they are reminded
-	turn   uint8              // of the next page
+	all      []*Page
+	users    map[string][]*Page
+	guests   int                // pages without a user
+	slots    [TickSlots][]*Page // by the slot of a tick in which they get their ping
+	nextSlot uint8              // of the next page
 
-	seats  map[string]int // admitted connections by payer
-	seated int
+	placesOf map[string]int // admitted connections by payer
+	places   int
 
-	bans        map[string]ban    // the last disconnect of a user
-	expiry      window.Deque[ban] // the same, the oldest first
-	disconnects atomic.Uint64     // how many there were; read without the guard
+	banned map[string]ban    // the last disconnect of a user
+	expiry window.Deque[ban] // the same, the oldest first
+	bans   atomic.Uint64     // number of disconnects; read without the guard
 }
 
-// A ban is when a user was disconnected, as the number of the disconnect.
+// A ban records when a user was disconnected, and the number of the disconnect.
 type ban struct {
 	user   string
 	number uint64
@@ -40,56 +33,56 @@ type ban struct {
 }
 
 const (
-	// doubtWait is for how long after a disconnect a page of the user is sent away
-	// once more if its login may have been checked before: nobody knows when the
-	// request began. The next one passes the login again.
-	doubtWait = 5 * time.Second
+	// staleFor is for how long after a disconnect a page of the user is refused
+	// if its login may have been checked before: nothing shows when its request
+	// began. The page retries and passes the login again.
+	staleFor = 5 * time.Second
 
-	banLife = time.Minute // no handshake is older
+	banLife = time.Minute // no handshake takes longer
 )
 
 func newRoster() roster {
-	return roster{users: make(map[string][]*Page), seats: make(map[string]int), bans: make(map[string]ban)}
+	return roster{users: make(map[string][]*Page), placesOf: make(map[string]int), banned: make(map[string]ban)}
 }
 
 // add adds a page, and reports whether it is the first one of its user.
-func (r *roster) add(s *Page) (first bool) {
-	s.slot = int32(len(r.all)) //nolint:gosec // there are fewer
-	r.all = append(r.all, s)
-	s.turn, r.turn = r.turn, (r.turn+1)%TickSlots
-	s.place = int32(len(r.turns[s.turn])) //nolint:gosec // there are fewer
-	r.turns[s.turn] = append(r.turns[s.turn], s)
-	if s.User == "" {
+func (r *roster) add(p *Page) (first bool) {
+	p.index = int32(len(r.all)) //nolint:gosec // there are fewer
+	r.all = append(r.all, p)
+	p.slot, r.nextSlot = r.nextSlot, (r.nextSlot+1)%TickSlots
+	p.slotIndex = int32(len(r.slots[p.slot])) //nolint:gosec // there are fewer
+	r.slots[p.slot] = append(r.slots[p.slot], p)
+	if p.User == "" {
 		r.guests++
 		return false
 	}
-	r.users[s.User] = append(r.users[s.User], s)
-	return len(r.users[s.User]) == 1
+	r.users[p.User] = append(r.users[p.User], p)
+	return len(r.users[p.User]) == 1
 }
 
-// remove removes a page, and reports whether it was the last one of its user. A
-// page that was never added is none.
-func (r *roster) remove(s *Page) (last bool) {
-	if int(s.slot) >= len(r.all) || r.all[s.slot] != s {
+// remove removes a page, and reports whether it was the last one of its user.
+// It ignores a page that was never added.
+func (r *roster) remove(p *Page) (last bool) {
+	if int(p.index) >= len(r.all) || r.all[p.index] != p {
 		return false
 	}
-	r.all = removeAt(r.all, int(s.slot), func(moved *Page) { moved.slot = s.slot })
-	r.turns[s.turn] = removeAt(r.turns[s.turn], int(s.place), func(moved *Page) { moved.place = s.place })
-	if s.User == "" {
+	r.all = removeAt(r.all, int(p.index), func(moved *Page) { moved.index = p.index })
+	r.slots[p.slot] = removeAt(r.slots[p.slot], int(p.slotIndex), func(moved *Page) { moved.slotIndex = p.slotIndex })
+	if p.User == "" {
 		r.guests--
 		return false
 	}
-	pages := r.users[s.User]
-	i := slices.Index(pages, s)
-	if r.users[s.User] = slices.Delete(pages, i, i+1); len(r.users[s.User]) > 0 {
+	pages := r.users[p.User]
+	i := slices.Index(pages, p)
+	if r.users[p.User] = slices.Delete(pages, i, i+1); len(r.users[p.User]) > 0 {
 		return false
 	}
-	delete(r.users, s.User)
+	delete(r.users, p.User)
 	return true
 }
 
 // removeAt removes an item from a list in which order does not matter: the last
-// one moves to its place.
+// item moves to its place.
 func removeAt[T any](list []*T, at int, move func(moved *T)) []*T {
 	last := len(list) - 1
 	move(list[last])
@@ -97,60 +90,58 @@ func removeAt[T any](list []*T, at int, move func(moved *T)) []*T {
 	return list[:last]
 }
 
-// find returns the user's page with an id, or nil.
+// find returns the user's page with the client id, or nil.
 func (r *roster) find(user, client string) *Page {
-	for _, s := range r.users[user] {
-		if s.Client == client {
-			return s
+	for _, p := range r.users[user] {
+		if p.Client == client {
+			return p
 		}
 	}
 	return nil
 }
 
-// admit reserves a place for a connection before it is accepted. It refuses the
-// connection if there are most of them already, 0 for no bound, or mostOfPayer of
-// the one to whom it is charged, and if its login may have been checked before a
-// disconnect of the user.
-func (r *roster) admit(payer, user string, doubtful bool, most, mostOfPayer int) error {
-	switch b, banned := r.bans[user]; {
-	case most > 0 && r.seated >= most:
+// takePlace reserves a place for a connection, or returns why it is refused.
+// See [Hub.Admit].
+func (r *roster) takePlace(payer, user string, stale bool, most, mostOfPayer int) error {
+	switch b, banned := r.banned[user]; {
+	case most > 0 && r.places >= most:
 		return errFull
-	case r.seats[payer] >= mostOfPayer:
+	case r.placesOf[payer] >= mostOfPayer:
 		return ErrFullForPayer
-	case banned && doubtful && time.Since(b.at) < doubtWait:
-		return errDoubtful
+	case banned && stale && time.Since(b.at) < staleFor:
+		return errRecentlyDisconnected
 	}
-	r.seated++
-	r.seats[payer]++
+	r.places++
+	r.placesOf[payer]++
 	return nil
 }
 
-// release gives back a place that was reserved.
-func (r *roster) release(payer string) {
-	r.seated--
-	if r.seats[payer]--; r.seats[payer] == 0 {
-		delete(r.seats, payer)
+// returnPlace returns a place that takePlace has reserved.
+func (r *roster) returnPlace(payer string) {
+	r.places--
+	if r.placesOf[payer]--; r.placesOf[payer] == 0 {
+		delete(r.placesOf, payer)
 	}
 }
 
 // ban keeps the user's pages that began to connect before now from joining, and
 // returns those that have joined.
 func (r *roster) ban(user string, now time.Time) []*Page {
-	b := ban{user, r.disconnects.Add(1), now}
-	r.bans[user] = b
+	b := ban{user, r.bans.Add(1), now}
+	r.banned[user] = b
 	r.expiry.Push(b)
 	return slices.Clone(r.users[user])
 }
 
-// isBanned reports whether the user was disconnected after there were began
+// isBanned reports whether the user was disconnected after the first began
 // disconnects.
-func (r *roster) isBanned(user string, began uint64) bool { return r.bans[user].number > began }
+func (r *roster) isBanned(user string, began uint64) bool { return r.banned[user].number > began }
 
-// expireBans removes the bans that no handshake can be older than.
+// expireBans removes the bans that are older than any handshake.
 func (r *roster) expireBans(now time.Time) {
 	for r.expiry.Len() > 0 && now.Sub(r.expiry.At(0).at) > banLife {
-		if b := r.expiry.Pop(); r.bans[b.user] == b {
-			delete(r.bans, b.user)
+		if b := r.expiry.Pop(); r.banned[b.user] == b {
+			delete(r.banned, b.user)
 		}
 	}
 }

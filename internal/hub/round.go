@@ -2,64 +2,65 @@ package hub
 
 import "github.com/echo-pull/pull/internal/window"
 
-// A round is what a batch of the log leaves to do once the lock is released. The
-// node makes it, and the dispatcher gives it back to be used again.
+// A round is what a batch of the log leaves to do once the lock is released.
+// The hub fills it; the dispatcher works through it and empties it for the next
+// batch.
 type round struct {
-	touched []*Page // that have something due
-	parcels []*draft
-	spare   []*draft // to be used again
-	gapped  []*Page  // that are to be told of a gap
-	lagging []*Page  // that are to catch up
-	expels  []string // users whom another node has disconnected
-	errs    []error  // to report: not under the lock, because the application may call the plugin then
+	touched      []*Page // pages with bundles
+	bundles      []*bundle
+	spare        []*bundle // for reuse
+	gapped       []*Page   // pages to notify of a gap
+	lagging      []*Page   // pages that have to catch up
+	disconnected []string  // users whom another node has disconnected
+	errs         []error   // to report without the lock: the application may then call the plugin
 }
 
-// parcel begins a parcel of messages of a log. The address nil takes no further
-// messages.
-func (r *round) parcel(epoch string, to []byte, m *window.Message) *draft {
-	var p *draft
+// newBundle begins a bundle of messages of a log. A bundle with the address nil
+// takes no further messages.
+func (r *round) newBundle(epoch string, to []byte, m *window.Message) *bundle {
+	var b *bundle
 	if last := len(r.spare) - 1; last >= 0 {
-		p, r.spare = r.spare[last], r.spare[:last]
+		b, r.spare = r.spare[last], r.spare[:last]
 	} else {
-		p = new(draft)
+		b = new(bundle)
 	}
-	p.addr, p.frame.Epoch = to, epoch
-	p.add(m)
-	r.parcels = append(r.parcels, p)
-	return p
+	b.addr, b.frame.Epoch = to, epoch
+	b.add(m)
+	r.bundles = append(r.bundles, b)
+	return b
 }
 
-// last returns the parcel that was begun last, or nil.
-func (r *round) last() *draft {
-	if len(r.parcels) == 0 {
+// lastBundle returns the newest bundle, or nil.
+func (r *round) lastBundle() *bundle {
+	if len(r.bundles) == 0 {
 		return nil
 	}
-	return r.parcels[len(r.parcels)-1]
+	return r.bundles[len(r.bundles)-1]
 }
 
-// give puts a parcel among what a page is due. A page at the target in several ways
-// gets it once.
-func (r *round) give(s *Page, p *draft) {
-	if len(s.due) == 0 {
-		r.touched = append(r.touched, s)
-	} else if s.due[len(s.due)-1] == p {
+// assign gives a bundle to a page. A page that matches the target in several
+// ways gets it once.
+func (r *round) assign(p *Page, b *bundle) {
+	if len(p.due) == 0 {
+		r.touched = append(r.touched, p)
+	} else if p.due[len(p.due)-1] == b {
 		return
 	}
-	s.due = append(s.due, p)
-	p.wanted = true
+	p.due = append(p.due, b)
+	b.assigned = true
 }
 
-// reset empties the round and keeps its room.
+// reset empties the round and keeps its capacity.
 func (r *round) reset() {
-	for _, p := range r.parcels {
-		p.reset()
+	for _, b := range r.bundles {
+		b.reset()
 	}
-	r.spare = append(r.spare, r.parcels...)[:min(spareParcels, len(r.spare)+len(r.parcels))]
+	r.spare = append(r.spare, r.bundles...)[:min(spareBundles, len(r.spare)+len(r.bundles))]
 	clear(r.touched)
 	clear(r.gapped)
 	clear(r.lagging)
 	*r = round{
-		touched: r.touched[:0], parcels: r.parcels[:0], spare: r.spare,
+		touched: r.touched[:0], bundles: r.bundles[:0], spare: r.spare,
 		gapped: r.gapped[:0], lagging: r.lagging[:0],
 	}
 }

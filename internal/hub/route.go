@@ -7,68 +7,70 @@ import (
 	"github.com/echo-pull/pull/internal/window"
 )
 
-// route gives the newest message to every session at its address.
-func (n *Hub) route() {
-	m := n.history.Newest()
-	last := n.round.last()
-	if last != nil && last.size < parcelBytes && bytes.Equal(last.addr, m.Addr()) && last.frame.Last+1 == m.Offset {
-		last.add(m) // for the same sessions, on which nothing has changed in between
+// route assigns the newest message to every page at its address.
+func (h *Hub) route() {
+	m := h.history.Newest()
+	last := h.round.lastBundle()
+	if last != nil && last.size < bundleBytes && bytes.Equal(last.addr, m.Addr()) && last.frame.Last+1 == m.Offset {
+		last.add(m) // for the same pages: nothing has changed in between
 		return
 	}
-	p := n.round.parcel(n.epoch, m.Addr(), m)
+	b := h.round.newBundle(h.epoch, m.Addr(), m)
 	for t := range envelope.Address(m.Addr()).Terms() {
-		n.routeTerm(m, t, p)
+		h.routeTerm(m, t, b)
 	}
 }
 
-func (n *Hub) routeTerm(m *window.Message, t envelope.AddressTerm, p *draft) {
-	r := routing{node: n, sender: envelope.Address(m.Addr()).Sender(), except: n.exceptions(t.Except), parcel: p}
+func (h *Hub) routeTerm(m *window.Message, t envelope.AddressTerm, b *bundle) {
+	r := routing{round: h.round, sender: envelope.Address(m.Addr()).Sender(), except: h.exceptions(t.Except), bundle: b}
 	if t.Shared {
-		r.to(n.roster.all)
+		r.assign(h.roster.all)
 		return
 	}
 	for user := range t.Users.All() {
-		r.to(n.roster.users[string(user)])
+		r.assign(h.roster.users[string(user)])
 	}
 	for tag := range t.Tags.All() {
-		for user := range n.watches.watchers(string(tag), m.At) {
-			r.to(n.roster.users[user])
+		for user := range h.watches.watchers(string(tag), m.At) {
+			r.assign(h.roster.users[user])
 		}
 	}
 }
 
-// A routing is a message under way to the sessions at one term of its target.
+// A routing assigns one bundle to the pages at one term of its address.
 type routing struct {
-	node   *Hub
+	round  *round
 	sender []byte
 	except map[string]struct{}
-	parcel *draft
+	bundle *bundle
 }
 
-func (r *routing) to(sessions []*Page) {
-	for _, s := range sessions {
-		if s.behind || envelope.IsSender(r.sender, s.Client, s.User) {
+// assign assigns the bundle to the pages, except the sender, excepted users,
+// and pages that will read the message from the window.
+func (r *routing) assign(pages []*Page) {
+	for _, p := range pages {
+		if p.behind || envelope.IsSender(r.sender, p.Client, p.User) {
 			continue
 		}
-		if _, excepted := r.except[s.User]; excepted && len(r.except) > 0 {
+		if _, excepted := r.except[p.User]; excepted && len(r.except) > 0 {
 			continue
 		}
-		r.node.round.give(s, r.parcel)
+		r.round.assign(p, r.bundle)
 	}
 }
 
-// exceptions returns a list as a set, which is valid until the next call: to look
-// each session up in the list would cost their product.
-func (n *Hub) exceptions(list envelope.List) map[string]struct{} {
+// exceptions returns a list as a set, which is valid until the next call.
+// Searching the list for each page would cost pages times exceptions.
+func (h *Hub) exceptions(list envelope.List) map[string]struct{} {
 	if list.N == 0 {
 		return nil
 	}
-	if n.excepted == nil || len(n.excepted) > 1000 { // clear takes as long as the map was ever large
-		n.excepted = make(map[string]struct{})
+	if h.except == nil || len(h.except) > 1000 { // clear takes as long as the map was ever large
+		h.except = make(map[string]struct{})
 	}
-	clear(n.excepted)
+	clear(h.except)
 	for user := range list.All() {
-		n.excepted[string(user)] = struct{}{}
+		h.except[string(user)] = struct{}{}
 	}
-	return n.excepted
+	return h.except
 }

@@ -7,21 +7,22 @@ import (
 	"github.com/echo-pull/pull/internal/envelope"
 )
 
-// A WatchState is what a node keeps over a planned restart: the watches, which
+// A WatchState is what the hub keeps over a planned restart: the watches, which
 // may be older than what the log still holds.
 type WatchState struct {
 	Watches []WatchImage
-	Lost    map[string]uint64 // up to where watches of a user are forgotten that have heard something
+	Lost    map[string]uint64 // by user, the offset up to which dropped watches may have covered messages
 }
 
-// A WatchImage is a watch at rest, as the state file holds it.
+// A WatchImage is a watch as the state file holds it.
 type WatchImage struct {
 	User, Tag    string
 	Since, Until uint64
 	Expires      int64
 }
 
-// Check reports values that no node writes, in a log that ends before an offset.
+// Check returns an error for values that no hub writes in a log that ends
+// before the offset.
 func (s WatchState) Check(end uint64) error {
 	live := make(map[watchKey]bool)
 	for _, w := range s.Watches {
@@ -39,35 +40,36 @@ func (s WatchState) Check(end uint64) error {
 	return nil
 }
 
-// isPossible tells whether there can be such a watch in a log that ends before an offset.
+// isPossible reports whether such a watch can exist in a log that ends before
+// the offset.
 func (w *WatchImage) isPossible(end uint64) bool {
 	return envelope.CheckIDs("user id", []string{w.User}) == nil && envelope.CheckIDs("tag", []string{w.Tag}) == nil &&
 		w.Since < end && w.Until <= end && w.Expires >= 0
 }
 
-// WatchState returns the watches as they are.
-func (n *Hub) WatchState() WatchState {
-	n.mu.Lock()
-	defer n.mu.Unlock()
+// WatchState returns the current watches.
+func (h *Hub) WatchState() WatchState {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 
-	s := WatchState{Lost: n.watches.ended.losses()}
-	for _, w := range n.watches.everything() {
+	s := WatchState{Lost: h.watches.ended.losses()}
+	for _, w := range h.watches.everything() {
 		s.Watches = append(s.Watches, WatchImage{w.user, w.tag, w.since, w.until, w.expires})
 	}
 	return s
 }
 
-// Restore continues with the watches of the process before this one.
-func (n *Hub) Restore(s WatchState, now time.Time) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
+// Restore adds the watches that an earlier process has saved.
+func (h *Hub) Restore(s WatchState, now time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 
 	at := now.UnixNano()
-	latest := at + int64(n.watches.ttl) // whatever the clock was when it was saved
+	latest := at + int64(h.watches.ttl) // the clock may have been ahead when the watch was saved
 	for _, w := range s.Watches {
-		n.watches.restore(&watch{user: w.User, tag: w.Tag, since: w.Since, until: w.Until, expires: min(w.Expires, latest)}, at)
+		h.watches.addSaved(&watch{user: w.User, tag: w.Tag, since: w.Since, until: w.Until, expires: min(w.Expires, latest)}, at)
 	}
 	for user, upTo := range s.Lost {
-		n.watches.ended.lose(user, upTo, at+int64(n.watches.keep))
+		h.watches.ended.addLoss(user, upTo, at+int64(h.watches.keep))
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/echo-pull/pull/internal/event"
 )
 
-func TestWaitlistWakesThoseWhomItConcerns(t *testing.T) {
+func TestWaitlistWakesOnlyReachedWaiters(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	var l waitlist
 	waiting := make(map[*waiter]bool)
@@ -33,12 +33,12 @@ func TestWaitlistWakesThoseWhomItConcerns(t *testing.T) {
 				select {
 				case <-w.reached:
 					if w.number > uint64(step) {
-						t.Fatalf("step %d woke who waits for %d", step, w.number)
+						t.Fatalf("step %d woke the waiter for %d", step, w.number)
 					}
 					delete(waiting, w)
 				default:
 					if w.number <= uint64(step) {
-						t.Fatalf("step %d did not wake who waits for %d", step, w.number)
+						t.Fatalf("step %d did not wake the waiter for %d", step, w.number)
 					}
 				}
 			}
@@ -49,36 +49,36 @@ func TestWaitlistWakesThoseWhomItConcerns(t *testing.T) {
 	}
 }
 
-// A thousand pages may say that they are ahead; one more is sent away to come back.
+// A thousand pages may wait for a position; one more is refused and retries.
 func TestPagesAheadOfTheLogAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n, d := bareNode(func(*Config) {})
+		h, d := newHub(func(*Config) {})
 		w := new(writer)
 		d.Dispatch([]broker.Delivery{w.message(event.Shared(), "first")})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		var pages sync.WaitGroup
-		for range waitersAhead {
+		for range maxAhead {
 			pages.Go(func() {
-				if !n.AwaitPosition(ctx, envelope.Cursor{Epoch: "log", Offset: 2}) {
-					t.Error("sent away, want to wait")
+				if err := h.AwaitPosition(ctx, envelope.Cursor{Epoch: "log", Offset: 2}); err != nil {
+					t.Errorf("got %v, want to wait", err)
 				}
 			})
 		}
 		synctest.Wait()
 
-		if n.AwaitPosition(ctx, envelope.Cursor{Epoch: "log", Offset: 2}) {
-			t.Error("one more than may wait was let to")
+		if h.AwaitPosition(ctx, envelope.Cursor{Epoch: "log", Offset: 2}) == nil {
+			t.Error("one more than the bound could wait")
 		}
 		began := time.Now()
 		d.Dispatch([]broker.Delivery{w.message(event.Shared(), "second")})
 		pages.Wait()
 
-		if len(n.positions) != 0 || time.Since(began) != 0 {
-			t.Errorf("%d wait after %s, want none at once", len(n.positions), time.Since(began))
+		if len(h.waiting.positions) != 0 || time.Since(began) != 0 {
+			t.Errorf("%d wait after %s, want none at once", len(h.waiting.positions), time.Since(began))
 		}
-		if n.AwaitPosition(ctx, envelope.Cursor{Epoch: "log", Offset: 9}); len(n.positions) != 0 || time.Since(began) != time.Second {
-			t.Errorf("%d wait after the time is over, at %s", len(n.positions), time.Since(began))
+		if err := h.AwaitPosition(ctx, envelope.Cursor{Epoch: "log", Offset: 9}); err != nil || len(h.waiting.positions) != 0 || time.Since(began) != time.Second {
+			t.Errorf("%d wait after their context has ended, at %s", len(h.waiting.positions), time.Since(began))
 		}
 	})
 }

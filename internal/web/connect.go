@@ -36,7 +36,7 @@ func (s *Server) Connect(c Context) error {
 	if hasSlowBody(c.Request()) {
 		return refuse(http.StatusBadRequest, "a handshake has no body")
 	}
-	if !s.engine.Enter() {
+	if !s.engine.AddPage() {
 		return s.refuseRetry(c, http.StatusServiceUnavailable, "shutting down")
 	}
 	p := &page{
@@ -45,7 +45,7 @@ func (s *Server) Connect(c Context) error {
 	}
 	p.SetOwner(p)
 	if err := s.admit(c, p); err != nil {
-		s.engine.Part()
+		s.engine.PageDone()
 		return err
 	}
 	return serve(c, p)
@@ -78,4 +78,4 @@ func cursorOf(r *http.Request, query url.Values) *envelope.Cursor {
 }
 
 // leave removes a page and gives back its place.
-func (s *Server) leave(p *page) { s.engine.Leave(&p.Page, p.payer) }
+func (s *Server) leave(p *page) { s.engine.RemovePage(&p.Page, p.payer) }

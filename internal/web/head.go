@@ -61,7 +61,7 @@ func (s *Server) mountFor(c Context) string {
 
 // pageOf returns the user of a page, or the reason why the page does not connect.
 func (s *Server) pageOf(c Context) (user, off string) {
-	if !s.engine.Needs(s.sectionOf(c)) {
+	if !s.engine.IsSectionUsed(s.sectionOf(c)) {
 		return "", "section"
 	}
 	user, err := s.userOf(c)

@@ -24,7 +24,7 @@ func (s *Server) shortenHeader(c Context) {
 	}
 	r.Header = light
 	if scope := s.engine.ScopeOf(r.Context()); scope != nil {
-		scope.KeepHeader(light)
+		scope.SetHeader(light)
 	}
 }
 

@@ -33,7 +33,7 @@ func (p *page) Settings() *conn.Settings { return &p.server.engine.Hub().Conns }
 func (p *page) Connected() {
 	switch err := p.join(); {
 	case err == nil:
-	case errors.Is(err, hub.ErrBanned):
+	case errors.Is(err, hub.ErrDisconnected):
 		p.CloseNow(conn.CloseNotAllowed, "disconnected")
 	default:
 		p.CloseNow(conn.CloseRestart, "try again")
@@ -48,8 +48,8 @@ func (p *page) join() error {
 	if at != nil && h.IsAhead(*at) {
 		ctx, cancel := context.WithTimeout(context.Background(), aheadWait)
 		defer cancel()
-		if !h.AwaitPosition(ctx, *at) {
-			return hub.ErrCrowd
+		if err := h.AwaitPosition(ctx, *at); err != nil {
+			return err
 		}
 	}
 	return h.Join(&p.Page, at, p.handshake.disconnects)
@@ -83,7 +83,7 @@ func (p *page) Received(frame []byte) {
 		}
 	}
 	if q.Seen != nil {
-		p.reply("seen", s.engine.Hub().Seen(p.User, q.Seen))
+		p.reply("seen", s.engine.Hub().SecondsSinceSeen(p.User, q.Seen))
 	}
 }
 

@@ -61,7 +61,7 @@ func (s *Server) Watch(c Context) error {
 		}
 		return respond(c, response)
 	}
-	return respond(c, s.engine.Hub().Seen(user, q.Seen))
+	return respond(c, s.engine.Hub().SecondsSinceSeen(user, q.Seen))
 }
 
 func respond(c Context, response any) error {
@@ -75,14 +75,14 @@ func respond(c Context, response any) error {
 // which also covers connections that have ended.
 func (s *Server) allowRequest(p *hub.Page, payer string) bool {
 	now := time.Now()
-	return p.Allow(now) && s.limits.allowRequest(payer, s.engine.Hub().SeatsOf(payer), now)
+	return p.Allow(now) && s.limits.allowRequest(payer, s.engine.Hub().PlacesOf(payer), now)
 }
 
 // allowPost is allowRequest for a POST, which may name a page of the user.
 func (s *Server) allowPost(c Context, user string) bool {
 	payer := payerOf(c, user)
-	if p := s.engine.Hub().SessionOf(user, c.Request().Header.Get(engine.HeaderClient)); p != nil {
+	if p := s.engine.Hub().FindPage(user, c.Request().Header.Get(engine.HeaderClient)); p != nil {
 		return s.allowRequest(p, payer)
 	}
-	return s.limits.allowRequest(payer, s.engine.Hub().SeatsOf(payer), time.Now())
+	return s.limits.allowRequest(payer, s.engine.Hub().PlacesOf(payer), time.Now())
 }

@@ -81,7 +81,7 @@ func (s *Server) userOf(c Context) (string, error) {
 		i = new(engine.Identity)
 		c.Set(s.identityKey, i)
 	}
-	return i.Of(s.engine, c.Framework())
+	return i.User(s.engine, c.Framework())
 }
 
 // scopeOf returns the scope of a request if it has not ended, else nil.

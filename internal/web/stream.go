@@ -73,7 +73,7 @@ func serverOf(r *http.Request) *http.Server {
 
 // closeStreams closes all streams. Their pages reconnect.
 func (s *Server) closeStreams() {
-	for _, page := range s.engine.Hub().Sessions() {
+	for _, page := range s.engine.Hub().Pages() {
 		if page.IsStream() {
 			page.Close("restart")
 		}

@@ -1,30 +1,39 @@
-// Port5 runs the tests of the root package against the plugin for Echo v5:
+// Port5 runs the tests of the root package, and the example, against the plugin
+// for Echo v5:
 //
 //	go run ./scripts/port5 [flags and arguments of go test]
+//	go run ./scripts/port5 run ./testdata/example
 //
 // They are written for Echo v4. What differs in its spelling only is translated
-// here; what differs more is behind the helpers of rim_test.go, which v5 has in
-// a file of the same name. The translation is handed to go test as an overlay:
-// nothing is written into the repository.
+// here; what differs more is in rim_test.go, which v5 has in a file of the same
+// name, and in example/echo.go. The translation is handed to the go command,
+// which runs in v5, as an overlay: nothing is written into the repository. If
+// the first argument is build, run or vet, that command runs instead of go test.
 //
-// A test file is translated unless it belongs to package pull itself, v5 has a
-// file of that name, or a line of its own before the package clause says
+// A file is translated unless it belongs to package pull itself, v5 has a file
+// of that name, or a line of its own before the package clause says
 //
 //	//pull:only v4
+//
+// The example is translated into v5/testdata/example.
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"io/fs"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 func main() {
@@ -39,8 +48,10 @@ func main() {
 	}
 }
 
-// run translates the test files and runs go test in v5.
+// run translates the files and runs the go command in v5.
 func run(args []string) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt) // else the directory would stay
+	defer stop()
 	root, err := filepath.Abs(".")
 	if err != nil {
 		return err
@@ -54,54 +65,96 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
-	test := exec.Command("go", append([]string{"test", "-overlay", overlay}, args...)...) //nolint:gosec // the caller's own arguments
-	test.Dir = filepath.Join(root, "v5")
-	test.Stdout, test.Stderr = os.Stdout, os.Stderr
-	return test.Run()
+	command := exec.CommandContext(ctx, "go", arguments(overlay, args)...) //nolint:gosec // the caller's own arguments
+	command.Dir = filepath.Join(root, "v5")
+	command.Stdout, command.Stderr = os.Stdout, os.Stderr
+	return command.Run()
 }
 
-// translate writes the translated files into dir, and returns the overlay that
-// puts them into v5.
-func translate(root, dir string) (overlay string, err error) {
-	files, err := filepath.Glob(filepath.Join(root, "*_test.go"))
+// arguments returns those of the go command.
+func arguments(overlay string, args []string) []string {
+	verb := "test"
+	if len(args) > 0 && slices.Contains([]string{"build", "run", "vet"}, args[0]) {
+		verb, args = args[0], args[1:]
+	}
+	return append([]string{verb, "-overlay", overlay}, args...)
+}
+
+// translate writes the translated files into dir, and the overlay that puts
+// them into v5.
+func translate(root, dir string) (path string, err error) {
+	files, err := places(root)
 	if err != nil {
 		return "", err
 	}
-	replace := make(map[string]string)
-	for _, file := range files {
-		name := filepath.Base(file)
-		place := filepath.Join(root, "v5", name)
-		if _, err := os.Stat(place); err == nil {
-			continue // v5 has its own
-		}
-		source, err := os.ReadFile(file) //nolint:gosec // a file of the repository
-		if err != nil {
-			return "", err
-		}
-		text, err := port(file, source)
-		if err != nil {
-			return "", err
-		}
-		if text == nil {
-			continue
-		}
-		replace[place] = filepath.Join(dir, name)
-		if err := os.WriteFile(replace[place], text, 0o600); err != nil {
+	o := overlay{dir, make(map[string]string)}
+	for from, to := range files {
+		if err := o.add(from, filepath.Join(root, "v5", to)); err != nil {
 			return "", err
 		}
 	}
-	if len(replace) == 0 {
-		return "", fmt.Errorf("no tests in %s: run this in the root of the repository", root)
-	}
-	text, err := json.Marshal(map[string]any{"Replace": replace})
+	text, err := json.Marshal(o)
 	if err != nil {
 		return "", err
 	}
-	overlay = filepath.Join(dir, "overlay.json")
-	return overlay, os.WriteFile(overlay, text, 0o600)
+	path = filepath.Join(dir, "overlay.json")
+	return path, os.WriteFile(path, text, 0o600)
 }
 
-// port returns a test file in the spelling of Echo v5, or nil if it is for
+// places returns the places in v5 of the tests, and of the example with what it
+// embeds.
+func places(root string) (map[string]string, error) {
+	tests, err := filepath.Glob(filepath.Join(root, "*_test.go"))
+	if err != nil {
+		return nil, err
+	}
+	if len(tests) == 0 {
+		return nil, fmt.Errorf("no tests in %s: run this in the root of the repository", root)
+	}
+	places := make(map[string]string)
+	for _, path := range tests {
+		places[path] = filepath.Base(path)
+	}
+	example := filepath.Join(root, "example")
+	err = filepath.WalkDir(example, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.Type().IsRegular() {
+			places[path] = filepath.Join("testdata/example", strings.TrimPrefix(path, example))
+		}
+		return err
+	})
+	return places, err
+}
+
+// An overlay gives the go command files in the place of others, or where there
+// are none.
+type overlay struct {
+	dir     string // of the translations
+	Replace map[string]string
+}
+
+// add puts a file into v5, translated if it is Go, unless v5 has a file of its
+// own there, or the file is not for Echo v5.
+func (o overlay) add(from, to string) error {
+	if _, err := os.Stat(to); err == nil {
+		return nil
+	}
+	if filepath.Ext(from) != ".go" {
+		o.Replace[to] = from
+		return nil
+	}
+	source, err := os.ReadFile(from) //nolint:gosec // a file of the repository
+	if err != nil {
+		return err
+	}
+	text, err := port(from, source)
+	if err != nil || text == nil {
+		return err
+	}
+	o.Replace[to] = filepath.Join(o.dir, fmt.Sprintf("%d.go", len(o.Replace)))
+	return os.WriteFile(o.Replace[to], text, 0o600) //nolint:gosec // a name of its own, in a directory of its own
+}
+
+// port returns a file in the spelling of Echo v5, or nil if it is for
 // Echo v4 only. Lines stay where they are: failures name those of the original.
 func port(file string, source []byte) ([]byte, error) {
 	set := token.NewFileSet()
@@ -109,7 +162,7 @@ func port(file string, source []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if f.Name.Name != "pull_test" || isOnlyV4(f) {
+	if f.Name.Name == "pull" || isOnlyV4(f) {
 		return nil, nil
 	}
 	text := source
@@ -138,11 +191,15 @@ type edit struct {
 	insert string
 }
 
-// imports are the packages that have another path for Echo v5.
-var imports = map[string]string{
-	"github.com/labstack/echo/v4":            "github.com/labstack/echo/v5",
-	"github.com/labstack/echo/v4/middleware": "github.com/labstack/echo/v5/middleware",
-	"github.com/echo-pull/pull":              "github.com/echo-pull/pull/v5",
+// moved returns the path that an import has for Echo v5, or "" for the same.
+func moved(path string) string {
+	switch path {
+	case "github.com/labstack/echo/v4", "github.com/labstack/echo/v4/middleware":
+		return strings.Replace(path, "/v4", "/v5", 1)
+	case "github.com/echo-pull/pull":
+		return path + "/v5"
+	}
+	return ""
 }
 
 // edits returns what Echo v5 spells in another way, in the order of the file:
@@ -153,7 +210,7 @@ func edits(f *ast.File) []edit {
 		switch n := n.(type) {
 		case *ast.ImportSpec:
 			path, _ := strconv.Unquote(n.Path.Value)
-			if to, moved := imports[path]; moved {
+			if to := moved(path); to != "" {
 				found = append(found, edit{n.Path.Pos(), len(n.Path.Value), strconv.Quote(to)})
 			}
 		case *ast.SelectorExpr:

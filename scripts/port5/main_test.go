@@ -1,6 +1,9 @@
 package main
 
 import (
+	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -35,5 +38,48 @@ func TestWhatIsNotTranslated(t *testing.T) {
 	}
 	if got, err := port("a_test.go", []byte("package pull_test\n\n//pull:only v4\n")); got == nil || err != nil {
 		t.Errorf("a directive after the package clause: got %q %v, want a translation", got, err)
+	}
+}
+
+// The program of the example is complete, and its echo.go is that of v5.
+func TestExampleIsTranslated(t *testing.T) {
+	dir := t.TempDir()
+	path, err := translate("../..", dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var o overlay
+	if err := json.Unmarshal(text, &o); err != nil {
+		t.Fatal(err)
+	}
+	for file, want := range map[string]string{
+		"app.go": `"github.com/labstack/echo/v5"`, "main.go": "//go:embed pages static", "pages/tasks.html": "<!doctype html>", "echo.go": "",
+	} {
+		from := o.Replace[filepath.Join("../../v5/testdata/example", file)]
+		if want == "" && from == "" {
+			continue
+		}
+		got, err := os.ReadFile(from)
+		if err != nil || want == "" || !strings.Contains(string(got), want) {
+			t.Errorf("%s is %s: %v, want a file with %q", file, from, err, want)
+		}
+	}
+}
+
+func TestCommandsOfGo(t *testing.T) {
+	for args, want := range map[string]string{
+		"":                         "test -overlay o",
+		"-race ./...":              "test -overlay o -race ./...",
+		"run ./testdata/example":   "run -overlay o ./testdata/example",
+		"build -o x ./a":           "build -overlay o -o x ./a",
+		"./testdata/example build": "test -overlay o ./testdata/example build",
+	} {
+		if got := strings.Join(arguments("o", strings.Fields(args)), " "); got != want {
+			t.Errorf("%s: got go %s, want go %s", args, got, want)
+		}
 	}
 }

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"html/template"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/echo-pull/pull"
+)
+
+// The example runs on Echo v4 and, through scripts/port5, on Echo v5. This file
+// has what differs in more than its spelling; v5/testdata/example has the same
+// names for Echo v5.
+
+// serve serves until ctx ends, and lets the requests under way finish.
+func serve(ctx context.Context, e *echo.Echo, l net.Listener) error {
+	e.HideBanner, e.HidePort, e.Listener = true, true, l
+	go func() { slog.Info("stopping", "reason", e.Start("")) }()
+	<-ctx.Done()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	return e.Shutdown(ctx)
+}
+
+// head is the script tag of a page.
+func head(c pull.Context, p *pull.Plugin) template.HTML { return p.Head(c) }
+
+// readForm reads the whole body of a request.
+func readForm(c echo.Context) error {
+	if _, err := c.FormParams(); err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, "the form cannot be read").SetInternal(err)
+	}
+	return nil
+}
+
+// handleErrors has showError respond to errors, and Echo where that does not.
+func handleErrors(e *echo.Echo) {
+	e.HTTPErrorHandler = func(err error, c echo.Context) {
+		if c.Response().Committed || !showError(c, err) {
+			e.DefaultHTTPErrorHandler(err, c)
+		}
+	}
+}
+
+// status is the status of the response to an error.
+func status(err error) int {
+	var known *echo.HTTPError
+	if errors.As(err, &known) {
+		return known.Code
+	}
+	return http.StatusInternalServerError
+}
+
+// reason is what an error says to the client, or "".
+func reason(err error) string {
+	var known *echo.HTTPError
+	if errors.As(err, &known) {
+		return fmt.Sprint(known.Message)
+	}
+	return ""
+}

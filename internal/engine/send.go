@@ -1,0 +1,75 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/echo-pull/pull/internal/conn"
+	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/event"
+	"github.com/echo-pull/pull/internal/publish"
+)
+
+// Send sends an event outside a request, such as from a cron job or a queue
+// worker. It returns when the log has accepted the event. It returns the same
+// errors as [Outbox.Send], or the error of ctx if ctx ends first; the event may
+// then still be published. If ctx had ended before the call, nothing is sent.
+func (e *Engine) Send(ctx context.Context, t event.Target, ev event.Event) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	raw, err := e.encode(&t, &ev, "", time.Now())
+	if err != nil || raw == nil {
+		return err
+	}
+	if err := e.publisher.Reserve(len(raw)); err != nil {
+		return err
+	}
+	return e.publisher.PublishAndWait(ctx, publish.Batch{Messages: [][]byte{raw}, Events: 1, Size: len(raw)})
+}
+
+// encode checks an event and returns its envelope, or nil if its target is
+// nobody.
+func (e *Engine) encode(t *event.Target, ev *event.Event, sender string, now time.Time) ([]byte, error) {
+	if err := event.Check(ev); err != nil {
+		return nil, err
+	}
+	if !e.registry.has(ev.Module) {
+		return nil, fmt.Errorf("%w: %q", ErrUnknownModule, ev.Module)
+	}
+	if err := event.CheckTarget(t); err != nil {
+		return nil, err
+	}
+	if event.IsNobody(t) {
+		return nil, nil
+	}
+	raw, err := event.Encode(t, ev, sender, now, e.config.EventBytes)
+	if len(raw) > publish.MaxBytes { // a target may be of any size
+		return nil, &event.SizeError{Size: len(raw), Limit: publish.MaxBytes}
+	}
+	return raw, err
+}
+
+// Disconnect closes the user's sessions on all nodes with 4003. Their pages do
+// not reconnect by themselves. A page that is loaded again has to pass the
+// application's own authentication, so make that refuse the user before you
+// call Disconnect. For a guest or an invalid id Disconnect does nothing.
+//
+// A page that is connecting at that moment is refused if its request has
+// already passed [Plugin.Middleware]. The login should therefore run after the
+// middleware, as in e.Mount(e.Group("/pull", login)). For a request that does
+// not pass the middleware, the plugin cannot determine when its login was
+// checked. For five seconds such pages of the user get 503, so that they retry
+// and pass the login again.
+func (e *Engine) Disconnect(user string) {
+	if envelope.CheckIDs("user id", []string{user}) != nil {
+		return
+	}
+	if _, err := e.publisher.Command(envelope.Control(envelope.KindDisconnect, time.Now(), user)); err != nil {
+		e.config.OnError(fmt.Errorf("pull: disconnect user %q on other nodes: %w", user, err))
+	}
+	for _, p := range e.hub.Disconnect(user) {
+		p.CloseNow(conn.CloseNotAllowed, "disconnected")
+	}
+}

@@ -1,0 +1,121 @@
+package hub
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/echo-pull/pull/internal/broker"
+	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/window"
+)
+
+// apply applies a batch of the log. It returns what is left to do once the lock
+// is released, and how many messages of the batch that covers: all of them, or
+// those before the message at which the log is broken.
+func (h *Hub) apply(batch []broker.Delivery) (r *round, count int, broken bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+
+	now := time.Now()
+	for i, d := range batch {
+		switch {
+		case h.log == "":
+			h.startLog(d.Epoch, d.Epoch, d.Offset)
+		case d.Epoch == h.log && d.Offset < h.history.Next() && !h.reusesOffset(&d):
+			continue // applied before the subscription was renewed
+		case d.Epoch != h.log || d.Offset != h.history.Next():
+			h.finishBatch()
+			return h.round, i, true
+		}
+		h.applyMessage(d, now)
+	}
+	h.finishBatch()
+	return h.round, len(batch), false
+}
+
+// startLog begins with a log whose next message is at the offset. log is the
+// broker's epoch, epoch the one that pages know.
+func (h *Hub) startLog(log, epoch string, offset uint64) {
+	if h.epoch != epoch {
+		h.waiting.positions.wake(^uint64(0)) // the log will never reach their positions
+	}
+	h.log, h.epoch = log, epoch
+	h.history.Reset(offset)
+	h.settled = offset - 1
+	h.publishPosition()
+}
+
+// publishPosition makes the position of the last message readable without the
+// lock, and wakes the goroutines that wait for it.
+func (h *Hub) publishPosition() {
+	h.offset.Store(h.history.Last())
+	if p := h.position.Load(); p == nil || *p != h.epoch {
+		epoch := h.epoch
+		h.position.Store(&epoch)
+	}
+	h.wakeWaiting()
+}
+
+// finishBatch decides for every page with bundles whether it gets them from the
+// dispatcher or reads the window itself.
+func (h *Hub) finishBatch() {
+	r := h.round
+	delivered := r.touched[:0]
+	for _, p := range r.touched {
+		if p.last = max(p.last, h.settled); h.isBurst(p) {
+			p.behind, p.due = true, nil // it reads the window from its position
+			r.lagging = append(r.lagging, p)
+			continue
+		}
+		p.last = max(p.last, p.due[len(p.due)-1].frame.Last)
+		delivered = append(delivered, p)
+	}
+	clear(r.touched[len(delivered):])
+	r.touched = delivered
+	h.publishPosition()
+}
+
+// isBurst reports whether one batch has more for an idle page than half of its
+// queue. Such a page is not slow; it only gets much at once.
+func (h *Hub) isBurst(p *Page) bool {
+	size := 0
+	for _, b := range p.due {
+		size += b.size
+	}
+	return size > h.Conns.QueueBytes/2 && h.history.Covers(p.last) && p.IsIdle()
+}
+
+// applyMessage applies the next message of the log.
+func (h *Hub) applyMessage(d broker.Delivery, received time.Time) {
+	if d.Raw == nil { // the embedded log has dropped a control message
+		h.history.Skip(0)
+		return
+	}
+	now := received.UnixNano()
+	e, err := envelope.Parse(d.Raw)
+	if err != nil {
+		if h.foreign.Allow("") { // there may be as many as the application's own
+			h.round.errs = append(h.round.errs, fmt.Errorf("%w: at %s, and perhaps others within a minute", err, envelope.Cursor{Epoch: d.Epoch, Offset: d.Offset}))
+		}
+		h.history.Skip(0)
+		return
+	}
+	e.At = max(0, min(e.At, now)) // the clocks of other nodes may be wrong
+	if h.applied.Load() == 0 {
+		received = received.Add(newNodeTimeout - nodeTimeout) // the message may be older than this node: its age is unknown
+	}
+	from, fresh := h.presence.receive(e.Node, e.Seq, e.At, received)
+	if from.self {
+		h.applied.Store(e.Seq)
+	}
+	if e.Kind != envelope.KindEvent || !fresh {
+		h.history.Skip(e.At)
+		if fresh {
+			h.applyControl(&e, from)
+		}
+		return
+	}
+	h.stats.messages.Add(1)
+	h.history.Append(window.NewMessage(e.At, e.Expires, d.Raw[len(d.Raw)-len(e.Addr)-len(e.Body):], len(e.Addr)), now)
+	h.route()
+}

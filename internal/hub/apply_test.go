@@ -1,0 +1,41 @@
+package hub
+
+import (
+	"encoding/binary"
+	"testing"
+	"time"
+
+	"github.com/echo-pull/pull/internal/broker"
+	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/event"
+)
+
+// FuzzApply gives a hub a log of foreign messages. The hub must work whatever
+// they contain.
+func FuzzApply(f *testing.F) {
+	now := time.Now()
+	target := event.Tag("T").Or(event.Shared())
+	raw := binary.AppendUvarint(envelope.AppendHeader(nil, envelope.KindEvent, now), 1<<40)
+	raw = append(event.AppendTarget(raw, "", &target), `"module_id":"tasks"}`...)
+	envelope.Stamp(raw, "somebody", 1)
+	for k := envelope.KindEvent; k <= envelope.KindOffline; k++ {
+		f.Add(raw, envelope.Control(k, now, "1", "log.1", "T"), uint64(1), uint64(2))
+	}
+	f.Add(raw, raw, uint64(1), uint64(9))
+	f.Add(raw, raw, ^uint64(0), uint64(0))
+	f.Fuzz(func(t *testing.T, first, second []byte, offset, next uint64) {
+		h, d := newHub(func(c *Config) { c.WindowCount, c.WindowBytes = 3, 500 })
+		page := newPage(h, "1", plain{})
+		d.Dispatch([]broker.Delivery{delivery("log", offset, first)})
+		if err := h.Join(page, nil, 0); err != nil {
+			t.Fatal(err)
+		}
+		d.Dispatch([]broker.Delivery{delivery("log", next, second), delivery("log", next+1, first), delivery("other", offset, second), delivery("other", offset+1, second)})
+		back := newPage(h, "1", plain{})
+		if err := h.Join(back, &envelope.Cursor{Epoch: "other", Offset: offset}, h.Disconnects()); err != nil {
+			t.Fatal(err)
+		}
+		h.Sweep(time.Now())
+		h.SweepPresence(time.Now().Add(time.Hour))
+	})
+}

@@ -1,0 +1,85 @@
+package hub
+
+import (
+	"time"
+
+	"github.com/echo-pull/pull/internal/envelope"
+)
+
+// applyControl applies a control message of a node.
+func (h *Hub) applyControl(e *envelope.Envelope, from *peer) {
+	from.stopping = e.Kind == envelope.KindBye || from.stopping && e.Kind != envelope.KindHello
+	if from.expired {
+		from.expired = false // it was unreachable, and its users were removed: ask for them again
+		h.config.Publish(envelope.Control(envelope.KindHello, time.Now()))
+	}
+	if from.self {
+		h.confirm(e)
+		defer h.announce() // the changes since the last announcement
+	} else {
+		h.serve(e)
+	}
+	switch e.Kind {
+	case envelope.KindOnline:
+		h.addChanges(h.presence.addUsers(from, e.List))
+	case envelope.KindOffline:
+		h.addChanges(h.presence.removeUsers(from, e.List, e.At, from.self))
+	case envelope.KindRoster:
+		h.addChanges(h.presence.applyList(from, e.List, e.At))
+	case envelope.KindWatch, envelope.KindExtend, envelope.KindUnwatch:
+		h.applyWatch(e)
+	case envelope.KindEvent, envelope.KindDisconnect, envelope.KindHello, envelope.KindBeat, envelope.KindBye:
+	}
+}
+
+// confirm records that a message of this node has come back from the log.
+func (h *Hub) confirm(e *envelope.Envelope) {
+	switch e.Kind {
+	case envelope.KindOnline, envelope.KindOffline:
+		h.presence.unconfirmed = max(0, h.presence.unconfirmed-1)
+	case envelope.KindRoster:
+		h.lists.publishing = false
+	case envelope.KindUnwatch:
+		if len(e.List) > 0 {
+			h.pendingEnds.add(e.List[0], -1)
+		}
+	case envelope.KindHello:
+		if h.lists.requesting {
+			h.lists.requesting = false
+			h.publishUsers()
+		}
+	case envelope.KindBye:
+		h.stopped = true
+	case envelope.KindEvent, envelope.KindWatch, envelope.KindExtend, envelope.KindDisconnect, envelope.KindBeat:
+	}
+}
+
+// serve does what a message of another node requests from this one.
+func (h *Hub) serve(e *envelope.Envelope) {
+	switch e.Kind {
+	case envelope.KindDisconnect:
+		h.round.disconnected = append(h.round.disconnected, e.List...)
+	case envelope.KindHello:
+		h.publishUsers()
+	case envelope.KindEvent, envelope.KindWatch, envelope.KindExtend, envelope.KindUnwatch, envelope.KindBeat, envelope.KindBye, envelope.KindOnline, envelope.KindOffline, envelope.KindRoster:
+	}
+}
+
+// applyWatch applies a grant, an extension or an end of watches. It ignores an
+// incomplete message: the plugin writes none.
+func (h *Hub) applyWatch(e *envelope.Envelope) {
+	if len(e.List) == 0 {
+		return
+	}
+	user, rest := e.List[0], e.List[1:]
+	switch {
+	case e.Kind == envelope.KindUnwatch:
+		h.watches.end(user, rest, h.history.Last(), e.At)
+	case e.Kind == envelope.KindExtend:
+		for _, tag := range rest {
+			h.watches.extend(user, tag, e.At)
+		}
+	case len(rest) > 1:
+		h.applyGrant(user, envelope.ParseCursor(rest[0]), rest[1:], e.At)
+	}
+}

@@ -1,0 +1,85 @@
+package hub
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/echo-pull/pull/internal/broker"
+	"github.com/echo-pull/pull/internal/conn"
+	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/event"
+)
+
+// The messages of the same batch are older than the position that the gap names.
+func TestGapByALateGrantFollowsTheMessagesUnderWay(t *testing.T) {
+	h, d := newHub(func(*Config) {})
+	w, transport := new(writer), new(recorder)
+	d.Dispatch([]broker.Delivery{w.message(event.User("2"), "first")})
+	page := newPage(h, "1", transport)
+	if err := h.Join(page, &envelope.Cursor{Epoch: "log", Offset: 1}, 0); err != nil {
+		t.Fatal(err)
+	}
+	page.Flush() // hello has left
+
+	d.Dispatch([]broker.Delivery{w.message(event.Tag("T"), "overtook"), w.message(event.User("1"), "under way"), w.grant("1", "log.1", "T")})
+
+	message, gap := transport.find(page, "under way"), transport.find(page, `"recovered":false`)
+	if message < 0 || gap < message {
+		t.Errorf("got the message at place %d and the gap at %d, want both, and the gap later", message, gap)
+	}
+}
+
+// The log breaks after a part of a replay was read from the window and before it
+// was written.
+func TestReplayUnderWayDoesNotMoveThePageInTheNextLog(t *testing.T) {
+	h, d := newHub(func(*Config) {})
+	w := new(writer)
+	batch := []broker.Delivery{w.message(event.User("2"), "first")}
+	for range 200 {
+		batch = append(batch, w.message(event.User("1"), strings.Repeat("x", 4<<10)))
+	}
+	d.Dispatch(batch)
+	transport := new(recorder)
+	o := newOwner(h, "1", transport)
+	page := &o.page
+	if err := h.Join(page, &envelope.Cursor{Epoch: "log", Offset: 1}, 0); err != nil || !page.behind {
+		t.Fatalf("got %v, behind %t, want a page that has more to read", err, page.behind)
+	}
+
+	o.afterRead = func() {
+		o.afterRead = nil
+		_ = h.restartLog(delivery("next", 5, batch[0].Raw))
+	}
+	page.Flush()
+	page.SendTick(new(conn.Nonblocking), "next", 5)
+
+	if transport.find(page, `"command":"tick","params":{"epoch":"next","offset":5}`) < 0 {
+		t.Errorf("got %q, want a position of the next log, which begins at 5", transport.frames)
+	}
+}
+
+// The page moves to the position of the gap. What it still had to read from the
+// window is older.
+func TestGapEndsAReplay(t *testing.T) {
+	h, d := newHub(func(*Config) {})
+	w := new(writer)
+	batch := []broker.Delivery{w.message(event.User("2"), "first"), w.message(event.Tag("T"), "overtook")}
+	for range 200 {
+		batch = append(batch, w.message(event.User("1"), strings.Repeat("x", 4<<10)))
+	}
+	d.Dispatch(batch)
+	transport := new(recorder)
+	page := newPage(h, "1", transport)
+	if err := h.Join(page, &envelope.Cursor{Epoch: "log", Offset: 1}, 0); err != nil || !page.behind {
+		t.Fatalf("got %v, behind %t, want a page that has more to read", err, page.behind)
+	}
+
+	d.Dispatch([]broker.Delivery{w.grant("1", "log.1", "T")})
+
+	if transport.find(page, `"recovered":false`) < 0 {
+		t.Fatal("the page was not notified of the gap")
+	}
+	if items, _ := h.ReadOn(page); len(items) > 0 {
+		t.Errorf("got %d messages up to %d after the page was notified of a gap up to %d", len(items), items[len(items)-1].Last, w.seq)
+	}
+}

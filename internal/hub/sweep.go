@@ -1,0 +1,32 @@
+package hub
+
+import "time"
+
+// sweepStep bounds how much of each kind one sweep drops.
+const sweepStep = 1000
+
+// Sweep drops some of what is too old to matter, and reports whether there may
+// be more. One call holds the lock only for a short time.
+func (h *Hub) Sweep(now time.Time) (more bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+
+	h.roster.expireBans(now)
+	more = h.watches.dropOld(now.UnixNano(), sweepStep)
+	more = h.presence.dropLastSeen(now, sweepStep) || more
+	return h.history.Evict(now.UnixNano(), max(0, h.history.Len()-sweepStep)) || more
+}
+
+// SweepPresence ends graces that are over, and removes the users of nodes that
+// have been silent too long.
+func (h *Hub) SweepPresence(now time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+
+	h.presence.endGraces(now)
+	if h.lists.postponed {
+		h.requestUsers(now)
+	}
+	h.announce()
+	h.addChanges(h.presence.expireNodes(now, max(h.history.MaxAge(), h.watches.ttl)+nodeTimeout))
+}

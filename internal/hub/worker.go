@@ -1,0 +1,48 @@
+package hub
+
+import (
+	"slices"
+
+	"github.com/echo-pull/pull/internal/conn"
+)
+
+// A worker delivers bundles to pages on one goroutine.
+type worker struct {
+	offering conn.Nonblocking
+	bundles  []*bundle   // the bundles that were last merged …
+	merged   *conn.Frame // … into this frame
+	count    uint64      // deliveries since the last takeCount
+}
+
+// deliver delivers to each page the bundles that it is due.
+func (w *worker) deliver(pages []*Page) {
+	for _, p := range pages {
+		f := &p.due[0].frame
+		if len(p.due) > 1 {
+			f = w.merge(p.due)
+		}
+		p.Deliver(&w.offering, f)
+		clear(p.due)
+		p.due = p.due[:0]
+	}
+	w.count += uint64(len(pages))
+}
+
+// merge returns one frame for several bundles. Neighbouring pages often have
+// the same ones, so it keeps the last result.
+func (w *worker) merge(bundles []*bundle) *conn.Frame {
+	if w.merged == nil || !slices.Equal(w.bundles, bundles) {
+		w.bundles = append(w.bundles[:0], bundles...)
+		w.merged = mergeFrames(bundles)
+	}
+	return w.merged
+}
+
+// takeCount returns the number of deliveries since the last call, and drops
+// what the worker has kept of the job.
+func (w *worker) takeCount() uint64 {
+	n := w.count
+	clear(w.bundles)
+	w.bundles, w.merged, w.count = w.bundles[:0], nil, 0
+	return n
+}

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"html/template"
+	"net"
+	"net/http"
+
+	"github.com/labstack/echo/v5"
+
+	"github.com/echo-pull/pull/v5"
+)
+
+// This file has the names of example/echo.go, for Echo v5. The other files are
+// those of the example, translated:
+//
+//	go run ./scripts/port5 run ./testdata/example
+
+// serve serves until ctx ends, and lets the requests under way finish.
+func serve(ctx context.Context, e *echo.Echo, l net.Listener) error {
+	var late error
+	server := echo.StartConfig{Listener: l, HideBanner: true, HidePort: true, OnShutdownError: func(err error) { late = err }}
+	err := server.Start(ctx, e)
+	return errors.Join(err, late)
+}
+
+// head is the script tag of a page.
+func head(c *pull.Context, p *pull.Plugin) template.HTML { return p.Head(c.Context) }
+
+// readForm reads the whole body of a request.
+func readForm(c *echo.Context) error {
+	if _, err := c.FormValues(); err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, "the form cannot be read").Wrap(err)
+	}
+	return nil
+}
+
+// handleErrors has showError respond to errors, and Echo where that does not.
+func handleErrors(e *echo.Echo) {
+	sendJSON := echo.DefaultHTTPErrorHandler(false)
+	e.HTTPErrorHandler = func(c *echo.Context, err error) {
+		if r, _ := echo.UnwrapResponse(c.Response()); r.Committed || !showError(c, err) {
+			sendJSON(c, err)
+		}
+	}
+}
+
+// status is the status of the response to an error.
+func status(err error) int {
+	if code := echo.StatusCode(err); code != 0 {
+		return code
+	}
+	return http.StatusInternalServerError
+}
+
+// reason is what an error says to the client, or "".
+func reason(err error) string {
+	var known *echo.HTTPError
+	if errors.As(err, &known) {
+		return known.Message
+	}
+	return ""
+}

@@ -12,6 +12,7 @@ import (
 	"github.com/echo-pull/pull/client"
 )
 
+//nolint:gochecknoglobals // embedded files are global
 var assets = map[string]*asset{
 	"pull.js":   newAsset("text/javascript; charset=utf-8", client.Script),
 	"pull.mjs":  newAsset("text/javascript; charset=utf-8", client.Module),

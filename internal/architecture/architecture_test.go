@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -67,5 +68,27 @@ func TestEachPluginKnowsOneEcho(t *testing.T) {
 		if strings.Contains(deps, "\n"+test.other) {
 			t.Errorf("%s depends on %s", dir, test.other)
 		}
+	}
+}
+
+var fileOfRoom = regexp.MustCompile(`\b[a-z]+/[a-z]+\.go\b`)
+
+// The files along the way of an event exist.
+func TestDocumentNamesFilesThatExist(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join(root, "docs", "architecture.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, way, _ := strings.Cut(string(text), "## The way of an event")
+	way, _, _ = strings.Cut(way, "Nothing points back")
+	files := fileOfRoom.FindAllString(way, -1)
+	for _, file := range files {
+		if _, err := os.Stat(filepath.Join(root, "internal", file)); err != nil {
+			t.Errorf("docs/architecture.md names %s: %v", file, err)
+		}
+	}
+	if len(files) < 10 {
+		t.Errorf("found %d files, want more", len(files))
 	}
 }

@@ -61,14 +61,14 @@ func NewBroadcaster(tick time.Duration) *Broadcaster {
 }
 
 // Serve does the handshake of a WebSocket on a new goroutine, which then reads
-// the connection and calls ended when it is over. Serve returns 0 when the
+// the connection and calls Ended of the owner when it is over. Serve returns 0 when the
 // connection is taken over, so that the server can release its buffers, or else
 // the status of a refusal.
-func (b *Broadcaster) Serve(w http.ResponseWriter, r *http.Request, c *Conn, ended func()) (refused int) {
+func (b *Broadcaster) Serve(w http.ResponseWriter, r *http.Request, c *Conn) (refused int) {
 	h := newHandover(w, r, c)
 	done := h.done
 	c.owner.Settings().Spawn(func() {
-		defer ended()
+		defer h.conn.owner.Ended()
 		b.run(h)
 	})
 	<-done

@@ -23,6 +23,9 @@ type Owner interface {
 	// Charge charges the bytes of a replay, and reports whether the payer may
 	// receive more.
 	Charge(bytes int) (more bool)
+
+	// Ended is called when a WebSocket has ended, or was refused.
+	Ended()
 }
 
 // Settings are what all connections of a node have in common.

@@ -51,6 +51,7 @@ func (o *owner) ReadOn() ([]conn.Item, bool) {
 	return items, more
 }
 func (*owner) Charge(int) bool { return true }
+func (*owner) Ended()          {}
 
 // discard is a WebSocket transport that accepts everything.
 type discard struct{ *conn.Socket }

@@ -76,6 +76,3 @@ func cursorOf(r *http.Request, query url.Values) *envelope.Cursor {
 	at := envelope.ParseCursor(s)
 	return &at
 }
-
-// leave removes a page and gives back its place.
-func (s *Server) leave(p *page) { s.engine.RemovePage(&p.Page, p.payer) }

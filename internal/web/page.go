@@ -55,6 +55,9 @@ func (p *page) join() error {
 	return h.Join(&p.Page, at, p.handshake.disconnects)
 }
 
+// Ended implements [conn.Owner]: it gives back what the page has taken.
+func (p *page) Ended() { p.server.engine.RemovePage(&p.Page, p.payer) }
+
 // ReadOn implements [conn.Owner].
 func (p *page) ReadOn() (items []conn.Item, more bool) {
 	return p.server.engine.Hub().ReadOn(&p.Page)

@@ -9,12 +9,12 @@ func (s *Server) serveSocket(c Context, p *page) error {
 	spawned := false
 	defer func() {
 		if !spawned { // a hook of Begin has panicked
-			s.leave(p)
+			p.Ended()
 		}
 	}()
 	c.Begin(http.StatusSwitchingProtocols)
 	spawned = true
-	refused := s.broadcaster.Serve(c.Response(), c.Request(), &p.Conn, func() { s.leave(p) })
+	refused := s.broadcaster.Serve(c.Response(), c.Request(), &p.Conn)
 	if refused == 0 {
 		return nil
 	}

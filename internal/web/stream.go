@@ -11,7 +11,7 @@ import (
 // serveStream sends the page's messages in the response until the connection
 // ends.
 func (s *Server) serveStream(c Context, p *page) error {
-	defer s.leave(p)
+	defer p.Ended()
 	w := Bare(c.Response())
 	header := w.Header()
 	header.Set("Content-Type", "text/event-stream")

@@ -78,7 +78,7 @@ func isHandshake(r *http.Request) bool {
 // 426. Over HTTP/2 a response with an Upgrade header is malformed, and proxies
 // pass the header on to HTTP/2.
 func (s *Server) serveProbe(c Context, p *page) error {
-	s.leave(p)
+	p.Ended()
 	if r := c.Request(); r.ProtoMajor == 1 && !isForwarded(r) {
 		c.Response().Header().Set("Upgrade", "websocket")
 		c.Response().Header().Set("Connection", "Upgrade")

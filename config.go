@@ -128,7 +128,7 @@ type Config struct {
 	PublicPath string
 
 	// Tick is the interval at which a session gets a ping and its position. A
-	// WebSocket session that answers no ping for 2 × Tick + 10 s is dropped. At
+	// WebSocket session that responds to no ping for 2 × Tick + 10 s is dropped. At
 	// least 25 ms. Default 25 seconds.
 	Tick time.Duration
 

@@ -49,7 +49,7 @@
 // which they are aimed. A session is one connection, by WebSocket or Server-Sent
 // Events, with a queue that is bounded in bytes. The browser client drops what it
 // has seen, runs the hooks, and keeps its cursor: the position in the log up to
-// which it knows everything.
+// which it has received everything for it.
 //
 // [Outbox].Flush publishes at once, whether or not the request succeeds.
 // [Plugin.Send] is for code outside a request. [From] returns the outbox to code
@@ -123,8 +123,9 @@
 //
 // # Echo v5
 //
-// Package [github.com/echo-pull/pull/v5] is the same plugin for Echo v5. The page
-// [Echo v5] has a quick start, and lists what differs.
+// Package [github.com/echo-pull/pull/v5] is the same plugin for Echo v5. See
+// [Echo v5] for a quick start and the differences. The plugins share most types,
+// which are aliases: "go doc pull.Outbox" lists the methods of one.
 //
 // [Echo v5]: https://github.com/echo-pull/pull/blob/main/docs/echo-v5.md
 package pull

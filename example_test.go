@@ -128,7 +128,7 @@ func ExamplePlugin_Watch() {
 
 // A page rendered for a watcher misses nothing: the watch counts from the
 // cursor with which the page connects.
-func ExampleOutbox_Watch() {
+func ExampleOutbox_watch() {
 	s := newDemo(pull.Config{})
 	defer s.close()
 	s.echo.GET("/tasks/:id", pull.Handler(func(c pull.Context) error {
@@ -148,7 +148,7 @@ func ExampleOutbox_Watch() {
 
 // A single-page application gets its cursor with any response, and misses
 // nothing that is sent to it afterwards.
-func ExampleOutbox_Cursor() {
+func ExampleOutbox_cursor() {
 	s := newDemo(pull.Config{})
 	defer s.close()
 	tasks, api := []string{"Write it down"}, s.echo.Group("/api")

@@ -1,7 +1,6 @@
 package pull
 
 import (
-	"context"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
@@ -73,7 +72,7 @@ func (p *Plugin) Middleware() echo.MiddlewareFunc {
 		return func(c echo.Context) error {
 			switch {
 			case p.server.IsFile(c.Request().Method, c.Path()):
-				return answer(p.server.ServeFile(request{c}))
+				return echoError(p.server.ServeFile(request{c}))
 			case p.config.Skipper(c):
 				return next(c)
 			}
@@ -93,20 +92,14 @@ func (p *Plugin) handle(c echo.Context, next echo.HandlerFunc) error {
 		return next(c)
 	}
 	s := new(scope)
-	setContext(r, s)
+	engine.SetContext(r, s)
 	s.Begin(p.engine, parent, r, c)
 	return p.run(c, s, next)
 }
 
-// setContext gives the request itself another context. A copy of it, which is
-// what WithContext is for, would cost an allocation, and the server would not
-// see a multipart form parsed in the copy, whose files it has to remove. Nobody
-// else reads the request before the handler has begun.
-func setContext(r *http.Request, ctx context.Context) { *r = *r.WithContext(ctx) }
-
 func (p *Plugin) run(c echo.Context, s *scope, next echo.HandlerFunc) (err error) {
 	commit := false
-	defer func() { s.End(commit) }() // on a panic too, which goes on
+	defer func() { s.End(commit) }() // also on a panic, which continues
 	err = next(c)
 	commit = p.commits(c, err)
 	return err

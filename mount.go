@@ -32,7 +32,7 @@ func (r routes) POST(path string, h func(web.Context) error) (route string) {
 }
 
 func handlerOf(h func(web.Context) error) echo.HandlerFunc {
-	return func(c echo.Context) error { return answer(h(request{c})) }
+	return func(c echo.Context) error { return echoError(h(request{c})) }
 }
 
 // Head returns the script tag that loads the client on the page of this request

@@ -14,8 +14,8 @@ import (
 // concurrent use.
 type Plugin struct {
 	config Config
-	engine *engine.Engine // everything but HTTP
-	server *web.Server    // HTTP, but for what is Echo's
+	engine *engine.Engine // the core without HTTP
+	server *web.Server    // HTTP without Echo
 }
 
 // New starts a plugin. It returns an error for an invalid configuration. If the

@@ -31,8 +31,8 @@ func (r request) HasStatus(err error) bool {
 	return errors.As(err, &status)
 }
 
-// answer returns an error of the core as one of Echo's.
-func answer(err error) error {
+// echoError returns an error of the core as one of Echo's.
+func echoError(err error) error {
 	var refusal *web.RefusalError
 	if errors.As(err, &refusal) {
 		return echo.NewHTTPError(refusal.Status, refusal.Reason)
@@ -40,8 +40,8 @@ func answer(err error) error {
 	return err
 }
 
-// hijacks reports whether the connection can be taken over. An Echo response says
-// so of itself in any case: it depends on the writer below.
+// hijacks reports whether the connection can be taken over. An Echo response
+// always has a method Hijack; whether it works depends on the writer below.
 func hijacks(w http.ResponseWriter) bool {
 	for ; w != nil; w = web.Unwrap(w) {
 		if _, response := w.(*echo.Response); response {
@@ -69,7 +69,7 @@ func runHooks(w http.ResponseWriter, status int) {
 func commit(r *echo.Response, status int) {
 	below := r.Writer
 	defer func() { r.Writer = below }()
-	r.Writer = unsent{below}
+	r.Writer = web.Unsent{ResponseWriter: below}
 	r.WriteHeader(status)
 }
 
@@ -81,8 +81,3 @@ func uncommit(w http.ResponseWriter) {
 		}
 	}
 }
-
-// unsent keeps a header from being sent.
-type unsent struct{ http.ResponseWriter }
-
-func (unsent) WriteHeader(int) {}

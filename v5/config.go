@@ -19,8 +19,8 @@ import (
 type Config struct {
 	// User returns the id of the user of a request, from what the application's
 	// own authentication stored in it. "" is a guest. An error refuses the
-	// request: an error with a status, see echo.StatusCode, with that, any other with
-	// 401. An id has at most 255 bytes, in UTF-8 and without control
+	// request: with its own status if it has one (see echo.StatusCode), otherwise
+	// with 401. An id has at most 255 bytes, in UTF-8 and without control
 	// characters. Any other id is reported and refused with 401.
 	//
 	// User is called at most once for a request, when the user is first needed.
@@ -96,8 +96,7 @@ type Config struct {
 	// MaxGuestsPerAddress bounds the guests of one address on this node. The
 	// address is what Echo's RealIP returns, and of IPv6 its first 64 bits. A
 	// page beyond it gets 429. Behind a proxy, set Echo.IPExtractor; otherwise
-	// all guests have the proxy's address, or one that they choose. Default
-	// 1,000.
+	// all guests have the proxy's address. Default 1,000.
 	MaxGuestsPerAddress int
 
 	// MaxTagsPerUser and MaxUsersPerTag bound watches. A grant beyond them
@@ -128,7 +127,7 @@ type Config struct {
 	PublicPath string
 
 	// Tick is the interval at which a session gets a ping and its position. A
-	// WebSocket session that answers no ping for 2 × Tick + 10 s is dropped. At
+	// WebSocket session that responds to no ping for 2 × Tick + 10 s is dropped. At
 	// least 25 ms. Default 25 seconds.
 	Tick time.Duration
 

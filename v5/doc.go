@@ -24,8 +24,8 @@
 // identifies the user of a request. [Plugin.Middleware] gives every request an
 // [Outbox]. [Plugin.Mount] serves the connection and the browser client.
 // [Plugin.Head] returns the script tag for a page. [Plugin.Register] names the
-// modules that may send. [Plugin.Shutdown] ends everything; call it after the
-// server's own Shutdown.
+// modules that may send. [Plugin.Shutdown] ends everything; call it after
+// [echo.StartConfig].Start has returned.
 //
 // # The path of an event
 //
@@ -49,7 +49,7 @@
 // which they are aimed. A session is one connection, by WebSocket or Server-Sent
 // Events, with a queue that is bounded in bytes. The browser client drops what it
 // has seen, runs the hooks, and keeps its cursor: the position in the log up to
-// which it knows everything.
+// which it has received everything for it.
 //
 // [Outbox].Flush publishes at once, whether or not the request succeeds.
 // [Plugin.Send] is for code outside a request. [From] returns the outbox to code
@@ -123,8 +123,9 @@
 //
 // # Moving from Echo v4
 //
-// The page [Echo v5] has a quick start, lists the lines that change, and what
-// Echo v5 does differently: shutdown, proxies, errors and response writers.
+// See [Echo v5] for a quick start, the lines that change, and what Echo v5 does
+// differently: shutdown, proxies, errors and response writers. The plugins share
+// most types, which are aliases: "go doc pull.Outbox" lists the methods of one.
 //
 // [Echo v5]: https://github.com/echo-pull/pull/blob/main/docs/echo-v5.md
 package pull

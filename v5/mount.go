@@ -45,7 +45,7 @@ func handlerOf(h func(web.Context) error) echo.HandlerFunc {
 		var status statusWriter
 		status.begin(c)
 		defer status.end(c)
-		return answer(h(request{c}))
+		return echoError(h(request{c}))
 	}
 }
 

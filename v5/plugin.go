@@ -14,8 +14,8 @@ import (
 // concurrent use.
 type Plugin struct {
 	config Config
-	engine *engine.Engine // everything but HTTP
-	server *web.Server    // HTTP, but for what is Echo's
+	engine *engine.Engine // the core without HTTP
+	server *web.Server    // HTTP without Echo
 }
 
 // New starts a plugin. It returns an error for an invalid configuration. If the
@@ -72,8 +72,8 @@ func (p *Plugin) Stats() Stats { return p.engine.Stats() }
 // Shutdown ends the plugin. It refuses new sessions, and new events with
 // ErrClosed. It publishes the events of requests that succeed, sends every
 // session what waits for it, closes the sessions with 1012 so that pages
-// reconnect, and waits for every goroutine. Call it after the server's own
-// Shutdown. If ctx ends first, Shutdown cuts off the rest and returns an error.
+// reconnect, and waits for every goroutine. Call it after
+// echo.StartConfig.Start has returned. If ctx ends first, Shutdown cuts off the rest and returns an error.
 // If events are among the rest, it writes no state file, so that pages get a
 // gap. A second call waits for the first and returns the same result.
 func (p *Plugin) Shutdown(ctx context.Context) error { return p.engine.Shutdown(ctx) }

@@ -26,15 +26,15 @@ func (r request) Begin(status int)              { runHooks(r.c.Response(), statu
 func (r request) Unbegin()                      { uncommit(r.c.Response()) }
 func (r request) HasStatus(err error) bool      { return echo.StatusCode(err) != 0 }
 
-// CanHijack reports whether the connection can be taken over. Echo's writers say
-// so of themselves in any case: it depends on the writer below.
+// CanHijack reports whether the connection can be taken over. Echo's
+// writers always have a method Hijack; whether it works depends on the writer below.
 func (r request) CanHijack() bool {
 	_, ok := web.Bare(r.c.Response()).(http.Hijacker)
 	return ok
 }
 
-// answer returns an error of the core as one of Echo's.
-func answer(err error) error {
+// echoError returns an error of the core as one of Echo's.
+func echoError(err error) error {
 	var refusal *web.RefusalError
 	if errors.As(err, &refusal) {
 		return echo.NewHTTPError(refusal.Status, refusal.Reason)
@@ -57,7 +57,7 @@ func runHooks(w http.ResponseWriter, status int) {
 func commit(r *echo.Response, status int) {
 	below := r.ResponseWriter
 	defer func() { r.ResponseWriter = below }()
-	r.ResponseWriter = unsent{below}
+	r.ResponseWriter = web.Unsent{ResponseWriter: below}
 	r.WriteHeader(status)
 }
 
@@ -69,8 +69,3 @@ func uncommit(w http.ResponseWriter) {
 		}
 	}
 }
-
-// unsent keeps a header from being sent.
-type unsent struct{ http.ResponseWriter }
-
-func (unsent) WriteHeader(int) {}

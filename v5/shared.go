@@ -19,8 +19,8 @@ import (
 //		// Module is the id of a registered module. Send converts it to lower case.
 //		Module string
 //
-//		// Command names what happened. It consists of letters, digits and any of ".
-//		// _ - :", at most 100 bytes. Case is significant.
+//		// Command names what happened. It consists of letters, digits and the
+//		// characters . _ - and :, at most 100 bytes. Case is significant.
 //		Command string
 //
 //		// Params are passed to the page's handlers as JSON. Send encodes them once;
@@ -197,8 +197,9 @@ type Memory = broker.Memory
 // and devices. It does not wait for the end of the request, and a failed
 // request does not undo it. With the embedded log, the watch is in force when
 // Watch returns. With another broker, the response does not wait for it. Watch
-// returns [ErrGuest] for a guest and [ErrTooManyWatches] beyond the bounds of
-// Config.
+// returns [ErrGuest] for a guest, [ErrTooManyWatches] beyond the bounds of
+// Config, [ErrOutboxFull], [ErrQueueFull], [ErrTooLate], [ErrClosed], or the error
+// of Config.User.
 //
 // If the request has no body, as is usual for a page, the watch counts from the
 // beginning of the request. The page reads its state after that. A page that
@@ -346,7 +347,7 @@ var (
 
 	// ErrOutboxFull is returned if one request has collected more than its
 	// share of the publisher's queue: 16,384 events, including watches, or 16
-	// MiB. Nothing was collected. [Outbox].Flush makes room.
+	// MiB. Nothing was collected. Flush makes room.
 	ErrOutboxFull = engine.ErrOutboxFull
 
 	// ErrNoOutbox is returned by the methods of a nil [Outbox]. [From] returns
@@ -354,8 +355,7 @@ var (
 	// has not passed [Plugin.Middleware].
 	ErrNoOutbox = engine.ErrNoOutbox
 
-	// ErrGuest is returned if a guest is to watch a tag. Watches belong to
-	// users.
+	// ErrGuest is returned by Watch for a guest: watches belong to users.
 	ErrGuest = engine.ErrGuest
 )
 

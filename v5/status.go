@@ -10,9 +10,9 @@ import (
 	"github.com/echo-pull/pull/internal/web"
 )
 
-// A statusWriter is a response writer that notes the status that a handler sets. Where
-// middleware has replaced the response, as Gzip does, Echo's own response may
-// not have it until that middleware returns.
+// A statusWriter is a response writer that notes the status. If middleware such as
+// Gzip has replaced the response, Echo's own response may not have the status
+// until that middleware returns.
 type statusWriter struct {
 	http.ResponseWriter
 
@@ -35,8 +35,8 @@ func (w *statusWriter) end(c *echo.Context) {
 	}
 }
 
-// highest returns the highest status that was set through w or lies below it, or
-// 0. What a handler has put above may not let it be seen from there.
+// highest returns the highest status that was set through w or below it, or 0. A
+// writer above w may hide it from c.Response().
 func (w *statusWriter) highest() int { return max(w.status, statusOf(w.ResponseWriter)) }
 
 func (w *statusWriter) WriteHeader(status int) {

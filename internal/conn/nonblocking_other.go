@@ -4,8 +4,8 @@ package conn
 
 import "syscall"
 
-// A Nonblocking would write to sockets without blocking. This system does not
-// support that, so every frame takes the way over the queue.
+// A Nonblocking does nothing: this system has no such writes, and every frame is
+// queued.
 type Nonblocking struct{}
 
 func (*Nonblocking) write(syscall.RawConn, []byte) int { return 0 }

@@ -22,7 +22,7 @@ type Socket struct {
 	net.Conn
 	conn       *Conn
 	raw        syscall.RawConn // for writes that do not block; nil if the connection has none: TLS, pipes, wrappers
-	mu         sync.Mutex      // held while deadlines are set
+	mu         sync.Mutex      // guards the write deadline, and closing
 	upgraded   atomic.Bool     // the handshake is over
 	closing    atomic.Bool     // Limit has set the last deadline, or the connection is cut
 	peerClosed atomic.Bool     // the client has sent a close message or has disconnected

@@ -15,7 +15,7 @@ var (
 
 	// ErrOutboxFull is returned if one request has collected more than its
 	// share of the publisher's queue: 16,384 events, including watches, or 16
-	// MiB. Nothing was collected. [Outbox.Flush] makes room.
+	// MiB. Nothing was collected. Flush makes room.
 	ErrOutboxFull = errors.New("pull: the request has collected too much")
 
 	// ErrNoOutbox is returned by the methods of a nil [Outbox]. [From] returns
@@ -23,7 +23,6 @@ var (
 	// has not passed [Plugin.Middleware].
 	ErrNoOutbox = errors.New("pull: no outbox: the request has not passed the middleware")
 
-	// ErrGuest is returned if a guest is to watch a tag. Watches belong to
-	// users.
+	// ErrGuest is returned by Watch for a guest: watches belong to users.
 	ErrGuest = errors.New("pull: a guest cannot watch")
 )

@@ -213,8 +213,9 @@ func (o *Outbox) release(b publish.Batch) {
 // and devices. It does not wait for the end of the request, and a failed
 // request does not undo it. With the embedded log, the watch is in force when
 // Watch returns. With another broker, the response does not wait for it. Watch
-// returns [ErrGuest] for a guest and [ErrTooManyWatches] beyond the bounds of
-// Config.
+// returns [ErrGuest] for a guest, [ErrTooManyWatches] beyond the bounds of
+// Config, [ErrOutboxFull], [ErrQueueFull], [ErrTooLate], [ErrClosed], or the error
+// of Config.User.
 //
 // If the request has no body, as is usual for a page, the watch counts from the
 // beginning of the request. The page reads its state after that. A page that

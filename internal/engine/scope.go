@@ -112,3 +112,9 @@ func (s *Scope) endIdentity() {
 		s.identity.Load().close()
 	}
 }
+
+// SetContext gives the request itself another context. A copy of it, which is
+// what WithContext is for, would cost an allocation, and the server would not
+// see a multipart form parsed in the copy, whose files it has to remove. Nobody
+// else reads the request before the handler has begun.
+func SetContext(r *http.Request, ctx context.Context) { *r = *r.WithContext(ctx) }

@@ -58,7 +58,7 @@ func (e *Engine) encode(t *event.Target, ev *event.Event, sender string, now tim
 //
 // A page that is connecting at that moment is refused if its request has
 // already passed [Plugin.Middleware]. The login should therefore run after the
-// middleware, as in e.Mount(e.Group("/pull", login)). For a request that does
+// middleware, as in p.Mount(e.Group("/pull", login)). For a request that does
 // not pass the middleware, the plugin cannot determine when its login was
 // checked. For five seconds such pages of the user get 503, so that they retry
 // and pass the login again.

@@ -21,8 +21,8 @@ type Event struct {
 	// Module is the id of a registered module. Send converts it to lower case.
 	Module string
 
-	// Command names what happened. It consists of letters, digits and any of ".
-	// _ - :", at most 100 bytes. Case is significant.
+	// Command names what happened. It consists of letters, digits and the
+	// characters . _ - and :, at most 100 bytes. Case is significant.
 	Command string
 
 	// Params are passed to the page's handlers as JSON. Send encodes them once;

@@ -44,8 +44,8 @@ func (h *Hub) TagsToGrant(user string, from envelope.Cursor, tags []string, now 
 
 // exceeds reports whether so many more watches would exceed a bound. Expired
 // watches, which are kept for a while, do not count. Counting them in a long
-// list is slow, so it is done once a second at most; in between the answer is
-// true.
+// list is slow, so it is done once a second at most; in between, exceeds
+// returns true.
 func (h *Hub) exceeds(most int, list []*watch, more int, now time.Time) bool {
 	if most <= 0 || len(list)+more <= most {
 		return false

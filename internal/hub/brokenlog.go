@@ -29,7 +29,7 @@ func (h *Hub) restartLog(d broker.Delivery) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 
-	broke := fmt.Errorf("pull: log broke after %s, goes on at %s: pages are told of a gap",
+	broke := fmt.Errorf("pull: log broke after %s, continues at %s: pages are notified of a gap",
 		envelope.Cursor{Epoch: h.epoch, Offset: h.history.Last()}, envelope.Cursor{Epoch: d.Epoch, Offset: d.Offset})
 	epoch := h.epoch
 	if d.Epoch != h.log || d.Offset < h.history.Next() {

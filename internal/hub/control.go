@@ -10,7 +10,7 @@ import (
 func (h *Hub) applyControl(e *envelope.Envelope, from *peer) {
 	from.stopping = e.Kind == envelope.KindBye || from.stopping && e.Kind != envelope.KindHello
 	if from.expired {
-		from.expired = false // it was unreachable, and its users were removed: ask for them again
+		from.expired = false // it was unreachable and its users were removed: request them again
 		h.config.Publish(envelope.Control(envelope.KindHello, time.Now()))
 	}
 	if from.self {

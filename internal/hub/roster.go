@@ -133,8 +133,8 @@ func (r *roster) ban(user string, now time.Time) []*Page {
 	return slices.Clone(r.users[user])
 }
 
-// isBanned reports whether the user was disconnected after the first began
-// disconnects.
+// isBanned reports whether the user was disconnected since the number of
+// disconnects was began.
 func (r *roster) isBanned(user string, began uint64) bool { return r.banned[user].number > began }
 
 // expireBans removes the bans that are older than any handshake.

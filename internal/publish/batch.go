@@ -101,12 +101,12 @@ func (p *Publisher) Announce(raw []byte) { p.Publish(Batch{Messages: [][]byte{ra
 // Command hands over a control message on behalf of the application or a page,
 // for which it reserves a place like Send does for an event. It returns the
 // sequence number of the message.
-func (p *Publisher) Command(raw []byte) (name uint64, err error) {
+func (p *Publisher) Command(raw []byte) (seq uint64, err error) {
 	if err := p.Reserve(len(raw)); err != nil {
 		return 0, err
 	}
-	name, _, err = p.submit(Batch{Messages: [][]byte{raw}, Events: 1, Size: len(raw)})
-	return name, err
+	seq, _, err = p.submit(Batch{Messages: [][]byte{raw}, Events: 1, Size: len(raw)})
+	return seq, err
 }
 
 // IsIdle reports whether the queue is empty and Run is not publishing.

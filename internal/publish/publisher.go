@@ -28,7 +28,7 @@ const (
 	longestRetry  = 2 * time.Second
 
 	// StallTimeout is how long the publisher waits for a node that makes no
-	// progress before it goes on.
+	// progress before it continues.
 	StallTimeout = 5 * time.Second
 )
 

@@ -11,8 +11,7 @@ const (
 	defaultPerAddress = 1_000
 )
 
-// A Config configures a Server. Its fields are described in the Config of package
-// pull.
+// A Config configures a Server. Its fields are those of the plugin's Config.
 type Config struct {
 	Guests bool
 

@@ -29,7 +29,7 @@ type Server struct {
 
 	sectionKey, identityKey string // keys of Context.Get
 
-	mu      sync.Mutex // held while mounted changes
+	mu      sync.Mutex // guards changes of mounted
 	mounted atomic.Pointer[mount]
 }
 

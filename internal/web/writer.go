@@ -32,3 +32,9 @@ func streams(w http.ResponseWriter) bool {
 	}
 	return false
 }
+
+// An Unsent is a response writer that keeps the header from being sent.
+type Unsent struct{ http.ResponseWriter }
+
+// WriteHeader does nothing.
+func (Unsent) WriteHeader(int) {}

@@ -322,3 +322,52 @@ func TestLogCanBeWatched(t *testing.T) {
 		}
 	})
 }
+
+type loginContext struct {
+	echo.Context
+	user string
+}
+
+// A login may wrap Echo's context after the plugin's middleware has run.
+func TestUserGetsTheContextOfTheGroup(t *testing.T) {
+	s := newSite(t, func(c *pull.Config) {
+		c.User = func(c echo.Context) (string, error) {
+			login, ok := c.(*loginContext)
+			if !ok {
+				return "", errors.New("not the login's context")
+			}
+			return login.user, nil
+		}
+	})
+	login := func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error { return next(&loginContext{c, "42"}) }
+	}
+	s.Use(s.Middleware())
+	s.Mount(s.Group("/pull", login))
+	s.GET("/page", func(c echo.Context) error { return c.HTML(http.StatusOK, string(s.Head(c))) }, login)
+
+	if page := s.serve(http.MethodGet, "/page").Body.String(); !strings.Contains(page, `data-user="42"`) {
+		t.Errorf("got %s, want the user of the login", page)
+	}
+	if w := s.serve(http.MethodGet, "/pull"); w.Code != http.StatusUpgradeRequired {
+		t.Errorf("a probe got %d, want 426: %s", w.Code, w.Body)
+	}
+}
+
+type serializer struct{ echo.DefaultJSONSerializer }
+
+func (serializer) Serialize(c echo.Context, _ any, _ string) error {
+	_, err := c.Response().Write([]byte(`"own"`))
+	return err
+}
+
+func TestWatchRespondsThroughTheSerializer(t *testing.T) {
+	s := newSite(t, nil)
+	s.JSONSerializer = serializer{}
+	s.Mount(s.Group("/pull"))
+
+	w := s.serve(http.MethodPost, "/pull/watch")
+	if w.Body.String() != `"own"` {
+		t.Errorf("got %s, want what Echo is configured to send", w.Body)
+	}
+}

@@ -184,6 +184,29 @@ func TestRequestEndsAfterTheCallOfUser(t *testing.T) {
 	}
 }
 
+// The login of the mount may be that of another Echo.
+func TestUserIsThatOfAnInnerEcho(t *testing.T) {
+	s := newSite(t, func(c *pull.Config) {
+		c.User = func(c echo.Context) (string, error) {
+			user, _ := c.Get("user").(string)
+			return user, nil
+		}
+	})
+	inner := echo.New()
+	s.Mount(inner.Group("/pull", func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			c.Set("user", "42")
+			return next(c)
+		}
+	}))
+	s.Use(s.Middleware())
+	s.Any("/*", echo.WrapHandler(inner))
+
+	if w := s.serve(http.MethodGet, "/pull"); w.Code != http.StatusUpgradeRequired {
+		t.Errorf("a probe got %d, want 426: %s", w.Code, w.Body)
+	}
+}
+
 func TestUserThatPanicsIsNoGuest(t *testing.T) {
 	s := newSite(t, func(c *pull.Config) {
 		c.Guests = true

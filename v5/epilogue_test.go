@@ -57,6 +57,11 @@ func TestEpilogueOfEcho5(t *testing.T) {
 			}
 			return nil
 		}, true},
+		{"500, then 200", func(c *pull.Context) error {
+			c.Response().WriteHeader(http.StatusInternalServerError)
+			c.Response().WriteHeader(http.StatusOK)
+			return nil
+		}, false},
 		{"status set, then written", func(c *pull.Context) error {
 			responseOf(c.Context).Status = http.StatusConflict
 			_, err := responseOf(c.Context).Write([]byte("no"))

@@ -21,6 +21,7 @@ func (r request) RealIP() string                { return r.c.RealIP() }
 func (r request) Scheme() string                { return r.c.Scheme() }
 func (r request) Get(key string) any            { return r.c.Get(key) }
 func (r request) Set(key string, value any)     { r.c.Set(key, value) }
+func (r request) JSON(status int, v any) error  { return r.c.JSON(status, v) }
 func (r request) Committed() bool               { return statusOf(r.c.Response()) > 0 }
 func (r request) Begin(status int)              { runHooks(r.c.Response(), status) }
 func (r request) Unbegin()                      { uncommit(r.c.Response()) }

@@ -40,7 +40,7 @@ func (w *statusWriter) end(c *echo.Context) {
 func (w *statusWriter) highest() int { return max(w.status, statusOf(w.ResponseWriter)) }
 
 func (w *statusWriter) WriteHeader(status int) {
-	w.status = status
+	w.status = max(w.status, status)
 	w.ResponseWriter.WriteHeader(status)
 }
 

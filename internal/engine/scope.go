@@ -89,7 +89,7 @@ func (e *Engine) ScopeParent(ctx context.Context) (parent context.Context, insta
 // currentUser returns the user of the request, or ErrTooLate once the request
 // has ended.
 func (s *Scope) currentUser() (string, error) {
-	user, err := s.User()
+	user, err := s.User(s.request)
 	if s.Ended() {
 		return "", ErrTooLate
 	}
@@ -97,12 +97,13 @@ func (s *Scope) currentUser() (string, error) {
 }
 
 // User returns the user of the request, or "" for a guest. Config.User is called
-// once for each request.
-func (s *Scope) User() (string, error) {
+// once for each request, with the framework's context that is given: middleware
+// may have wrapped that of the scope.
+func (s *Scope) User(request any) (string, error) {
 	if s.identity.Load() == nil {
 		s.identity.CompareAndSwap(nil, new(Identity))
 	}
-	return s.identity.Load().User(s.outbox.engine, s.request)
+	return s.identity.Load().User(s.outbox.engine, request)
 }
 
 // endIdentity waits for a running call of Config.User, which reads the request

@@ -23,6 +23,9 @@ type Context interface {
 	Get(key string) any
 	Set(key string, value any)
 
+	// JSON sends a response as the framework is configured to.
+	JSON(status int, response any) error
+
 	// Committed reports whether the response has begun.
 	Committed() bool
 

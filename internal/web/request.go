@@ -59,15 +59,9 @@ func (s *Server) Watch(c Context) error {
 		if err != nil {
 			return s.refuseRetry(c, http.StatusServiceUnavailable, "try again")
 		}
-		return respond(c, response)
+		return c.JSON(http.StatusOK, response)
 	}
-	return respond(c, s.engine.Hub().SecondsSinceSeen(user, q.Seen))
-}
-
-func respond(c Context, response any) error {
-	c.Response().Header().Set("Content-Type", "application/json")
-	c.Response().WriteHeader(http.StatusOK)
-	return json.NewEncoder(c.Response()).Encode(response)
+	return c.JSON(http.StatusOK, s.engine.Hub().SecondsSinceSeen(user, q.Seen))
 }
 
 // allowRequest reports whether a page may send one more request now. It counts the

@@ -74,7 +74,7 @@ func (s *Server) sectionOf(c Context) engine.Section {
 // request, or if it has none in the framework's context.
 func (s *Server) userOf(c Context) (string, error) {
 	if scope := s.scopeOf(c.Request()); scope != nil {
-		return scope.User()
+		return scope.User(c.Framework())
 	}
 	i, known := c.Get(s.identityKey).(*engine.Identity)
 	if !known {

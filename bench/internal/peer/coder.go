@@ -6,7 +6,7 @@ import (
 	"github.com/coder/websocket"
 )
 
-// coderPeer is a hub after coder/websocket's chat example.
+// coderPeer is a hub modelled on coder/websocket's chat example.
 type coderPeer struct {
 	*hub[[]byte]
 }

@@ -27,7 +27,7 @@ func TestPageOfOneUserNeverShowsAnothersEvents(t *testing.T) {
 			page.until("sessions === 1")
 			before := s.attempts()
 			page.run(`for (const name of ["online", "focus", "pageshow"]) dispatchEvent(new Event(name))`)
-			page.until(`statuses.at(-1) === "offline"`) // five seconds later, in which it would have come back
+			page.until(`statuses.at(-1) === "offline"`) // after the five seconds within which it would have reconnected
 
 			page.heard(1)
 			if got := value[string](page, "errors.join()"); got != "AUTHORIZE_ERROR" {

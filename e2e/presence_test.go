@@ -24,8 +24,8 @@ func TestUsersSeeEachOtherComeAndGo(t *testing.T) {
 	ann.until(`online.at(-1) === "user_offline bob"`)
 }
 
-// The reload is followed by another user's visit, with the same grace: when its
-// end is heard, the reload's would have been.
+// After the reload another user visits with the same grace. When that user goes
+// offline, the grace of the reload is over too.
 func TestReloadMakesNoNoise(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, func(c *pull.Config) { c.PresenceGrace = 5 * time.Second })

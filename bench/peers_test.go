@@ -28,7 +28,7 @@ func TestEveryPeerDeliversOnceAndInOrder(t *testing.T) {
 				}
 				got, done := r.do(t, job)
 				if done.Stalled || done.Errors > 0 || got.Lost()+got.Disordered+got.Strangers+got.Closed > 0 {
-					t.Errorf("%s: the server says %+v, the client %+v", name, done, got)
+					t.Errorf("%s: the server reports %+v, the client %+v", name, done, got)
 				}
 			}
 		})
@@ -85,7 +85,7 @@ func (r *rig) warm(t *testing.T, users int) {
 			return
 		}
 	}
-	t.Fatal("not everyone hears a broadcast")
+	t.Fatal("not everyone receives a broadcast")
 }
 
 // do runs the job as the driver would.

@@ -31,7 +31,7 @@ func TestPageOfOneUserNeverShowsAnothersEvents(t *testing.T) {
 
 			page.heard(1)
 			if got := value[string](page, "errors.join()"); got != "AUTHORIZE_ERROR" {
-				t.Errorf("the page was told of %q, want one AUTHORIZE_ERROR", got)
+				t.Errorf("the page got the errors %q, want one AUTHORIZE_ERROR", got)
 			}
 			if s.attempts() != before || s.current().Stats().Sessions != 0 {
 				t.Errorf("the page has connected again, want it to stay away")

@@ -45,7 +45,7 @@ func TestReloadMakesNoNoise(t *testing.T) {
 
 	const want = "online_list,user_online bob,user_online eve,user_offline eve"
 	if got := value[string](ann, `online.filter((change) => !change.endsWith(" ann")).join()`); got != want {
-		t.Errorf("the page heard %s, want %s", got, want)
+		t.Errorf("the page received %s, want %s", got, want)
 	}
 }
 

@@ -130,7 +130,7 @@ func eventually(t *testing.T, what string, is func() bool) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	if err := wait(ctx, is); err != nil {
-		t.Fatalf("waited in vain: %s", what)
+		t.Fatalf("timed out waiting: %s", what)
 	}
 }
 

@@ -104,7 +104,7 @@ func TestTwoClientsOnOnePage(t *testing.T) {
 		t.Errorf("%d sessions, want one of each client, and none of the repeated script", sessions)
 	}
 	if got := value[string](page, "calls.join()"); got != "1,2" {
-		t.Errorf("the second client heard %s, want 1,2", got)
+		t.Errorf("the second client received %s, want 1,2", got)
 	}
 	page.clean()
 }

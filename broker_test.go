@@ -26,7 +26,7 @@ func TestFaultyBrokerKeepsTheBrokersPromises(t *testing.T) {
 			f.set(func(f *faults) { f.err = errBroker })
 			return func() { f.set(func(f *faults) { f.err = nil }) }
 		},
-		Lose: func(b brokertest.Broker) { b.(*faults).newEpoch() }, //nolint:forcetypeassert // likewise
+		Lose: func(b brokertest.Broker) { b.(*faults).newEpoch() }, //nolint:forcetypeassert // as above
 	})
 }
 

@@ -101,7 +101,7 @@ func runCommand(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	defer results.Close() //nolint:errcheck // Sync tells
+	defer results.Close() //nolint:errcheck // Sync reports errors
 	d.Results = results
 	if err := d.Run(ctx); err != nil {
 		return err

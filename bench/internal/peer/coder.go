@@ -21,7 +21,7 @@ func (p *coderPeer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return
 	}
-	defer conn.CloseNow() //nolint:errcheck // nobody listens any more
+	defer conn.CloseNow() //nolint:errcheck // the connection is over
 	m, leave := p.join(r)
 	defer leave()
 

@@ -51,7 +51,7 @@ func (p *gorillaPeer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 	}()
-	defer conn.Close() //nolint:errcheck // nobody listens any more
+	defer conn.Close() //nolint:errcheck // the connection is over
 	defer leave()
 	for {
 		select {

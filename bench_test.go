@@ -33,8 +33,8 @@ type task struct {
 	Title string `json:"title"`
 }
 
-// BenchmarkRequest is the request path of Echo: what the plugin adds to a
-// request is the difference to "bare".
+// BenchmarkRequest measures Echo's request path. The difference to "bare" is what
+// the plugin adds to a request.
 func BenchmarkRequest(b *testing.B) {
 	send := func(n int) echo.HandlerFunc {
 		return Handler(func(c Context) error {

@@ -13,7 +13,7 @@ import (
 	"github.com/echo-pull/pull"
 )
 
-// outOfReach has the broker hold everything back until it is let go.
+// outOfReach makes the broker block all messages until back is called.
 func (f *faults) outOfReach() (back func()) {
 	hold := make(chan struct{})
 	f.set(func(f *faults) { f.hold = hold })
@@ -123,13 +123,13 @@ func TestControlMessagesAreBoundedWhileTheBrokerIsAway(t *testing.T) {
 		}
 		a.Disconnect("one more")
 		if !reported.contain("queue is full") {
-			t.Errorf("got reports %v, want one of the disconnect that other nodes do not hear of", reported.list)
+			t.Errorf("got reports %v, want one for the disconnect that does not reach other nodes", reported.list)
 		}
 		back()
 	})
 }
 
-// Both wait for what they have said, not for a state that the other one ends.
+// Each call waits for its own message, not for a state that the other call ends.
 func TestAddAndDeleteOfOneWatchAtTheSameTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFaults()
@@ -184,10 +184,10 @@ func TestPresenceIsBoundedWhileTheBrokerIsAway(t *testing.T) {
 		synctest.Wait()
 
 		if said := f.count() - before; said > 60 {
-			t.Errorf("%d messages for 1001 comings and 1000 goings of 21 users, want a few", said)
+			t.Errorf("%d messages for 1001 arrivals and 1000 departures of 21 users, want a few", said)
 		}
 		if got := b.Presence().Users(); len(got) != 1 || got[0] != "stays" {
-			t.Errorf("the other node has %v online, want the one who stays", got)
+			t.Errorf("the other node has %v online, want the user who stays", got)
 		}
 		stays.leave()
 	})

@@ -45,7 +45,7 @@ func TestBrokenLogIsTold(t *testing.T) {
 					t.Fatalf("got hellos %v, want a second one with recovered false", hellos)
 				}
 				if !reported.contain("log broke") {
-					t.Errorf("got reports %v, want one that says that the log broke", reported.list)
+					t.Errorf("got reports %v, want one about the broken log", reported.list)
 				}
 				a.resume(t, "1", cursorAt(hellos[1])).sees(t, "after")
 				old := a.dial(t, "1", "?cursor="+at).read()
@@ -57,8 +57,8 @@ func TestBrokenLogIsTold(t *testing.T) {
 	}
 }
 
-// The offsets of the new log begin below the position from which a watch of
-// the old one counts.
+// The offsets of the new log begin below the position from which a watch of the
+// old log counts.
 func TestWatchOutlivesItsLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFaults()
@@ -101,8 +101,8 @@ func TestErrorHandlerMayAskThePlugin(t *testing.T) {
 	})
 }
 
-// A cursor of the log before it went back must not count in the log after that,
-// however far that one gets.
+// A cursor from before the log went back must not be valid afterwards, however far
+// the log gets.
 func TestCursorFromBeforeTheLogWentBackIsAGap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFaults()
@@ -127,7 +127,7 @@ func TestCursorFromBeforeTheLogWentBackIsAGap(t *testing.T) {
 		_, here := a.fresh(t, "1")
 		send(t, a, pull.User("1"), "new")
 		synctest.Wait()
-		b.resume(t, "1", here).sees(t, "new") // the other node knows the log by the same name
+		b.resume(t, "1", here).sees(t, "new") // the other node uses the same epoch for the log
 	})
 }
 
@@ -150,7 +150,7 @@ func TestBrokerThatBreaksItsContractIsReported(t *testing.T) {
 				pass(time.Second)
 
 				if !reported.contain("broke its contract") {
-					t.Errorf("got reports %v, want one that says that the broker broke its contract", reported.list)
+					t.Errorf("got reports %v, want one about the broken contract", reported.list)
 				}
 				if got := a.get(t, "/pull", userHeader, "1").StatusCode; got != http.StatusServiceUnavailable {
 					t.Errorf("a page gets %d, want 503", got)
@@ -160,7 +160,7 @@ func TestBrokerThatBreaksItsContractIsReported(t *testing.T) {
 	}
 }
 
-// A wrongBroker delivers one message at a position that cannot be.
+// A wrongBroker delivers one message at an impossible position.
 type wrongBroker struct {
 	epoch  string
 	offset uint64
@@ -189,8 +189,8 @@ func TestLargestOffsetIsAPosition(t *testing.T) {
 	})
 }
 
-// What a node says when it has noticed a loss must not be the next loss: a log may
-// be so short that it holds one message.
+// The message that a node publishes when it notices a loss must not cause the next
+// loss: a log may be so short that it holds only one message.
 func TestLogThatLosesWhatIsSaidOfALossIsNoStorm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		short := &countedLog{Memory: &pull.Memory{Count: 1}}
@@ -219,7 +219,7 @@ func TestLogThatLosesWhatIsSaidOfALossIsNoStorm(t *testing.T) {
 	})
 }
 
-// A countedLog counts what is published.
+// A countedLog counts the published messages.
 type countedLog struct {
 	*pull.Memory
 	messages atomic.Int64

@@ -17,7 +17,7 @@ func TestMemoryKeepsTheBrokersPromises(t *testing.T) {
 	brokertest.Run(t, brokertest.Suite{Open: func(testing.TB) brokertest.Broker { return new(pull.Memory) }})
 }
 
-// A log that fails is needed for the promises about failure.
+// The promises about failure need a log that fails.
 func TestFaultyBrokerKeepsTheBrokersPromises(t *testing.T) {
 	brokertest.Run(t, brokertest.Suite{
 		Open: func(testing.TB) brokertest.Broker { return newFaults() },
@@ -26,7 +26,7 @@ func TestFaultyBrokerKeepsTheBrokersPromises(t *testing.T) {
 			f.set(func(f *faults) { f.err = errBroker })
 			return func() { f.set(func(f *faults) { f.err = nil }) }
 		},
-		Lose: func(b brokertest.Broker) { b.(*faults).newEpoch() }, //nolint:forcetypeassert // likewise
+		Lose: func(b brokertest.Broker) { b.(*faults).newEpoch() }, //nolint:forcetypeassert // as above
 	})
 }
 
@@ -125,7 +125,7 @@ func TestSubscriberThatFallsBehindSeesAHole(t *testing.T) {
 			})
 		}()
 		publish(t, m, "first")
-		synctest.Wait() // it is inside deliver
+		synctest.Wait() // the subscriber is inside deliver
 		for i := range 100 {
 			publish(t, m, strconv.Itoa(i))
 		}

@@ -16,7 +16,7 @@ import (
 	"github.com/echo-pull/pull"
 )
 
-const longest = time.Duration(math.MaxInt64) // how Go code says "for ever"
+const longest = time.Duration(math.MaxInt64) // the usual way in Go to write "forever"
 
 // numbers are the fields of Config that are counts, sizes or times.
 func numbers(c *pull.Config) map[string]reflect.Value {
@@ -31,7 +31,7 @@ func numbers(c *pull.Config) map[string]reflect.Value {
 }
 
 func TestExtremesOfTheConfigurationAreServedOrRefused(t *testing.T) {
-	refused := map[string][]int64{"Tick": {1}, "WatchTTL": {1}} // the negative ones besides
+	refused := map[string][]int64{"Tick": {1}, "WatchTTL": {1}} // besides negative numbers
 	for name := range numbers(new(pull.Config)) {
 		for _, n := range []int64{math.MinInt64, -1, 0, 1, math.MaxInt64 - 1, math.MaxInt64} {
 			t.Run(name+" "+strconv.FormatInt(n, 10), func(t *testing.T) {
@@ -60,8 +60,8 @@ func TestExtremesOfTheConfigurationAreServedOrRefused(t *testing.T) {
 	}
 }
 
-// serves fails unless a page hears its user and its tag, and gets what it has
-// missed or is told of a gap.
+// serves fails unless a page receives events for its user and its tag, and recovers
+// what it has missed or is notified of a gap.
 func serves(t *testing.T, a *app) {
 	t.Helper()
 	grant(t, a, "1", "T")
@@ -142,7 +142,7 @@ func TestPagesExtendTheirWatchesInTime(t *testing.T) {
 	}
 }
 
-// A watch that is extended in time goes on, however short it is.
+// A watch that is extended in time continues, however short its TTL is.
 func TestShortWatchLivesAsLongAsItIsExtended(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newApp(t, func(c *pull.Config) { c.WatchTTL = 100 * time.Millisecond })

@@ -75,7 +75,7 @@ func TestOriginBehindAProxy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newApp(t, nil)
 		defer a.stop(t)
-		// Echo believes the header from private peers only, and 192.0.2.1 is none.
+		// Echo trusts the header only from private peers, and 192.0.2.1 is public.
 		_, response, _ := a.tryDial(t, "", userHeader, "42", "Origin", "https://app.test", "X-Forwarded-Proto", "https")
 
 		if response.StatusCode != http.StatusForbidden {
@@ -238,8 +238,8 @@ func TestDisconnect(t *testing.T) {
 	})
 }
 
-// The application bans a user and then disconnects the user's pages: also the
-// one that was let in a moment ago and waits for a log that is ahead.
+// The application bans a user and then disconnects the user's pages. That includes
+// a page that was let in just before and waits for a log that is behind it.
 func TestDisconnectReachesAPageThatIsStillConnecting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newApp(t, nil)

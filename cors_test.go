@@ -59,7 +59,7 @@ func TestPagesOfAnotherOriginConnectWithTheDocumentedCORS(t *testing.T) {
 	}
 }
 
-// A module script is always fetched with CORS, and nobody is logged in to files.
+// A module script is always fetched with CORS, and static files need no login.
 func TestPagesOfAnyOriginImportTheClient(t *testing.T) {
 	s := newSite(t, nil)
 	s.Mount(s.Group("/pull"))

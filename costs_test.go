@@ -33,10 +33,10 @@ func TestScopeStaysSmall(t *testing.T) {
 	}
 }
 
-// BenchmarkReconnect is 9,900 WebSocket pages (both ends are files of one process,
-// whose limit is often 20,000) that return at once over real
-// sockets, each with a cursor behind which it has missed ten messages. It counts
-// until the last one has them. Run it with -benchtime 1x.
+// BenchmarkReconnect measures 9,900 WebSocket pages that return at once over real
+// sockets, each with a cursor that is ten messages old. It ends when the last page
+// has its messages. Both ends are files of one process, whose limit is often
+// 20,000. Run it with -benchtime 1x.
 func BenchmarkReconnect(b *testing.B) {
 	const pages, missed = 9_900, 10
 	for b.Loop() {
@@ -53,7 +53,7 @@ func BenchmarkReconnect(b *testing.B) {
 
 		conns := make([]net.Conn, pages)
 		var all sync.WaitGroup
-		gate := make(chan struct{}, 64) // handshakes at a time, as a listener's backlog would have it
+		gate := make(chan struct{}, 64) // limits concurrent handshakes, like a listener's backlog
 		for i := range conns {
 			gate <- struct{}{}
 			all.Go(func() {
@@ -88,7 +88,7 @@ func serveTCP(b *testing.B, p *Plugin) string {
 	return listener.Addr().String()
 }
 
-// recoverPage connects a page and returns when it has what it missed.
+// recoverPage connects a page and returns once it has what it missed.
 func recoverPage(b *testing.B, address string, i int, cursor string, missed int) net.Conn {
 	b.Helper()
 	c, err := net.Dial("tcp", address)

@@ -134,7 +134,7 @@ func (a *app) withPage(tags ...string) {
 	}))
 }
 
-// rendered is the cursor of a page that a handler has just rendered.
+// rendered returns the cursor of a page that a handler has just rendered.
 func (a *app) rendered(t *testing.T, user string) string {
 	t.Helper()
 	return text(a.get(t, "/page", userHeader, user))

@@ -80,7 +80,7 @@ func TestNameThatIsNotAllowedIsPrintedAsTyped(t *testing.T) {
 		"a\xd0":     `"a\xd0": '\xd0' is not allowed`,
 		"a\nb":      `"a\nb": '\n' is not allowed`,
 		"a b":       `"a b": ' ' is not allowed`,
-		"\u212a":    "'\u212a' is not allowed", // the Kelvin sign is no k
+		"\u212a":    "'\u212a' is not allowed", // the Kelvin sign is not a k
 		"a\ufffd":   `'` + "\ufffd" + `' is not allowed`,
 		"a\u200bb":  `'\u200b' is not allowed`,
 		"it's\x00x": `''' is not allowed`,
@@ -113,7 +113,7 @@ func TestPostsAreLimitedWithoutASession(t *testing.T) {
 			for i := range 30 {
 				ip := who.ip
 				if who.user != "" {
-					ip = fmt.Sprintf("192.0.2.%d", i) // a user is one, wherever the requests come from
+					ip = fmt.Sprintf("192.0.2.%d", i) // the limit is per user, from whatever address
 				}
 				if status := post(who.user, ip); status == http.StatusTooManyRequests {
 					refused++
@@ -123,7 +123,7 @@ func TestPostsAreLimitedWithoutASession(t *testing.T) {
 				t.Errorf("%+v: %d of 30 were refused, want all but 20", who, refused)
 			}
 			if got := post(who.otherUser, who.otherIP); got != http.StatusOK {
-				t.Errorf("%+v: somebody else got status %d, want 200", who, got)
+				t.Errorf("%+v: another user got status %d, want 200", who, got)
 			}
 			pass(time.Second)
 			if one, two, three := post(who.user, who.ip), post(who.user, who.ip), post(who.user, who.ip); one+two != 400 || three != 429 {

@@ -110,7 +110,7 @@ func TestSendWithAnEndedContextSendsNothing(t *testing.T) {
 	})
 }
 
-// marshaler is JSON of somebody else's making.
+// marshaler is JSON from the application's own encoder.
 type marshaler string
 
 func (m marshaler) MarshalJSON() ([]byte, error) { return []byte(m), nil }
@@ -215,7 +215,7 @@ func TestIDsThatNoPageCanNameAreErrorsAtTheCall(t *testing.T) {
 	})
 }
 
-// What is larger than the publisher's queue could never leave.
+// An event larger than the publisher's queue could never be published.
 func TestEventsHaveABoundEvenWithoutOne(t *testing.T) {
 	a := newApp(t, func(c *pull.Config) { c.EventBytes = math.MaxInt })
 	defer a.stop(t)
@@ -228,7 +228,7 @@ func TestEventsHaveABoundEvenWithoutOne(t *testing.T) {
 	}
 }
 
-// However empty the queue is: to try again, or to flush, would not help.
+// The queue is empty, so neither a retry nor Flush would help.
 func TestEventThatCouldNeverLeaveIsTooLarge(t *testing.T) {
 	a := newApp(t, func(c *pull.Config) { c.EventBytes = math.MaxInt })
 	defer a.stop(t)
@@ -298,7 +298,7 @@ func TestParamsAreEncodedOnceAndKeepTheirTypes(t *testing.T) {
 	})
 }
 
-// rawEvent returns the params of the next event as they came.
+// rawEvent returns the params of the next event as they were received.
 func (p *page) rawEvent(t *testing.T) string {
 	t.Helper()
 	for {
@@ -346,7 +346,7 @@ func TestTargets(t *testing.T) {
 	for _, tc := range []struct {
 		name string
 		to   pull.Target
-		want string // users of 1, 2, 3 and a guest who hear
+		want string // the users 1, 2, 3 and the guest that receive it
 	}{
 		{"one user", pull.User("1"), "1"},
 		{"users", pull.User("1", "3", "1"), "13"},
@@ -392,9 +392,9 @@ func TestTargets(t *testing.T) {
 					}
 				}
 				if got.String() != tc.want {
-					t.Errorf("heard by %q, want %q", got.String(), tc.want)
+					t.Errorf("received by %q, want %q", got.String(), tc.want)
 				}
-				// The same, replayed.
+				// The same by replay.
 				for _, user := range users {
 					p := a.dial(t, user, fmt.Sprintf("?cursor=%s.%d", epoch, before))
 					p.hello(t)
@@ -417,7 +417,7 @@ func letter(user string) string {
 	return user
 }
 
-// position returns where the log is.
+// position returns the current end of the log.
 func (a *app) position(t *testing.T) (epoch string, offset uint64) {
 	t.Helper()
 	p := a.dial(t, "position", "")

@@ -272,8 +272,8 @@ func (t *table) delete(id int) {
 	t.rows = slices.DeleteFunc(t.rows, func(r row) bool { return r.id == id })
 }
 
-// A demo is an application around the examples: a plugin with a module, a server,
-// and users who are who they say they are.
+// A demo is the application around the examples: a plugin with a module, a server,
+// and users who authenticate themselves by name.
 type demo struct {
 	plugin *pull.Plugin
 	echo   *echo.Echo
@@ -336,7 +336,7 @@ func (s *demo) get(path, user string) string {
 	return line
 }
 
-// A browser is a page that hears by Server-Sent Events.
+// A browser is a page that receives Server-Sent Events.
 type browser struct {
 	user    string
 	lines   *bufio.Scanner
@@ -345,7 +345,7 @@ type browser struct {
 
 func (s *demo) open(user string) *browser { return s.openAt(user, "") }
 
-// openAt returns when the page is live.
+// openAt returns once the page is live.
 func (s *demo) openAt(user, cursor string) *browser {
 	response := s.do(http.MethodGet, "/pull?cursor="+cursor, user, "text/event-stream")
 	s.bodies = append(s.bodies, response.Body)
@@ -364,7 +364,7 @@ func (b *browser) hears() string {
 	return first
 }
 
-// hearsUntil counts commands until one has come.
+// hearsUntil counts commands until the last one arrives.
 func (b *browser) hearsUntil(last string) map[string]int {
 	count := make(map[string]int)
 	for {
@@ -377,7 +377,7 @@ func (b *browser) hearsUntil(last string) map[string]int {
 	}
 }
 
-// next reads a frame, and keeps the application's messages.
+// next reads a frame and keeps the application's messages.
 func (b *browser) next() {
 	kind := ""
 	for b.lines.Scan() {

@@ -13,22 +13,22 @@ import (
 	"github.com/echo-pull/pull"
 )
 
-// faults is a broker that fails on demand, around a log that does not.
+// faults is a broker that fails on demand, on top of a working log.
 type faults struct {
-	mu      sync.Mutex // guards what follows
+	mu      sync.Mutex // guards the fields below
 	log     *pull.Memory
-	err     error                      // Publish fails and takes nothing
-	acks    int                        // so many Publishes take the messages and fail all the same
+	err     error                      // Publish fails and publishes nothing
+	acks    int                        // that many Publish calls publish their messages but return an error
 	away    error                      // Subscribe fails
-	edit    func(message []byte)       // changes what Publish takes
-	hold    chan struct{}              // Publish waits for it to be closed
-	lose    int                        // so many deliveries are left out
+	edit    func(message []byte)       // changes what Publish receives
+	hold    chan struct{}              // Publish blocks until it is closed
+	lose    int                        // that many deliveries are skipped
 	shift   uint64                     // added to all offsets
-	epoch   string                     // names the log, whatever the log says
-	running map[int]context.CancelFunc // ends a subscription
-	begun   int                        // subscriptions
-	taken   int                        // messages that Publish was given
-	retries int                        // Publishes that failed
+	epoch   string                     // replaces the epoch of the log
+	running map[int]context.CancelFunc // end the subscriptions
+	begun   int                        // subscriptions so far
+	taken   int                        // messages that Publish received
+	retries int                        // Publish calls that failed
 }
 
 var errBroker = errors.New("broker is down")
@@ -37,7 +37,7 @@ func newFaults() *faults {
 	return &faults{log: new(pull.Memory), running: make(map[int]context.CancelFunc)}
 }
 
-// node returns one of the applications that share the broker.
+// node returns an application on the shared broker.
 func (f *faults) node(t *testing.T) *app {
 	t.Helper()
 	return newApp(t, func(c *pull.Config) { c.Broker = f })
@@ -65,7 +65,7 @@ func (f *faults) Publish(ctx context.Context, messages ...[]byte) error {
 	if err != nil {
 		return err
 	}
-	// A retry changes the name in the message, as the contract allows.
+	// A retry changes the name in the message, which the contract allows.
 	copies := make([][]byte, len(messages))
 	for i, m := range messages {
 		copies[i] = append([]byte(nil), m...)
@@ -143,7 +143,7 @@ func (f *faults) newEpoch() {
 	f.interrupt()
 }
 
-// count returns how many messages Publish was given.
+// count returns how many messages Publish received.
 func (f *faults) count() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -168,7 +168,7 @@ func (f *faults) goBack(to uint64) {
 	f.interrupt()
 }
 
-// reports collects what OnError hears.
+// reports collects the errors passed to OnError.
 type reports struct {
 	mu   sync.Mutex // guards list
 	list []error

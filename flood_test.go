@@ -19,7 +19,7 @@ import (
 	"github.com/echo-pull/pull"
 )
 
-// A page's id is no secret: other users' pages can see it in an address.
+// A page's id is not secret: other users' pages can see it in a URL.
 func TestKnowingThePageOfAnotherUserHidesNothingFromIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newApp(t, nil)
@@ -65,7 +65,7 @@ func TestFloodIsCutWithAReason(t *testing.T) {
 				var sent atomic.Int64
 				go func() {
 					if frame[0] == 0 {
-						_, _ = p.NetConn().Write([]byte("\x01\x81\x00\x00\x00\x00 ")) // what is continued
+						_, _ = p.NetConn().Write([]byte("\x01\x81\x00\x00\x00\x00 ")) // the first frame, which the others continue
 					}
 					for range 100_000 {
 						if _, err := io.WriteString(p.NetConn(), frame); err != nil {
@@ -80,7 +80,7 @@ func TestFloodIsCutWithAReason(t *testing.T) {
 				}
 				most := int64(20_000)
 				if strings.HasPrefix(name, "p") {
-					most = 100 // of a buffer of 256 bytes
+					most = 100 // they fit a buffer of 256 bytes
 				}
 				if n := sent.Load(); n > most {
 					t.Errorf("%d frames were read, want %d at most of 100000", n, most)
@@ -90,13 +90,13 @@ func TestFloodIsCutWithAReason(t *testing.T) {
 	}
 }
 
-// A browser answers each ping, and after a pause of the network all at once.
+// A browser answers every ping; after a network pause it answers all of them at once.
 func TestPageThatAnswersEveryPingIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newApp(t, func(c *pull.Config) { c.Tick = 25 * time.Millisecond })
 		defer a.stop(t)
 		p := a.dial(t, "1", "")
-		pass(9 * time.Second) // 360 pings wait
+		pass(9 * time.Second) // 360 pings are queued
 		r := p.read()
 		pass(10 * time.Minute)
 		r.sees(t)
@@ -127,7 +127,7 @@ func TestHalfOpenPostIsEnded(t *testing.T) {
 	}
 }
 
-// The server reads a body that nobody has read before it responds.
+// Before it responds, the server reads a body that no handler has read.
 func TestHalfOpenRequestThatIsRefusedIsEnded(t *testing.T) {
 	for name, request := range map[string]string{
 		"handshake": "GET /pull HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
@@ -157,7 +157,7 @@ func TestHalfOpenRequestThatIsRefusedIsEnded(t *testing.T) {
 	}
 }
 
-// Another site's name points to this server.
+// The name of another site resolves to this server.
 func TestHostsThatAreNotTheApplicationsAreRefused(t *testing.T) {
 	for host, status := range map[string]int{
 		"app.test": 426, "APP.test:8080": 426, "[::1]:80": 426, "evil.test": 403, "app.test.evil.test": 403, "other.test:1": 426, "other.test:2": 403, "": 403, "a b": 403,
@@ -181,7 +181,7 @@ func TestHostsThatAreNotTheApplicationsAreRefused(t *testing.T) {
 	}
 }
 
-// recorder is a response writer that can carry a page.
+// recorder is a response writer that supports a page's connection.
 type recorder struct {
 	nopWriter
 	code int

@@ -28,7 +28,7 @@ func TestForeignMessagesInTheLogHarmNothing(t *testing.T) {
 	})
 }
 
-// Another application, or another version of this one, may send at full speed.
+// Another application, or another version of this one, may publish at full speed.
 func TestForeignMessagesAreReportedOnceAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var reported reports
@@ -83,7 +83,7 @@ func TestMessageBeforeAnUnwatchIsReplayedWhateverTheClocksSay(t *testing.T) {
 		grant(t, a, "1", "T")
 		p, at := a.fresh(t, "1")
 		p.leave()
-		f.rewrite(sentAt(time.Now().Add(time.Second))) // by a node whose clock is ahead
+		f.rewrite(sentAt(time.Now().Add(time.Second))) // from a node whose clock is ahead
 		send(t, a, pull.Tag("T"), "before")
 		f.rewrite(nil)
 		if err := a.Watch().Delete("1", "T"); err != nil {
@@ -97,7 +97,7 @@ func TestMessageBeforeAnUnwatchIsReplayedWhateverTheClocksSay(t *testing.T) {
 	})
 }
 
-// sentAt changes the time in the envelope of events.
+// sentAt changes the time in the envelopes of events.
 func sentAt(at time.Time) func([]byte) {
 	return func(raw []byte) {
 		if raw[1] == 1 {

@@ -79,7 +79,7 @@ func TestPageIsToldOfAGap(t *testing.T) {
 	}
 }
 
-// A page that replays more slowly than the window moves cannot have all of it.
+// A page that replays more slowly than the window moves cannot receive all of it.
 func TestReplayThatTheWindowOvertakesIsToldOfAGap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newApp(t, func(c *pull.Config) { c.QueueBytes, c.EventBytes, c.WindowCount = 64<<10, 8<<10, 100 })
@@ -90,7 +90,7 @@ func TestReplayThatTheWindowOvertakesIsToldOfAGap(t *testing.T) {
 		for i := range 90 {
 			sendEvent(t, a, pull.User("1"), event(strconv.Itoa(i), pad(4<<10)))
 		}
-		p := a.dial(t, "1", "?cursor="+at) // does not read yet
+		p := a.dial(t, "1", "?cursor="+at) // not reading yet
 		synctest.Wait()
 		for range 200 {
 			send(t, a, pull.User("2"), "noise")
@@ -133,8 +133,8 @@ func TestPageThatMissedNothingIsToldNothing(t *testing.T) {
 	})
 }
 
-// The page reads everything that there is for it; that others get much between two
-// ticks is not its fault.
+// The page reads everything that is sent to it. It must not be cut off because
+// other users receive much between two ticks.
 func TestIdlePageIsNotCutWhenTheWindowTurnsOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newApp(t, func(c *pull.Config) { c.WindowCount, c.QueueBytes, c.EventBytes = 50, 64<<10, 8<<10 })
@@ -144,7 +144,7 @@ func TestIdlePageIsNotCutWhenTheWindowTurnsOver(t *testing.T) {
 			send(t, a, pull.User("2"), "noise")
 		}
 		a.echo.GET("/burst", pull.Handler(func(c pull.Context) error {
-			for i := range 20 { // more than may wait for the page
+			for i := range 20 { // more than a page's queue holds
 				if err := c.Pull().Send(pull.User("1"), event(strconv.Itoa(i), pad(4<<10))); err != nil {
 					return err
 				}
@@ -162,7 +162,7 @@ func TestIdlePageIsNotCutWhenTheWindowTurnsOver(t *testing.T) {
 	})
 }
 
-// What a late grant makes the page's is more than it can be given in one go.
+// A late grant gives the page more messages than can be sent at once.
 func TestLateGrantOfManyMessagesIsAGap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFaults()
@@ -171,10 +171,10 @@ func TestLateGrantOfManyMessagesIsAGap(t *testing.T) {
 		defer b.stop(t)
 		defer a.stop(t)
 		a.withPage("T")
-		synctest.Wait() // what the nodes have to say of themselves is in the log
+		synctest.Wait() // the nodes' own messages are in the log
 		back := f.outOfReach()
 		at := a.rendered(t, "1")
-		synctest.Wait() // the grant is on its way
+		synctest.Wait() // the grant is being published
 		f.set(func(f *faults) { f.hold = nil })
 		for range 5000 {
 			send(t, b, pull.Tag("T"), "overtook")
@@ -190,7 +190,7 @@ func TestLateGrantOfManyMessagesIsAGap(t *testing.T) {
 	})
 }
 
-// Watches that ended are remembered for pages that come back, but not without end.
+// Ended watches are remembered for pages that reconnect, but only to a limit.
 func TestForgottenWatchesAreAGap(t *testing.T) {
 	for name, rounds := range map[string]int{"remembered": 10, "forgotten": 40} {
 		t.Run(name, func(t *testing.T) {
@@ -211,7 +211,7 @@ func TestForgottenWatchesAreAGap(t *testing.T) {
 
 				commands, hellos, _ := a.dial(t, "1", "?cursor="+at).read().wait()
 				if told := hellos[0].Params["recovered"] == false; !told && len(commands) != rounds || told && rounds <= 10 {
-					t.Errorf("got %d of %d events and told of a gap %t", len(commands), rounds, told)
+					t.Errorf("got %d of %d events and notified of a gap: %t", len(commands), rounds, told)
 				}
 				if slices.Contains(commands, "unheard") {
 					t.Error("got what was sent while there was no watch")

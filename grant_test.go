@@ -24,7 +24,7 @@ func TestWatchCountsFromTheRequestThatGrantedIt(t *testing.T) {
 	})
 }
 
-// A slow broker orders the event before the grant of the page that waits for it.
+// A slow broker orders the event before the grant for which the page waits.
 func TestWatchHearsWhatOvertookItsGrant(t *testing.T) {
 	for _, connect := range []string{"before the grant", "after the grant"} {
 		t.Run(connect, func(t *testing.T) {
@@ -35,11 +35,11 @@ func TestWatchHearsWhatOvertookItsGrant(t *testing.T) {
 				defer b.stop(t)
 				defer a.stop(t)
 				a.withPage("T")
-				synctest.Wait() // what the nodes say of themselves is not held back
+				synctest.Wait() // the nodes' own messages are not blocked
 				hold := make(chan struct{})
 				f.set(func(f *faults) { f.hold = hold })
 				at := a.rendered(t, "1")
-				synctest.Wait() // the grant is on its way
+				synctest.Wait() // the grant is being published
 				f.set(func(f *faults) { f.hold = nil })
 				send(t, b, pull.Tag("T"), "overtook")
 				var r *reading
@@ -60,7 +60,7 @@ func TestWatchHearsWhatOvertookItsGrant(t *testing.T) {
 	}
 }
 
-// A page that is past the message cannot have it in order any more.
+// A page beyond the message can no longer receive it in order.
 func TestPageThatIsPastWhatOvertookAGrantIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFaults()
@@ -69,7 +69,7 @@ func TestPageThatIsPastWhatOvertookAGrantIsTold(t *testing.T) {
 		defer b.stop(t)
 		defer a.stop(t)
 		a.withPage("T")
-		synctest.Wait() // what the nodes say of themselves is not held back
+		synctest.Wait() // the nodes' own messages are not blocked
 		hold := make(chan struct{})
 		f.set(func(f *faults) { f.hold = hold })
 		at := a.rendered(t, "1")
@@ -84,13 +84,13 @@ func TestPageThatIsPastWhatOvertookAGrantIsTold(t *testing.T) {
 
 		_, hellos, _ := r.wait()
 		if len(hellos) != 2 || hellos[1].Params["recovered"] != false {
-			t.Errorf("got hellos %v, want a second one that tells of the gap", hellos)
+			t.Errorf("got hellos %v, want a second one that reports the gap", hellos)
 		}
 	})
 }
 
-// Two requests render pages of one user at the same time. The one that began first
-// ends last: its page must hear what was sent to the tag since it began.
+// Two requests render pages of one user at the same time. The first to begin is
+// the last to end: its page must receive what was sent to the tag since it began.
 func TestLaterGrantOfAnEarlierRequestCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newApp(t, nil)
@@ -100,7 +100,7 @@ func TestLaterGrantOfAnEarlierRequestCounts(t *testing.T) {
 		a.echo.GET("/slow", pull.Handler(func(c pull.Context) error {
 			at = c.Pull().Cursor()
 			send(t, a, pull.Tag("T"), "since-the-first-began")
-			a.rendered(t, "1") // the second one, as a whole
+			a.rendered(t, "1") // the second request, from start to end
 			return c.Pull().Watch("T")
 		}))
 		a.get(t, "/slow", userHeader, "1")
@@ -133,7 +133,7 @@ func TestRepeatedGrantsCostNothing(t *testing.T) {
 	})
 }
 
-// The state in which a watch is in force is about to end.
+// The state in which the watch is in force is about to end.
 func TestGrantAfterADeleteThatIsUnderWayCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFaults()
@@ -151,7 +151,7 @@ func TestGrantAfterADeleteThatIsUnderWayCounts(t *testing.T) {
 			t.Error(err)
 		}
 		if got := a.Watch().Users("T"); len(got) != 1 {
-			t.Errorf("got %v watching, want the one who was granted it last", got)
+			t.Errorf("got %v watching, want the user of the last grant", got)
 		}
 	})
 }

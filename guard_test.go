@@ -23,8 +23,8 @@ import (
 	"github.com/echo-pull/pull"
 )
 
-// loginApp mounts the plugin behind a login in middleware, which lets "1" in until
-// it is revoked and then takes its time.
+// loginApp mounts the plugin behind login middleware. The middleware accepts user
+// "1" until revoked is set, and responds after a delay.
 func loginApp(t *testing.T, passes bool, delay time.Duration, more ...echo.MiddlewareFunc) (*app, *atomic.Bool) {
 	t.Helper()
 	revoked := new(atomic.Bool)
@@ -58,15 +58,15 @@ func loginApp(t *testing.T, passes bool, delay time.Duration, more ...echo.Middl
 	return a, revoked
 }
 
-// The login was checked before Disconnect, and the connection begins after it.
+// The login is checked before Disconnect, and the connection begins after it.
 func TestDisconnectKeepsOutPagesWhoseLoginIsUnderWay(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
-		passes bool // the plugin's middleware
+		passes bool // the route uses the plugin's middleware
 		delay  time.Duration
-		status int // of a handshake
+		status int // of the handshake
 	}{
-		{"middleware, slow login", true, 20 * time.Second, http.StatusSwitchingProtocols}, // and then 4003
+		{"middleware, slow login", true, 20 * time.Second, http.StatusSwitchingProtocols}, // and is closed with 4003
 		{"no middleware", false, 2 * time.Second, http.StatusServiceUnavailable},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -162,7 +162,7 @@ func (a *app) raw(t *testing.T, request string) net.Conn {
 	return conn
 }
 
-// Whatever a client has sent, what stays of it is small.
+// Whatever a client sends, a session keeps only little of it.
 func TestWhatASessionKeepsOfItsRequestIsSmall(t *testing.T) {
 	pad := strings.Repeat("x", 900_000)
 	socket := "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
@@ -187,7 +187,7 @@ func TestWhatASessionKeepsOfItsRequestIsSmall(t *testing.T) {
 					c.User = func(c echo.Context) (string, error) { return c.Request().Header.Get(userHeader)[:1], nil }
 				})
 				defer a.stop(t)
-				a.echo.Use(func(next echo.HandlerFunc) echo.HandlerFunc { // as CSRF does, and loggers
+				a.echo.Use(func(next echo.HandlerFunc) echo.HandlerFunc { // as CSRF and loggers do
 					return func(c echo.Context) error { _ = c.QueryParam("csrf"); return next(c) }
 				})
 				request := "GET /pull" + r[0] + " HTTP/1.1\r\n" + headers + r[1]
@@ -212,7 +212,7 @@ func TestWhatASessionKeepsOfItsRequestIsSmall(t *testing.T) {
 				}
 
 				grown := 0
-				for range 50 { // the server's goroutines may still be leaving
+				for range 50 { // the server's goroutines may still be ending
 					if grown = (inUse() - before) / pages; grown <= 40<<10 {
 						break
 					}
@@ -234,8 +234,8 @@ func inUse() int {
 	return int(m.HeapAlloc)
 }
 
-// Who may watch a room from now on begins a request before, and sends the rest
-// when it may.
+// A user who may soon watch a room sends the headers of a request early, and the
+// rest once it is allowed.
 func TestSlowBodyDoesNotChooseWhereAWatchBegins(t *testing.T) {
 	for name, read := range map[string]func(c pull.Context) error{
 		"read to its end": func(c pull.Context) error { _, err := io.ReadAll(c.Request().Body); return err },
@@ -287,7 +287,7 @@ func TestSlowBodyDoesNotChooseWhereAWatchBegins(t *testing.T) {
 	}
 }
 
-// What happens between the body and the grant belongs to what the response shows.
+// What happens between the body and the grant may be part of the response.
 func TestWatchOfARequestWithABodyCountsFromTheEndOfTheBody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newApp(t, nil)

@@ -21,7 +21,7 @@ import (
 	"github.com/echo-pull/pull"
 )
 
-// A guided application is one that the guides in docs/ build.
+// guided returns the application that the guides in docs/ build.
 func guided(t *testing.T, configure func(*pull.Config)) *pull.Plugin {
 	t.Helper()
 	config := pull.Config{User: func(c echo.Context) (string, error) { return c.Request().Header.Get("X-User"), nil }}
@@ -53,7 +53,7 @@ func asking(ctx context.Context, method, target string, headers ...string) *http
 	return r
 }
 
-// follow opens a stream in a bubble. sofar returns what has come on it.
+// follow opens a stream in a bubble. sofar returns what it has received.
 func follow(t *testing.T, e *echo.Echo, target string, headers ...string) (sofar func() string) {
 	t.Helper()
 	ctx, leave := context.WithCancel(t.Context())
@@ -72,7 +72,7 @@ type tenantContext struct {
 	tenant string
 }
 
-// An assertion inside of pull.Handler finds no context of the application's.
+// A type assertion inside pull.Handler does not find the application's own context.
 func TestOwnContextIsFoundInAPlainHandler(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, e := guided(t, nil), echo.New()
@@ -105,7 +105,7 @@ func TestOwnContextIsFoundInAPlainHandler(t *testing.T) {
 	})
 }
 
-// A transaction decides about the events of a request, and no stream holds one.
+// The transaction decides about the request's events, and a stream does not hold one.
 func TestTransactionAroundARequestIsNotHeldByAStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		broken := errors.New("no commit")
@@ -154,7 +154,7 @@ func TestTransactionAroundARequestIsNotHeldByAStream(t *testing.T) {
 	})
 }
 
-// An engine is a database that can do nothing but end transactions.
+// An engine is a database that can only end transactions.
 type engine struct{ fails error }
 
 func (d *engine) Connect(context.Context) (driver.Conn, error) { return d, nil }
@@ -165,10 +165,10 @@ func (d *engine) Begin() (driver.Tx, error)                    { return d, nil }
 func (d *engine) Commit() error                                { return d.fails }
 func (d *engine) Rollback() error                              { return nil }
 
-// logins are the cookies of users who are logged in.
+// logins maps the cookies of logged-in users to the users.
 type logins map[string]string
 
-// end ends the login of a request, and returns whose it was.
+// end ends the login of a request and returns its user.
 func (l logins) end(c echo.Context) string {
 	cookie, err := c.Cookie("login")
 	if err != nil {
@@ -211,8 +211,8 @@ func TestLogoutEndsConnections(t *testing.T) {
 	})
 }
 
-// A page of another origin keeps its token in memory, and has the server put it
-// into a cookie that only the connection gets.
+// A page of another origin keeps its token in memory. The server puts the token
+// into a cookie that is sent only with the connection.
 func TestTokenConnectsAPageOfAnotherOrigin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		verify := func(token string) (user string, err error) {
@@ -296,7 +296,7 @@ func TestTokenConnectsAPageOfAnotherOrigin(t *testing.T) {
 	})
 }
 
-// A test sees in the embedded log what was published.
+// A test can read the published events from the embedded log.
 func TestLogCanBeWatched(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		memory := new(pull.Memory)

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// TestMain fails when a test has left a goroutine behind.
+// TestMain fails if the tests have left a goroutine behind.
 func TestMain(m *testing.M) {
 	code := m.Run()
 	if left := leftovers(5 * time.Second); code == 0 && len(left) > 0 {
@@ -19,7 +19,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// leftovers gives goroutines that are ending a moment, and returns the others.
+// leftovers waits for ending goroutines, and returns those that remain.
 func leftovers(patience time.Duration) []string {
 	for end := time.Now().Add(patience); ; {
 		left := foreign(stacks())
@@ -39,7 +39,7 @@ func stacks() []string {
 	}
 }
 
-// foreign returns the stacks of goroutines that no test machinery owns.
+// foreign returns the stacks of goroutines that do not belong to the testing tools.
 func foreign(stacks []string) []string {
 	var left []string
 	for _, stack := range stacks {

@@ -15,7 +15,7 @@ import (
 	"github.com/echo-pull/pull"
 )
 
-// knock connects, leaves at once, and returns the status.
+// knock connects, disconnects at once, and returns the response.
 func (a *app) knock(t *testing.T, headers ...string) *http.Response {
 	t.Helper()
 	p, response, err := a.tryDial(t, "", headers...)
@@ -38,7 +38,7 @@ func TestReconnectingWithoutEndIsPaced(t *testing.T) {
 				for let < 1000 && a.knock(t, who...).StatusCode == http.StatusSwitchingProtocols {
 					let++
 				}
-				// The refusal has taken a second, which is worth two attempts.
+				// The refusal took a second, which is worth two attempts.
 				refused := func(what string, knock func() *http.Response) {
 					a.knock(t, who...)
 					a.knock(t, who...)
@@ -181,8 +181,8 @@ func TestGuestsOfAnAddressAreBounded(t *testing.T) {
 	})
 }
 
-// The same window is asked for again and again: what leaves is a multiple of what
-// was ever sent.
+// A client requests the same window again and again. The total sent is limited to
+// a multiple of the events.
 func TestReplaysOfAUserAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newApp(t, nil)
@@ -228,7 +228,7 @@ func TestReplaysOfAUserAreBounded(t *testing.T) {
 	})
 }
 
-// A replay that is cut short goes on where it was, until the page has everything.
+// An interrupted replay continues where it stopped, until the page has everything.
 func TestReplayThatIsCutShortLosesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newApp(t, func(c *pull.Config) { c.WindowBytes = 256 << 20 })
@@ -272,7 +272,8 @@ func TestReplayThatIsCutShortLosesNothing(t *testing.T) {
 	})
 }
 
-// more returns the next message, or that the server has told the page to come back.
+// more returns the next message, or false if the server has closed the connection
+// so that the page reconnects.
 func (p *page) more(t *testing.T) (message, bool) {
 	t.Helper()
 	if len(p.waiting) == 0 {

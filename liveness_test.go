@@ -9,7 +9,7 @@ import (
 	"github.com/echo-pull/pull"
 )
 
-// A peer is another node of the application, of which only the log tells.
+// A peer is another node of the application, known only from the log.
 type peer struct {
 	t     *testing.T
 	log   pull.Broker
@@ -22,7 +22,7 @@ const (
 	kindOnline = 9
 )
 
-// say puts a control message in the log, as envelope.go describes it.
+// say publishes a control message, as internal/envelope/envelope.go describes it.
 func (p *peer) say(kind byte, list ...string) {
 	p.t.Helper()
 	p.seq++
@@ -39,7 +39,7 @@ func (p *peer) say(kind byte, list ...string) {
 	synctest.Wait()
 }
 
-// wrong are clocks of nodes.
+// wrong returns clocks of nodes; all but the first are wrong.
 func wrong() map[string]func() time.Time {
 	jumps := 0
 	return map[string]func() time.Time{
@@ -92,11 +92,11 @@ func TestNodeThatHasJustStartedSoonKnowsWhichOthersLive(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := newFaults()
-				first := f.node(t) // for without anybody there is no log
+				first := f.node(t) // without a node there is no log
 				defer first.stop(t)
 				dead := &peer{t: t, log: f, clock: clock}
 				dead.say(kindOnline, "2")
-				pass(4 * time.Minute) // it is still in the window
+				pass(4 * time.Minute) // short enough that the message is still in the window
 
 				a := f.node(t)
 				defer a.stop(t)

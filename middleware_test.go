@@ -15,7 +15,7 @@ import (
 	"github.com/echo-pull/pull"
 )
 
-// announce sends the event by which the epilogue's tests tell what left.
+// announce sends the event that shows whether the epilogue has published it.
 func announce(c pull.Context) error { return c.Pull().Send(pull.User("42"), event("announced", nil)) }
 
 func TestEpilogue(t *testing.T) {
@@ -87,13 +87,13 @@ func TestEpilogue(t *testing.T) {
 	}
 }
 
-// testEpilogue runs a handler that sends "announced", and then sends "after":
-// the page sees both, or only the second.
+// testEpilogue runs a handler that sends "announced", and then sends "after". The
+// page receives both or only the second.
 func testEpilogue(t *testing.T, method string, outer, own []echo.MiddlewareFunc, leaves bool, handler func(pull.Context) error) {
 	t.Helper()
 	a := newApp(t, nil)
 	defer a.stop(t)
-	e := newEcho() // the harness's has the middleware in front already
+	e := newEcho() // the app's own Echo already has the middleware
 	e.Use(outer...)
 	e.Use(a.Middleware())
 	for _, m := range own {
@@ -157,7 +157,7 @@ func TestClientThatHasGoneAwayStillAnnounces(t *testing.T) {
 		arrived := make(chan struct{})
 		a.echo.GET("/slow", pull.Handler(func(c pull.Context) error {
 			close(arrived)
-			<-c.Request().Context().Done() // the client is gone
+			<-c.Request().Context().Done() // the client has disconnected
 			return announce(c)
 		}))
 		p := a.dial(t, "42", "")

@@ -12,7 +12,7 @@ import (
 	"github.com/echo-pull/pull"
 )
 
-// publish sends events through requests and beside them, in bursts.
+// publish sends events in bursts, inside and outside requests.
 func (w *world) publish(ctx context.Context, r *rand.Rand) {
 	for ctx.Err() == nil {
 		for range 1 + r.IntN(30) {
@@ -109,7 +109,7 @@ type modelParams struct {
 	Pad    string      `json:"pad,omitempty"`
 }
 
-// A modelTerm is what the application meant, in the event's own params.
+// A modelTerm records an intended target, in the event's own params.
 type modelTerm struct {
 	Shared bool     `json:"s,omitempty"`
 	Users  []string `json:"u,omitempty"`

@@ -11,15 +11,15 @@ import (
 	"time"
 )
 
-// A modelLog is everything that brokers have delivered.
+// A modelLog is everything that the brokers have delivered.
 type modelLog struct {
 	mu     sync.Mutex // guards epochs
 	epochs map[string]map[uint64]modelEntry
 }
 
-// A modelEntry is a message as read without the plugin's code.
+// A modelEntry is a message, parsed without the plugin's code.
 type modelEntry struct {
-	name    string // of node and number: a message that is there twice counts once
+	name    string // node and number; a message that is there twice counts once
 	kind    byte
 	list    []string
 	params  modelParams

@@ -17,7 +17,7 @@ import (
 	"github.com/echo-pull/pull/internal/memnet"
 )
 
-// A modelNode is one life of the application.
+// A modelNode is one process of the application.
 type modelNode struct {
 	*pull.Plugin
 	number int
@@ -27,8 +27,8 @@ type modelNode struct {
 	client *http.Client
 	scheme string
 	record context.CancelFunc
-	caught chan struct{} // closed when the log was read to the end
-	mark   string        // of that end
+	caught chan struct{} // closed once the log was read to its end
+	mark   string        // identifies that end
 }
 
 func (w *world) open(number int) *modelNode {
@@ -101,7 +101,7 @@ func (w *world) listen(n *modelNode) {
 	go func() { n.served <- n.server.Serve(l) }()
 }
 
-// smallBuffers make a socket take a part of a frame more often.
+// smallBuffers make partial writes to a socket more likely.
 type smallBuffers struct{ net.Listener }
 
 func (l smallBuffers) Accept() (net.Conn, error) {
@@ -112,7 +112,7 @@ func (l smallBuffers) Accept() (net.Conn, error) {
 	return conn, err
 }
 
-// close ends a node: as planned, or so that nothing of it is left.
+// close ends a node: as planned, or like a crash that leaves nothing behind.
 func (w *world) close(n *modelNode, crash bool) {
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)

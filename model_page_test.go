@@ -15,37 +15,37 @@ import (
 	"time"
 )
 
-// A modelPage is a page and what it has seen.
+// A modelPage is a page and what it has received.
 type modelPage struct {
 	world        *world
 	number       int
 	user, client string
 	chance       *rand.Rand
-	events       bool // it uses Server-Sent Events
-	native       bool // … and what a browser remembers of them as its cursor
+	events       bool // uses Server-Sent Events
+	native       bool // uses the Last-Event-ID of a browser as its cursor
 	done         atomic.Bool
-	say          func(string) // over the WebSocket
+	say          func(string) // sends over the WebSocket
 
-	mu       sync.Mutex // guards what follows
+	mu       sync.Mutex // guards the fields below
 	epoch    string
 	position uint64
-	lastID   string // of SSE
+	lastID   string // the last SSE id
 	parts    []*modelPart
-	told     int // gaps
+	told     int // gap notifications
 	doing    string
 }
 
-// A modelPart is what a page saw between two gaps.
+// A modelPart is what a page received between two gaps.
 type modelPart struct {
 	epoch      string
 	from, upTo uint64
 	rendered   []uint64 // cursors of requests that granted a watch
-	excused    bool     // a grant came too late for the page, which was told
+	excused    bool     // a grant came too late for the page, which was notified
 	got        []uint64
 	numbers    []uint64
 }
 
-// live connects again and again until the page has seen the end.
+// live reconnects until the page has received the end.
 func (p *modelPage) live() {
 	defer p.done.Store(true)
 	for {
@@ -61,7 +61,7 @@ func (p *modelPage) live() {
 	}
 }
 
-// render has the page reloaded: it starts from a cursor in a response.
+// render reloads the page: it starts from the cursor in a response.
 func (p *modelPage) render(n *modelNode) error {
 	tag := ""
 	if p.user != "" && p.chance.IntN(2) == 0 {
@@ -88,7 +88,7 @@ func (p *modelPage) render(n *modelNode) error {
 	return nil
 }
 
-// connect lives through one connection, and tells whether the end was seen.
+// connect runs one connection and reports whether the page has received the end.
 func (p *modelPage) connect(n *modelNode) (ended bool, err error) {
 	if p.epoch == "" && p.chance.IntN(2) == 0 || p.chance.IntN(15) == 0 && !p.world.quiet.Load() {
 		if err := p.render(n); err != nil {
@@ -111,7 +111,7 @@ func (p *modelPage) connect(n *modelNode) (ended bool, err error) {
 	}
 	for count := 0; ; count++ {
 		if count == stay && !p.world.quiet.Load() {
-			return false, nil // the network breaks
+			return false, nil // the connection breaks
 		}
 		if p.chance.IntN(100) == 0 && !p.world.quiet.Load() {
 			p.do("not reading")
@@ -138,7 +138,7 @@ func (p *modelPage) connect(n *modelNode) (ended bool, err error) {
 	}
 }
 
-// read takes a frame in, as the protocol says.
+// read processes a frame as the protocol specifies.
 func (p *modelPage) read(frame []byte, cursor string, first *bool) {
 	var messages []message
 	if err := json.Unmarshal(frame, &messages); err != nil {
@@ -184,7 +184,7 @@ func (p *modelPage) hello(m message, cursor string, first bool) {
 	}
 	if cursor != "" || !first {
 		p.told++
-		// On one node the window holds all of it. A late grant tells in the middle.
+		// On one node the window holds everything. A gap in the middle is due to a late grant.
 		if epoch == p.epoch && first && p.world.faults == nil {
 			p.world.t.Errorf("%s: gap at %d in epoch %s, where it was at %d (connected with %q, first message %t)", p, uint64(offset), epoch, p.position, cursor, first)
 		}
@@ -196,14 +196,14 @@ func (p *modelPage) hello(m message, cursor string, first bool) {
 	p.parts = append(p.parts, &modelPart{epoch: epoch, from: p.position, upTo: p.position})
 }
 
-// checkID holds what a browser would come back with to what the page has seen.
+// checkID compares the Last-Event-ID of a browser with what the page has received.
 func (p *modelPage) checkID(id string) {
 	if now := p.epoch + "." + strconv.FormatUint(p.position, 10); p.lastID != now {
 		p.world.t.Errorf("%s: Last-Event-ID would be %q (this frame's is %q), want %q", p, p.lastID, id, now)
 	}
 }
 
-// atEnd tells whether the page knows the whole log.
+// atEnd reports whether the page has the whole log.
 func (p *modelPage) atEnd() bool {
 	end := p.world.end.Load()
 	return p.world.quiet.Load() && end > 0 && p.position >= end

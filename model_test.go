@@ -14,10 +14,10 @@ var (
 	modelLong = flag.Duration("model.long", 2*time.Second, "how long each world of the model test lives")
 )
 
-// TestModel has pages of many users live through restarts, crashes, cuts and
-// broken connections while events are published at full speed. Afterwards what
-// each page saw is compared with what lies in the log: exactly once, in order,
-// or a gap that the page was told of.
+// TestModel runs pages of many users through restarts, crashes, cuts and broken
+// connections while events are published at full speed. Then it compares what each
+// page received with the log: every event exactly once and in order, or a gap of
+// which the page was notified.
 func TestModel(t *testing.T) {
 	seed := *modelSeed
 	if s, err := strconv.ParseUint(os.Getenv("PULL_SEED"), 10, 64); err == nil {

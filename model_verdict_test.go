@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// compare holds what the pages saw to the log.
+// compare compares what the pages received with the log.
 func (w *world) compare() {
 	numbers := make(map[uint64]bool)
 	var total, gaps, got int
@@ -46,7 +46,7 @@ func (w *world) compare() {
 	}
 }
 
-// A model is what a log says that pages should see.
+// A model is what pages should receive according to a log.
 type model struct {
 	t       *testing.T
 	epoch   string
@@ -55,10 +55,10 @@ type model struct {
 	watches map[[2]string][]*modelWatch
 }
 
-// A modelWatch is when a user heard a tag: after since, and before until. A grant
-// that counts from earlier than the one before it is another one. A page
-// that was here before granted may have been too far already for what came
-// between since and it.
+// A modelWatch is the period in which a user watches a tag: after since and before
+// until. A grant that counts from an earlier position than the one before it is
+// separate. A page that connected before granted may have been beyond the messages
+// between since and granted.
 type modelWatch struct{ since, granted, until uint64 }
 
 func newModel(t *testing.T, epoch string, entries map[uint64]modelEntry) *model {
@@ -139,7 +139,7 @@ func (m *model) check(p *modelPage, part *modelPart) {
 	}
 }
 
-// A verdict says whether a page has to see a message.
+// A verdict is whether a page must receive a message.
 type verdict int
 
 const (

@@ -69,7 +69,7 @@ func (p *modelPage) stream(n *modelNode, query string, header http.Header) (func
 	return func() (string, []byte, error) { return readEvent(lines) }, func() { cancel(); _ = response.Body.Close() }, nil
 }
 
-// readEvent returns the next event of a stream as an EventSource does.
+// readEvent returns the next event of a stream, as an EventSource does.
 func readEvent(lines *bufio.Reader) (id string, data []byte, err error) {
 	for name := ""; ; {
 		line, err := lines.ReadString('\n')

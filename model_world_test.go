@@ -13,11 +13,11 @@ import (
 	"github.com/echo-pull/pull"
 )
 
-// A world is an application on one node that is restarted and crashes, or on
-// several that share a broker with faults.
+// A world is an application: on one node that is restarted and crashes, or on
+// several nodes that share a broker with faults.
 type world struct {
 	name, network string
-	nodes         int // 0: one, with the embedded broker and a state file
+	nodes         int // 0 is one node, with the embedded broker and a state file
 	crowd         int // pages
 	seed          uint64
 
@@ -27,11 +27,11 @@ type world struct {
 	log     modelLog
 	pages   []*modelPage
 	number  atomic.Uint64 // of the last event
-	sent    sync.Map      // event number → true: the application was told that it is in the log
+	sent    sync.Map      // event number → true once Send has returned nil for it
 	current [2]atomic.Pointer[modelNode]
 	quiet   atomic.Bool   // nothing breaks any more
-	over    atomic.Bool   // the test has failed: nobody waits any more
-	end     atomic.Uint64 // offset of the event after which there is none
+	over    atomic.Bool   // the test has failed, so pages stop
+	end     atomic.Uint64 // offset of the last event
 }
 
 const (
@@ -90,7 +90,7 @@ func (w *world) chance(i int) *rand.Rand { return rand.New(rand.NewPCG(w.seed, u
 
 func (w *world) node(r *rand.Rand) *modelNode { return w.current[r.IntN(max(1, w.nodes))].Load() }
 
-// breakThings restarts, crashes and disturbs until ctx ends.
+// breakThings causes restarts, crashes and faults until ctx ends.
 func (w *world) breakThings(ctx context.Context, r *rand.Rand) {
 	for {
 		select {
@@ -114,7 +114,7 @@ func (w *world) breakThings(ctx context.Context, r *rand.Rand) {
 	}
 }
 
-// finish sends what tells every page that it has seen everything.
+// finish sends the event that ends the test for every page.
 func (w *world) finish() {
 	for {
 		err := w.node(w.chance(30)).Send(context.Background(), pull.Shared(), event("end", modelParams{Number: w.number.Add(1), To: []modelTerm{{Shared: true}}}))

@@ -14,7 +14,7 @@ import (
 	"github.com/echo-pull/pull"
 )
 
-// A site is an application whose pages and requests need no network.
+// A site is an application that is called without a network.
 type site struct {
 	*pull.Plugin
 	*echo.Echo
@@ -43,7 +43,7 @@ func newSite(t *testing.T, configure func(*pull.Config)) *site {
 	return s
 }
 
-// page has a handler render the script tag.
+// page is a handler that renders the script tag.
 func (s *site) page(c echo.Context) error { return c.HTML(http.StatusOK, string(s.Head(c))) }
 
 func (s *site) serve(method, target string, headers ...string) *httptest.ResponseRecorder {
@@ -57,7 +57,7 @@ func (s *site) serve(method, target string, headers ...string) *httptest.Respons
 	return w
 }
 
-// head returns where the page at a target finds the script and the connection.
+// head returns the URLs of the script and the connection on the page at a target.
 func (s *site) head(target string) (src, url string) {
 	body := s.serve(http.MethodGet, target).Body.String()
 	found := regexp.MustCompile(`src="([^"]*)\?v=\w+" data-url="([^"]*)"`).FindStringSubmatch(body)

@@ -58,7 +58,7 @@ func TestBrokerThatReturnsHasLostNothing(t *testing.T) {
 	})
 }
 
-// The node that has forgotten another one must still know its messages.
+// The node that has expired another node must still recognize its messages.
 func TestRetryAfterALongOutageDoublesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFaults()
@@ -67,10 +67,10 @@ func TestRetryAfterALongOutageDoublesNothing(t *testing.T) {
 		defer b.stop(t)
 		defer a.stop(t)
 		r, _ := b.fresh(t, "1")
-		f.set(func(f *faults) { f.acks = 1 }) // the log takes it, and a is not told
+		f.set(func(f *faults) { f.acks = 1 }) // the log takes it, but a gets an error
 		go func() { _ = a.Send(context.Background(), pull.User("1"), event("once", nil)) }()
 		synctest.Wait()
-		f.set(func(f *faults) { f.err = errBroker }) // then it is out of reach
+		f.set(func(f *faults) { f.err = errBroker }) // then the broker is unreachable
 		pass(100 * time.Second)
 		f.set(func(f *faults) { f.err = nil })
 		pass(10 * time.Second)
@@ -167,7 +167,7 @@ func TestFullQueueIsToldAndLosesNothing(t *testing.T) {
 	})
 }
 
-// withSend adds a route that sends so many events.
+// withSend adds a route that sends n events.
 func withSend(a *app, n int, to pull.Target) {
 	a.echo.GET("/send", pull.Handler(func(c pull.Context) error {
 		for i := range n {

@@ -65,7 +65,7 @@ func TestRequestsInParallelKeepTheirEventsApart(t *testing.T) {
 	}))
 	pages := map[string]*page{"7": a.dial(t, "7", ""), "8": a.dial(t, "8", "")}
 	for _, p := range pages {
-		p.hello(t) // only now it hears
+		p.hello(t) // the page begins to read only now
 	}
 	const each = 300
 

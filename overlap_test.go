@@ -16,13 +16,13 @@ import (
 	"github.com/echo-pull/pull"
 )
 
-// processes are the lives of an application with one state file. Several may
-// live at a time, as while it is deployed without downtime.
+// processes are the successive processes of an application with one state file.
+// Several may run at a time, as in a deployment without downtime.
 type processes struct {
 	t        *testing.T
 	file     string
 	reported reports
-	dead     []*app // crashed: they go on, but nobody knows
+	dead     []*app // crashed; here they continue, but nothing uses them
 }
 
 func newProcesses(t *testing.T) *processes {
@@ -34,24 +34,24 @@ func (s *processes) start() *app {
 	return newApp(s.t, func(c *pull.Config) { c.StateFile, c.OnError = s.file, s.reported.add })
 }
 
-// crash has the process die without a word: here it only is not heard of again.
+// crash ends the process without a shutdown. Here it is merely never used again.
 func (s *processes) crash(a *app) { s.dead = append(s.dead, a) }
 
-// close clears the dead away.
+// close stops the crashed processes.
 func (s *processes) close() {
 	for _, a := range s.dead {
 		_ = a.end(s.t)
 	}
 }
 
-// at returns the cursor of a page that leaves at once.
+// at returns the cursor of a page that disconnects at once.
 func (s *processes) at(a *app) string {
 	p, at := a.fresh(s.t, "1")
 	p.leave()
 	return at
 }
 
-// recovers returns what a page with a cursor gets, or false if it is a gap.
+// recovers returns what a page with a cursor receives, or false if it is a gap.
 func (s *processes) recovers(a *app, at string) (commands []string, recovered bool) {
 	r := a.dial(s.t, "1", "?cursor="+at).read()
 	synctest.Wait()
@@ -132,7 +132,7 @@ func TestProcessesThatOverlapOnAStateFileAreAGap(t *testing.T) {
 	}
 }
 
-// Its pages, who have missed what the other process has sent, are told.
+// Its pages have missed what the other process has sent, and are notified.
 func TestProcessThatIsAloneAgainKeepsItsLog(t *testing.T) {
 	for name, overlap := range map[string]func(t *testing.T, s *processes) *app{
 		"the new one": func(t *testing.T, s *processes) *app {
@@ -159,7 +159,7 @@ func TestProcessThatIsAloneAgainKeepsItsLog(t *testing.T) {
 				page, _ := a.fresh(t, "1")
 				pass(11 * time.Second)
 				if _, hellos, _ := page.wait(); len(hellos) != 2 || hellos[1].Params["recovered"] != false {
-					t.Errorf("got hellos %v, want a second one that tells of a gap", hellos)
+					t.Errorf("got hellos %v, want a second one that reports a gap", hellos)
 				}
 				page.leave()
 				at := s.at(a)
@@ -208,7 +208,7 @@ func TestOnlyWhatWasSavedLastGoesOn(t *testing.T) {
 					t.Error("the page recovered from a file that was not saved last")
 				}
 				if !s.reported.contain("saved last") {
-					t.Errorf("got reports %v, want one that says why", s.reported.list)
+					t.Errorf("got reports %v, want one with the reason", s.reported.list)
 				}
 				a.stop(t)
 			})
@@ -216,7 +216,7 @@ func TestOnlyWhatWasSavedLastGoesOn(t *testing.T) {
 	}
 }
 
-// A file that has another name as well has another record there.
+// A file with a second name has a second record there.
 func TestOtherNameOfAStateFileIsAGap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newProcesses(t)
@@ -271,8 +271,8 @@ func TestShutdownThatCutsOffEventsKeepsNoLog(t *testing.T) {
 	})
 }
 
-// Whatever the order in which processes start, stop and crash: a page that
-// recovers in one that has just started gets all that was sent since its cursor.
+// In whatever order processes start, stop and crash, a page that recovers in a new
+// process receives everything sent since its cursor, or is notified of a gap.
 func TestNoOrderOfStartsAndEndsLosesInSilence(t *testing.T) {
 	for seed := range uint64(20) {
 		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
@@ -281,12 +281,12 @@ func TestNoOrderOfStartsAndEndsLosesInSilence(t *testing.T) {
 	}
 }
 
-// disorder is processes that start and end at random.
+// disorder starts and ends processes at random.
 type disorder struct {
 	*processes
 	living  []*app
 	sent    []string
-	cursors map[string]int // → number of events that had been sent
+	cursors map[string]int // cursor → number of events sent before it
 }
 
 func (d *disorder) live(seed uint64) {
@@ -315,7 +315,7 @@ func (d *disorder) live(seed uint64) {
 		default:
 			d.sent = append(d.sent, strconv.Itoa(len(d.sent)))
 			send(d.t, a, pull.User("1"), d.sent[len(d.sent)-1])
-			synctest.Wait() // else a page that comes now may be before it
+			synctest.Wait() // so that the event is before the next cursor
 		}
 	}
 	for _, a := range d.living {
@@ -324,7 +324,7 @@ func (d *disorder) live(seed uint64) {
 	d.close()
 }
 
-// begin starts a process and has every page come to it.
+// begin starts a process and connects every page to it.
 func (d *disorder) begin() {
 	a := d.start()
 	d.living = append(d.living, a)
@@ -336,13 +336,13 @@ func (d *disorder) begin() {
 	}
 }
 
-// A process that is killed gives its place back.
+// A killed process releases its state file.
 func TestKilledProcessGivesItsStateFileBack(t *testing.T) {
 	const variable = "PULL_TEST_STATE_FILE"
 	if file := os.Getenv(variable); file != "" {
 		newApp(t, func(c *pull.Config) { c.StateFile = file })
 		_, _ = os.Stdout.WriteString("lives\n")
-		select {} // until it is killed
+		select {} // wait to be killed
 	}
 	s := newProcesses(t)
 	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$")

@@ -18,7 +18,7 @@ import (
 	"github.com/echo-pull/pull/internal/memnet"
 )
 
-// An app is a real Echo application with the plugin, on a network in memory.
+// An app is a real Echo application with the plugin, on an in-memory network.
 type app struct {
 	*pull.Plugin
 	echo     *echo.Echo
@@ -69,7 +69,7 @@ func (a *app) stop(t *testing.T) {
 	}
 }
 
-// end is stop for tests that look at what Shutdown returns.
+// end is like stop, for tests that check the result of Shutdown.
 func (a *app) end(t *testing.T) error {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -158,7 +158,7 @@ func (p *page) next(t *testing.T) message {
 	return m
 }
 
-// control returns the next message of the plugin's own.
+// control returns the next message from the plugin itself.
 func (p *page) control(t *testing.T) message {
 	t.Helper()
 	for {
@@ -178,7 +178,7 @@ func (p *page) event(t *testing.T) message {
 	}
 }
 
-// hello returns the first message, which must be that.
+// hello returns the first message, which must be hello.
 func (p *page) hello(t *testing.T) message {
 	t.Helper()
 	m := p.next(t)
@@ -204,7 +204,7 @@ func sendEvent(t *testing.T, a *app, to pull.Target, e pull.Event) {
 	}
 }
 
-// grant has a user watch tags.
+// grant makes a user watch tags.
 func grant(t *testing.T, a *app, user string, tags ...string) {
 	t.Helper()
 	if err := a.Watch().Add(user, tags...); err != nil {
@@ -243,7 +243,7 @@ func TestBurstForAnIdlePageDoesNotCutIt(t *testing.T) {
 		defer a.stop(t)
 		const events = 200
 		a.echo.POST("/burst", pull.Handler(func(c pull.Context) error {
-			for n := range events { // twelve times what may wait for a session
+			for n := range events { // twelve times what a session's queue holds
 				if err := c.Pull().Send(pull.User("42"), event("part", map[string]any{"n": n, "x": strings.Repeat("x", 60_000)})); err != nil {
 					return err
 				}
@@ -274,7 +274,7 @@ func TestEventLargerThanAQueueStillArrives(t *testing.T) {
 		p.hello(t)
 
 		for range 3 {
-			synctest.Wait() // nothing waits for the page
+			synctest.Wait() // the page's queue is empty
 			sendEvent(t, a, pull.User("42"), event("large", map[string]any{"x": strings.Repeat("x", 60_000)}))
 			if got := p.event(t).Command; got != "large" {
 				t.Errorf("got %q, want %q", got, "large")
@@ -286,11 +286,11 @@ func TestEventLargerThanAQueueStillArrives(t *testing.T) {
 	})
 }
 
-// text returns the body of a response that do has read.
+// text returns the body of a response.
 func text(r *http.Response) string {
 	content, _ := io.ReadAll(r.Body)
 	return string(content)
 }
 
-// pass lets fake time pass. It is for the inside of a synctest bubble.
+// pass advances fake time. Call it only inside a synctest bubble.
 func pass(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // takes no real time

@@ -14,7 +14,7 @@ import (
 	"github.com/echo-pull/pull"
 )
 
-// A diary records what the application is told of presence.
+// A diary records the calls of OnOnline and OnOffline.
 type diary struct {
 	mu      sync.Mutex
 	entries []string
@@ -69,7 +69,7 @@ func TestUserIsOnlineUntilTheGraceIsOver(t *testing.T) {
 			t.Error("online after the grace, want offline")
 		}
 		if got, want := d.read(), []string{"online 42", "offline 42"}; !slices.Equal(got, want) {
-			t.Errorf("the application heard %v, want %v", got, want)
+			t.Errorf("the callbacks got %v, want %v", got, want)
 		}
 		if at, ok := a.Presence().LastSeen("42"); !ok || at.Sub(left) > 15*time.Second+time.Millisecond {
 			t.Errorf("last seen %v %v, want about %v", at, ok, left)
@@ -91,7 +91,7 @@ func TestWithoutAGraceUsersLeaveAtOnce(t *testing.T) {
 		quit(p)
 
 		if got, want := d.read(), []string{"offline 42"}; !slices.Equal(got, want) {
-			t.Errorf("the application heard %v, want %v", got, want)
+			t.Errorf("the callbacks got %v, want %v", got, want)
 		}
 	})
 }
@@ -113,7 +113,7 @@ func TestReloadSecondTabAndFlappingMakeNoNoise(t *testing.T) {
 		synctest.Wait()
 
 		if got, want := d.read(), []string{"online 42"}; !slices.Equal(got, want) {
-			t.Errorf("the application heard %v, want %v", got, want)
+			t.Errorf("the callbacks got %v, want %v", got, want)
 		}
 	})
 }
@@ -122,7 +122,7 @@ func TestCrashOfTheClientIsNoticed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, d := newDiaryApp(t)
 		defer a.stop(t)
-		p := a.dial(t, "42", "") // from now on it neither reads nor writes nor closes
+		p := a.dial(t, "42", "") // the page stays open, but reads and writes nothing any more
 		p.SetPingHandler(func(string) error { return nil })
 		go p.drain()
 
@@ -130,7 +130,7 @@ func TestCrashOfTheClientIsNoticed(t *testing.T) {
 		synctest.Wait()
 
 		if got, want := d.read(), []string{"online 42", "offline 42"}; !slices.Equal(got, want) {
-			t.Errorf("the application heard %v, want %v", got, want)
+			t.Errorf("the callbacks got %v, want %v", got, want)
 		}
 	})
 }
@@ -159,7 +159,7 @@ func TestHooksAreCalledInOrderAndHoldNothingUp(t *testing.T) {
 
 		want := []string{"online 0", "offline 0", "online 1", "offline 1", "online 2", "offline 2"}
 		if got := d.read(); !slices.Equal(got, want) {
-			t.Errorf("the application heard %v, want %v", got, want)
+			t.Errorf("the callbacks got %v, want %v", got, want)
 		}
 	})
 }
@@ -183,7 +183,7 @@ func TestHookThatPanicsIsReportedAndStopsNothing(t *testing.T) {
 		synctest.Wait()
 
 		if got, want := d.read(), []string{"online 2"}; !slices.Equal(got, want) {
-			t.Errorf("the application heard %v, want %v", got, want)
+			t.Errorf("the callbacks got %v, want %v", got, want)
 		}
 		if got := reports.read(); len(got) != 1 {
 			t.Errorf("got reports %v, want one", got)
@@ -211,7 +211,7 @@ func (p *page) onlineOf(t *testing.T, user string) message {
 	}
 }
 
-// drain reads, and answers pings, until the connection ends.
+// drain reads until the connection ends, which also answers pings.
 func (p *page) drain() {
 	for {
 		if _, _, err := p.ReadMessage(); err != nil {
@@ -243,13 +243,13 @@ func TestPagesHearOfOneAnother(t *testing.T) {
 			t.Errorf("got %s, want user_offline", m.Command)
 		}
 		if got := time.Since(start); got < 15*time.Second || got > 17*time.Second {
-			t.Errorf("told after %s, want the grace and at most a second or two", got)
+			t.Errorf("notified after %s, want the grace and at most a second or two", got)
 		}
 
 		send(t, a, pull.Shared(), "last")
 		for m := guest.next(t); m.Command != "last"; m = guest.next(t) {
 			if m.Module == "online" {
-				t.Errorf("a guest heard %s", m.Command)
+				t.Errorf("a guest received %s", m.Command)
 			}
 		}
 	})
@@ -294,11 +294,11 @@ func TestOnlineScopes(t *testing.T) {
 		staff.dial(t, "2", "")
 
 		if m := first.onlineOf(t, "2"); m.Command != "user_online" {
-			t.Errorf("a watcher heard %s of user 2, want user_online", m.Command)
+			t.Errorf("a watcher received %s of user 2, want user_online", m.Command)
 		}
 		for name, p := range map[string]*page{"scope nobody": quiet, "no watcher": stranger} {
 			if m := p.next(t); m.Module == "online" {
-				t.Errorf("%s: heard %s %v, want nothing of presence", name, m.Command, m.Params)
+				t.Errorf("%s: received %s %v, want nothing about presence", name, m.Command, m.Params)
 			}
 		}
 	})
@@ -362,7 +362,7 @@ func TestPresenceInParallel(t *testing.T) {
 	users.Wait()
 }
 
-// A node that has lost messages of the log asks again who is where.
+// A node that has missed messages of the log asks the others for their users.
 func TestPresenceHealsAfterAHole(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFaults()
@@ -375,7 +375,7 @@ func TestPresenceHealsAfterAHole(t *testing.T) {
 		defer stays.leave()
 		synctest.Wait()
 
-		f.set(func(f *faults) { f.lose = 2 }) // both nodes miss that one leaves
+		f.set(func(f *faults) { f.lose = 2 }) // both nodes miss the message that the user has left
 		leaves.leave()
 		synctest.Wait()
 		comes, _ := a.fresh(t, "comes")
@@ -392,7 +392,7 @@ func TestPresenceHealsAfterAHole(t *testing.T) {
 	})
 }
 
-// Whoever is away longer than a deploy takes has come online when it comes back.
+// A user who is away for longer than a deployment comes online again on return.
 func TestShutdownTellsNobodyOffline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, d := newDiaryApp(t)
@@ -400,7 +400,7 @@ func TestShutdownTellsNobodyOffline(t *testing.T) {
 		a.stop(t)
 
 		if got, want := d.read(), []string{"online 1"}; !slices.Equal(got, want) {
-			t.Errorf("the application heard %v, want %v", got, want)
+			t.Errorf("the callbacks got %v, want %v", got, want)
 		}
 	})
 }
@@ -420,12 +420,12 @@ func TestOtherNodesTellWhoDoesNotComeBackFromAShutdown(t *testing.T) {
 		pass(time.Minute)
 
 		if got, want := d.read(), []string{"offline gone"}; !slices.Equal(got, want) {
-			t.Errorf("the application heard %v, want %v", got, want)
+			t.Errorf("the callbacks got %v, want %v", got, want)
 		}
 	})
 }
 
-// A node that hears nothing at all is itself the one that is cut off.
+// A node that receives nothing at all is the one that is cut off.
 func TestNodeThatIsCutOffTakesNobodyForDead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFaults()
@@ -448,7 +448,7 @@ func TestNodeThatIsCutOffTakesNobodyForDead(t *testing.T) {
 		pass(10 * time.Minute)
 
 		if got := d.read(); !slices.Equal(got, want) {
-			t.Errorf("the application heard %v, want %v as before", got, want)
+			t.Errorf("the callbacks got %v, want %v as before", got, want)
 		}
 		if got := a.Presence().Users(); !slices.Equal(got, []string{"1", "2"}) {
 			t.Errorf("got %v online, want both", got)

@@ -17,7 +17,7 @@ import (
 	"testing"
 )
 
-// A program is one that a page prints, running.
+// A program is a running program from the documentation.
 type program struct {
 	*testing.T
 	url string
@@ -25,7 +25,7 @@ type program struct {
 	http.Client
 }
 
-// start builds and runs the first program of a page, on a free port.
+// start builds the first program on a page and runs it on a free port.
 func start(t *testing.T, path string) *program {
 	t.Helper()
 	_, code, found := strings.Cut(read(t, path), "```go\npackage main\n")
@@ -59,7 +59,7 @@ func start(t *testing.T, path string) *program {
 	if p.url == "" {
 		t.Fatalf("%s: the program does not listen: %v", path, p.cmd.Wait())
 	}
-	p.Jar, _ = cookiejar.New(nil) // it returns no error
+	p.Jar, _ = cookiejar.New(nil) // it never fails
 	p.Transport = &http.Transport{DisableKeepAlives: true}
 	return p
 }
@@ -81,7 +81,7 @@ func (p *program) do(method, path, accept string, form url.Values) *http.Respons
 	return response
 }
 
-// get returns the first group of what the page at a path has to show.
+// get returns the last group of a pattern in the response at a path.
 func (p *program) get(path, pattern string) string {
 	p.Helper()
 	response := p.do(http.MethodGet, path, "text/html", nil)
@@ -97,7 +97,7 @@ func (p *program) get(path, pattern string) string {
 	return string(found[len(found)-1])
 }
 
-// post returns the status.
+// post returns the status of the response.
 func (p *program) post(path string, form url.Values) int {
 	p.Helper()
 	response := p.do(http.MethodPost, path, "*/*", form)
@@ -105,7 +105,7 @@ func (p *program) post(path string, form url.Values) int {
 	return response.StatusCode
 }
 
-// hears reads a stream until something has come.
+// hears reads a stream until it contains the text.
 func (p *program) hears(stream *http.Response, want string) {
 	p.Helper()
 	lines := bufio.NewScanner(stream.Body)
@@ -117,11 +117,11 @@ func (p *program) hears(stream *http.Response, want string) {
 	p.Fatalf("the stream (status %d) has ended, want %s: %v", stream.StatusCode, want, lines.Err())
 }
 
-// stop interrupts the program, which is to end by itself.
+// stop interrupts the program, which should then end by itself.
 func (p *program) stop() {
 	p.Helper()
 	if runtime.GOOS == "windows" {
-		return // it knows no such signal; the test kills the program
+		return // there is no such signal; the test kills the program
 	}
 	if err := p.cmd.Process.Signal(os.Interrupt); err != nil {
 		p.Fatal(err)
@@ -131,7 +131,7 @@ func (p *program) stop() {
 	}
 }
 
-// The quick starts for Echo v4 and Echo v5 do what they say.
+// The quick starts for Echo v4 and Echo v5 work.
 func TestREADMEQuickStartRuns(t *testing.T) { quickStart(start(t, "README.md")) }
 func TestEcho5QuickStartRuns(t *testing.T)  { quickStart(start(t, "docs/echo-v5.md")) }
 
@@ -148,8 +148,8 @@ func quickStart(p *program) {
 	p.stop()
 }
 
-// The server-rendered page of the guide: what a page misses while it loads
-// reaches it, what fails is announced to nobody, and a logout ends connections.
+// The server-rendered page of the guide: the page receives what it misses while it
+// loads, a failed change is not announced, and a logout ends the connections.
 func TestGettingStartedRuns(t *testing.T) {
 	p := start(t, "docs/getting-started.md")
 	if status := p.post("/tasks", url.Values{"title": {"a guest's"}}); status != http.StatusUnauthorized {

@@ -19,8 +19,8 @@ import (
 	"github.com/echo-pull/pull"
 )
 
-// An example of docs/protocol.md is a fenced block whose info string has a name
-// after the language: ```json hello.
+// An example in docs/protocol.md is a fenced block with a name after the language:
+// ```json hello.
 var exampleBlock = regexp.MustCompile("(?ms)^```(json|text) ([a-z-]+)\n(.*?)^```$")
 
 func protocolExamples(t *testing.T) map[string]string {
@@ -40,7 +40,7 @@ func protocolExamples(t *testing.T) map[string]string {
 	return examples
 }
 
-// oneLine returns an example as it is on the wire: the page breaks and indents
+// oneLine returns an example as it is on the wire. The document breaks and indents
 // long lines.
 func oneLine(t *testing.T, name, language, text string) string {
 	t.Helper()
@@ -54,9 +54,9 @@ func oneLine(t *testing.T, name, language, text string) string {
 	return compact.String()
 }
 
-// TestProtocolPageShowsWhatIsSent has a real server say everything of which
-// docs/protocol.md gives an example, and compares byte by byte. Only times, the
-// epoch and the absolute size of offsets may differ.
+// TestProtocolPageShowsWhatIsSent makes a real server send everything that
+// docs/protocol.md shows, and compares byte by byte. Only times, the epoch and the
+// absolute values of offsets may differ.
 func TestProtocolPageShowsWhatIsSent(t *testing.T) {
 	examples := protocolExamples(t)
 	synctest.Test(t, func(t *testing.T) {
@@ -65,11 +65,11 @@ func TestProtocolPageShowsWhatIsSent(t *testing.T) {
 		for name, want := range examples {
 			got, said := sent[name]
 			if !said {
-				t.Errorf("nothing says what the page calls %q", name)
+				t.Errorf("nothing was sent for the example %q", name)
 				continue
 			}
 			if got, want := normal(got), normal(want); got != want {
-				t.Errorf("%s: the server says\n%s\nwant, as on the page,\n%s", name, got, want)
+				t.Errorf("%s: got\n%s\nwant, as in docs/protocol.md,\n%s", name, got, want)
 			}
 		}
 		for name := range sent {
@@ -88,8 +88,8 @@ var (
 	anyOffset = regexp.MustCompile(`("offset":|"id":|id: EPOCH\.)(\d+)`)
 )
 
-// normal replaces what differs from run to run. Offsets become their rank among
-// all that are in the text, so that order and equality stay.
+// normal replaces what differs between runs. Each offset becomes its rank among
+// all offsets in the text, so that order and equality are kept.
 func normal(text string) string {
 	text = anyTime.ReplaceAllString(text, `"server_time":TIME`)
 	text = anyClock.ReplaceAllString(text, "${1}TIME")
@@ -109,13 +109,13 @@ func normal(text string) string {
 	})
 }
 
-// conversation has a server and clients say what the page shows: name → text.
-// conversation has a server and clients say what the page shows: name → text.
+// conversation makes a server and clients send what the document shows, and returns
+// it by name.
 func conversation(t *testing.T, examples map[string]string) map[string]string {
 	t.Helper()
 	a := newApp(t, func(c *pull.Config) { c.Guests, c.MaxSessionsPerUser = true, 1 })
 	said := make(map[string]string)
-	a.dial(t, "", "").hello(t) // GUESTS counts it
+	a.dial(t, "", "").hello(t) // for the GUESTS count
 	if err := a.Watch().Add("42", "TASK_7"); err != nil {
 		t.Fatal(err)
 	}
@@ -165,14 +165,14 @@ func (a *app) updateTask(t *testing.T) {
 	}
 }
 
-// refusal returns what a second connection of the user is answered.
+// refusal returns the response to a second connection of the user.
 func (a *app) refusal(t *testing.T) string {
 	t.Helper()
 	r := a.get(t, "/pull", userHeader, "42", "Accept", "text/event-stream")
 	return fmt.Sprintf("%s %s\nRetry-After: %s\n\n%s", r.Proto, r.Status, r.Header.Get("Retry-After"), text(r))
 }
 
-// frame returns the next frame that has a command in it.
+// frame returns the next frame that contains the command.
 func (p *page) frame(t *testing.T, command string) string {
 	t.Helper()
 	for {
@@ -186,7 +186,7 @@ func (p *page) frame(t *testing.T, command string) string {
 	}
 }
 
-// ask sends a frame of the page's. That it is answered shows that it is right.
+// ask sends a frame from the page. A response proves that the frame is valid.
 func (p *page) ask(t *testing.T, frame, command string) (asked, answer string) {
 	t.Helper()
 	if err := p.WriteMessage(websocket.TextMessage, []byte(frame)); err != nil {
@@ -195,7 +195,7 @@ func (p *page) ask(t *testing.T, frame, command string) (asked, answer string) {
 	return frame, p.frame(t, command)
 }
 
-// eventCursor is where a page is that has read a hello and then an event.
+// eventCursor returns the cursor of a page after a hello and then an event.
 func eventCursor(t *testing.T, hello, event string) string {
 	t.Helper()
 	var first, second []message

@@ -10,9 +10,9 @@ import (
 	"testing/synctest"
 )
 
-// A reading is what a page has read so far.
+// A reading is what a page has received so far.
 type reading struct {
-	mu       sync.Mutex // guards what follows
+	mu       sync.Mutex // guards the fields below
 	commands []string   // of the application's messages
 	ids      []uint64
 	hellos   []message
@@ -21,7 +21,7 @@ type reading struct {
 	page     *page
 }
 
-// read has a page read, and answer pings, until its connection ends.
+// read reads, which also answers pings, until the connection ends.
 func (p *page) read() *reading {
 	r := &reading{page: p}
 	go func() {
@@ -54,7 +54,7 @@ func (r *reading) take(_ int, frame []byte, err error) bool {
 	return err == nil
 }
 
-// wait returns what has been read when nothing moves any more.
+// wait returns what the page has received once all goroutines are idle.
 func (r *reading) wait() (commands []string, hellos []message, err error) {
 	synctest.Wait()
 	r.mu.Lock()
@@ -63,7 +63,7 @@ func (r *reading) wait() (commands []string, hellos []message, err error) {
 	return slices.Clone(r.commands), slices.Clone(r.hellos), r.err
 }
 
-// sees fails unless exactly these messages have come, with no gap.
+// sees fails unless exactly these messages have arrived, without a gap.
 func (r *reading) sees(t *testing.T, want ...string) {
 	t.Helper()
 	commands, hellos, err := r.wait()
@@ -75,11 +75,11 @@ func (r *reading) sees(t *testing.T, want ...string) {
 	}
 }
 
-// learnsOfAGap fails unless the page was told, at once, that it has missed something.
+// learnsOfAGap fails unless the first hello reports a gap.
 func (r *reading) learnsOfAGap(t *testing.T) {
 	t.Helper()
 	if _, hellos, _ := r.wait(); len(hellos) != 1 || hellos[0].Params["recovered"] != false {
-		t.Errorf("got hellos %v, want one that tells of a gap", hellos)
+		t.Errorf("got hellos %v, want one that reports a gap", hellos)
 	}
 }
 
@@ -93,7 +93,7 @@ func counted(t *testing.T, commands []string) {
 	}
 }
 
-// resume connects a page that was at a cursor, which must still be in the window.
+// resume connects a page with a cursor, which must still be in the window.
 func (a *app) resume(t *testing.T, user, cursor string) *reading {
 	t.Helper()
 	p := a.dial(t, user, "?cursor="+cursor)
@@ -104,7 +104,7 @@ func (a *app) resume(t *testing.T, user, cursor string) *reading {
 	return r
 }
 
-// fresh connects a page and returns where it is.
+// fresh connects a page and returns its cursor.
 func (a *app) fresh(t *testing.T, user string) (r *reading, cursor string) {
 	t.Helper()
 	r = a.dial(t, user, "").read()
@@ -115,20 +115,20 @@ func (a *app) fresh(t *testing.T, user string) (r *reading, cursor string) {
 	return r, cursorAt(hellos[0])
 }
 
-// leave closes the page as a lost network does.
+// leave closes the page like a lost network.
 func (r *reading) leave() { quit(r.page) }
 
-// stall connects a page that reads hello and then nothing more.
+// stall connects a page that reads hello and then stops reading.
 func (a *app) stall(t *testing.T, user string) (p *page, cursor string) {
 	t.Helper()
 	p = a.dial(t, user, "")
 	return p, cursorAt(p.hello(t))
 }
 
-// pad is params that make an event so large.
+// pad returns params of that size.
 func pad(bytes int) map[string]any { return map[string]any{"pad": strings.Repeat("x", bytes)} }
 
-// cursorAt is where a page is after the hello of a connection without a cursor.
+// cursorAt returns the cursor of a page after its hello, without events.
 func cursorAt(hello message) string {
 	epoch, _ := hello.Params["epoch"].(string)
 	offset, _ := hello.Params["offset"].(float64)

@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// pages returns the texts of the documentation by path.
+// pages returns the documentation's texts by path.
 func pages(t *testing.T) map[string]string {
 	t.Helper()
 	texts := make(map[string]string)
@@ -44,10 +44,10 @@ func read(t *testing.T, path string) string {
 
 var goBlock = regexp.MustCompile("(?ms)^```go\n(.*?)^```$")
 
-// indent is where a line begins, which differs between a page and a test.
+// indent is the indentation of a line, which differs between a document and a test.
 var indent = regexp.MustCompile(`(?m)^[\t ]+`)
 
-// testCode returns the code of all tests that pages may quote.
+// testCode returns the code of all tests that the documentation may quote.
 func testCode(t *testing.T) string {
 	t.Helper()
 	var tests strings.Builder
@@ -63,8 +63,8 @@ func testCode(t *testing.T) string {
 	return indent.ReplaceAllString(tests.String(), "")
 }
 
-// Every block of Go is a program that vet accepts, a test that passes, or a part
-// of one of the tests here.
+// Every Go block is a program that passes vet, a passing test, or a part of one of
+// the tests here.
 func TestREADMEShowsCodeThatWorks(t *testing.T) {
 	tests := testCode(t)
 	for path, page := range pages(t) {
@@ -96,7 +96,7 @@ var (
 	testFunc   = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)[A-Z]\w+)\(`)
 )
 
-// The tests that the documentation names exist.
+// Every test that the documentation names exists.
 func TestGuaranteesNameTestsThatExist(t *testing.T) {
 	exist := make(map[string]bool)
 	for _, folder := range []string{"", "e2e/", "example/", "brokertest/", "v5/", "internal/*/"} {
@@ -115,7 +115,7 @@ func TestGuaranteesNameTestsThatExist(t *testing.T) {
 		own := testFunc.FindAllString(page, -1)
 		for _, name := range testName.FindAllStringSubmatch(page, -1) {
 			if slices.Contains(own, "func "+name[2]+"(") {
-				continue // the page prints it
+				continue // the document contains it
 			}
 			if named++; !exist[name[1]+name[2]] {
 				t.Errorf("%s names %s, which does not exist", path, name[0])
@@ -139,7 +139,7 @@ var (
 	notSlug = regexp.MustCompile(`[^a-z0-9 -]`)
 )
 
-// Links within the repository lead somewhere.
+// Links within the repository have a target.
 func TestREADMELinksLeadSomewhere(t *testing.T) {
 	all := pages(t)
 	for path, page := range all {
@@ -175,7 +175,7 @@ var (
 	verb     = regexp.MustCompile(`%\w`)
 )
 
-// Everything that can reach Config.OnError or the log is explained.
+// The documentation explains every report to Config.OnError and the log.
 func TestProductionDocsExplainEveryReport(t *testing.T) {
 	page, found := read(t, "docs/production.md"), 0
 	_, page, _ = strings.Cut(page, "## Messages")

@@ -69,7 +69,7 @@ func TestCrashIsAGap(t *testing.T) {
 		keep := func(c *pull.Config) { c.StateFile = file }
 		a := newApp(t, keep)
 		a.stop(t)
-		a = newApp(t, keep) // has taken the file; then it is gone without a word
+		a = newApp(t, keep) // claims the file, and then crashes
 		p, at := a.fresh(t, "1")
 		p.leave()
 		send(t, a, pull.User("1"), "lost")
@@ -83,7 +83,7 @@ func TestCrashIsAGap(t *testing.T) {
 	})
 }
 
-// Where the configuration names another file by mistake, that is not lost.
+// If the configuration names another file by mistake, that file is not overwritten.
 func TestFileInPlaceOfAStateFileIsKept(t *testing.T) {
 	const key = "-----BEGIN CERTIFICATE-----"
 	file := filepath.Join(t.TempDir(), "key.pem")
@@ -98,7 +98,7 @@ func TestFileInPlaceOfAStateFileIsKept(t *testing.T) {
 		t.Errorf("got %q and %v, want what was in the file", got, err)
 	}
 	if !reported.contain(file + ".unused") {
-		t.Errorf("got reports %v, want one that says where the file is", reported.list)
+		t.Errorf("got reports %v, want one with the path of the file", reported.list)
 	}
 }
 
@@ -181,7 +181,7 @@ func TestPlaceThatCannotHoldAStateFileIsAnErrorOfNew(t *testing.T) {
 		},
 		"long name":    func(dir string) (string, error) { return filepath.Join(dir, strings.Repeat("x", 300)), nil },
 		"no file name": func(dir string) (string, error) { return filepath.Join(dir, "a\x00b"), nil },
-		"where nobody may write": func(string) (string, error) { // not even root
+		"where nobody may write": func(string) (string, error) { // fails even for root
 			_, err := os.Stat("/proc/self")
 			return "/proc/state", err
 		},

@@ -12,10 +12,10 @@ import (
 )
 
 // The tests of this package run against Echo v4 and, through scripts/port5,
-// against Echo v5. This file has what differs in more than its spelling;
-// v5/rim_test.go has the same names for Echo v5.
+// against Echo v5. This file has the parts that differ in more than spelling;
+// v5/rim_test.go declares the same names for Echo v5.
 
-const root = "" // where the repository's files are
+const root = "" // path to the repository's files
 
 // newEcho returns an Echo that logs nothing.
 func newEcho() *echo.Echo {
@@ -51,7 +51,7 @@ func (s *server) close() {
 // responseOf returns the response with its hooks and its status.
 func responseOf(c echo.Context) *echo.Response { return c.Response() }
 
-// handleError has Echo's error handler respond.
+// handleError responds with Echo's error handler.
 func handleError(c pull.Context, err error) { c.Error(err) }
 
 // dumpBody is middleware that reads the whole body before the handler runs.
@@ -62,13 +62,13 @@ func dumpBody() echo.MiddlewareFunc {
 // hostGroup returns the group /pull of one host.
 func hostGroup(e *echo.Echo) *echo.Group { return e.Host("example.com").Group("/pull") }
 
-// headOf returns the script tag for the page of a handler of the plugin's.
+// headOf returns the script tag for the page of one of the plugin's handlers.
 func headOf(c pull.Context, p *pull.Plugin) string { return string(p.Head(c)) }
 
-// exposeErrors has Echo respond with the text of errors.
+// exposeErrors makes Echo respond with the text of errors.
 func exposeErrors(e *echo.Echo) { e.Debug = true }
 
-// serveAgain routes a request once more, by the path that it has now.
+// serveAgain routes a request again, by its current path.
 func serveAgain(c echo.Context) error {
 	c.Echo().Router().Find(c.Request().Method, c.Request().URL.Path, c)
 	return c.Handler()(c)

@@ -24,7 +24,7 @@ func TestTwoPluginsServeARequestEachWithItsOwn(t *testing.T) {
 		if err := staff.Register(pull.Module{ID: "tasks", Use: pull.AdminSection}); err != nil {
 			t.Fatal(err)
 		}
-		e := shop.echo // has the middleware of shop, and shop at /pull
+		e := shop.echo // has the shop's middleware, and the shop at /pull
 		e.Use(staff.Middleware(), shop.Middleware(), staff.Middleware())
 		staff.Mount(e.Group("/staff/pull"))
 		e.GET("/", pull.Handler(func(c pull.Context) error {
@@ -140,7 +140,7 @@ func TestUserMayUseTheOutbox(t *testing.T) {
 	})
 }
 
-// A goroutine that asks while its handler ends must not read the next request's
+// A goroutine that reads while its handler ends must not read the next request's
 // echo.Context.
 func TestRequestEndsAfterTheCallOfUser(t *testing.T) {
 	called, returned := make(chan struct{}), make(chan struct{})

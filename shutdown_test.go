@@ -87,7 +87,7 @@ func TestShutdownIsBoundedByItsContext(t *testing.T) {
 					t.Errorf("took %s, want no more than 2s", took)
 				}
 				if err == nil {
-					t.Error("got nil, want an error that says what was cut off")
+					t.Error("got nil, want an error that names what was cut off")
 				}
 				close(hold)
 				if again := a.end(t); again != err { //nolint:errorlint // the very same
@@ -102,7 +102,7 @@ func TestShutdownWaitsForNoPageThatIsStillConnecting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newApp(t, nil)
 		_, at := a.fresh(t, "1")
-		r := a.dial(t, "2", "?cursor="+at+"00").read() // ahead of the log: waits for it
+		r := a.dial(t, "2", "?cursor="+at+"00").read() // ahead of the log, so it waits
 		synctest.Wait()
 		start := time.Now()
 
@@ -117,7 +117,7 @@ func TestShutdownWaitsForNoPageThatIsStillConnecting(t *testing.T) {
 	})
 }
 
-// What is said after the farewell does not take it back.
+// A message after the node's last one does not undo it.
 func TestShutdownHearsItsFarewell(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFaults()
@@ -128,9 +128,9 @@ func TestShutdownHearsItsFarewell(t *testing.T) {
 		f.set(func(f *faults) { f.hold = hold })
 		ended := make(chan error)
 		go func() { ended <- a.Shutdown(t.Context()) }()
-		synctest.Wait() // the farewell is on its way
+		synctest.Wait() // the node's last message is being published
 		p.leave()
-		pass(2 * time.Second) // the user's grace is over: one more message
+		pass(2 * time.Second) // the user's grace ends, which sends one more message
 		f.set(func(f *faults) { f.hold = nil })
 
 		close(hold)
@@ -173,7 +173,7 @@ func TestFlushAfterAShutdownThatGaveUpIsTold(t *testing.T) {
 		if !errors.Is(flushed, pull.ErrClosed) {
 			t.Errorf("Flush: got %v, want %v", flushed, pull.ErrClosed)
 		}
-		_ = a.end(t) // what it returns is of the first one
+		_ = a.end(t) // the result is that of the first call
 	})
 }
 

@@ -14,8 +14,8 @@ import (
 	"github.com/echo-pull/pull"
 )
 
-// One user does all that is allowed, at full speed, for five minutes: looks at
-// pages that watch what they show, extends, asks who was seen, and reconnects.
+// One user does everything that is allowed at full speed for five minutes: opens
+// pages with watches, extends them, requests last-seen times, and reconnects.
 func TestOneUserDoesNotShortenTheWindowOfTheOthers(t *testing.T) {
 	for _, restarted := range []bool{false, true} {
 		t.Run(fmt.Sprintf("restarted=%t", restarted), func(t *testing.T) {
@@ -49,7 +49,7 @@ func TestOneUserDoesNotShortenTheWindowOfTheOthers(t *testing.T) {
 	}
 }
 
-// doAllThatIsAllowed takes a second.
+// doAllThatIsAllowed does one second of it.
 func (a *app) doAllThatIsAllowed(t *testing.T, user string, second int) {
 	t.Helper()
 	var tags []string

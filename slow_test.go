@@ -48,7 +48,7 @@ func TestSlowReaderIsCutAndRecovers(t *testing.T) {
 	})
 }
 
-// What a socket has taken half of must be followed by the rest.
+// If the socket has accepted half a frame, the rest must follow.
 func TestSlowReaderOnARealSocketIsToldWhy(t *testing.T) {
 	a := newApp(t, nil)
 	defer a.stop(t)
@@ -106,7 +106,7 @@ func TestThousandStalledPagesTakeBoundedMemory(t *testing.T) {
 		}
 		before := heap()
 		most := uint64(0)
-		for range 20 { // two and a half times what may wait
+		for range 20 { // two and a half times what a queue holds
 			sendEvent(t, a, pull.Shared(), event("x", pad(4<<10)))
 			synctest.Wait()
 			most = max(most, heap())
@@ -115,7 +115,7 @@ func TestThousandStalledPagesTakeBoundedMemory(t *testing.T) {
 		if cut := a.Stats().Cut; cut != pages {
 			t.Errorf("got %d pages cut, want %d", cut, pages)
 		}
-		// The messages are shared: what waits for a thousand pages is one copy.
+		// The messages are shared: a thousand queues hold one copy.
 		if grown := int64(most) - int64(before); grown > pages*queue/2 {
 			t.Errorf("the heap has grown by %d bytes, want far less than %d", grown, pages*queue)
 		}
@@ -161,8 +161,8 @@ func TestLongReplayLeavesInBoundedFrames(t *testing.T) {
 	})
 }
 
-// The bound is for what waits behind something else. Without a socket that takes a
-// frame at once (a stream, TLS) each message waits for its turn alone.
+// The limit applies to messages queued behind another one. Without a socket that
+// accepts a frame at once (a stream, TLS) a message alone is always accepted.
 func TestPageThatKeepsUpIsNotCutHoweverSmallItsQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newApp(t, func(c *pull.Config) { c.QueueBytes, c.Online = 1, pull.OnlineNobody })
@@ -172,7 +172,7 @@ func TestPageThatKeepsUpIsNotCutHoweverSmallItsQueue(t *testing.T) {
 		p := a.dial(t, "2", "").read()
 
 		for range 5 {
-			s.next(t) // hello, and ticks
+			s.next(t) // hello and ticks
 		}
 		for _, command := range []string{"one", "two"} {
 			synctest.Wait()

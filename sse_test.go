@@ -17,7 +17,7 @@ import (
 	"github.com/echo-pull/pull"
 )
 
-// A stream is a page that hears by Server-Sent Events.
+// A stream is a page that uses Server-Sent Events.
 type stream struct {
 	*http.Response
 	lines *bufio.Reader
@@ -47,7 +47,7 @@ func (a *app) stream(t *testing.T, user, query string, headers ...string) *strea
 	}}
 }
 
-// block returns the lines up to the next empty one.
+// block returns the lines up to the next empty line.
 func (s *stream) block(t *testing.T) string {
 	t.Helper()
 	var block strings.Builder
@@ -63,7 +63,7 @@ func (s *stream) block(t *testing.T) string {
 	}
 }
 
-// next returns the id of the next event that carries data, and its messages.
+// next returns the id and the messages of the next event with data.
 func (s *stream) next(t *testing.T) (id string, messages []message) {
 	t.Helper()
 	for {
@@ -227,8 +227,8 @@ func TestStreamsHeartbeatIsACommentAndATick(t *testing.T) {
 	})
 }
 
-// What the plugin says beside the log has no position, and must not hide the
-// position of a message that leaves in the same frame.
+// Messages of the plugin that are not in the log have no position. They must not
+// hide the position of a message in the same frame.
 func TestRollCallHidesNoPosition(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newApp(t, nil)

@@ -43,7 +43,8 @@ func TestProbeOverHTTP2IsWellFormed(t *testing.T) {
 	}
 }
 
-// RFC 9110 section 15.5.22 wants Upgrade with a 426. A proxy would pass it on to HTTP/2.
+// RFC 9110 section 15.5.22 requires Upgrade with a 426. A proxy would pass it on to
+// HTTP/2.
 func TestProbeNamesTheUpgradeUnlessAProxyMayBeHTTP2(t *testing.T) {
 	s := newSite(t, nil)
 	s.Mount(s.Group("/pull"))
@@ -58,7 +59,7 @@ func TestProbeNamesTheUpgradeUnlessAProxyMayBeHTTP2(t *testing.T) {
 	}
 }
 
-// hiding is middleware of net/http whose writer hides what the server's can do.
+// hiding is net/http middleware whose writer hides the abilities of the server's.
 func hiding(wrap func(http.ResponseWriter) http.ResponseWriter) echo.MiddlewareFunc {
 	return echo.WrapMiddleware(func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(wrap(w), r) })
@@ -67,12 +68,12 @@ func hiding(wrap func(http.ResponseWriter) http.ResponseWriter) echo.MiddlewareF
 
 type counting struct{ http.ResponseWriter }
 
-// flushing can be flushed, and nothing else.
+// flushing supports only Flush.
 type flushing struct{ http.ResponseWriter }
 
 func (f flushing) FlushError() error { return http.NewResponseController(f.ResponseWriter).Flush() }
 
-// pretending says that it can do everything.
+// pretending claims to support everything.
 type pretending struct{ flushing }
 
 func (pretending) FlushError() error { return http.ErrNotSupported }
@@ -81,7 +82,7 @@ func (pretending) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return nil, nil, http.ErrNotSupported
 }
 
-// stubborn keeps its connection, and shows what is below.
+// stubborn refuses Hijack, but can be unwrapped.
 type stubborn struct{ http.ResponseWriter }
 
 func (s stubborn) Unwrap() http.ResponseWriter { return s.ResponseWriter }
@@ -146,7 +147,7 @@ func TestHooksOfTheResponseRunForStreamsAndUpgrades(t *testing.T) {
 				}
 			}
 		}
-		// The writer of a wrapped middleware lies between two responses of Echo's.
+		// The writer of wrapped net/http middleware is between two Echo responses.
 		transparent := hiding(func(w http.ResponseWriter) http.ResponseWriter { return w })
 		a.echo.Use(rolling("outer"), transparent, rolling("inner"))
 
@@ -218,7 +219,7 @@ func (hijackable) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return nil, nil, http.ErrNotSupported
 }
 
-// A deadline for a write that is over ends a stream of HTTP/2 all the same.
+// On HTTP/2, a write deadline ends the stream even after the write has finished.
 func TestStreamOverHTTP2LivesBetweenItsTicks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newApp(t, func(c *pull.Config) { c.Tick = time.Hour })
@@ -244,7 +245,7 @@ func TestStreamOverHTTP2LivesBetweenItsTicks(t *testing.T) {
 	})
 }
 
-// A masked connection changes what passes through it, and embeds a TCP connection.
+// A masked connection embeds a TCP connection and changes the bytes.
 type masked struct{ *net.TCPConn }
 
 func mask(b []byte) []byte {
@@ -306,7 +307,7 @@ func TestFramesPassThroughTheConnectionsOwnWrite(t *testing.T) {
 	}
 }
 
-// What a login answers is the application's affair.
+// The application decides how its login responds.
 func TestRedirectOfALoginReachesTheClientAsItIs(t *testing.T) {
 	s := newSite(t, nil)
 	s.Use(s.Middleware())
@@ -321,7 +322,7 @@ func TestRedirectOfALoginReachesTheClientAsItIs(t *testing.T) {
 	}
 }
 
-// A writer that can be flushed, but has no Unwrap, hides the server's deadlines.
+// A writer with Flush but without Unwrap hides the server's deadlines.
 func TestStreamThatATimeoutOfTheServerEndsIsReported(t *testing.T) {
 	for _, tc := range []struct {
 		server *http.Server
@@ -340,7 +341,7 @@ func TestStreamThatATimeoutOfTheServerEndsIsReported(t *testing.T) {
 		r.Header.Set(userHeader, "42")
 
 		for range 2 {
-			s.ServeHTTP(httptest.NewRecorder(), r) // it takes no deadlines
+			s.ServeHTTP(httptest.NewRecorder(), r) // the recorder does not support deadlines
 		}
 
 		if len(s.reported) != tc.want {
@@ -349,7 +350,7 @@ func TestStreamThatATimeoutOfTheServerEndsIsReported(t *testing.T) {
 	}
 }
 
-// Config.User may do what a login does, and return what c.Redirect returns: nil.
+// Config.User may redirect to a login and return what c.Redirect returns, nil.
 func TestUserThatAnswersTheRequestConnectsNobody(t *testing.T) {
 	s := newSite(t, func(c *pull.Config) {
 		c.Guests = true

@@ -119,7 +119,7 @@ func TestPageHearsItsTagFromTheRequestThatRenderedIt(t *testing.T) {
 		a := newApp(t, nil)
 		defer a.stop(t)
 		a.echo.GET("/page", pull.Handler(func(c pull.Context) error {
-			// Somebody else changes the task while the page is being rendered.
+			// Another user changes the task while the page is being rendered.
 			if err := a.Send(t.Context(), pull.Tag("TASK_7"), event("before.the.grant", nil)); err != nil {
 				return err
 			}

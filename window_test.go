@@ -8,7 +8,7 @@ import (
 	"github.com/echo-pull/pull"
 )
 
-// The window bounds what is remembered, not what is under way.
+// The window limits what is remembered, not what is being sent.
 func TestBurstBeyondTheWindowReachesLivePages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const burst = 2000

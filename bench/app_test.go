@@ -14,22 +14,22 @@ import (
 	"github.com/echo-pull/pull"
 )
 
-// An app is a real Echo with the plugin and pages of its own: streams of
-// Server-Sent Events without a network in between, so that there may be more of
-// them than sockets.
+// An app is a real Echo with the plugin and its own pages. The pages are
+// Server-Sent Events streams without a network, so there can be more of them
+// than sockets.
 type app struct {
 	*echo.Echo
 	plugin  *pull.Plugin
-	opening sync.WaitGroup // pages that have not heard hello
-	hearing sync.WaitGroup // events that pages have not heard
-	closing sync.WaitGroup // pages
+	opening sync.WaitGroup // pages that have not received hello
+	hearing sync.WaitGroup // events that pages have not received
+	closing sync.WaitGroup // open pages
 }
 
 func newApp(tb testing.TB) *app {
 	tb.Helper()
 	plugin, err := pull.New(pull.Config{
 		User:   func(c echo.Context) (string, error) { return c.Request().Header.Get("User"), nil },
-		Online: pull.OnlineNobody, // who comes is not what is measured
+		Online: pull.OnlineNobody, // presence is not measured here
 	})
 	if err != nil {
 		tb.Fatal(err)
@@ -49,7 +49,7 @@ func newApp(tb testing.TB) *app {
 	return a
 }
 
-// send sends an event and returns when the log has it.
+// send sends an event and returns once the log holds it.
 func (a *app) send(tb testing.TB, to pull.Target) {
 	tb.Helper()
 	event := pull.Event{Module: "tasks", Command: "update", Params: params{ID: "7", Title: "Write it down"}}
@@ -58,7 +58,7 @@ func (a *app) send(tb testing.TB, to pull.Target) {
 	}
 }
 
-// cursor is the position that a page rendered now would have.
+// cursor returns the position that a page rendered now would get.
 func (a *app) cursor(tb testing.TB) string {
 	tb.Helper()
 	position := ""
@@ -73,7 +73,7 @@ func (a *app) cursor(tb testing.TB) string {
 	return position
 }
 
-// open opens a page; leave closes it and waits for its end.
+// open opens a page; leave closes it and waits until it has ended.
 func (a *app) open(user, cursor string) (leave func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	request := httptest.NewRequest(http.MethodGet, "/pull?client=page-of-"+user+"-0123456789&cursor="+cursor, http.NoBody)
@@ -101,7 +101,7 @@ func (a *app) openMany(n int) {
 	a.opening.Wait()
 }
 
-// A page is the response that a stream is written to.
+// A page is the response writer of a stream.
 type page struct {
 	discard
 	app *app
@@ -115,7 +115,7 @@ func (p *page) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// WriteHeader panics if the page was refused: it would be waited for without end.
+// WriteHeader panics if the page was refused; waiting for it would never end.
 func (p *page) WriteHeader(status int) {
 	if status != http.StatusOK {
 		panic("the page got " + strconv.Itoa(status))

@@ -20,7 +20,7 @@ import (
 	"github.com/echo-pull/pull/bench/internal/server"
 )
 
-// socketIO is the peer that is not written in Go.
+// socketIO is the only peer that is not written in Go.
 const socketIO = "socket.io"
 
 func serveCommand(ctx context.Context, args []string) error {
@@ -45,7 +45,8 @@ func serveCommand(ctx context.Context, args []string) error {
 	return fmt.Errorf("no peer %q: there are %s", args[0], strings.Join(names(), ", "))
 }
 
-// serveSocketIO becomes Node, with the same command line and control.
+// serveSocketIO replaces the process with Node, which takes the same command
+// line and serves the same control interface.
 func serveSocketIO(folder, addr string) error {
 	node, err := exec.LookPath("node")
 	if err != nil {
@@ -100,7 +101,7 @@ func runCommand(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	defer results.Close() //nolint:errcheck // Sync tells
+	defer results.Close() //nolint:errcheck // Sync reports errors
 	d.Results = results
 	if err := d.Run(ctx); err != nil {
 		return err
@@ -128,8 +129,8 @@ func names() []string {
 	return append(all, socketIO)
 }
 
-// available is the chosen peers without those that this machine cannot run,
-// which it says.
+// available returns the chosen peers that this machine can run, and reports the
+// others.
 func available(list, folder string, say io.Writer) ([]string, error) {
 	chosen := names()
 	if list != "" {
@@ -147,7 +148,7 @@ func available(list, folder string, say io.Writer) ([]string, error) {
 	return chosen, nil
 }
 
-// missingSocketIO says what socket.io lacks to run; "" is nothing.
+// missingSocketIO returns what socket.io needs and does not find, or "".
 func missingSocketIO(folder string) string {
 	if _, err := exec.LookPath("node"); err != nil {
 		return "there is no node"

@@ -7,8 +7,8 @@ import (
 	"github.com/echo-pull/pull"
 )
 
-// BenchmarkRouting is the way of an event to one user among many sessions, from
-// Send until the page has it.
+// BenchmarkRouting measures an event to one user among many sessions, from Send
+// until the page has it.
 func BenchmarkRouting(b *testing.B) {
 	for _, n := range []int{10, 100, 1000, 10_000, 50_000} {
 		b.Run(fmt.Sprintf("sessions=%d", n), func(b *testing.B) {
@@ -25,11 +25,11 @@ func BenchmarkRouting(b *testing.B) {
 	}
 }
 
-const readers = 1000 // who come back
+const readers = 1000 // pages that reconnect
 
-// BenchmarkReplay is what a page costs that comes back and has missed ten
-// messages among many for others, from the request until it has them. Pages take
-// turns: what one user may have replayed is bounded.
+// BenchmarkReplay measures the reconnect of a page that has missed ten messages
+// among many for other users, from the request until the page has them. Pages
+// take turns, because replay to one user is limited.
 func BenchmarkReplay(b *testing.B) {
 	const missed = 10
 	for _, n := range []int{100, 1000, 10_000, 90_000} {
@@ -55,8 +55,8 @@ func BenchmarkReplay(b *testing.B) {
 	}
 }
 
-// BenchmarkReplayLength is the same with a growing number of missed messages:
-// what replay should depend on.
+// BenchmarkReplayLength varies the number of missed messages, which is what the
+// cost of a replay should depend on.
 func BenchmarkReplayLength(b *testing.B) {
 	for _, n := range []int{1, 10, 100, 1000} {
 		b.Run(fmt.Sprintf("missed=%d", n), func(b *testing.B) {
@@ -77,8 +77,8 @@ func BenchmarkReplayLength(b *testing.B) {
 	}
 }
 
-// BenchmarkTag is the way of an event to a tag's watchers, all of whom have a
-// page, until the last has it.
+// BenchmarkTag measures an event to the watchers of a tag, each of which has a
+// page, until the last page has it.
 func BenchmarkTag(b *testing.B) {
 	for _, n := range []int{1, 10, 100, 1000, 10_000} {
 		b.Run(fmt.Sprintf("watchers=%d", n), func(b *testing.B) {
@@ -97,7 +97,7 @@ func BenchmarkTag(b *testing.B) {
 	}
 }
 
-// BenchmarkWatch is granting and ending a watch of a tag that others watch.
+// BenchmarkWatch grants and ends a watch of a tag that others watch too.
 func BenchmarkWatch(b *testing.B) {
 	for _, n := range []int{1, 10, 100, 1000, 10_000} {
 		b.Run(fmt.Sprintf("watchers=%d", n), func(b *testing.B) {

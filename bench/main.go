@@ -1,5 +1,5 @@
-// Command bench runs pull and its peers through the same work and compares
-// them. README.md says how.
+// Command bench runs pull and its alternatives with the same work and compares
+// them. See README.md.
 package main
 
 import (

@@ -28,14 +28,14 @@ func TestEveryPeerDeliversOnceAndInOrder(t *testing.T) {
 				}
 				got, done := r.do(t, job)
 				if done.Stalled || done.Errors > 0 || got.Lost()+got.Disordered+got.Strangers+got.Closed > 0 {
-					t.Errorf("%s: the server says %+v, the client %+v", name, done, got)
+					t.Errorf("%s: the server reports %+v, the client %+v", name, done, got)
 				}
 			}
 		})
 	}
 }
 
-// A rig is a server and a client in this process.
+// A rig is a server and a client in the process of the test.
 type rig struct {
 	control string
 	say     *json.Encoder
@@ -75,8 +75,8 @@ func newRig(t *testing.T, kind peer.Kind, users int) *rig {
 	return r
 }
 
-// warm publishes until everyone hears it: some peers answer the handshake before
-// they know the connection.
+// warm publishes until everyone receives it: some peers complete the handshake
+// before they know the connection.
 func (r *rig) warm(t *testing.T, users int) {
 	t.Helper()
 	for i := range int64(10) {
@@ -85,10 +85,10 @@ func (r *rig) warm(t *testing.T, users int) {
 			return
 		}
 	}
-	t.Fatal("not everyone hears a broadcast")
+	t.Fatal("not everyone receives a broadcast")
 }
 
-// do has the job done as the driver would.
+// do runs the job as the driver would.
 func (r *rig) do(t *testing.T, job wire.Job) (got load.Result, done wire.Published) {
 	t.Helper()
 	r.ask(t, load.Command{Begin: &job}, &struct{}{})

@@ -11,8 +11,8 @@ import (
 	"github.com/echo-pull/pull"
 )
 
-// BenchmarkRequest is what the plugin adds to a request: the difference of each
-// row to the bare handler.
+// BenchmarkRequest measures what the plugin adds to a request: the difference of
+// each row to the bare handler.
 func BenchmarkRequest(b *testing.B) {
 	b.Run("bare", func(b *testing.B) { request(b, echo.New(), 0, func() {}) })
 	for _, row := range []struct {
@@ -30,8 +30,8 @@ func BenchmarkRequest(b *testing.B) {
 	}
 }
 
-// breath is after how many requests the plugin may deliver what it has, which
-// is not the request's time. A loop without it would fill the queue.
+// breath is the number of requests after which the plugin may deliver its queue;
+// that time is not part of the request. Without it, the loop would fill the queue.
 const breath = 100
 
 func request(b *testing.B, e *echo.Echo, events int, settle func()) {
@@ -57,15 +57,15 @@ func request(b *testing.B, e *echo.Echo, events int, settle func()) {
 	}
 }
 
-// params is what a typical event says.
+// params is the content of a typical event.
 type params struct {
 	ID    string `json:"id"`
 	Title string `json:"title"`
 	Done  bool   `json:"done"`
 }
 
-// handler sends events, where there are any to send; without them it is the
-// same handler that an application without the plugin has.
+// handler sends the events, if there are any. Without events it is the handler of
+// an application without the plugin.
 func handler(events int) echo.HandlerFunc {
 	if events == 0 {
 		return func(c echo.Context) error { return c.NoContent(http.StatusNoContent) }
@@ -81,7 +81,7 @@ func handler(events int) echo.HandlerFunc {
 	})
 }
 
-// discard is a response that keeps its status only.
+// discard is a response writer that keeps only the status.
 type discard struct {
 	header http.Header
 	status int

@@ -10,11 +10,11 @@ import (
 	"time"
 )
 
-// slate is a small broker that keeps its promises, except for one.
+// slate is a small broker that keeps every promise but one.
 type slate struct {
 	wrong string // how it breaks a promise
 
-	mu     sync.Mutex // guards what follows
+	mu     sync.Mutex // guards the fields below
 	epoch  int
 	broken bool
 	log    []string

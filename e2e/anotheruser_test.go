@@ -27,11 +27,11 @@ func TestPageOfOneUserNeverShowsAnothersEvents(t *testing.T) {
 			page.until("sessions === 1")
 			before := s.attempts()
 			page.run(`for (const name of ["online", "focus", "pageshow"]) dispatchEvent(new Event(name))`)
-			page.until(`statuses.at(-1) === "offline"`) // five seconds later, in which it would have come back
+			page.until(`statuses.at(-1) === "offline"`) // after the five seconds within which it would have reconnected
 
 			page.heard(1)
 			if got := value[string](page, "errors.join()"); got != "AUTHORIZE_ERROR" {
-				t.Errorf("the page was told of %q, want one AUTHORIZE_ERROR", got)
+				t.Errorf("the page got the errors %q, want one AUTHORIZE_ERROR", got)
 			}
 			if s.attempts() != before || s.current().Stats().Sessions != 0 {
 				t.Errorf("the page has connected again, want it to stay away")

@@ -9,7 +9,7 @@ import (
 
 const axeFile = "node_modules/axe-core/axe.min.js"
 
-// axe returns the source of axe-core, which looks for what shuts people out.
+// axe returns the source of axe-core, an accessibility checker.
 func axe(t *testing.T) string {
 	t.Helper()
 	source, err := os.ReadFile(axeFile)

@@ -18,8 +18,8 @@ import (
 	pull5 "github.com/echo-pull/pull/v5"
 )
 
-// An application that moves from Echo v4 to v5 in halves has both plugins, and
-// one log: each half reaches the pages of the other, and a page may change sides.
+// An application that moves from Echo v4 to v5 step by step has both plugins and
+// one log: each side reaches the pages of the other, and a page may change sides.
 func TestBothEchosShareALog(t *testing.T) {
 	user4 := func(c echo4.Context) (string, error) { return c.QueryParam("user"), nil }
 	user5 := func(c *echo5.Context) (string, error) { return c.QueryParam("user"), nil }
@@ -57,7 +57,7 @@ func TestBothEchosShareALog(t *testing.T) {
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
-		if err := errors.Join(p4.Shutdown(ctx), p5.Shutdown(ctx)); err != nil { // first: a test server waits for its streams
+		if err := errors.Join(p4.Shutdown(ctx), p5.Shutdown(ctx)); err != nil { // first: Close of a test server waits for its streams
 			t.Error(err)
 		}
 		s4.Close()
@@ -98,7 +98,7 @@ func get(t *testing.T, url string) string {
 	return body
 }
 
-// A follower reads a stream.
+// A follower reads a stream of Server-Sent Events.
 type follower struct {
 	lines    *bufio.Scanner
 	commands []string
@@ -121,7 +121,7 @@ func follow(t *testing.T, url string) *follower {
 	return &follower{lines: bufio.NewScanner(response.Body)}
 }
 
-// next compares the next commands but ticks.
+// next compares the next commands, ignoring ticks.
 func (f *follower) next(t *testing.T, want ...string) {
 	t.Helper()
 	for _, command := range want {

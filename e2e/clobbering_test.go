@@ -11,7 +11,7 @@ import (
 	"github.com/echo-pull/pull"
 )
 
-// A foreignServer is somebody else's. It remembers what is asked of it.
+// A foreignServer is another site's server. It records the requests it receives.
 type foreignServer struct {
 	*httptest.Server
 
@@ -37,8 +37,8 @@ func (s *foreignServer) requests() []string {
 	return s.asked
 }
 
-// markups are what a visitor may write where scripts are left out, and names and
-// data attributes are not. EVIL stands for the address of another server.
+// markups are what a visitor can write if the application filters scripts but not
+// names and data attributes. EVIL is replaced by the address of another server.
 var markups = map[string]string{
 	"currentScript as an image":     `<img name="currentScript" data-url="EVIL/pull">`,
 	"currentScript as a form":       `<form name="currentScript" data-url="EVIL/pull"></form>`,
@@ -56,7 +56,7 @@ var markups = map[string]string{
 	"an SVG with a script's name":   `<svg><a id="BX"></a></svg><img name="currentScript" data-off="guest">`,
 }
 
-// named returns elements of these names and ids.
+// named returns elements with these names and ids.
 func named(element, attributes string, names ...string) string {
 	var b strings.Builder
 	for _, name := range names {
@@ -76,7 +76,7 @@ func clobbered(s *site, markup string) string {
 				BX.addCustomEvent("onPullEvent-test", (command, params) => heard.push(params.n))
 				BX.addCustomEvent("onPullError", (code) => errors.push(code))
 				BX.addCustomEvent("onPullGap", () => gaps++)
-				const early = typeof BX // a real core, which may still come, does not load where it is a function
+				const early = typeof BX // a real core may load later, but not if BX is a function
 				BX.ready(() => { window.found = BX("comments") })
 				BX.PULL.tagRequests()
 				const request = new XMLHttpRequest()
@@ -107,15 +107,15 @@ func TestMarkupOfVisitorsNeitherMovesNorBreaksTheClient(t *testing.T) {
 				t.Errorf("BX(id) or the class Pull is not the client's")
 			}
 			if asked := evil.requests(); len(asked) > 0 {
-				t.Errorf("the other server was asked for %s, want nothing", asked)
+				t.Errorf("the other server got requests for %s, want none", asked)
 			}
 			page.clean("violates", "Blocked a frame")
 		})
 	}
 }
 
-// The script itself is loaded before anybody's <base>, as it is in a page's head. A
-// tag that is deferred reads its address when all markup is there.
+// The script itself is loaded before any visitor's <base>, as in a page's head. A
+// deferred tag reads its address when all markup is there.
 func TestBaseOfVisitorsDoesNotMoveTheClient(t *testing.T) {
 	t.Parallel()
 	for _, attribute := range []string{"", "defer"} {
@@ -137,13 +137,14 @@ func TestBaseOfVisitorsDoesNotMoveTheClient(t *testing.T) {
 			page.run(`new Pull({ url: "pull" }).start()`)
 			eventually(t, "the second client is connected", func() bool { return s.current().Stats().Sessions == 2 })
 			if asked := evil.requests(); len(asked) > 0 {
-				t.Errorf("the other server was asked for %s, want nothing", asked)
+				t.Errorf("the other server got requests for %s, want none", asked)
 			}
 		})
 	}
 }
 
-// The application may have the plugin on another site: that is what its own tag says.
+// The application may have the plugin on another site. Its own tag determines the
+// address.
 func TestAddressInTheTagOfTheApplicationCounts(t *testing.T) {
 	t.Parallel()
 	evil := newForeignServer(t)
@@ -153,6 +154,6 @@ func TestAddressInTheTagOfTheApplicationCounts(t *testing.T) {
 
 	page.until(`BX.PULL.getDebugInfo().url === "` + there.url + `/pull"`)
 	if asked := evil.requests(); len(asked) > 0 {
-		t.Errorf("the other server was asked for %s, want nothing", asked)
+		t.Errorf("the other server got requests for %s, want none", asked)
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 )
 
-// A console keeps what a page should not say.
+// A console collects the problems that a page reports.
 type console struct {
 	mu       sync.Mutex // guards problems
 	problems []string
@@ -24,9 +24,9 @@ func (c *console) listen(event any) {
 	}
 }
 
-// problemOf returns what an event says of an exception, of an error that a
-// script has reported, or of one that the browser did, as it does when the page's
-// Content Security Policy is violated. It is empty for everything else.
+// problemOf returns the text of an exception, of an error logged by a script, or
+// of an error logged by the browser, such as a violation of the page's Content
+// Security Policy. For any other event it returns "".
 func problemOf(event any) string {
 	switch e := event.(type) {
 	case *runtime.EventExceptionThrown:
@@ -55,7 +55,7 @@ func texts(args []*runtime.RemoteObject) string {
 	return strings.Join(all, " ")
 }
 
-// said tells whether a problem with these words was told.
+// said reports whether a problem with these words was logged.
 func (c *console) said(words string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -63,7 +63,7 @@ func (c *console) said(words string) bool {
 	return slices.ContainsFunc(c.problems, func(problem string) bool { return strings.Contains(problem, words) })
 }
 
-// clean fails the test if the page has had problems, besides those that hold
+// clean fails the test if the page has had problems, except those that contain
 // one of the words.
 func (p *tab) clean(except ...string) {
 	p.Helper()
@@ -73,7 +73,7 @@ func (p *tab) clean(except ...string) {
 	for _, problem := range p.problems {
 		expected := func(word string) bool { return strings.Contains(problem, word) }
 		if !slices.ContainsFunc(except, expected) {
-			p.Errorf("the console says %q, want nothing", problem)
+			p.Errorf("the console shows %q, want nothing", problem)
 		}
 	}
 }

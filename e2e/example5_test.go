@@ -8,8 +8,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// startExample5 runs the example on Echo v5, into which scripts/port5 has
-// translated it.
+// startExample5 runs the example on Echo v5, as scripts/port5 translates it.
 func startExample5(t *testing.T, args ...string) *example {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "example")
@@ -21,7 +20,7 @@ func startExample5(t *testing.T, args ...string) *example {
 	return startProgram(t, path, args...)
 }
 
-// enter logs in by the form.
+// enter logs in with the form.
 func (p *tab) enter(name string) {
 	p.Helper()
 	p.until(`document.querySelector("#login")`)
@@ -39,7 +38,7 @@ func TestExampleOnEcho5(t *testing.T) {
 	ann.enter("ann")
 	bob.enter("bob")
 
-	bob.submit("/tasks", "title", "milk") // the other page has it by its hook
+	bob.submit("/tasks", "title", "milk") // the other page gets it through its hook
 	ann.called("onPullEvent-tasks", `args[0] === "save" && args[1].title === "milk"`)
 	ann.shows("#tasks .title", "milk")
 	ann.run(`document.querySelector("#tasks [name=done]").click()`)
@@ -71,7 +70,7 @@ func TestExampleOnEcho5(t *testing.T) {
 	}
 }
 
-// The pages of errors, and JSON for programs, as on Echo v4.
+// Error pages for people and JSON for programs, as on Echo v4.
 func TestExampleOnEcho5AnswersPeopleAndPrograms(t *testing.T) {
 	t.Parallel()
 	answersPeopleAndPrograms(t, startExample5(t))

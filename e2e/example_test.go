@@ -11,8 +11,8 @@ func (p *tab) called(hook, condition string) {
 	p.until(calls(hook, condition))
 }
 
-// calls is an expression: whether the panel of the example, which shows every
-// call of a hook, shows such a one.
+// calls returns an expression: whether the panel of the example, which lists
+// every call of a hook, shows such a call.
 func calls(hook, condition string) string {
 	return fmt.Sprintf(`[...document.querySelectorAll('#calls [data-hook="%s"]')].some((call) => {
 		const args = JSON.parse(call.dataset.args)
@@ -20,7 +20,7 @@ func calls(hook, condition string) string {
 	})`, hook, condition)
 }
 
-// submit fills a field of the form that goes to the address, and sends it.
+// submit fills in a field of the form with that action, and sends it.
 func (p *tab) submit(address, field, text string) {
 	p.Helper()
 	p.run(fmt.Sprintf(`{
@@ -35,8 +35,8 @@ func (p *tab) shows(selector, text string) {
 	p.until(fmt.Sprintf(`[...document.querySelectorAll(%q)].some((one) => one.textContent === %q)`, selector, text))
 }
 
-// never fails the test if something is so. It means something only after an
-// event that came later has arrived.
+// never fails the test if the expression is true. That proves something only
+// after a later event has arrived.
 func (p *tab) never(expression string) {
 	p.Helper()
 	if value[bool](p, "!!("+expression+")") {

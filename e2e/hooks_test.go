@@ -80,9 +80,9 @@ func TestRefusalIsTold(t *testing.T) {
 	desktop.clean("WebSocket", "ERR_CONNECTION_REFUSED", "401")
 }
 
-// The example's own scripts hook before the client starts, these hook after it.
-// They are the snippets of the page by which the original was described, with
-// the arguments that the original really gives.
+// The example's own scripts register hooks before the client starts, these after
+// it. They are the snippets from the page that describes the original, with the
+// arguments that the original really passes.
 func TestSnippetsOnADesktopPageThatHasConnected(t *testing.T) {
 	t.Parallel()
 	e := startExample(t)

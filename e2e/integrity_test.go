@@ -7,14 +7,14 @@ import (
 	"github.com/echo-pull/pull"
 )
 
-// The browser checks the hash of a script of another origin only with CORS.
+// The browser checks the hash of a cross-origin script only with CORS.
 func TestScriptOfAnotherOriginIsCheckedAndRuns(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, func(c *pull.Config) { c.Guests = true })
 	other := strings.Replace(s.url, "127.0.0.1", "localhost", 1)
 	s.config.PublicPath, s.config.AllowedOrigins = other+"/pull", []string{s.url}
 	s.restart()
-	page := newPerson(t, "").open(t, s.url+"/page") // the cookie of a user does not go to another site
+	page := newPerson(t, "").open(t, s.url+"/page") // the user's cookie is not sent to another site
 
 	page.connected()
 

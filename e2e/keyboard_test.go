@@ -8,17 +8,17 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-// press types keys, as somebody does who has no mouse.
+// press presses keys, like a person without a mouse.
 func (p *tab) press(keys string) {
 	p.Helper()
 	p.must(chromedp.KeyEvent(keys))
 }
 
-// focused is an expression: what assistive technology calls the control that has
-// the focus.
+// focused is an expression for the name by which assistive technology announces
+// the focused control.
 const focused = `((one) => one.ariaLabel ?? one.labels?.[0]?.textContent ?? one.textContent.trim())(document.activeElement)`
 
-// atFocus waits until the control with that name has the focus, and shows it.
+// atFocus waits until the control with that name has a visible focus.
 func (p *tab) atFocus(name string) {
 	p.Helper()
 	p.until(fmt.Sprintf("%s === %q", focused, name))
@@ -89,11 +89,11 @@ func TestFocusStaysAmongTheTasksWhenOneIsDeleted(t *testing.T) {
 
 	ann.run(`document.querySelector("[aria-label='Delete bread']").focus()`)
 	ann.press(kb.Enter)
-	ann.atFocus("Delete salt") // the next one
+	ann.atFocus("Delete salt") // the next task
 	ann.press(" ")
-	ann.atFocus("Delete milk") // the previous one, because there is no next
+	ann.atFocus("Delete milk") // the previous task, because there is no next one
 	ann.press(kb.Enter)
-	ann.atFocus("New task") // there are no more
+	ann.atFocus("New task") // no task is left
 	ann.clean()
 }
 

@@ -11,11 +11,11 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// browser is the one process in which every test opens its tabs; nil where
-// there is none.
+// browser is the process in which every test opens its tabs; nil if there is no
+// Chromium.
 var browser context.Context
 
-// program is the example, built.
+// program is the path of the built example.
 var program string
 
 func TestMain(m *testing.M) {
@@ -38,7 +38,7 @@ func runIn(m *testing.M) (int, error) {
 	}
 	path, err := findChromium()
 	if errors.Is(err, errNoChromium) && os.Getenv("CI") == "" {
-		return m.Run(), nil // the tests that need it skip
+		return m.Run(), nil // the tests that need it are skipped
 	}
 	if err != nil {
 		return 1, err
@@ -52,9 +52,9 @@ func runIn(m *testing.M) (int, error) {
 	return m.Run(), nil
 }
 
-var errNoChromium = errors.New("no Chromium: install the package chromium, or name one in CHROMIUM")
+var errNoChromium = errors.New("no Chromium: install the package chromium, or set CHROMIUM to its path")
 
-// findChromium returns the browser's path: CHROMIUM, or what is installed.
+// findChromium returns the browser's path: CHROMIUM, or an installed one.
 func findChromium() (string, error) {
 	for _, name := range []string{os.Getenv("CHROMIUM"), "chromium", "chromium-browser", "google-chrome"} {
 		if path, err := exec.LookPath(name); name != "" && err == nil {
@@ -64,8 +64,8 @@ func findChromium() (string, error) {
 	return "", errNoChromium
 }
 
-// startBrowser prepares a browser that asks nothing of the network but what the
-// tests ask, and whose tabs live as if each was looked at.
+// startBrowser prepares a browser that sends no network requests of its own, and
+// that does not throttle background tabs.
 func startBrowser(path, dir string) (context.Context, context.CancelFunc) {
 	options := []chromedp.ExecAllocatorOption{
 		chromedp.ExecPath(path), chromedp.UserDataDir(dir + "/profile"),

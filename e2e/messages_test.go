@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// choose names the one whom the next message is for.
+// choose selects the recipient of the next message.
 func (p *tab) choose(name string) {
 	p.Helper()
 	p.until(fmt.Sprintf(`[...document.getElementById("to").options].some((option) => option.value === %q)`, name))
@@ -30,7 +30,7 @@ func TestMessagesReachWhomTheyAreFor(t *testing.T) {
 	ann.choose("bob")
 	ann.submit("/say", "text", "only for you")
 	bob.shows(".personal span", "only for you")
-	ann.submit("/say", "text", "and only for you") // who is still chosen
+	ann.submit("/say", "text", "and only for you") // the recipient is still selected
 	bob.shows(".personal span", "and only for you")
 	ann.choose("eve")
 	ann.submit("/say", "text", "and this for you")
@@ -73,7 +73,7 @@ func TestPrivateMessageToOneWhoLeavesNeverBecomesPublic(t *testing.T) {
 	bob.close()
 	ann.shows("#left", "bob has left: nothing can be sent.")
 	ann.submit("/say", "text", "only for bob")
-	eve.submit("/tasks", "title", "milk") // comes later
+	eve.submit("/tasks", "title", "milk") // a later event
 	ann.shows("#tasks .title", "milk")
 
 	ann.never(`document.querySelector("#messages li")`)
@@ -88,7 +88,7 @@ func TestPrivateMessageToOneWhoLeavesNeverBecomesPublic(t *testing.T) {
 	ann.clean()
 }
 
-// post sends a form as a program does, and returns the status and the body.
+// post sends a form as a program would, and returns the status and the body.
 func (e *example) post(name, path string, form url.Values) (int, string) {
 	e.t.Helper()
 	r, err := http.NewRequestWithContext(e.t.Context(), http.MethodPost, e.url+path, strings.NewReader(form.Encode()))
@@ -99,7 +99,7 @@ func (e *example) post(name, path string, form url.Values) (int, string) {
 	return e.do(name, r)
 }
 
-// do sends a request in somebody's name, or in nobody's.
+// do sends a request as the named user, or as a guest if name is "".
 func (e *example) do(name string, r *http.Request) (int, string) {
 	e.t.Helper()
 	if name != "" {
@@ -125,7 +125,7 @@ func TestMessageThatNamesNoClearRecipientIsRefused(t *testing.T) {
 	for _, form := range []url.Values{
 		{"text": {"secret"}},
 		{"text": {"secret"}, "to": {"user"}},
-		{"text": {"secret"}, "to": {"user"}, "at": {"bob"}}, // who is not here
+		{"text": {"secret"}, "to": {"user"}, "at": {"bob"}}, // there is no such user
 		{"text": {"secret"}, "to": {"everyone"}, "at": {"bob"}},
 		{"text": {"secret"}, "to": {"page"}},
 		{"text": {" "}, "to": {"everyone"}},

@@ -20,9 +20,9 @@ import (
 	"github.com/echo-pull/pull"
 )
 
-// aroundPrinted is the rest of a configuration: nginx as a child of the test, whose
-// files are all in its own folder. The first hole is for the user, whom only root
-// may choose.
+// aroundPrinted is the rest of the configuration: nginx runs as a child of the
+// test, with all files in its own directory. The first %s is the user directive,
+// which only root may set.
 const aroundPrinted = `daemon off; pid nginx.pid; error_log stderr; %s
 events {}
 http {
@@ -33,7 +33,7 @@ http {
 
 var nginxBlock = regexp.MustCompile("(?ms)^```nginx\n(.*?)^```$")
 
-// printedNginx returns what docs/production.md prints, with the addresses of this test.
+// printedNginx returns the block in docs/production.md, with the addresses of this test.
 func printedNginx(t *testing.T, listen, app string) string {
 	t.Helper()
 	page, err := os.ReadFile("../docs/production.md")
@@ -54,7 +54,7 @@ func printedNginx(t *testing.T, listen, app string) string {
 	return printed
 }
 
-// findNginx returns the path of nginx, which is not in the PATH of everybody.
+// findNginx returns the path of nginx, which may not be in PATH.
 func findNginx(t *testing.T) string {
 	t.Helper()
 	for _, name := range []string{"nginx", "/usr/sbin/nginx"} {
@@ -69,10 +69,10 @@ func findNginx(t *testing.T) string {
 	return ""
 }
 
-// behindNginx runs nginx in front of the site, as docs/production.md prints it, and
-// returns its address. nginx inherits the listener, as it does from the process
-// that it replaces in an update: so there is no port that somebody else takes,
-// and whoever connects before it has started waits.
+// behindNginx runs nginx in front of the site, configured as docs/production.md
+// shows, and returns its address. nginx inherits the listener, as it does from
+// its predecessor during an update, so no other process can take the port and
+// early connections wait until it has started.
 func behindNginx(t *testing.T, s *site) string {
 	t.Helper()
 	path, dir := findNginx(t), t.TempDir()
@@ -111,7 +111,7 @@ func behindNginx(t *testing.T, s *site) string {
 	return "http://" + addr
 }
 
-// transport fails the test unless the page is connected that way.
+// transport fails the test unless the page is connected by that transport.
 func (p *tab) transport(want string) {
 	p.Helper()
 	p.connected()
@@ -156,7 +156,7 @@ func TestNginxAsPrintedCarriesStreamsAcrossARestart(t *testing.T) {
 	page.clean("WebSocket", "400", "426", "502")
 }
 
-// through sends a request through nginx as a page of that origin does.
+// through sends a request through nginx, as a page of that origin would.
 func through(t *testing.T, method, address, origin, body string) *http.Response {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -194,7 +194,7 @@ func TestNginxAsPrintedHoldsNothingBack(t *testing.T) {
 		t.Fatalf("the stream ended before %s: %v", words, stream.Err())
 	}
 
-	next(`"command":"hello"`) // each while the stream is open, which has no end
+	next(`"command":"hello"`) // each arrives while the stream is open; the stream has no end
 	s.send(pull.User("ann"), 1)
 	next(`"params":{"n":1}`)
 	watch := through(t, http.MethodPost, url+"/pull/watch", url, `{"extend":["TASK_7","TASK_8"]}`)

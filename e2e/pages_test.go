@@ -10,15 +10,15 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// everyPage opens each page of the example with all that it can show, and with the
-// longest names and texts that a form takes, none of which has a place to break.
+// everyPage opens each page of the example with everything it can show, and with
+// the longest names and texts that a form accepts, without spaces to break at.
 func everyPage(t *testing.T) map[string]*tab {
 	t.Helper()
 	e := startExample(t, "--grace", "100ms")
 	name, text := strings.Repeat("W", 40), strings.Repeat("W", 200)
 	open := func(name, path string) *tab {
 		page := newPerson(t, name).open(t, e.url+path)
-		page.screen(1280, "light") // at once, because it stops all motion
+		page.screen(1280, "light") // first, because it stops all animations
 		return page
 	}
 	admin, phone, list := open("root", "/admin"), open(name, "/m"), open("ann", "/")
@@ -54,8 +54,8 @@ func everyPage(t *testing.T) map[string]*tab {
 	}
 }
 
-// screen shows the page on a screen of that width, in a light or a dark scheme, to
-// somebody who wants no motion.
+// screen shows the page on a screen of that width, in a light or a dark scheme,
+// with reduced motion.
 func (p *tab) screen(width int64, scheme string) {
 	p.Helper()
 	media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{

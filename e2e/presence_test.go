@@ -24,8 +24,8 @@ func TestUsersSeeEachOtherComeAndGo(t *testing.T) {
 	ann.until(`online.at(-1) === "user_offline bob"`)
 }
 
-// The reload is followed by another user's visit, with the same grace: when its
-// end is heard, the reload's would have been.
+// After the reload another user visits with the same grace. When that user goes
+// offline, the grace of the reload is over too.
 func TestReloadMakesNoNoise(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, func(c *pull.Config) { c.PresenceGrace = 5 * time.Second })
@@ -45,7 +45,7 @@ func TestReloadMakesNoNoise(t *testing.T) {
 
 	const want = "online_list,user_online bob,user_online eve,user_offline eve"
 	if got := value[string](ann, `online.filter((change) => !change.endsWith(" ann")).join()`); got != want {
-		t.Errorf("the page heard %s, want %s", got, want)
+		t.Errorf("the page received %s, want %s", got, want)
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// An example is the program of the example, running.
+// An example is the running program of the example.
 type example struct {
 	t       *testing.T
 	program string
@@ -38,8 +38,8 @@ func startProgram(t *testing.T, program string, args ...string) *example {
 
 var opened = regexp.MustCompile(`http://(127\.0\.0\.1:\d+)`)
 
-// refused runs the program, which is to end by itself, and returns its exit code
-// and what it says.
+// refused runs the program, which should end by itself, and returns its exit code
+// and its output.
 func refused(t *testing.T, args ...string) (int, string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -56,7 +56,7 @@ func exitCode(err error) int {
 	return 0
 }
 
-// start returns when the program listens, which it says.
+// start returns once the program logs that it listens.
 func (e *example) start(addr string) {
 	e.t.Helper()
 	e.cmd = exec.Command(e.program, append([]string{"--addr", addr}, e.args...)...)
@@ -92,7 +92,7 @@ func (e *example) restart() {
 
 func (e *example) addr() string { return strings.TrimPrefix(e.url, "http://") }
 
-// kill ends the program without warning.
+// kill kills the program.
 func (e *example) kill() {
 	_ = e.cmd.Process.Kill()
 	_ = e.cmd.Wait()

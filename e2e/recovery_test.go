@@ -75,8 +75,8 @@ func TestRestartDuringABurstLosesNothing(t *testing.T) {
 	page.clean("WebSocket", "ERR_CONNECTION_REFUSED")
 }
 
-// burst sends numbered events through whichever plugin is there, and counts
-// those that were accepted, until it is enough.
+// burst sends numbered events through the current plugin, and counts the accepted
+// ones, until enough is closed.
 func burst(ctx context.Context, s *site, sent *atomic.Int64, enough <-chan struct{}) error {
 	pace := time.NewTicker(time.Millisecond)
 	defer pace.Stop()
@@ -115,7 +115,7 @@ func TestOfflineForAWhileMissesNothing(t *testing.T) {
 	page.heard(1, 2, 3, 4, 5, 6)
 }
 
-// offline takes the network away from the page, and tells it so.
+// offline cuts the page off from the network and sets navigator.onLine.
 func (p *tab) offline(is bool) {
 	p.Helper()
 	conditions := &network.Conditions{Offline: is, DownloadThroughput: -1, UploadThroughput: -1}
@@ -139,7 +139,7 @@ func count(n int) []int {
 	return numbers
 }
 
-// join writes numbers as JavaScript's join does.
+// join formats numbers like JavaScript's join.
 func join(numbers []int) string {
 	return strings.ReplaceAll(strings.Trim(fmt.Sprint(numbers), "[]"), " ", ",")
 }

@@ -44,7 +44,7 @@ func TestCrashOfTheExampleIsTold(t *testing.T) {
 	eve.connected()
 
 	e.kill()
-	rename(t, state+".tasks.json", "before", "meanwhile") // which no page has heard of
+	rename(t, state+".tasks.json", "before", "meanwhile") // no page has received this
 	e.start(e.addr())
 
 	for _, page := range []*tab{ann, bob, eve} {

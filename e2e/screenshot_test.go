@@ -19,10 +19,10 @@ import (
 //	go test -run TestScreenshot -screenshot ../docs/example.png
 var screenshot = flag.String("screenshot", "", "where to write the README's picture of the example")
 
-const screenshotBytes = 150 << 10 // what a reader of the README should have to load at most
+const screenshotBytes = 150 << 10 // a limit for what readers of the README load
 
 // The picture shows two users, one of them on a mobile page, after they have
-// changed the list and written to one another.
+// changed the list and sent each other messages.
 func TestScreenshotOfTheExampleIsSmall(t *testing.T) {
 	t.Parallel()
 	e := startExample(t)
@@ -58,7 +58,7 @@ func TestScreenshotOfTheExampleIsSmall(t *testing.T) {
 	}
 }
 
-// picture returns what the tab shows.
+// picture returns a screenshot of the tab.
 func (p *tab) picture() image.Image {
 	p.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
@@ -89,6 +89,6 @@ func sideBySide(pictures ...image.Image) []byte {
 		at.Min.X += p.Bounds().Dx() + gap
 	}
 	var encoded bytes.Buffer
-	_ = (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&encoded, row) // a buffer takes everything
+	_ = (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&encoded, row) // a buffer never fails
 	return encoded.Bytes()
 }

@@ -17,19 +17,19 @@ import (
 	"github.com/echo-pull/pull"
 )
 
-// A site is a small application inside the test, on a real port, whose server
-// can be restarted and whose way to the plugin can be broken.
+// A site is a small application inside the test, on a real port. Tests can restart
+// its server and break the route to the plugin.
 type site struct {
 	t      *testing.T
 	url    string
 	config pull.Config
 
-	mu       sync.Mutex // guards what follows
+	mu       sync.Mutex // guards the fields below
 	plugin   *pull.Plugin
 	echo     *echo.Echo
 	served   chan error
-	fault    echo.MiddlewareFunc // stands before the plugin's connection
-	connects int                 // requests for one
+	fault    echo.MiddlewareFunc // runs before the plugin's connection route
+	connects int                 // requests of that route
 }
 
 func newSite(t *testing.T, configure func(*pull.Config)) *site {
@@ -50,7 +50,7 @@ func newSite(t *testing.T, configure func(*pull.Config)) *site {
 	return s
 }
 
-// visitor is the user in the cookie that a person's tabs carry.
+// visitor returns the user from the cookie of a person's tabs.
 func visitor(c echo.Context) (string, error) {
 	if cookie, err := c.Cookie("name"); err == nil {
 		return url.QueryUnescape(cookie.Value)
@@ -93,8 +93,8 @@ func (s *site) routes(p *pull.Plugin) *echo.Echo {
 	return e
 }
 
-// page is a page that keeps what it hears in the global heard. It watches the
-// tag in its query, and keeps the watch alive.
+// page renders a page that collects what it receives in the global heard. It
+// watches the tag in its query, and extends the watch.
 func page(c pull.Context, p *pull.Plugin) error {
 	if policy := c.QueryParam("policy"); policy != "" {
 		c.Response().Header().Set(echo.HeaderContentSecurityPolicy, policy)
@@ -118,8 +118,8 @@ func page(c pull.Context, p *pull.Plugin) error {
 		</script>`, p.Head(c), twice(c, p), template.JSEscapeString(tag)))
 }
 
-// twice is the client's script once more, as a page gets it that two authors
-// have written.
+// twice returns the client's script once more, as on a page to which two authors
+// have added it.
 func twice(c echo.Context, p *pull.Plugin) template.HTML {
 	if c.QueryParam("twice") == "" {
 		return ""
@@ -156,7 +156,7 @@ func (s *site) current() *pull.Plugin {
 	return s.plugin
 }
 
-// breakWith puts a fault before the plugin's connection, or with nil takes it away.
+// breakWith adds a fault in front of the plugin's connection route; nil removes it.
 func (s *site) breakWith(fault echo.MiddlewareFunc) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -199,15 +199,15 @@ func numbered(n int) pull.Event {
 	return pull.Event{Module: "test", Command: "n", Params: map[string]int{"n": n}}
 }
 
-// heard waits until the page has heard as many events, and compares them: each
-// once, in order, and without a gap.
+// heard waits until the page has received that many events, and compares them:
+// each once, in order, and without a gap.
 func (p *tab) heard(want ...int) {
 	p.Helper()
 	p.until(fmt.Sprintf("heard.length >= %d", len(want)))
 	if got := value[string](p, "heard.join()"); got != join(want) {
-		p.Errorf("the page heard %s, want %s", got, join(want))
+		p.Errorf("the page received %s, want %s", got, join(want))
 	}
 	if gaps := value[int](p, "gaps"); gaps != 0 {
-		p.Errorf("the page was told of %d gaps, want none", gaps)
+		p.Errorf("the page was notified of %d gaps, want none", gaps)
 	}
 }

@@ -26,7 +26,7 @@ type site5 struct {
 	config  pull.Config
 	stop    context.CancelFunc // ends the server
 	served  chan error
-	blocked atomic.Bool // no WebSocket comes through
+	blocked atomic.Bool // WebSockets are refused
 }
 
 func newSite5(t *testing.T) *site5 {
@@ -88,7 +88,7 @@ func (s *site5) routes() *echo.Echo {
 	return e
 }
 
-// page is a page that keeps what it gets in the global heard.
+// page renders a page that collects what it receives in the global heard.
 func (s *site5) page(c *pull.Context) error {
 	return c.HTML(http.StatusOK, fmt.Sprintf(`<!doctype html><title>page</title><link rel="icon" href="data:,">%s
 		<script>
@@ -127,7 +127,7 @@ func (s *site5) end(t *testing.T) {
 	}
 }
 
-// say has a handler send an event, and respond with the status n.
+// say calls handlers that send an event and respond with the status n.
 func (s *site5) say(t *testing.T, numbers ...int) {
 	t.Helper()
 	for _, n := range numbers {
@@ -149,7 +149,7 @@ func TestEcho5InABrowser(t *testing.T) {
 			s := newSite5(t)
 			s.blocked.Store(transport == "sse")
 			page := newPerson(t, "ann").open(t, s.url+"/page")
-			s.say(t, 200, 409, 204) // while it connects; the second fails
+			s.say(t, 200, 409, 204) // while the page connects; the second handler fails
 
 			page.connected()
 			s.say(t, 201, 502, 202)

@@ -11,14 +11,14 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// patience bounds every wait. It is long because a machine may be slow; no test
-// takes it when all is well.
+// patience limits every wait. It is long because a machine may be slow; a passing
+// test does not use it up.
 const patience = 40 * time.Second
 
-// look is how often a page is looked at while a test waits for something on it.
+// look is the interval at which a waiting test looks at a page.
 const look = 25 * time.Millisecond
 
-// A person has a browser of their own: cookies, and any number of tabs.
+// A person has a separate browser profile: cookies, and any number of tabs.
 type person struct {
 	name string
 	ctx  context.Context //nolint:containedctx // this is how chromedp names a browser
@@ -37,7 +37,7 @@ func newPerson(t *testing.T, name string) *person {
 	return &person{name, ctx}
 }
 
-// A tab is a page of a person's, and what its console said.
+// A tab is one page of a person, with the problems in its console.
 type tab struct {
 	*testing.T
 	ctx   context.Context //nolint:containedctx // this is how chromedp names a tab
@@ -45,8 +45,8 @@ type tab struct {
 	console
 }
 
-// open opens a page in a new tab. The person's name is in the cookie in which
-// the example and the test's own application look for it.
+// open opens a page in a new tab. The person's name is in the cookie that the
+// example and the test's own application read.
 func (p *person) open(t *testing.T, address string) *tab {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(p.ctx)
@@ -85,7 +85,7 @@ func (p *tab) visit(address string) {
 	p.must(chromedp.Navigate(address))
 }
 
-// run evaluates a script for what it does.
+// run evaluates a script for its effect.
 func (p *tab) run(script string) {
 	p.Helper()
 	p.must(chromedp.Evaluate[chromedp.Void](script, chromedp.EvalAwaitPromise))
@@ -103,9 +103,9 @@ func value[T any](p *tab, expression string) T {
 	return v
 }
 
-// until waits for the expression to be true, on this page or the one that it
-// gives way to. The expression is evaluated from outside, because a page under
-// a strict policy evaluates nothing itself.
+// until waits for the expression to be true, on this page or on the one that
+// replaces it. The expression is evaluated through the debugger, because a page
+// with a strict policy cannot evaluate it itself.
 func (p *tab) until(expression string) {
 	p.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
@@ -115,7 +115,7 @@ func (p *tab) until(expression string) {
 		return err == nil && is
 	}); err != nil {
 		shown, _ := chromedp.Run(p.ctx, chromedp.Evaluate[string]("document.body?.innerText ?? ''"))
-		p.Fatalf("waited for %s in vain: %v; the page shows:\n%s", expression, err, shown)
+		p.Fatalf("timed out waiting for %s: %v; the page shows:\n%s", expression, err, shown)
 	}
 }
 
@@ -124,13 +124,13 @@ func (p *tab) connected() {
 	p.until("window.BX?.PULL?.isConnected()")
 }
 
-// eventually waits for something that no page shows.
+// eventually waits for a condition that no page shows.
 func eventually(t *testing.T, what string, is func() bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	if err := wait(ctx, is); err != nil {
-		t.Fatalf("waited in vain: %s", what)
+		t.Fatalf("timed out waiting: %s", what)
 	}
 }
 

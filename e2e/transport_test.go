@@ -28,11 +28,11 @@ func TestBlockedWebSocketsGiveWayToServerSentEvents(t *testing.T) {
 	page.run(`BX.PULL.extendWatch("TASK_8", true)
 		BX.PULL.clearWatch("TASK_7")
 		BX.PULL.extendWatch("TASK_7", true)`)
-	page.until(`BX.PULL.getDebugInfo().watches.join() === "TASK_7"`) // the other was not granted
+	page.until(`BX.PULL.getDebugInfo().watches.join() === "TASK_7"`) // the other one was not granted
 	page.clean("WebSocket", "400", "426")
 }
 
-// A WebSocket that a policy forbids has an error and no end.
+// A WebSocket that a policy forbids fires an error event and no close event.
 func TestPolicyThatForbidsWebSocketsGivesWayToServerSentEvents(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, nil)
@@ -69,7 +69,7 @@ func TestDisconnectStopsThePage(t *testing.T) {
 	s.current().Disconnect("ann")
 
 	ann.until(`errors.includes("AUTHORIZE_ERROR")`)
-	ann.until(`statuses.at(-1) === "offline"`) // five seconds later, in which it would have come back
+	ann.until(`statuses.at(-1) === "offline"`) // after the five seconds within which it would have reconnected
 	ann.run(`window.dispatchEvent(new Event("online"))`)
 	s.send(pull.Shared(), 1)
 	bob.heard(1)
@@ -77,11 +77,11 @@ func TestDisconnectStopsThePage(t *testing.T) {
 		t.Errorf("the page has connected again, want it to stay away")
 	}
 	ann.run("BX.PULL.start()")
-	ann.connected() // its application may let it in again
+	ann.connected() // the application may let the page in again
 	ann.heard(1)
 }
 
-// The second client runs no hooks, whatever its platform: they are the page's own.
+// The second client calls no hooks, whatever its platform: they belong to the page.
 func TestTwoClientsOnOnePage(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, nil)
@@ -104,7 +104,7 @@ func TestTwoClientsOnOnePage(t *testing.T) {
 		t.Errorf("%d sessions, want one of each client, and none of the repeated script", sessions)
 	}
 	if got := value[string](page, "calls.join()"); got != "1,2" {
-		t.Errorf("the second client heard %s, want 1,2", got)
+		t.Errorf("the second client received %s, want 1,2", got)
 	}
 	page.clean()
 }

@@ -14,15 +14,15 @@ import (
 	"github.com/echo-pull/pull"
 )
 
-// An app is the shared list and those who talk about it.
+// An app is the shared task list and the chat about it.
 type app struct {
 	pull  *pull.Plugin
 	tasks *list
 	turn  sync.Mutex // held while a change happens
 }
 
-// inTurn lets one change happen after the other. The form is read before, so that
-// nobody waits for a slow client.
+// inTurn runs one change at a time. The form is read first, so that nobody waits
+// for a slow client.
 func (a *app) inTurn(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if err := readForm(c); err != nil {
@@ -34,10 +34,10 @@ func (a *app) inTurn(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// page renders the template that is called like the route. Its client connects
-// from the moment at which this request began, so that nothing is missed between.
-// From then on the user hears what is sent to the page's address, for as long as
-// the page says that it is still there.
+// page renders the template with the name of the route. The page's client
+// connects from the position at which this request began, so that it misses no
+// event in between. From then on the user receives what is sent to the page's
+// address, until the page stops extending its watch.
 func (a *app) page(c pull.Context) error {
 	tasks := a.tasks.all()
 	id := c.Param("id")
@@ -51,7 +51,7 @@ func (a *app) page(c pull.Context) error {
 	return c.Render(http.StatusOK, c.Path(), data)
 }
 
-// save keeps a task as a page has sent it, and lets everyone know.
+// save stores a task that a page has sent, and notifies everyone.
 func (a *app) save(c pull.Context) error {
 	title, err := text(c, "title")
 	if err != nil {
@@ -69,7 +69,7 @@ func (a *app) save(c pull.Context) error {
 	return a.tasks.put(t)
 }
 
-// remove deletes a task, and lets everyone know.
+// remove deletes a task, and notifies everyone.
 func (a *app) remove(c pull.Context) error {
 	t, ok := a.tasks.all()[c.Param("id")]
 	if !ok {
@@ -81,8 +81,8 @@ func (a *app) remove(c pull.Context) error {
 	return a.tasks.remove(t.ID)
 }
 
-// announce tells everyone of a change, and the admin page who made it. Both
-// events leave together when the handler has succeeded.
+// announce sends a change to everyone, and to the admin page with its author.
+// Both events are published together when the handler has succeeded.
 func announce(c pull.Context, command string, t task) error {
 	by := map[string]any{"by": c.Get("user"), "task": t}
 	return errors.Join(
@@ -90,7 +90,7 @@ func announce(c pull.Context, command string, t task) error {
 		c.Pull().Send(pull.Tag("/admin"), pull.Event{Module: "audit", Command: command, Params: by}))
 }
 
-// say sends a message. If the handler fails afterwards, nobody hears of it.
+// say sends a message. If the handler fails afterwards, nobody receives it.
 func (a *app) say(c pull.Context) error {
 	words, err := text(c, "text")
 	if err != nil {
@@ -110,8 +110,8 @@ func (a *app) say(c pull.Context) error {
 }
 
 // target returns the recipients of a message: everyone, a user and all pages of
-// the sender, or those who look at a page. It guesses nothing, so that what is
-// meant for one user never reaches all.
+// the sender, or the users who look at a page. It never guesses, so that a message
+// for one user cannot reach everyone.
 func (a *app) target(from, to, at string) (pull.Target, error) {
 	switch {
 	case to == "everyone" && at == "":
@@ -126,7 +126,7 @@ func (a *app) target(from, to, at string) (pull.Target, error) {
 	return pull.User(from, at), nil
 }
 
-// text is a field of the form, which has to hold something, but not too much.
+// text returns a field of the form, which must not be empty or too long.
 func text(c pull.Context, field string) (string, error) {
 	const most = 200
 	value := strings.TrimSpace(c.FormValue(field))

@@ -9,7 +9,7 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// user returns the name in the cookie, which anybody may choose: a real
+// user returns the name in the cookie, which anybody can choose: a real
 // application has its own login here.
 func user(c echo.Context) (string, error) {
 	if cookie, err := c.Cookie("name"); err == nil {
@@ -18,8 +18,8 @@ func user(c echo.Context) (string, error) {
 	return "", nil // a guest
 }
 
-// enter lets in those who have a name. People without one are asked for it,
-// programs get an error.
+// enter lets users with a name in. Without one, a person is asked for a name and
+// a program gets an error.
 func enter(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		name, err := user(c)
@@ -48,8 +48,8 @@ func policy(next echo.HandlerFunc) echo.HandlerFunc {
 
 func nonce(c echo.Context) string { return c.Get("nonce").(string) }
 
-// wantsPage reports whether a person is waiting for the response, in a browser
-// that has followed a link.
+// wantsPage reports whether a browser has requested a page for a person, for
+// example by following a link.
 func wantsPage(r *http.Request) bool {
 	return (r.Method == http.MethodGet || r.Method == http.MethodHead) &&
 		strings.Contains(r.Header.Get(echo.HeaderAccept), echo.MIMETextHTML)

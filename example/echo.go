@@ -16,10 +16,10 @@ import (
 )
 
 // The example runs on Echo v4 and, through scripts/port5, on Echo v5. This file
-// has what differs in more than its spelling; v5/testdata/example has the same
-// names for Echo v5.
+// has the parts that differ in more than spelling; v5/testdata/example declares
+// the same names for Echo v5.
 
-// serve serves until ctx ends, and lets the requests under way finish.
+// serve serves until ctx is done, and lets running requests finish.
 func serve(ctx context.Context, e *echo.Echo, l net.Listener) error {
 	e.HideBanner, e.HidePort, e.Listener = true, true, l
 	go func() { slog.Info("stopping", "reason", e.Start("")) }()
@@ -29,7 +29,7 @@ func serve(ctx context.Context, e *echo.Echo, l net.Listener) error {
 	return e.Shutdown(ctx)
 }
 
-// head is the script tag of a page.
+// head returns the script tag of a page.
 func head(c pull.Context, p *pull.Plugin) template.HTML { return p.Head(c) }
 
 // readForm reads the whole body of a request.
@@ -40,7 +40,7 @@ func readForm(c echo.Context) error {
 	return nil
 }
 
-// handleErrors has showError respond to errors, and Echo where that does not.
+// handleErrors makes showError respond to errors, and Echo to those that it declines.
 func handleErrors(e *echo.Echo) {
 	e.HTTPErrorHandler = func(err error, c echo.Context) {
 		if c.Response().Committed || !showError(c, err) {
@@ -49,7 +49,7 @@ func handleErrors(e *echo.Echo) {
 	}
 }
 
-// status is the status of the response to an error.
+// status returns the status of the response to an error.
 func status(err error) int {
 	var known *echo.HTTPError
 	if errors.As(err, &known) {
@@ -58,7 +58,7 @@ func status(err error) int {
 	return http.StatusInternalServerError
 }
 
-// reason is what an error says to the client, or "".
+// reason returns the message of an error for the client, or "".
 func reason(err error) string {
 	var known *echo.HTTPError
 	if errors.As(err, &known) {

@@ -8,14 +8,14 @@ import (
 
 var errGone = echo.NewHTTPError(http.StatusNotFound, "this task is gone")
 
-// showError shows people a page. It returns false for programs, which get what
-// Echo sends: JSON.
+// showError responds to people with a page. It returns false for programs, which
+// get Echo's JSON.
 func showError(c echo.Context, err error) (shown bool) {
 	return wantsPage(c.Request()) && c.Render(status(err), "error", problem(err)) == nil
 }
 
-// problem is what the page says of an error. The reason is shown only where it
-// was meant for the client.
+// problem is the content of an error page. The reason is shown only if it was
+// meant for the client.
 func problem(err error) map[string]any {
 	code := status(err)
 	data := map[string]any{"Status": code, "Title": http.StatusText(code)}

@@ -16,8 +16,8 @@ type task struct {
 	Done  bool   `json:"done"`
 }
 
-// A list is the tasks by id. If it has a path, its file holds every change before
-// anybody hears of it: what a page has seen is there after a crash.
+// A list holds the tasks by id. If it has a path, its file contains every change
+// before it is published, so what a page has seen is still there after a crash.
 type list struct {
 	path string
 
@@ -26,7 +26,7 @@ type list struct {
 }
 
 // openList reads the file of tasks beside the state file, if there is one. A file
-// that cannot be read is an error, because the next change would replace it.
+// that cannot be read is an error, because the next change would overwrite it.
 func openList(stateFile string) (*list, error) {
 	l := &list{tasks: make(map[string]task)}
 	if stateFile == "" {
@@ -46,7 +46,7 @@ func openList(stateFile string) (*list, error) {
 	return l, nil
 }
 
-// all returns the tasks of this moment: a change replaces the map.
+// all returns the current tasks. The map is never modified: a change replaces it.
 func (l *list) all() map[string]task {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -61,7 +61,7 @@ func (l *list) remove(id string) error {
 	return l.change(func(tasks map[string]task) { delete(tasks, id) })
 }
 
-// change changes nothing if the file cannot be written.
+// change applies a change, unless the file cannot be written.
 func (l *list) change(edit func(map[string]task)) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -75,7 +75,7 @@ func (l *list) change(edit func(map[string]task)) error {
 	return nil
 }
 
-// write replaces the file in one step, after the new one has reached the disk.
+// write replaces the file atomically, after the new one has reached the disk.
 func (l *list) write(tasks map[string]task) error {
 	if l.path == "" {
 		return nil

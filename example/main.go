@@ -1,4 +1,4 @@
-// Command example is a task list that several people edit at once, and shows
+// Command example is a task list that several people edit at once. It shows
 // every hook of pull: open it in two windows, under two names.
 package main
 
@@ -34,14 +34,14 @@ func main() {
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", *addr) // first: New takes the state file away
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", *addr) // first: New takes over the state file
 	check(err)
 	p, err := pull.New(config)
 	check(err)
-	check(p.Register( // who may send, and in which section pages need the client for it
+	check(p.Register( // which modules send events, and which pages need the client for them
 		pull.Module{ID: "tasks", Use: pull.PublicSection}, pull.Module{ID: "im", Use: pull.PublicSection},
 		pull.Module{ID: "audit", Use: pull.AdminSection}))
-	tasks, err := openList(config.StateFile) // after New: the last process has let go of both files
+	tasks, err := openList(config.StateFile) // after New: the last process has released both files
 	check(err)
 	e := echo.New()
 	routes(e, &app{pull: p, tasks: tasks})
@@ -50,7 +50,7 @@ func main() {
 	err = serve(ctx, e, listener)
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	check(errors.Join(err, p.Shutdown(ctx))) // after the server: in the direction in which events flow
+	check(errors.Join(err, p.Shutdown(ctx))) // after the server: its last requests still send events
 }
 
 func check(err error) {
@@ -67,8 +67,8 @@ func routes(e *echo.Echo, a *app) {
 	e.StaticFS("/static", echo.MustSubFS(files, "static"))
 	a.pull.Mount(e.Group("/pull"))
 
-	// Changes happen one after the other, around the plugin's middleware, so that
-	// events leave in the order of the changes.
+	// Changes run one at a time, with the plugin's middleware inside, so that
+	// events are published in the order of the changes.
 	look := []echo.MiddlewareFunc{enter, a.pull.Middleware()}
 	change := []echo.MiddlewareFunc{enter, a.inTurn, a.pull.Middleware()}
 	for _, path := range []string{"/", "/m", "/tasks/:id"} {

@@ -13,8 +13,8 @@ import (
 	"testing"
 )
 
-// passed is what the Makefile of the test prints, to end the script when it has
-// made the checks that are quick. The others need the network.
+// passed is the output of the test's Makefile. It ends the script after the quick
+// checks, because the others need the network.
 const passed = "the quick checks have passed"
 
 // releasable is a small repository that can be released as 0.1.0 and 5.0.0.
@@ -109,7 +109,7 @@ func repository(t *testing.T, files map[string]string, after string) string {
 	return dir
 }
 
-// command runs a program as if no configuration of Git or Go were there.
+// command runs a program without any configuration of Git or Go.
 func command(t *testing.T, dir, name string, args ...string) (string, error) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), name, args...)

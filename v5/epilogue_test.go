@@ -17,23 +17,23 @@ import (
 
 var errSoldOut = errors.New("sold out")
 
-// A coded is an application's own error with a status.
+// A coded is an application's own error type with a status.
 type coded int
 
 func (c coded) Error() string   { return fmt.Sprintf("error %d", int(c)) }
 func (c coded) StatusCode() int { return int(c) }
 
-// A kept is a writer that an application puts in the place of Echo's response.
+// A kept is a writer that an application substitutes for Echo's response.
 type kept struct{ http.ResponseWriter }
 
 func (k kept) Unwrap() http.ResponseWriter { return k.ResponseWriter }
 
-// An opaque is one that cannot be unwrapped.
+// An opaque is a writer that cannot be unwrapped.
 type opaque struct{ http.ResponseWriter }
 
-// Whether a request's events leave depends on its handler, and never on the
-// middleware around: in Echo v5 writers such as Gzip's lie above the response,
-// and it learns the status after the handler has returned.
+// Only the handler decides whether a request's events are published, not the
+// middleware around it. In Echo v5 writers such as Gzip's wrap the response, which
+// learns the status after the handler has returned.
 func TestEpilogueOfEcho5(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
@@ -48,11 +48,11 @@ func TestEpilogueOfEcho5(t *testing.T) {
 		{"file", func(c *pull.Context) error { return c.File("go.mod") }, true},
 		{"stream", func(c *pull.Context) error {
 			_, err := c.Response().Write([]byte("part"))
-			_ = http.NewResponseController(c.Response()).Flush() // a hidden writer cannot
+			_ = http.NewResponseController(c.Response()).Flush() // a hidden writer cannot be flushed
 			return err
 		}, true},
 		{"status set and not written", func(c *pull.Context) error {
-			if r, err := echo.UnwrapResponse(c.Response()); err == nil { // else it is hidden
+			if r, err := echo.UnwrapResponse(c.Response()); err == nil { // otherwise it is hidden
 				r.Status = http.StatusConflict
 			}
 			return nil
@@ -135,13 +135,14 @@ func TestEpilogueOfEcho5(t *testing.T) {
 	}
 }
 
-// around puts middleware outside of the plugin's.
+// around registers middleware outside the plugin's.
 func around(m echo.MiddlewareFunc) func(*shop) (outer, inner []echo.MiddlewareFunc) {
 	return func(*shop) (outer, inner []echo.MiddlewareFunc) { return []echo.MiddlewareFunc{m}, nil }
 }
 
-// echoWith returns an Echo whose page is behind the plugin's middleware, as that
-// of all routes, of a group or of the route alone. HEAD is what Echo makes of GET.
+// echoWith returns an Echo whose page is behind the plugin's middleware, which is
+// registered for all routes, for a group or for the route. Echo derives HEAD from
+// GET.
 func echoWith(of string, plugin echo.MiddlewareFunc, outer, inner []echo.MiddlewareFunc, page echo.HandlerFunc) *echo.Echo {
 	e := echo.NewWithConfig(echo.Config{
 		Logger: newEcho().Logger, Router: echo.NewRouter(echo.RouterConfig{AutoHandleHEAD: true, AllowOverwritingRoute: true}),
@@ -160,8 +161,8 @@ func echoWith(of string, plugin echo.MiddlewareFunc, outer, inner []echo.Middlew
 	return e
 }
 
-// leaves has e serve the page, whose handler makes an offer, and tells whether
-// that reaches the shop's customer.
+// leaves makes e serve the page, whose handler makes an offer, and checks whether
+// the offer reaches the shop's customer.
 func (s *shop) leaves(t *testing.T, e *echo.Echo, method string, want bool) {
 	t.Helper()
 	s.open()
@@ -178,8 +179,8 @@ func (s *shop) leaves(t *testing.T, e *echo.Echo, method string, want bool) {
 	w.sees(t, "end")
 }
 
-// Echo's error handler runs when all middleware is through. What it sends does
-// not make a failed request a success.
+// Echo's error handler runs after all middleware. Its response does not make a
+// failed request successful.
 func TestErrorHandlerMakesNoSuccess(t *testing.T) {
 	for _, status := range []int{http.StatusOK, http.StatusNoContent, http.StatusFound} {
 		synctest.Test(t, func(t *testing.T) {
@@ -192,8 +193,8 @@ func TestErrorHandlerMakesNoSuccess(t *testing.T) {
 	}
 }
 
-// Middleware that responds to the error itself, and returns nil, decides by the
-// status that it sends.
+// If middleware responds to the error itself and returns nil, the status of that
+// response decides.
 func TestMiddlewareThatHandlesTheErrorDecidesByItsStatus(t *testing.T) {
 	for status, want := range map[int]bool{http.StatusOK: true, http.StatusConflict: false} {
 		for _, compressed := range []bool{false, true} {
@@ -256,7 +257,7 @@ func TestPanicGoesOn(t *testing.T) {
 	}
 }
 
-// A handler of net/http finds the outbox in the request's context.
+// A net/http handler finds the outbox in the request's context.
 func TestWrappedHandlerHasAnOutbox(t *testing.T) {
 	for status, want := range map[int]bool{http.StatusOK: true, http.StatusConflict: false} {
 		for _, m := range []echo.MiddlewareFunc{nil, middleware.Gzip(), dumpBody()} {
@@ -278,7 +279,7 @@ func TestWrappedHandlerHasAnOutbox(t *testing.T) {
 	}
 }
 
-// Middleware of net/http that responds itself, and lets no handler run.
+// net/http middleware that responds itself and calls no handler.
 func TestWrappedMiddlewareThatRefusesAnnouncesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, e := newShop(t, nil), newEcho()
@@ -365,8 +366,8 @@ func TestSkipperSeesTheRoute(t *testing.T) {
 	}
 }
 
-// Echo gives its context to the next request. What a handler has kept of it
-// finds no outbox of that one.
+// Echo reuses its context for the next request. A handler that has kept the context
+// must not get the outbox of that request.
 func TestContextThatIsUsedAgainIsLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, e := newShop(t, nil), newEcho()
@@ -389,7 +390,7 @@ func TestContextThatIsUsedAgainIsLate(t *testing.T) {
 	})
 }
 
-// A handler may serve its request by another Echo, whose handlers have the same
+// A handler may pass its request to another Echo, whose handlers have the same
 // outbox and a context of their own.
 func TestHandlerWithinAHandler(t *testing.T) {
 	s, e, other := newShop(t, nil), newEcho(), newEcho()
@@ -416,7 +417,8 @@ func TestHandlerWithinAHandler(t *testing.T) {
 	}
 }
 
-// The writer through which the plugin notes a status hides nothing of those below.
+// The writer that records the status for the plugin hides no ability of the writers
+// below it.
 func TestWriterBelowGzipCanDoWhatItCould(t *testing.T) {
 	s, e := newShop(t, nil), newEcho()
 	t.Cleanup(func() { _ = s.Shutdown(t.Context()) })

@@ -30,7 +30,7 @@ func ExamplePlugin_Shutdown() {
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	server := echo.StartConfig{Address: "127.0.0.1:0", HideBanner: true, HidePort: true}
-	stop() // in this example at once, instead of by a signal
+	stop() // a real program calls it on a signal
 	err = server.Start(ctx, e)
 
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)

@@ -16,9 +16,10 @@ import (
 	"github.com/echo-pull/pull/v5"
 )
 
-// This file has what docs/echo-v5.md shows.
+// The tests of this file contain the code in docs/echo-v5.md.
 
-// connectFrom connects a page in a bubble, until the test ends, and returns what it has got.
+// connectFrom connects a page in a bubble until the test ends. It returns the
+// response so far.
 func connectFrom(t *testing.T, e *echo.Echo, target, remote string, headers ...string) *httptest.ResponseRecorder {
 	t.Helper()
 	ctx, leave := context.WithCancel(t.Context())
@@ -35,8 +36,8 @@ func connectFrom(t *testing.T, e *echo.Echo, target, remote string, headers ...s
 	return w
 }
 
-// Echo v5 believes no header of a client without an IPExtractor: then all guests
-// behind a proxy have the limits of one address.
+// Without an IPExtractor, Echo v5 trusts no client header, so all guests behind a
+// proxy share the limits of one address.
 func TestGuestsBehindAProxyNeedAnIPExtractor(t *testing.T) {
 	for _, tc := range []struct {
 		name, header string
@@ -70,7 +71,7 @@ func TestGuestsBehindAProxyNeedAnIPExtractor(t *testing.T) {
 	}
 }
 
-// A proxy with a public address is believed only if it is named.
+// Echo trusts a proxy with a public address only if it is configured.
 func TestProxyWithAPublicAddressNeedsASchemeExtractor(t *testing.T) {
 	const public, private = "192.0.2.1:1234", "10.0.0.1:1234"
 	for _, tc := range []struct {
@@ -106,7 +107,7 @@ func TestProxyWithAPublicAddressNeedsASchemeExtractor(t *testing.T) {
 	}
 }
 
-// Echo gives a group with middleware routes of its own for what it does not have.
+// Echo gives a group with middleware its own routes for unknown paths.
 func TestUnknownPathBelowTheMountGetsTheResponseOfTheLogin(t *testing.T) {
 	login := func(echo.HandlerFunc) echo.HandlerFunc {
 		return func(*echo.Context) error { return echo.ErrUnauthorized }

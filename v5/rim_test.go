@@ -13,22 +13,21 @@ import (
 	"github.com/echo-pull/pull/v5"
 )
 
-// This file has the names of the root's rim_test.go, for Echo v5.
+// This file declares the names of the root's rim_test.go for Echo v5.
 
 const root = "../" //nolint:unused // where the repository's files are: by the tests of the root
 
-// newEcho returns an Echo that logs nothing, and believes X-Real-IP as Echo v4
-// does.
+// newEcho returns an Echo that logs nothing and trusts X-Real-IP, like Echo v4.
 func newEcho() *echo.Echo {
 	return echo.NewWithConfig(echo.Config{Logger: slog.New(slog.DiscardHandler), IPExtractor: echo.LegacyIPExtractor()})
 }
 
-// A server serves an application on a listener, until it is shut down or closed.
-// It has the timeouts that Echo sets.
+// A server serves an application on a listener until it is shut down or closed. It
+// has Echo's timeouts.
 type server struct {
 	http   *http.Server
 	stop   context.CancelFunc
-	late   error // that it was not shut down in time
+	late   error // the error if it was not shut down in time
 	served chan error
 }
 
@@ -50,7 +49,7 @@ func serve(e *echo.Echo, l net.Listener) *server {
 	return s
 }
 
-// shutdown ends the server as an application does: by the context of Start.
+// shutdown ends the server as an application does, with the context of Start.
 func (s *server) shutdown(context.Context) error {
 	s.stop()
 	<-s.served
@@ -72,7 +71,7 @@ func responseOf(c *echo.Context) *echo.Response {
 	return r
 }
 
-// handleError has Echo's error handler respond.
+// handleError responds with Echo's error handler.
 func handleError(c *pull.Context, err error) { c.Echo().HTTPErrorHandler(c.Context, err) }
 
 // dumpBody is middleware that reads the whole body before the handler runs.
@@ -80,15 +79,15 @@ func dumpBody() echo.MiddlewareFunc {
 	return middleware.BodyDump(func(*echo.Context, []byte, []byte, error) {})
 }
 
-// hostGroup returns the group /pull. Echo v5 has no groups of one host: a virtual
-// host is an Echo of its own.
+// hostGroup returns the group /pull. Echo v5 has no groups for one host; a virtual
+// host is a separate Echo.
 func hostGroup(e *echo.Echo) *echo.Group { return e.Group("/pull") } //nolint:unused // by the tests of the root
 
-// headOf returns the script tag for the page of a handler of the plugin's.
+// headOf returns the script tag for the page of one of the plugin's handlers.
 func headOf(c *pull.Context, p *pull.Plugin) string { return string(p.Head(c.Context)) } //nolint:unused // by the tests of the root
 
-// exposeErrors has Echo respond with the text of errors.
+// exposeErrors makes Echo respond with the text of errors.
 func exposeErrors(e *echo.Echo) { e.HTTPErrorHandler = echo.DefaultHTTPErrorHandler(true) } //nolint:unused // by the tests of the root
 
-// serveAgain routes a request once more, by the path that it has now.
+// serveAgain routes a request again, by its current path.
 func serveAgain(c *echo.Context) error { return c.Echo().Router().Route(c)(c) } //nolint:unused // by the tests of the root

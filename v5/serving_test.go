@@ -22,11 +22,11 @@ import (
 	"github.com/echo-pull/pull/internal/memnet"
 )
 
-// pages are both ways to connect.
+// pages are the two ways to connect.
 var pages = map[string]func(*shop, *testing.T, ...string) *shopWindow{"stream": (*shop).look, "socket": (*shop).lookBySocket}
 
-// Echo's StartConfig sets a ReadTimeout of 30 seconds, and an application may set
-// a WriteTimeout. They are for requests that end.
+// Echo's StartConfig sets a ReadTimeout of 30 seconds, and an application may set a
+// WriteTimeout. They are for requests that end, not for pages.
 func TestPagesOutliveTheTimeoutsOfTheServer(t *testing.T) {
 	for name, look := range pages {
 		t.Run(name, func(t *testing.T) {
@@ -51,8 +51,8 @@ func TestPagesOutliveTheTimeoutsOfTheServer(t *testing.T) {
 	}
 }
 
-// Start ends when its context does: streams end at once and not after the
-// GracefulTimeout, and what the requests under way announce still leaves.
+// Start ends with its context: streams end at once and not after the
+// GracefulTimeout, and events of running requests are still published.
 func TestGracefulShutdownWithOpenPages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShop(t, nil)
@@ -104,8 +104,8 @@ func TestGracefulShutdownWithOpenPages(t *testing.T) {
 	})
 }
 
-// Middleware whose writers lie above Echo's response holds nothing back, and
-// what it has registered for the response runs, such as the cookie of a session.
+// Middleware with writers around Echo's response delays nothing, and its hooks on
+// the response run, such as one that renews a session cookie.
 func TestPagesConnectThroughTheWritersOfMiddleware(t *testing.T) {
 	for around, m := range map[string][]echo.MiddlewareFunc{
 		"Gzip":      {middleware.Gzip()},
@@ -157,7 +157,7 @@ func rolling(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// A connection is logged with the status that it has got.
+// A logger logs the actual status of a connection.
 func TestLoggersSeeTheStatusOfAConnection(t *testing.T) {
 	for name, want := range map[string]int{"stream": http.StatusOK, "socket": http.StatusSwitchingProtocols} {
 		for _, m := range []echo.MiddlewareFunc{nil, middleware.Gzip()} {
@@ -238,7 +238,7 @@ func TestMountOnEveryRouter(t *testing.T) {
 	}
 }
 
-// A virtual host is an Echo of its own.
+// A virtual host is a separate Echo.
 func TestMountOnAVirtualHost(t *testing.T) {
 	s, host := newShop(t, nil), newEcho()
 	t.Cleanup(func() { _ = s.Shutdown(t.Context()) })
@@ -255,7 +255,7 @@ func TestMountOnAVirtualHost(t *testing.T) {
 	}
 }
 
-// Echo may make HEAD of every GET.
+// Echo may derive HEAD from every GET.
 func TestHeadOfTheRoutes(t *testing.T) {
 	s := newShop(t, nil)
 	t.Cleanup(func() { _ = s.Shutdown(t.Context()) })
@@ -273,7 +273,7 @@ func TestHeadOfTheRoutes(t *testing.T) {
 	}
 	for _, headers := range [][]string{nil, {"Accept", "text/event-stream"}} {
 		ended, cancel := context.WithCancel(t.Context())
-		cancel() // else a stream would not end
+		cancel() // otherwise a stream would not end
 		r := httptest.NewRequestWithContext(ended, http.MethodHead, "/pull", nil)
 		r.Header.Set(shopper, "42")
 		for i := 0; i < len(headers); i += 2 {
@@ -287,7 +287,7 @@ func TestHeadOfTheRoutes(t *testing.T) {
 	}
 }
 
-// Echo v5's errors have a status without being an *echo.HTTPError.
+// Errors of Echo v5 may have a status without being an *echo.HTTPError.
 func TestErrorOfUserKeepsItsStatus(t *testing.T) {
 	for _, tc := range []struct {
 		err  error
@@ -313,8 +313,8 @@ func TestErrorOfUserKeepsItsStatus(t *testing.T) {
 	}
 }
 
-// What the plugin refuses is an error of Echo's, for the application's own error
-// handler, with a message for people.
+// The plugin refuses requests with Echo's errors, which the application's own error
+// handler receives, with a readable message.
 func TestRefusalsReachTheErrorHandler(t *testing.T) {
 	s, e := newShop(t, nil), newEcho()
 	t.Cleanup(func() { _ = s.Shutdown(t.Context()) })
@@ -332,7 +332,7 @@ func TestRefusalsReachTheErrorHandler(t *testing.T) {
 }
 
 // Config.User may redirect to a login and return what c.Redirect returns, nil.
-// Gzip keeps the status to itself until the handler has returned.
+// Gzip holds the status back until the handler has returned.
 func TestUserThatRedirectsConnectsNobody(t *testing.T) {
 	for _, inGroup := range []bool{false, true} {
 		s, e := newShop(t, func(c *pull.Config) {
@@ -348,7 +348,7 @@ func TestUserThatRedirectsConnectsNobody(t *testing.T) {
 			s.Mount(e.Group("/pull"))
 		}
 		ended, cancel := context.WithCancel(t.Context())
-		cancel() // else a stream would not end
+		cancel() // otherwise a stream would not end
 		r := httptest.NewRequestWithContext(ended, http.MethodGet, "/pull", nil)
 		r.Header.Set("Accept", "text/event-stream")
 		r.Header.Set(echo.HeaderAcceptEncoding, "gzip")
@@ -362,7 +362,7 @@ func TestUserThatRedirectsConnectsNobody(t *testing.T) {
 	}
 }
 
-// Two servers of one Echo, as for http and https, each end their own streams.
+// If one Echo has two servers, such as for http and https, each ends its own streams.
 func TestTwoServersOfOneEcho(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShop(t, nil)

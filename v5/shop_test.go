@@ -20,9 +20,9 @@ import (
 	"github.com/echo-pull/pull/internal/memnet"
 )
 
-// A shop is an application for the tests of what is Echo v5's own. It serves the
-// plugin's routes on a network in memory; a test adds an Echo of its own. It
-// needs nothing of the root's tests: without scripts/port5 they are not here.
+// A shop is an application for the tests that are specific to Echo v5. It serves
+// the plugin's routes on an in-memory network; a test adds its own Echo. It uses
+// nothing from the root's tests, which exist here only through scripts/port5.
 type shop struct {
 	*pull.Plugin
 	echo    *echo.Echo
@@ -30,7 +30,7 @@ type shop struct {
 	server  *server
 }
 
-const shopper = "X-User" // the header that stands in for a login
+const shopper = "X-User" // this header stands in for a login
 
 func newShop(t *testing.T, configure func(*pull.Config)) *shop {
 	t.Helper()
@@ -51,7 +51,7 @@ func newShop(t *testing.T, configure func(*pull.Config)) *shop {
 	return &shop{Plugin: p, echo: newEcho()}
 }
 
-// open installs the plugin in the shop's Echo, and serves it.
+// open installs the plugin in the shop's Echo and starts serving.
 func (s *shop) open() {
 	s.echo.Use(s.Middleware())
 	s.Mount(s.echo.Group("/pull"))
@@ -76,7 +76,7 @@ func (s *shop) close(t *testing.T) {
 	}
 }
 
-// ask has an Echo serve a request of user 42 without a network.
+// ask calls an Echo with a request of user 42, without a network.
 func ask(e *echo.Echo, method, target string, headers ...string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, target, nil)
 	r.Header.Set(shopper, "42")
@@ -88,12 +88,12 @@ func ask(e *echo.Echo, method, target string, headers ...string) *httptest.Respo
 	return w
 }
 
-// offer sends the event by which the epilogue's tests see what leaves.
+// offer sends the event that shows whether the epilogue has published it.
 func offer(c *pull.Context) error {
 	return c.Pull().Send(pull.User("42"), pull.Event{Module: "shop", Command: "offer"})
 }
 
-// mark sends an event that certainly leaves.
+// mark sends an event that is always published.
 func (s *shop) mark(t *testing.T, command string) {
 	t.Helper()
 	if err := s.Send(t.Context(), pull.User("42"), pull.Event{Module: "shop", Command: command}); err != nil {
@@ -101,15 +101,15 @@ func (s *shop) mark(t *testing.T, command string) {
 	}
 }
 
-// A shopWindow is the page of user 42, connected by Server-Sent Events or by a
-// WebSocket. It reads all the time, as browsers do.
+// A shopWindow is a page of user 42, connected by Server-Sent Events or WebSocket.
+// It reads continuously, as browsers do.
 type shopWindow struct {
 	response *http.Response
 	body     *bufio.Reader
 	conn     *websocket.Conn
 	cancel   context.CancelFunc
 	commands chan string // closed at the end …
-	err      error       // … which came with this
+	err      error       // … with this error
 }
 
 // look connects a page by Server-Sent Events.
@@ -167,7 +167,7 @@ func (w *shopWindow) begin(t *testing.T) {
 	w.sees(t, "hello")
 }
 
-// read reads a frame. What closes a stream is the command "close".
+// read reads a frame. A frame that closes the stream becomes the command "close".
 func (w *shopWindow) read() error {
 	frame, err := w.frame()
 	if err != nil {
@@ -185,7 +185,7 @@ func (w *shopWindow) read() error {
 	return nil
 }
 
-// sees compares the next commands.
+// sees compares the next commands with want.
 func (w *shopWindow) sees(t *testing.T, want ...string) {
 	t.Helper()
 	for _, command := range want {
@@ -195,7 +195,7 @@ func (w *shopWindow) sees(t *testing.T, want ...string) {
 	}
 }
 
-// next returns the next command but ticks, or why there is none.
+// next returns the next command, ignoring ticks, or the reason why there is none.
 func (w *shopWindow) next() (string, error) {
 	late := time.After(10 * time.Minute) // of fake time
 	for {
@@ -213,7 +213,7 @@ func (w *shopWindow) next() (string, error) {
 	}
 }
 
-// frame returns the next text of the connection.
+// frame returns the next frame of the connection.
 func (w *shopWindow) frame() ([]byte, error) {
 	if w.conn != nil {
 		_, frame, err := w.conn.ReadMessage()

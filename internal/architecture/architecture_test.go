@@ -1,5 +1,5 @@
-// Package architecture holds the packages to the arrows of
-// docs/architecture.md.
+// Package architecture tests that the packages import what
+// docs/architecture.md allows.
 package architecture
 
 import (
@@ -13,8 +13,8 @@ import (
 
 const root = "../.."
 
-// The block of arrows in docs/architecture.md is the rule: an import that it
-// does not name is a mistake, and so is an arrow that no file needs.
+// The block of arrows in docs/architecture.md is the rule. An import that it does
+// not name is an error, and so is an arrow that no file needs.
 func TestPackagesImportWhatTheDocumentSays(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(filepath.Join(root, "docs", "architecture.md"))
@@ -43,7 +43,7 @@ func TestPackagesKeepTheRules(t *testing.T) {
 	}
 }
 
-// The parsed imports end where other modules begin; go list knows all.
+// The parsed imports end at other modules; go list knows the rest.
 func TestEachPluginKnowsOneEcho(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ dir, own, other string }{
@@ -73,7 +73,7 @@ func TestEachPluginKnowsOneEcho(t *testing.T) {
 
 var fileOfRoom = regexp.MustCompile(`\b[a-z]+/[a-z]+\.go\b`)
 
-// The files along the way of an event exist.
+// The files on the path of an event exist.
 func TestDocumentNamesFilesThatExist(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(filepath.Join(root, "docs", "architecture.md"))

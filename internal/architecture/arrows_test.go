@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// arrows lead from each package to what it imports. Our packages are named by
-// their directories, the root package "pull"; other modules by their paths.
+// arrows maps each package to its imports. Our packages are named by their
+// directories, the root package "pull"; other modules by their paths.
 type arrows map[string][]string
 
 // parseArrows reads the block of a document that is marked "arrows". A line has
@@ -19,8 +19,8 @@ type arrows map[string][]string
 //	internal/event -> envelope, protocol
 //	internal/rate  ->
 //
-// A name may be short: the end of another module's path, or a package of
-// internal/ without that word.
+// A name may be short: the last part of another module's path, or a package in
+// internal/ without that prefix.
 func parseArrows(document string) (arrows, error) {
 	_, block, found := strings.Cut(document, "\n```arrows\n")
 	block, _, closed := strings.Cut(block, "\n```\n")
@@ -60,7 +60,7 @@ func (a arrows) String() string {
 	return b.String()
 }
 
-// short returns the shortest name that means an import.
+// short returns the shortest name for an import.
 func short(to string) string {
 	parts := strings.Split(strings.TrimPrefix(to, "internal/"), "/")
 	if last := len(parts) - 1; last > 1 && nested.MatchString(parts[last]) {

@@ -24,7 +24,7 @@ type tree struct {
 	starts []string                       // the files of the core that start goroutines, once for each place
 }
 
-// nested finds the modules that are plugins, too: v5, for Echo v5.
+// nested finds the modules of other plugins, such as v5 for Echo v5.
 var nested = regexp.MustCompile(`^v[0-9]+$`)
 
 func readTree(t *testing.T, root string) *tree {
@@ -87,7 +87,7 @@ func (tr *tree) read(root, name string) error {
 	return nil
 }
 
-// goroutines returns the places of a file that start a goroutine: go statements,
+// goroutines returns the places in a file that start a goroutine: go statements,
 // and calls of a method Go, such as that of sync.WaitGroup.
 func goroutines(file *ast.File) []ast.Node {
 	var places []ast.Node
@@ -133,8 +133,7 @@ func (tr *tree) arrows() arrows {
 
 func (tr *tree) ours(name string) bool { return tr.files[name] != nil }
 
-// moduleOf returns the module of a package at GitHub, and other names as they
-// are.
+// moduleOf returns the module of a package on GitHub, and other names unchanged.
 func moduleOf(name string) string {
 	parts := strings.Split(name, "/")
 	if parts[0] != "github.com" {
@@ -146,8 +145,7 @@ func moduleOf(name string) string {
 	return path.Join(parts[:min(3, len(parts))]...)
 }
 
-// mistakes returns where the packages break the rules that hold whatever the
-// document says.
+// mistakes returns the violations of the rules that do not depend on the document.
 func (tr *tree) mistakes() []string {
 	const echo, melody, cache = "github.com/labstack/echo", "github.com/olahol/melody", "github.com/patrickmn/go-cache"
 	var mistakes []string

@@ -25,8 +25,8 @@ var differ = map[string]string{
 
 var comment = regexp.MustCompile(`(?m)^\s*//.*\n`)
 
-// The plugins for Echo v4 and Echo v5 have the same names, with the same
-// signatures but for Echo's own context, and the same comments.
+// The plugins for Echo v4 and Echo v5 have the same names and comments, and the
+// same signatures except for Echo's own context.
 func TestPluginsHaveTheSameNames(t *testing.T) {
 	t.Parallel()
 	v4, v5 := names(t, root), names(t, filepath.Join(root, "v5"))
@@ -83,7 +83,7 @@ func names(t *testing.T, dir string) map[string]string {
 	return all
 }
 
-// exported returns what a declaration declares, without the bodies of functions.
+// exported returns the exported part of a declaration, without function bodies.
 func exported(d ast.Decl) map[string]ast.Node {
 	found := make(map[string]ast.Node)
 	switch d := d.(type) {

@@ -8,7 +8,7 @@ import (
 func TestTransportsStaySmall(t *testing.T) {
 	for _, c := range []struct {
 		what      string
-		got, most uintptr // bytes, of which the runtime has a size
+		got, most uintptr // bytes; most is a size class of the runtime
 	}{
 		{"a WebSocket", unsafe.Sizeof(Socket{}), 112},
 		{"a stream", unsafe.Sizeof(Stream{}), 64},

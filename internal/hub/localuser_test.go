@@ -80,7 +80,7 @@ func TestAnnouncementsContainWhatHasChanged(t *testing.T) {
 		}
 	}
 	if len(p.local) != 1 {
-		t.Errorf("%d local users are kept, want the one who is here", len(p.local))
+		t.Errorf("%d local users are kept, want the one that is connected", len(p.local))
 	}
 }
 

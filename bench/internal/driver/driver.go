@@ -1,5 +1,5 @@
 // Package driver runs every peer through the same work, one after the other,
-// and writes down what it measured.
+// and records the measurements.
 package driver
 
 import (
@@ -20,42 +20,42 @@ type Driver struct {
 	Peers       []string
 	Users       []int
 	Repetitions int
-	Each        time.Duration // of the workloads
-	Latency     time.Duration // of the measurements of latency
-	Budget      time.Duration // no session starts after it
-	Size        int           // of a message in bytes
-	LatencyAt   int           // users for latency and stalled readers
-	SocketIO    string        // folder of the socket.io server
-	Profiles    string        // folder for CPU profiles of the Go servers; "" takes none
+	Each        time.Duration // of each workload
+	Latency     time.Duration // of each latency measurement
+	Budget      time.Duration // no session starts once it is used up
+	Size        int           // of a message, in bytes
+	LatencyAt   int           // users in the latency and stalled-reader measurements
+	SocketIO    string        // directory of the socket.io server
+	Profiles    string        // directory for CPU profiles of the Go servers; "" takes none
 
 	Results  io.Writer // lines of JSON
-	Progress io.Writer // lines for people
+	Progress io.Writer // lines for a human reader
 }
 
 const (
 	// warmup grows queues, pools and histories before anything is measured.
 	warmup = 300 * time.Millisecond
 
-	// overtime is what a session that was started within the budget may take.
+	// overtime is what a session started within the budget may take beyond it.
 	overtime = 5 * time.Minute
 
 	// endless is a count that no job reaches.
 	endless = jobNumbers / 2
 
-	// sameRate is the messages per second at which all peers are compared: to
-	// 1,000 users, every one of them can.
+	// sameRate is the rate, in messages per second, at which all peers are
+	// compared. Every peer can send 1,000 users that many.
 	sameRate = 40
 
-	// With these a reader that stops has a full socket within a second, and
-	// 1 MiB waiting for it within six.
+	// With these, a stopped reader's socket is full within a second, and 1 MiB
+	// is queued for it within six.
 	stalledSize   = 4096
 	stalledRate   = 50
 	stalledFor    = 7 * time.Second
 	stalledBuffer = 32 << 10
 )
 
-// Run measures everything: repetition by repetition, so that what disturbs the
-// machine for a while disturbs all peers, in an order that rotates.
+// Run measures everything. It works repetition by repetition, in a rotating
+// order, so that a temporary disturbance of the machine affects all peers.
 func (d *Driver) Run(ctx context.Context) error {
 	if err := d.write(machine()); err != nil {
 		return err
@@ -78,7 +78,7 @@ func (d *Driver) Run(ctx context.Context) error {
 // A part measures one peer's share of a repetition.
 type part func(context.Context, tag) error
 
-// turns yields all that is to be done, in order.
+// turns yields all parts of the run, in order.
 func (d *Driver) turns() iter.Seq2[tag, part] {
 	return func(yield func(tag, part) bool) {
 		for repetition := range d.Repetitions {
@@ -94,8 +94,8 @@ func (d *Driver) turns() iter.Seq2[tag, part] {
 	}
 }
 
-// parts are the pieces of a repetition: what is measured with the same users is
-// measured for one peer right after the other.
+// parts returns the parts of a repetition. Measurements with the same number of
+// users follow each other, peer by peer.
 func (d *Driver) parts() []part {
 	var parts []part
 	for _, users := range d.Users {
@@ -104,7 +104,7 @@ func (d *Driver) parts() []part {
 	return append(parts, d.stalled)
 }
 
-// throughput measures a peer with so many users, and its latency where asked.
+// throughput measures a peer with that many users, and its latency if wanted.
 func (d *Driver) throughput(ctx context.Context, t tag, users int) error {
 	s, err := d.open(ctx, place{peer: t.peer, users: users})
 	if err != nil {
@@ -151,8 +151,8 @@ func (d *Driver) workloads() []workload {
 	}
 }
 
-// latency measures how late messages are, at half of the best rate and at one
-// rate that is the same for all.
+// latency measures how late messages arrive, at half of the peer's best rate
+// and at one rate that is the same for all peers.
 func (d *Driver) latency(ctx context.Context, t tag, s *session, best float64) error {
 	for _, at := range []struct {
 		name string
@@ -167,9 +167,9 @@ func (d *Driver) latency(ctx context.Context, t tag, s *session, best float64) e
 	return nil
 }
 
-// stalled measures the others' latency while one user does not read, and while
-// everyone does. Peers whose sockets cannot be made small are left out, and so
-// is the one that by design waits for every reader.
+// stalled measures the latency of the other users while one user does not read,
+// and while everyone reads. It skips peers whose socket buffers cannot be made
+// small, and the peer that waits for every reader by design.
 func (d *Driver) stalled(ctx context.Context, t tag) error {
 	if d.LatencyAt == 0 || t.peer == "socket.io" || t.peer == "raw" {
 		return nil
@@ -190,14 +190,14 @@ func (d *Driver) stalled(ctx context.Context, t tag) error {
 	return nil
 }
 
-// A tag is what a record says about where it comes from.
+// A tag identifies where a record comes from.
 type tag struct {
 	driver     *Driver
 	repetition int
 	peer       string
 }
 
-// keep writes a measurement down, or that it failed.
+// keep records a measurement, or its failure.
 func (t tag) keep(ctx context.Context, users int, workload string, r record.Record, err error) error {
 	if err != nil {
 		return t.failed(ctx, users, workload, err)
@@ -207,8 +207,8 @@ func (t tag) keep(ctx context.Context, users int, workload string, r record.Reco
 	return t.driver.write(r)
 }
 
-// failed writes down that a peer failed, which ends nothing else; only the end
-// of the whole run does.
+// failed records that a peer failed. The run continues, unless it is the run
+// itself that has ended.
 func (t tag) failed(ctx context.Context, users int, workload string, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()

@@ -13,7 +13,7 @@ import (
 	"github.com/echo-pull/pull/bench/internal/record"
 )
 
-// machine describes where this runs, without naming it.
+// machine describes the machine without its name.
 func machine() record.Machine {
 	m := record.Machine{Date: time.Now().UTC().Truncate(time.Second), Cores: runtime.NumCPU(), Go: runtime.Version()}
 	var system unix.Utsname
@@ -32,7 +32,7 @@ func machine() record.Machine {
 	return m
 }
 
-// line is a record for people.
+// line formats a record for a human reader.
 func line(r record.Record) string {
 	head := fmt.Sprintf("#%d %-16s %6d %-13s", r.Repetition+1, r.Peer, r.Users, r.Workload)
 	switch {
@@ -52,8 +52,8 @@ func line(r record.Record) string {
 
 func short(d time.Duration) time.Duration { return d.Round(10 * time.Microsecond) }
 
-// Limit raises how many files this process and its children may open, and tells
-// how many users fit.
+// Limit raises the number of files that this process and its children may open,
+// and returns how many users fit.
 func Limit(users int) error {
 	need := uint64(users) + 200 //nolint:gosec // thousands
 	var now unix.Rlimit

@@ -18,14 +18,14 @@ import (
 	"github.com/echo-pull/pull/bench/internal/wire"
 )
 
-// A process is this program run once more, as a server or as a client. It
-// speaks lines of JSON on its standard output, and dies with the driver.
+// A process is another instance of this program, a server or a client. It
+// writes lines of JSON to its standard output, and dies with the driver.
 type process struct {
 	command *exec.Cmd
 	in      io.WriteCloser
 	out     *bufio.Reader
 	errors  bytes.Buffer
-	wait    func() error // for its end; any number of times, also at once
+	wait    func() error // waits for the process to end; may be called repeatedly and concurrently
 }
 
 func start(ctx context.Context, args ...string) (*process, error) {
@@ -49,8 +49,8 @@ func start(ctx context.Context, args ...string) (*process, error) {
 	return p, p.command.Start()
 }
 
-// hear reads the next line. When the process has ended instead, the error says
-// why.
+// hear reads the next line. If the process has ended instead, the error gives
+// the reason.
 func (p *process) hear(value any) error {
 	line, err := p.out.ReadBytes('\n')
 	if errors.Is(err, io.EOF) {
@@ -62,7 +62,7 @@ func (p *process) hear(value any) error {
 	return json.Unmarshal(line, value)
 }
 
-// say writes a line and reads the answer.
+// say writes a line and reads the response.
 func (p *process) say(command, answer any) error {
 	if err := json.NewEncoder(p.in).Encode(command); err != nil {
 		return err
@@ -94,7 +94,7 @@ func startServer(ctx context.Context, args ...string) (*server, error) {
 	return s, nil
 }
 
-// publish has the server do a job.
+// publish runs a job on the server.
 func (s *server) publish(ctx context.Context, job wire.Job) (wire.Published, error) {
 	var done wire.Published
 	body, err := json.Marshal(job)
@@ -104,7 +104,7 @@ func (s *server) publish(ctx context.Context, job wire.Job) (wire.Published, err
 	return done, s.ask(ctx, http.MethodPost, "/publish", body, &done)
 }
 
-// settled is the server's state after a collection of its garbage.
+// settled returns the server's state after a garbage collection.
 func (s *server) settled(ctx context.Context) (wire.Stats, error) {
 	var stats wire.Stats
 	if err := s.ask(ctx, http.MethodPost, "/gc", nil, nil); err != nil {

@@ -20,10 +20,10 @@ const (
 	settle = time.Second
 
 	// grace is how much longer than planned a job may take before its
-	// processes are ended.
+	// processes are killed.
 	grace = 20 * time.Second
 
-	// jobNumbers is how many message numbers a job has for itself.
+	// jobNumbers is how many message numbers each job reserves.
 	jobNumbers = 100_000_000
 )
 
@@ -34,17 +34,17 @@ type session struct {
 	peer   string
 	users  int
 	jobs   int64
-	empty  wire.Stats // of the server before anyone connected
+	empty  wire.Stats // of the server before anyone has connected
 
-	profiles string // folder for them; "" takes none
+	profiles string // directory for CPU profiles; "" takes none
 }
 
-// A place says what is connected to what.
+// A place describes what is connected to what.
 type place struct {
 	peer       string
 	users      int
-	stalled    int // of the users
-	sendBuffer int // of the server's sockets in bytes; 0 leaves it to the kernel
+	stalled    int // among the users
+	sendBuffer int // of the server's sockets, in bytes; 0 leaves it to the kernel
 }
 
 func (d *Driver) open(ctx context.Context, p place) (*session, error) {
@@ -85,7 +85,7 @@ func (s *session) close() {
 	s.server.kill()
 }
 
-// idle measures what connections cost that do nothing.
+// idle measures what idle connections cost.
 func (s *session) idle(ctx context.Context) (record.Record, error) {
 	now, err := s.server.settled(ctx)
 	if err != nil {
@@ -106,7 +106,7 @@ func (s *session) idle(ctx context.Context) (record.Record, error) {
 func (s *session) run(ctx context.Context, workload string, job wire.Job) (record.Record, error) {
 	ctx, cancel := context.WithTimeout(ctx, job.For+grace)
 	defer cancel()
-	overdue := context.AfterFunc(ctx, s.close) // a client that waits for ever is not heard otherwise
+	overdue := context.AfterFunc(ctx, s.close) // nothing else unblocks a client that waits forever
 	defer overdue()
 
 	s.jobs++
@@ -128,7 +128,7 @@ func (s *session) run(ctx context.Context, workload string, job wire.Job) (recor
 	return measured(workload, job, done, seen), nil
 }
 
-// profiled has the server do the job, under its CPU profiler where the run
+// profiled runs the job on the server, under its CPU profiler if the run
 // collects profiles.
 func (s *session) profiled(ctx context.Context, workload string, job wire.Job) (wire.Published, error) {
 	if s.profiles == "" {

@@ -1,6 +1,6 @@
-// Package load is the client of the bench: one process, one thread, raw
-// sockets under epoll, so that it takes little of the machine from the server.
-// It checks that each connection gets what it should, once and in order.
+// Package load is the client of the benchmark: one process, one thread and raw
+// sockets under epoll, so that it takes little CPU from the server. It checks
+// that each connection receives its messages once and in order.
 package load
 
 import (
@@ -17,13 +17,13 @@ import (
 	"github.com/echo-pull/pull/bench/internal/wire"
 )
 
-// Options say whom a client connects to.
+// Options define what a client connects to.
 type Options struct {
 	Addr    string
 	Control string
 	Dialect string
 	Users   int
-	Stalled int // of the users: the last of them, who never read
+	Stalled int // the last ones of the users, which never read
 }
 
 // A Client holds the connections. One goroutine at a time uses it.
@@ -31,7 +31,7 @@ type Client struct {
 	dialect dialect
 	reports net.Conn // to the server's pacer
 	epoll   int
-	conns   []*conn // those that read
+	conns   []*conn // those that are read
 	stalled []*conn
 	buffer  []byte
 	tally   tally
@@ -77,7 +77,7 @@ func openReports(control string) (net.Conn, error) {
 	return conn, nil
 }
 
-// watch adds the connections to epoll, by their place in the slice.
+// watch adds the connections to epoll, identified by their index in the slice.
 func (c *Client) watch() error {
 	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
@@ -93,25 +93,25 @@ func (c *Client) watch() error {
 	return nil
 }
 
-// Begin starts to count a job's messages.
+// Begin starts to count the messages of a job.
 func (c *Client) Begin(job wire.Job) {
 	closed := c.tally.result.Closed
 	c.tally.begin(job, c.conns)
 	c.tally.result.Closed = closed
 }
 
-// Done tells whether all deliveries of so many messages have come.
+// Done reports whether all deliveries of that many messages have arrived.
 func (c *Client) Done(messages int64) bool {
 	return c.tally.result.Deliveries >= c.tally.expected(messages)
 }
 
-// Deliveries is how many have come in the current job.
+// Deliveries returns how many have arrived in the current job.
 func (c *Client) Deliveries() int64 { return c.tally.result.Deliveries }
 
-// End sums up a job of so many messages.
+// End sums up a job of that many messages.
 func (c *Client) End(messages int64) Result { return c.tally.end(messages) }
 
-// Poll reads what comes, for up to the given time if nothing does.
+// Poll reads what arrives; if nothing does, it waits for up to the given time.
 func (c *Client) Poll(wait time.Duration) error {
 	var ready [256]unix.EpollEvent
 	n, err := unix.EpollWait(c.epoll, ready[:], int(wait.Milliseconds()))
@@ -130,7 +130,7 @@ func (c *Client) Poll(wait time.Duration) error {
 	return nil
 }
 
-// read takes what one connection has. A closed one is counted and left alone.
+// read reads from one connection. A closed one is counted and then ignored.
 func (c *Client) read(from *conn) {
 	n, err := unix.Read(from.fd, c.buffer)
 	if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR) {
@@ -150,7 +150,7 @@ func (c *Client) read(from *conn) {
 	}
 }
 
-// take handles one whole text: signs of life are answered, messages counted.
+// take handles one complete text: it answers pings and counts messages.
 func (c *Client) take(from *conn, opcode byte, text []byte, now int64) {
 	switch {
 	case opcode == opPing:
@@ -163,7 +163,7 @@ func (c *Client) take(from *conn, opcode byte, text []byte, now int64) {
 	}
 }
 
-// Close cuts all connections.
+// Close closes all connections.
 func (c *Client) Close() {
 	for _, conn := range append(c.conns, c.stalled...) {
 		_ = unix.Close(conn.fd)

@@ -14,8 +14,8 @@ import (
 // A Command is one line that the driver writes to a client's standard input.
 // The client answers each with one line.
 type Command struct {
-	Begin *wire.Job `json:"begin,omitempty"` // answered by {} when the client counts
-	End   *int64    `json:"end,omitempty"`   // messages published; answered by a Result
+	Begin *wire.Job `json:"begin,omitempty"` // the client responds {} once it counts
+	End   *int64    `json:"end,omitempty"`   // messages published; the client responds with a Result
 }
 
 // Connected is the first line a client prints.
@@ -24,14 +24,14 @@ type Connected struct {
 }
 
 const (
-	// idle is how long a client waits for the driver and for messages at once.
+	// idle is how long a client waits at a time for the driver and messages.
 	idle = 5 * time.Millisecond
 
-	// silence is after how much of it a missing message is lost.
+	// silence is how long nothing arrives before a missing message is lost.
 	silence = 2 * time.Second
 )
 
-// Run connects, and follows the driver's commands until in ends.
+// Run connects, and executes the driver's commands until in ends.
 func Run(o Options, in io.Reader, out io.Writer) error {
 	start := time.Now()
 	client, err := Dial(o)
@@ -61,7 +61,7 @@ func Run(o Options, in io.Reader, out io.Writer) error {
 	return <-failed
 }
 
-// read turns lines into commands.
+// read parses lines into commands.
 func read(in io.Reader) (<-chan Command, <-chan error) {
 	commands, failed := make(chan Command), make(chan error, 1)
 	go func() {
@@ -95,7 +95,7 @@ func (c *Client) obey(command Command, answers *json.Encoder) error {
 	}
 }
 
-// drain waits until everything has come, or nothing more does.
+// drain waits until everything has arrived, or nothing arrives any more.
 func (c *Client) drain(messages int64) error {
 	last, since := c.Deliveries(), time.Now()
 	for !c.Done(messages) && time.Since(since) < silence {

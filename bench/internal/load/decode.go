@@ -7,11 +7,11 @@ import (
 	"strconv"
 )
 
-// errClosed ends a connection that the server closes.
+// errClosed ends a connection that the server has closed.
 var errClosed = errors.New("the server closed the connection")
 
-// A decoder takes what was read from a connection, finds whole texts in it and
-// calls handle with each. What is left over waits for the next call.
+// A decoder takes the bytes read from a connection and calls handle with each
+// complete text. It keeps the rest for the next call.
 type decoder func(data []byte, handle func(opcode byte, text []byte)) error
 
 func newFrames() decoder { return new(frames).feed }
@@ -25,7 +25,7 @@ const (
 	opPing         = 0x9
 )
 
-// frames decodes WebSocket frames of a server: not masked, not compressed.
+// frames decodes the WebSocket frames of a server, unmasked and uncompressed.
 type frames struct {
 	rest []byte
 }
@@ -51,8 +51,8 @@ func (f *frames) feed(data []byte, handle func(byte, []byte)) error {
 	return nil
 }
 
-// frameSize is the size of the first frame's header and payload; the header's
-// is 0 while it is incomplete.
+// frameSize returns the sizes of the first frame's header and payload. The
+// header's is 0 while it is incomplete.
 func frameSize(data []byte) (head, size int) {
 	if len(data) < 2 {
 		return 0, 0
@@ -69,7 +69,7 @@ func frameSize(data []byte) (head, size int) {
 	}
 }
 
-// maskedFrame is a short frame as a client sends it, under a mask of zeros.
+// maskedFrame returns a short client frame with a mask of zeros.
 func maskedFrame(opcode byte, text string) []byte {
 	frame := []byte{0x80 | opcode}
 	if len(text) < 126 {
@@ -82,11 +82,11 @@ func maskedFrame(opcode byte, text string) []byte {
 	return append(frame, text...)
 }
 
-// events decodes a chunked response that holds Server-Sent Events.
+// events decodes a chunked response of Server-Sent Events.
 type events struct {
-	line []byte // of a chunk's size, incomplete
-	left int    // of the current chunk, with its line end
-	text []byte // events, the last one incomplete
+	line []byte // a chunk's size line, incomplete
+	left int    // bytes left in the current chunk, with its line end
+	text []byte // events; the last one is incomplete
 }
 
 func (e *events) feed(data []byte, handle func(byte, []byte)) error {
@@ -115,7 +115,7 @@ func (e *events) feed(data []byte, handle func(byte, []byte)) error {
 	return nil
 }
 
-// take moves on in the current chunk, whose last two bytes are not text.
+// take consumes the current chunk, whose last two bytes are not text.
 func (e *events) take(part []byte) {
 	text := min(len(part), max(e.left-2, 0))
 	e.text = append(e.text, part[:text]...)

@@ -26,7 +26,7 @@ func TestTextsSurviveAnySplit(t *testing.T) {
 	}
 }
 
-// decoded is each text with its opcode before it.
+// decoded returns each text prefixed with its opcode.
 func decoded(t *testing.T, feed decoder, parts ...string) string {
 	t.Helper()
 	var got strings.Builder

@@ -11,17 +11,17 @@ import (
 )
 
 const (
-	// perSource is how many connections share a source address. Ports are
-	// counted for each address, so thousands of connections find one.
+	// perSource is how many connections share a source address. Ports are per
+	// address, so with several of them thousands of connections find one.
 	perSource = 5000
 
-	// dialers is how many connections are made at once.
+	// dialers is how many connections are opened at a time.
 	dialers = 8
 
-	// patience is how long a server may take for each answer of a greeting.
+	// patience is how long a server may take for each response of the handshake.
 	patience = 30 // seconds
 
-	// smallBuffer is what those have who will not read.
+	// smallBuffer is the buffer size of users that will not read.
 	smallBuffer = 4096
 )
 
@@ -34,8 +34,8 @@ type conn struct {
 	feed   decoder
 }
 
-// dialAll makes n connections, for the users 0 to n-1. The last stalled of them
-// have small buffers: they will not read.
+// dialAll opens n connections, for the users 0 to n-1. The last ones, as many as
+// stalled, get small buffers: they will not read.
 func dialAll(addr string, d dialect, n, stalled int) ([]*conn, error) {
 	to, err := netip.ParseAddrPort(addr)
 	if err != nil {
@@ -59,8 +59,8 @@ func dialAll(addr string, d dialect, n, stalled int) ([]*conn, error) {
 	return conns, errors.Join(failed...)
 }
 
-// dial connects and greets, in blocking calls, and leaves the socket
-// non-blocking.
+// dial connects and completes the handshake, in blocking calls, and leaves the
+// socket non-blocking.
 func (c *conn) dial(to netip.AddrPort, d dialect, user, buffer int) error {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -83,7 +83,7 @@ func (c *conn) dial(to netip.AddrPort, d dialect, user, buffer int) error {
 	return unix.SetNonblock(fd, true)
 }
 
-// options sets up a socket; a buffer of 0 leaves its size to the kernel.
+// options sets up a socket; a buffer of 0 leaves the size to the kernel.
 func options(fd, buffer int) error {
 	err := errors.Join(
 		unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1),
@@ -97,8 +97,8 @@ func options(fd, buffer int) error {
 	return err
 }
 
-// connect waits for the connection also when a signal of the runtime interrupts
-// the call, which goes on without it.
+// connect also waits for the connection if a signal of the runtime interrupts
+// the call: the kernel continues to connect.
 func connect(fd int, to netip.AddrPort) error {
 	err := unix.Connect(fd, &unix.SockaddrInet4{Addr: to.Addr().As4(), Port: int(to.Port())})
 	for errors.Is(err, unix.EINTR) || errors.Is(err, unix.EALREADY) {
@@ -107,7 +107,7 @@ func connect(fd int, to netip.AddrPort) error {
 	return err
 }
 
-// greet speaks until the server has said all that the dialect waits for.
+// greet runs the handshake until the server has sent all that the dialect expects.
 func (c *conn) greet(host string, d dialect, user int) error {
 	if _, err := unix.Write(c.fd, d.request(host, user)); err != nil {
 		return err
@@ -127,7 +127,7 @@ func (c *conn) greet(host string, d dialect, user int) error {
 	return c.feed(text, func(byte, []byte) {})
 }
 
-// answer waits for the end of the header and returns what came after it.
+// answer reads the header of the response and returns what follows it.
 func (c *conn) answer(status string) (text []byte, err error) {
 	seen, err := c.wait(nil, func(seen []byte) bool { return bytes.Contains(seen, []byte("\r\n\r\n")) })
 	if err != nil {
@@ -140,7 +140,7 @@ func (c *conn) answer(status string) (text []byte, err error) {
 	return text, nil
 }
 
-// wait reads more until it is enough.
+// wait reads until it has enough.
 func (c *conn) wait(seen []byte, enough func([]byte) bool) ([]byte, error) {
 	var chunk [4096]byte
 	for !enough(seen) {

@@ -8,18 +8,18 @@ import (
 	"github.com/echo-pull/pull/bench/internal/wire"
 )
 
-// A dialect is what a client must say to a kind of server.
+// A dialect is what a client must send to a kind of server.
 type dialect struct {
 	path   string                // of the first request
-	header func(user int) string // more of it
-	status string                // of the answer
-	steps  func(user int) []step // of the greeting after it
-	ping   string                // a text that asks for a sign of life
-	pong   string                // the answer to it
+	header func(user int) string // further header lines
+	status string                // of the response
+	steps  func(user int) []step // of the handshake after it
+	ping   string                // a text that the client must answer
+	pong   string                // the response to it
 	stream func() decoder
 }
 
-// A step of a greeting: say something, then wait for all of these texts.
+// A step of a handshake: send a text, then wait for all of these.
 type step struct {
 	say  string
 	hear []string
@@ -54,15 +54,15 @@ func dialectOf(name string) (dialect, error) {
 	return d, nil
 }
 
-// identity is how the application with pull knows its users.
+// identity is how the application with pull identifies its users.
 func identity(user int) string {
 	return "Bench-User: u" + strconv.Itoa(user) + "\r\nBench-Tag: " + strconv.Itoa(user%wire.Tags) + "\r\n"
 }
 
-// silent servers say nothing first.
+// silent is for servers that send nothing first.
 func silent(int) []step { return nil }
 
-// hello is what pull says first.
+// hello is the first text that pull sends.
 func hello(int) []step { return []step{{hear: []string{`"hello"`}}} }
 
 func stream(int) string { return "Accept: text/event-stream\r\n" }
@@ -84,13 +84,13 @@ func subscribe(user int) []step {
 	}
 }
 
-// request is the first thing a client says.
+// request returns the first request of a client.
 func (d dialect) request(host string, user int) []byte {
 	return fmt.Appendf(nil, "GET %suser=u%d&tag=%d&client=bench-client-%08d HTTP/1.1\r\nHost: %s\r\n%s\r\n",
 		d.path, user, user%wire.Tags, user, host, d.header(user))
 }
 
-// heard tells whether all of these texts have come.
+// heard reports whether all of these texts have arrived.
 func (s step) heard(seen []byte) bool {
 	for _, text := range s.hear {
 		if !bytes.Contains(seen, []byte(text)) {

@@ -2,8 +2,8 @@ package load
 
 import "math/bits"
 
-// A histogram counts durations in buckets whose width is 1/64 of their value,
-// so that a quantile is right to 1.6 %, with no allocation for a sample.
+// A histogram counts durations in buckets as wide as 1/64 of their value, so
+// that quantiles are accurate to 1.6 % and a sample allocates nothing.
 type histogram struct {
 	counts [64 * 64]int64
 	total  int64
@@ -17,7 +17,7 @@ func (h *histogram) add(ns int64) {
 	h.max = max(h.max, ns)
 }
 
-// quantile is the upper end of the bucket that holds the q-th sample.
+// quantile returns the upper end of the bucket that holds the q-th sample.
 func (h *histogram) quantile(q float64) int64 {
 	rank, seen := int64(q*float64(h.total)), int64(0)
 	for i, n := range h.counts {
@@ -29,8 +29,8 @@ func (h *histogram) quantile(q float64) int64 {
 	return h.max
 }
 
-// bucket is ns itself below 128, and then the top seven bits of ns with their
-// exponent.
+// bucket returns ns itself below 128. Above, it is the top seven bits of ns with
+// their exponent.
 func bucket(ns int64) int {
 	shift := max(bits.Len64(uint64(ns))-7, 0) //nolint:gosec // not negative
 	return shift*64 + int(ns>>shift)

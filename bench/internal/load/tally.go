@@ -6,16 +6,16 @@ import (
 	"github.com/echo-pull/pull/bench/internal/wire"
 )
 
-// ringSize is larger than any job's messages in flight.
+// ringSize is larger than the number of messages any job has in flight.
 const ringSize = 1 << 13
 
-// A tally checks what arrives of one job, and how late.
+// A tally checks which messages of one job arrive, and how late.
 type tally struct {
 	job       wire.Job
 	receivers int64           // of each message
-	missing   [ringSize]int64 // receivers that have not got a message in flight
-	arrived   int64           // messages that all receivers have got, without a hole
-	reported  int64           // of them
+	missing   [ringSize]int64 // receivers that still lack a message in flight
+	arrived   int64           // messages that all receivers have, without a hole
+	reported  int64           // of those
 	latency   histogram
 	result    Result
 }
@@ -23,9 +23,9 @@ type tally struct {
 // A Result is what the client saw of one job.
 type Result struct {
 	Expected   int64         `json:"expected"`   // deliveries
-	Deliveries int64         `json:"deliveries"` // that came in order, once
-	Disordered int64         `json:"disordered"` // that came again, or after a later one
-	Strangers  int64         `json:"strangers"`  // that were for someone else or of an earlier job
+	Deliveries int64         `json:"deliveries"` // in order and once
+	Disordered int64         `json:"disordered"` // repeated, or after a later one
+	Strangers  int64         `json:"strangers"`  // meant for someone else, or part of an earlier job
 	Closed     int64         `json:"closed"`     // connections that the server closed
 	P50        time.Duration `json:"p50"`
 	P99        time.Duration `json:"p99"`
@@ -33,10 +33,10 @@ type Result struct {
 	Max        time.Duration `json:"max"`
 }
 
-// Lost is how many deliveries did not come.
+// Lost returns how many deliveries did not arrive.
 func (r Result) Lost() int64 { return r.Expected - r.Deliveries }
 
-// begin starts to count the messages of a job to these connections.
+// begin starts to count a job's messages to these connections.
 func (t *tally) begin(job wire.Job, conns []*conn) {
 	*t = tally{job: job, receivers: int64(len(conns)) / job.Groups()}
 	for i := range t.missing {
@@ -47,7 +47,7 @@ func (t *tally) begin(job wire.Job, conns []*conn) {
 	}
 }
 
-// count takes one message that came to c.
+// count counts one message that c received.
 func (t *tally) count(c *conn, seq, sent, now int64) {
 	at := seq - t.job.First
 	if at < 0 || t.job.Group(seq) != c.group {
@@ -68,13 +68,13 @@ func (t *tally) count(c *conn, seq, sent, now int64) {
 	}
 }
 
-// ordinal is a message's place among those for the same receivers.
+// ordinal returns a message's index among those for the same receivers.
 func (t *tally) ordinal(at int64) int64 {
 	unit := t.job.Unit()
 	return at/(unit*t.job.Groups())*unit + at%unit
 }
 
-// advance moves on over messages that everyone has got.
+// advance skips the messages that everyone has.
 func (t *tally) advance() {
 	for t.missing[t.arrived%ringSize] == 0 {
 		t.missing[t.arrived%ringSize] = t.receivers
@@ -82,7 +82,7 @@ func (t *tally) advance() {
 	}
 }
 
-// news is what the server should be told now: messages below it have arrived.
+// news returns what to report to the server: messages below it have arrived.
 func (t *tally) news() (below int64, ok bool) {
 	if t.arrived/t.job.Stride() == t.reported/t.job.Stride() {
 		return 0, false
@@ -91,10 +91,10 @@ func (t *tally) news() (below int64, ok bool) {
 	return t.job.First + t.arrived, true
 }
 
-// expected is the number of deliveries of the first messages of the job.
+// expected returns the number of deliveries of the job's first messages.
 func (t *tally) expected(messages int64) int64 { return messages * t.receivers }
 
-// end sums up.
+// end sums up the job.
 func (t *tally) end(messages int64) Result {
 	r := t.result
 	r.Expected = t.expected(messages)

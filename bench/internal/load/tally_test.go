@@ -10,7 +10,7 @@ func TestEveryFaultIsSeen(t *testing.T) {
 	job := wire.Job{Kind: wire.User, First: 100, Users: 2, Window: 1}
 	rows := []struct {
 		name string
-		to0  []int64 // numbers that come to the first of two users; 100, 102, 104 are for it
+		to0  []int64 // numbers that reach the first of two users; 100, 102, 104 are for it
 		want Result
 	}{
 		{name: "clean", to0: []int64{100, 102, 104}, want: Result{Deliveries: 3}},

@@ -11,14 +11,14 @@ import (
 	"github.com/echo-pull/pull/bench/internal/wire"
 )
 
-// history is what a channel remembers for recovery.
+// history is how much a channel keeps for recovery.
 const (
 	historySize = 1000
 	historyAge  = 5 * time.Minute
 )
 
 // centrifugePeer has a channel for everyone, one for each user and one for each
-// tag, all with recovery, in its memory engine.
+// tag, all with recovery, in centrifuge's memory engine.
 type centrifugePeer struct {
 	http.Handler
 	*requests
@@ -29,7 +29,7 @@ func newCentrifuge() (*centrifugePeer, error) {
 	return runCentrifuge(centrifuge.ConnectReply{}, centrifuge.WebsocketConfig{})
 }
 
-// newTunedCentrifuge trades up to 5 ms of latency for larger frames, and takes
+// newTunedCentrifuge accepts up to 5 ms of latency for larger frames, and sets
 // the options that save memory and goroutines.
 func newTunedCentrifuge() (*centrifugePeer, error) {
 	return runCentrifuge(
@@ -57,7 +57,7 @@ func runCentrifuge(connected centrifuge.ConnectReply, config centrifuge.Websocke
 	return p, node.Run()
 }
 
-// known tells centrifuge who connects.
+// known gives centrifuge the user of a connection.
 func known(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		user, _ := identity(r)

@@ -6,7 +6,7 @@ import (
 	"github.com/coder/websocket"
 )
 
-// coderPeer is a hub after coder/websocket's chat example.
+// coderPeer is a hub modelled on coder/websocket's chat example.
 type coderPeer struct {
 	*hub[[]byte]
 }
@@ -21,7 +21,7 @@ func (p *coderPeer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return
 	}
-	defer conn.CloseNow() //nolint:errcheck // nobody listens any more
+	defer conn.CloseNow() //nolint:errcheck // the connection is over
 	m, leave := p.join(r)
 	defer leave()
 

@@ -6,14 +6,14 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// gorillaPeer is a hub after gorilla's chat example, with a PreparedMessage
-// where there are many receivers: one encoding for all of them.
+// gorillaPeer is a hub modelled on gorilla's chat example. For many receivers it
+// uses a PreparedMessage, which encodes the frame once.
 type gorillaPeer struct {
 	*hub[gorillaFrame]
 	upgrader websocket.Upgrader
 }
 
-// A gorillaFrame is one of the two; preparing does not pay for one receiver.
+// A gorillaFrame is one or the other: preparing does not pay for one receiver.
 type gorillaFrame struct {
 	prepared *websocket.PreparedMessage
 	text     []byte
@@ -51,7 +51,7 @@ func (p *gorillaPeer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 	}()
-	defer conn.Close() //nolint:errcheck // nobody listens any more
+	defer conn.Close() //nolint:errcheck // the connection is over
 	defer leave()
 	for {
 		select {

@@ -11,8 +11,8 @@ import (
 	"github.com/echo-pull/pull/bench/internal/wire"
 )
 
-// ssePeer is go-sse with its default provider and topics for everyone, each
-// user and each tag.
+// ssePeer is go-sse with its default provider, and topics for everyone, for each
+// user and for each tag.
 type ssePeer struct {
 	*sse.Server
 	*requests
@@ -24,8 +24,8 @@ func newSSE() (*ssePeer, error) {
 	return p, nil
 }
 
-// topics also sends the headers at once: go-sse itself does so with the first
-// event, and a client could not tell that it is subscribed.
+// topics also sends the headers at once. go-sse itself sends them with the first
+// event, so a client could not tell when it is subscribed.
 func topics(w http.ResponseWriter, r *http.Request) ([]string, bool) {
 	user, tag := identity(r)
 	w.Header().Set("Content-Type", "text/event-stream")

@@ -11,7 +11,7 @@ import (
 )
 
 // gwsPeer uses gws's own Broadcaster and its asynchronous writes, whose queues
-// have no bound.
+// are unbounded.
 type gwsPeer struct {
 	gws.BuiltinEventHandler
 	*requests
@@ -33,7 +33,7 @@ func (p *gwsPeer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	user, tag := identity(r)
 	p.index.add(user, tag, socket)
-	go func() { // as gws advises, so that what net/http holds is collected
+	go func() { // as gws recommends, so that net/http's memory of the request can be freed
 		socket.ReadLoop()
 		p.index.remove(user, tag, socket)
 	}()

@@ -9,12 +9,12 @@ import (
 	"github.com/echo-pull/pull/bench/internal/wire"
 )
 
-// backlog is how many messages wait for one connection of a hub; melody's
+// backlog is how many messages a hub queues for a connection. It is melody's
 // default.
 const backlog = 256
 
-// A hub is what one writes by hand on top of a websocket library without
-// broadcasting: an index, a bounded channel and a writing goroutine for each
+// A hub is what you would write by hand on a WebSocket library without
+// broadcasting: an index, and a bounded channel and a writing goroutine for each
 // connection. F is the library's form of a message, encoded once for all.
 type hub[F any] struct {
 	*requests
@@ -23,7 +23,7 @@ type hub[F any] struct {
 	one   func(text []byte) (F, error) // the form for one
 }
 
-// A member is one connection; its channel loses what does not fit.
+// A member is one connection. Messages that do not fit its channel are lost.
 type member[F any] struct {
 	frames chan F
 }
@@ -34,7 +34,7 @@ func newHub[F any](many, one func([]byte) (F, error)) *hub[F] {
 	return h
 }
 
-// join adds a member until leave is called.
+// join adds a member; leave removes it.
 func (h *hub[F]) join(r *http.Request) (m *member[F], leave func()) {
 	user, tag := identity(r)
 	m = &member[F]{frames: make(chan F, backlog)}

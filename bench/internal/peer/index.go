@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// An index finds connections, for peers that have none of their own.
+// An index finds connections, for peers that have no index of their own.
 type index[C comparable] struct {
 	mu       sync.RWMutex // guards what follows
 	everyone []C
@@ -36,7 +36,7 @@ func (x *index[C]) remove(user, tag string, c C) {
 	x.tags[tag] = slices.DeleteFunc(x.tags[tag], same)
 }
 
-// each calls f, which must not block, for the connections that choose picks.
+// each calls f, which must not block, for the connections that choose selects.
 func (x *index[C]) each(choose func(*index[C]) []C, f func(C)) {
 	x.mu.RLock()
 	defer x.mu.RUnlock()

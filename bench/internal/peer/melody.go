@@ -11,7 +11,7 @@ import (
 )
 
 // melodyPeer is melody as its documentation shows it: Broadcast for everyone,
-// and a filter that looks at every session for anything else.
+// and a filter over all sessions for anything else.
 type melodyPeer struct {
 	*melody.Melody
 	*requests
@@ -44,7 +44,7 @@ func (p *melodyPeer) Request(ctx context.Context, user string, messages []wire.M
 
 func (p *melodyPeer) Close() { _ = p.Melody.Close() }
 
-// indexedMelody is melody with the index that its users write when the filter
+// indexedMelody is melody with the index that its users add when the filter
 // becomes too slow.
 type indexedMelody struct {
 	melodyPeer

@@ -1,5 +1,5 @@
-// Package peer holds what is compared: each file runs one library the way its
-// documentation shows, as one process that clients connect to.
+// Package peer has the servers that are compared. Each file runs one library the
+// way its documentation shows, in one process that clients connect to.
 package peer
 
 import (
@@ -11,18 +11,18 @@ import (
 	"github.com/echo-pull/pull/bench/internal/wire"
 )
 
-// A Peer is a server under test. Clients connect through its ServeHTTP. Its
-// other methods are called by one goroutine at a time.
+// A Peer is a server under test. Clients connect through its ServeHTTP. One
+// goroutine at a time calls its other methods.
 type Peer interface {
 	http.Handler
 
 	// Broadcast, User and Tag send a message to everyone, to the connections
-	// of a user, and to those that hold a tag.
+	// of a user, and to the connections with a tag.
 	Broadcast(m wire.Message) error
 	User(user string, m wire.Message) error
 	Tag(tag string, m wire.Message) error
 
-	// Request lets an HTTP handler of the application send messages to a user.
+	// Request has an HTTP handler of the application send messages to a user.
 	Request(ctx context.Context, user string, messages []wire.Message) error
 
 	Close()
@@ -31,13 +31,13 @@ type Peer interface {
 // A Kind is a peer that can be started.
 type Kind struct {
 	Name    string
-	Dialect string // what clients speak: see package load
-	Module  string // whose version is reported
+	Dialect string // the clients' dialect: see package load
+	Module  string // the module whose version is reported
 	New     func() (Peer, error)
 }
 
-// Version is the library's; "" where there is none, or it is the one this
-// module lies in.
+// Version returns the library's version. It is "" if there is no library, or if
+// it is the one that contains this module.
 func (k Kind) Version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -51,7 +51,7 @@ func (k Kind) Version() string {
 	return ""
 }
 
-// start makes a constructor of a concrete peer one of any.
+// start turns the constructor of a concrete peer into a constructor of a Peer.
 func start[P Peer](construct func() (P, error)) func() (Peer, error) {
 	return func() (Peer, error) { return construct() }
 }
@@ -73,10 +73,10 @@ func Kinds() []Kind {
 	}
 }
 
-// User is the name of user number n.
+// User returns the name of user number n.
 func User(n int64) string { return "u" + strconv.FormatInt(n, 10) }
 
-// identity tells who connects: the user and the one tag it holds.
+// identity returns the user that connects and its one tag.
 func identity(r *http.Request) (user, tag string) {
 	query := r.URL.Query()
 	return query.Get("user"), query.Get("tag")

@@ -14,8 +14,8 @@ import (
 // module is the part of the application that sends.
 const module = "bench"
 
-// pullPeer is an application with the plugin: real Echo, every default of
-// Config, which means recovery and presence.
+// pullPeer is an application with the plugin: a real Echo and the defaults of
+// Config, which include recovery and presence.
 type pullPeer struct {
 	http.Handler
 	*requests
@@ -39,8 +39,8 @@ func newPull() (*pullPeer, error) {
 	return &pullPeer{e, newRequests(e, pull.Handler(sendAll)), plugin}, nil
 }
 
-// watching grants who connects its tag, as the application's pages would have
-// before.
+// watching grants the connecting user its tag, as a page of the application would
+// have done before.
 func watching(plugin *pull.Plugin) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {

@@ -17,10 +17,10 @@ import (
 	"github.com/echo-pull/pull/bench/internal/wire"
 )
 
-// rawPeer is the limit: a frame encoded once, and one write(2) for each message
-// and connection, made by as many goroutines as there are processors. It has no
-// queue, so one reader that stops holds up all others, and it reads nothing. No
-// server can send messages one by one with less.
+// rawPeer is the limit: a frame that is encoded once, and one write(2) for each
+// message and connection, on as many goroutines as there are processors. It has
+// no queue, so one stopped reader blocks all others, and it never reads. No
+// server can send messages one by one with less work.
 type rawPeer struct {
 	*requests
 	index *index[*rawConn]
@@ -113,7 +113,7 @@ func (p *rawPeer) Request(ctx context.Context, user string, messages []wire.Mess
 
 func (p *rawPeer) Close() {}
 
-// write makes this goroutine's share of the writes.
+// write does this goroutine's share of the writes.
 func (p *rawPeer) write() {
 	for t := range p.tasks {
 		for _, c := range t.to {
@@ -123,7 +123,7 @@ func (p *rawPeer) write() {
 	}
 }
 
-// write waits where the socket is full.
+// write waits while the socket is full.
 func (c *rawConn) write(frame []byte) {
 	for len(frame) > 0 {
 		n, err := unix.Write(c.fd, frame)
@@ -138,7 +138,7 @@ func (c *rawConn) write(frame []byte) {
 	}
 }
 
-// textFrame is a whole message as a server sends it.
+// textFrame returns a complete message as a server sends it.
 func textFrame(m wire.Message) []byte {
 	text := m.Append(make([]byte, 4, wire.Overhead+len(m.Pad)+4))
 	length := len(text) - 4

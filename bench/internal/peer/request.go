@@ -11,8 +11,8 @@ import (
 	"github.com/echo-pull/pull/bench/internal/wire"
 )
 
-// requests runs a handler inside a real Echo, without the network in between:
-// what a request costs on the wire is the same for every peer.
+// requests runs a handler inside a real Echo, without a network: the cost of a
+// request on the wire is the same for every peer.
 type requests struct {
 	echo    *echo.Echo
 	request *http.Request
@@ -24,7 +24,7 @@ func newRequests(e *echo.Echo, handler echo.HandlerFunc) *requests {
 	return &requests{echo: e, request: httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/request", http.NoBody)}
 }
 
-// do has the handler send messages to a user.
+// do makes the handler send messages to a user.
 func (r *requests) do(ctx context.Context, user string, messages []wire.Message) error {
 	w := &status{header: http.Header{}}
 	r.echo.ServeHTTP(w, r.request.WithContext(context.WithValue(ctx, taskKey{}, task{user, messages})))
@@ -34,8 +34,8 @@ func (r *requests) do(ctx context.Context, user string, messages []wire.Message)
 	return nil
 }
 
-// sendEach is the handler of a peer without a plugin for Echo: it sends each
-// message to the user while it runs.
+// sendEach is the handler of a peer without an Echo plugin. It sends each message
+// to the user while it runs.
 func sendEach(send func(user string, m wire.Message) error) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		t := taskOf(c.Request().Context())
@@ -48,7 +48,7 @@ func sendEach(send func(user string, m wire.Message) error) echo.HandlerFunc {
 	}
 }
 
-// A task is what a handler should do.
+// A task is the work of a handler.
 type task struct {
 	user     string
 	messages []wire.Message
@@ -61,7 +61,7 @@ func taskOf(ctx context.Context) task {
 	return t
 }
 
-// status is a response of which only the status matters.
+// status is a response writer that keeps only the status.
 type status struct {
 	header http.Header
 	code   int

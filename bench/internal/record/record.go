@@ -1,5 +1,5 @@
-// Package record is what a run leaves behind: lines of JSON, one for each
-// measurement, from which the report is made.
+// Package record defines the output of a run: lines of JSON, one for each
+// measurement. The report is made from them.
 package record
 
 import (
@@ -16,16 +16,16 @@ const (
 	Idle        = "idle"         // connections without messages
 	Broadcast1  = "broadcast-1"  // to everyone, one message in flight
 	Broadcast32 = "broadcast-32" // to everyone, 32 in flight
-	User        = "user"         // to one user of all
-	Tag         = "tag"          // to the 1 % that hold a tag
-	Request     = "request"      // ten events by one handler to a user
-	LatencyHalf = "latency-half" // to everyone, at half of the peer's own maximum rate
-	LatencySame = "latency-same" // to everyone, at one rate for all peers
-	Reading     = "reading"      // as the next, but everyone reads
-	Stalled     = "stalled"      // to everyone, one of whom has stopped to read
+	User        = "user"         // to one of all users
+	Tag         = "tag"          // to the 1 % with a tag
+	Request     = "request"      // ten events from one handler to a user
+	LatencyHalf = "latency-half" // to everyone, at half of the peer's maximum rate
+	LatencySame = "latency-same" // to everyone, at the same rate for all peers
+	Reading     = "reading"      // like Stalled, but everyone reads
+	Stalled     = "stalled"      // to everyone, while one user has stopped reading
 )
 
-// A Machine is where a run took place.
+// A Machine describes where a run took place.
 type Machine struct {
 	Date   time.Time `json:"date"`
 	Cores  int       `json:"cores"`
@@ -41,10 +41,10 @@ type Record struct {
 	Version    string `json:"version,omitempty"`
 	Users      int    `json:"users"`
 	Workload   string `json:"workload"`
-	Error      string `json:"error,omitempty"` // why there is no measurement
+	Error      string `json:"error,omitempty"` // the reason if there is no measurement
 
 	Size       int           `json:"size,omitempty"`
-	Rate       float64       `json:"rate,omitempty"` // intended, messages per second
+	Rate       float64       `json:"rate,omitempty"` // intended; messages per second
 	Messages   int64         `json:"messages,omitempty"`
 	Deliveries int64         `json:"deliveries,omitempty"`
 	Elapsed    time.Duration `json:"elapsed,omitempty"` // ns, like all durations here
@@ -69,7 +69,7 @@ type Record struct {
 	Goroutines float64 `json:"goroutines,omitempty"` // per connection
 }
 
-// Clean tells whether all messages came, once and in order.
+// Clean reports whether all messages arrived, once and in order.
 func (r Record) Clean() bool {
 	return r.Error == "" && !r.Stuck && r.Lost+r.Disordered+r.Strangers+r.Closed+r.Refused == 0
 }
@@ -82,10 +82,10 @@ func (r Record) CPUPerDelivery() float64 {
 // DeliveriesPerSecond is the rate that was reached.
 func (r Record) DeliveriesPerSecond() float64 { return float64(r.Deliveries) / r.Elapsed.Seconds() }
 
-// AllocsPerDelivery counts heap objects of the server.
+// AllocsPerDelivery counts the heap objects of the server.
 func (r Record) AllocsPerDelivery() float64 { return float64(r.Mallocs) / float64(r.Deliveries) }
 
-// Read returns what a run wrote: a Machine, then Records.
+// Read reads the output of a run: a Machine, then Records.
 func Read(from io.Reader) (Machine, []Record, error) {
 	var machine Machine
 	var records []Record
@@ -105,7 +105,7 @@ func Read(from io.Reader) (Machine, []Record, error) {
 	return machine, records, lines.Err()
 }
 
-// Median of the values; of an even number the mean of the middle two.
+// Median returns the median; of an even number of values, the mean of the middle two.
 func Median(values []float64) float64 {
 	if len(values) == 0 {
 		return 0

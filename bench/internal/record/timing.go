@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// A Timing is what testing.B measured of one benchmark: medians over its runs.
+// A Timing is what testing.B measured for one benchmark: medians over its runs.
 type Timing struct {
 	Nanoseconds float64
 	Allocations float64
@@ -18,7 +18,7 @@ type Timing struct {
 // Timings are benchmarks by name, as in "Routing/sessions=10".
 type Timings map[string]Timing
 
-// ReadTimings reads what go test -bench -benchmem printed.
+// ReadTimings reads the output of go test -bench -benchmem.
 func ReadTimings(from io.Reader) (Timings, error) {
 	times, objects := map[string][]float64{}, map[string][]float64{}
 	processors := regexp.MustCompile(`-\d+$`)
@@ -39,7 +39,7 @@ func ReadTimings(from io.Reader) (Timings, error) {
 	return all, lines.Err()
 }
 
-// before is the number that stands before its unit; 0 where there is none.
+// before returns the number in front of a unit, or 0 if there is none.
 func before(words []string, unit string) float64 {
 	at := max(slices.Index(words, unit), 1)
 	value, err := strconv.ParseFloat(words[at-1], 64)

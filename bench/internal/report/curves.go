@@ -9,10 +9,10 @@ import (
 	"github.com/echo-pull/pull/bench/internal/record"
 )
 
-// timings answer questions about what testing.B measured.
+// timings gives the templates access to what testing.B measured.
 type timings record.Timings
 
-// Timed tells whether there is anything to show.
+// Timed reports whether there are timings to show.
 func (t timings) Timed() bool { return len(t) > 0 }
 
 // A point of a curve.
@@ -21,7 +21,7 @@ type point struct {
 	record.Timing
 }
 
-// points are the timings of a benchmark whose rows are named what=N, by size.
+// points returns the timings of a benchmark whose rows are named what=N, by size.
 func (t timings) points(benchmark, what string) []point {
 	var all []point
 	for name, timing := range t {
@@ -35,7 +35,7 @@ func (t timings) points(benchmark, what string) []point {
 	return all
 }
 
-// Curve is the table of a benchmark whose work grows.
+// Curve returns the table of a benchmark whose work grows.
 func (t timings) Curve(benchmark, what string) string {
 	table := table{head: []string{what, "µs", "allocations"}}
 	for _, p := range t.points(benchmark, what) {
@@ -44,7 +44,7 @@ func (t timings) Curve(benchmark, what string) string {
 	return table.String()
 }
 
-// Requests is the table of what the plugin adds to a request.
+// Requests returns the table of what the plugin adds to a request.
 func (t timings) Requests() string {
 	bare := t["Request/bare"]
 	table := table{head: []string{"handler", "ns", "over the bare one", "allocations"}}
@@ -59,7 +59,7 @@ func (t timings) Requests() string {
 	return table.String()
 }
 
-// aims are what the plugin may cost a request.
+// aims are the limits for what the plugin may cost a request.
 func (t timings) aims() []aim {
 	over := func(name, base string, f func(record.Timing) float64) func(set) (float64, bool) {
 		return func(set) (float64, bool) {
@@ -78,10 +78,11 @@ func (t timings) aims() []aim {
 	}
 }
 
-// steep curves are drawn by their logarithm; flat ones would look steep then.
+// steep is the growth from which a curve gets a logarithmic axis. On such an axis
+// flat curves would look steep.
 const steep = 8
 
-// plots draw the curves, each by its own measure.
+// plots draws the curves, each on its own scale.
 func (t timings) plots() map[string]string {
 	all := map[string]string{}
 	for _, c := range []struct{ benchmark, what, title string }{

@@ -6,7 +6,7 @@ import (
 	"github.com/echo-pull/pull/bench/internal/record"
 )
 
-// plots are the files beside the tables, by name.
+// plots returns the files for the plots beside the tables, by name.
 func (s set) plots() map[string]string {
 	all := map[string]string{
 		"memory.svg":  s.memoryPlot().bars(),
@@ -72,7 +72,7 @@ func (s set) latencyPlot() chart {
 	return c
 }
 
-// series gives each peer that was measured its colour, the same in all plots.
+// series gives each measured peer a colour, the same in all plots.
 func (s set) series(values func(peer string) []float64) []series {
 	var all []series
 	for i, peer := range s.peers() {
@@ -84,7 +84,7 @@ func (s set) series(values func(peer string) []float64) []series {
 	return all
 }
 
-// colours can be told apart on white and on black.
+// colours are distinct on white and on black.
 func colours() []string {
 	return []string{
 		"#e5534b", "#4493f8", "#3fb950", "#db6d28", "#a371f7", "#bf8700", "#39a0a0",

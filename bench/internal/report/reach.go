@@ -7,8 +7,7 @@ import (
 	"github.com/echo-pull/pull/bench/internal/record"
 )
 
-// An aim is what this project wants of itself, as a number that must not be
-// larger than most.
+// An aim is a goal of this project: a number that must be at most a limit.
 type aim struct {
 	what string
 	most float64
@@ -34,8 +33,8 @@ func aims() []aim {
 	}
 }
 
-// bestLatency compares with the peer that was least late; the limit, which is
-// no server, does not count.
+// bestLatency compares with the peer with the lowest latency. The limit does not
+// count, because it is not a real server.
 func bestLatency(s set) (float64, bool) {
 	mine, ok := s.median(ours, record.LatencyHalf, s.typical(), p99)
 	best := 0.0
@@ -62,7 +61,7 @@ func stalledOverNoise(s set) (float64, bool) {
 	return value / slices.Max(reading), true
 }
 
-// reach is the table of aims and what was measured.
+// reach returns the table of aims and measurements.
 func (s set) reach(aims []aim) string {
 	t := table{head: []string{"", "aim: at most", "measured", ""}}
 	for _, a := range aims {

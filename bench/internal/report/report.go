@@ -18,21 +18,21 @@ import (
 //go:embed benchmarks.md.tmpl
 var page string
 
-// The lines between which the results stand in the page; what people wrote
+// The results are between these two lines of the page. The hand-written text
 // around them stays.
 const (
 	opening = "<!-- results: written by bench report -->\n"
 	closing = "<!-- end of results -->\n"
 )
 
-// Results are all that a page shows.
+// Results is everything that a page shows.
 type Results struct {
 	Machine record.Machine
 	Records []record.Record
 	Timings record.Timings // may be nil
 }
 
-// Write puts the results into the file, and the plots into a folder beside it.
+// Write writes the results into the file, and the plots into a directory beside it.
 func Write(r Results, file string) error {
 	text, err := r.page()
 	if err != nil {
@@ -56,8 +56,8 @@ func Write(r Results, file string) error {
 	return os.WriteFile(file, insert(around, text), 0o644) //nolint:gosec // as above
 }
 
-// insert replaces what stands between the lines, or everything where there is
-// nothing to keep.
+// insert replaces the text between the lines, or the whole text if it does not
+// have them.
 func insert(around, results []byte) []byte {
 	before, rest, found := bytes.Cut(around, []byte(opening))
 	_, after, closed := bytes.Cut(rest, []byte(closing))
@@ -67,7 +67,7 @@ func insert(around, results []byte) []byte {
 	return bytes.Join([][]byte{before, []byte(opening), results, []byte(closing), after}, nil)
 }
 
-// page fills the template; its functions are the tables.
+// page executes the template; its functions are the tables.
 func (r Results) page() ([]byte, error) {
 	t, err := template.New("page").Parse(page)
 	if err != nil {

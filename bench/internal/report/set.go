@@ -6,20 +6,20 @@ import (
 	"github.com/echo-pull/pull/bench/internal/record"
 )
 
-// The peers that others are compared to.
+// The peers that the others are compared with.
 const (
 	ours       = "pull"
 	centrifuge = "centrifuge"
 	raw        = "raw"
 )
 
-// A set answers questions about all records of a run.
+// A set answers queries about all records of a run.
 type set []record.Record
 
 // A figure is one number of a record.
 type figure func(record.Record) float64
 
-// of is the records of a peer that measured something, by repetition.
+// of returns the records of a peer with a measurement, by repetition.
 func (s set) of(peer, workload string, users int) []record.Record {
 	var found []record.Record
 	for _, r := range s {
@@ -31,7 +31,7 @@ func (s set) of(peer, workload string, users int) []record.Record {
 	return found
 }
 
-// values is a figure in each repetition.
+// values returns a figure in each repetition.
 func (s set) values(peer, workload string, users int, f figure) []float64 {
 	var all []float64
 	for _, r := range s.of(peer, workload, users) {
@@ -40,14 +40,14 @@ func (s set) values(peer, workload string, users int, f figure) []float64 {
 	return all
 }
 
-// median of a figure over the repetitions, and whether there is any.
+// median returns the median of a figure over the repetitions, and whether there is any.
 func (s set) median(peer, workload string, users int, f figure) (float64, bool) {
 	values := s.values(peer, workload, users, f)
 	return record.Median(values), len(values) > 0
 }
 
-// ratio is the median of a peer's figure over another's in the same repetition:
-// what slowed the machine down for a while slowed down both.
+// ratio returns the median of the ratios of two peers' figures within a
+// repetition. A temporary slowdown of the machine affects both.
 func (s set) ratio(peer, other, workload string, users int, f figure) (float64, bool) {
 	var ratios []float64
 	for _, mine := range s.of(peer, workload, users) {
@@ -60,15 +60,15 @@ func (s set) ratio(peer, other, workload string, users int, f figure) (float64, 
 	return record.Median(ratios), len(ratios) > 0
 }
 
-// clean tells whether every message of these measurements came as it should.
+// clean reports whether every message of these measurements arrived as it should.
 func (s set) clean(peer, workload string, users int) bool {
 	return !slices.ContainsFunc(s, func(r record.Record) bool {
 		return r.Peer == peer && r.Workload == workload && r.Users == users && !r.Clean()
 	})
 }
 
-// peers in the order of the run's first repetition, ours first and the limit
-// last.
+// peers returns the peers in the order of the run's first repetition, with ours
+// first and the limit last.
 func (s set) peers() []string {
 	var all []string
 	for _, r := range s {
@@ -80,7 +80,7 @@ func (s set) peers() []string {
 	return append(all, raw)
 }
 
-// users are the numbers of connections of a workload.
+// users returns the numbers of connections of a workload.
 func (s set) users(workload string) []int {
 	var all []int
 	for _, r := range s {
@@ -100,7 +100,7 @@ func (s set) repetitions() int {
 	return most
 }
 
-// version is what a peer's server said it is.
+// version returns the version that a peer's server reported.
 func (s set) version(peer string) string {
 	for _, r := range s {
 		if r.Peer == peer && r.Version != "" {

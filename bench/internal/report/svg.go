@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// A chart is drawn as SVG without a background, in colours that can be read on
+// A chart is drawn as SVG without a background, in colours that are legible on
 // white and on black.
 type chart struct {
 	title string
 	x, y  string // what the axes show
 	ticks []string
 	lines []series
-	log   bool // the heights: where peers lie far apart
+	log   bool // heights are logarithmic, for peers that lie far apart
 }
 
 // A series is one peer: a value for each tick, 0 where there is none.
@@ -35,13 +35,13 @@ const (
 	legendStep, legendLeft = 20.0, width - right + 20
 )
 
-// An axis maps values to heights: by their logarithm, or from 0 on.
+// An axis maps values to heights, logarithmically or linearly from 0.
 type axis struct {
 	least, most float64
 	marks       []float64
 }
 
-// axis covers all values.
+// axis returns an axis that covers all values.
 func (c chart) axis() axis {
 	a := axis{least: math.Inf(1)}
 	for _, s := range c.lines {
@@ -70,7 +70,7 @@ func (c chart) axis() axis {
 	}
 }
 
-// steps are four to eight round numbers from 0 to at least most.
+// steps returns four to eight round numbers from 0 to at least most.
 func steps(most float64) []float64 {
 	step := math.Pow(10, math.Floor(math.Log10(most)))
 	for _, finer := range []float64{2, 2.5, 2} {
@@ -85,7 +85,7 @@ func steps(most float64) []float64 {
 	return marks
 }
 
-// decades are the numbers 1, 2, 5, 10 … and their fractions between two values.
+// decades returns the numbers 1, 2, 5, 10 … and their fractions between two values.
 func decades(least, most float64) []float64 {
 	var marks []float64
 	for exponent := math.Floor(math.Log10(least)); exponent <= math.Ceil(math.Log10(most)); exponent++ {
@@ -155,7 +155,7 @@ func (c chart) bars() string {
 	return c.end(b)
 }
 
-// begin draws everything that is not data.
+// begin draws everything except the data.
 func (c chart) begin() (*strings.Builder, axis) {
 	b, a := &strings.Builder{}, c.axis()
 	fmt.Fprintf(b, frame, width, height)
@@ -195,7 +195,7 @@ func (s series) weight() float64 {
 	return 1.6
 }
 
-// compact writes 1,000,000 as 1M.
+// compact formats 1,000,000 as 1M.
 func compact(v float64) string {
 	switch {
 	case v >= 1e6:

@@ -9,10 +9,10 @@ import (
 	"github.com/echo-pull/pull/bench/internal/record"
 )
 
-// nothing stands where there is no measurement.
+// nothing is the text of a cell without a measurement.
 const nothing = "–"
 
-// A table is what Markdown needs.
+// A table is a Markdown table.
 type table struct {
 	head []string
 	rows [][]string
@@ -29,8 +29,8 @@ func (t table) String() string {
 	return b.String()
 }
 
-// byUsers is one figure of a workload: a row for each peer, a column for each
-// number of users.
+// byUsers returns one figure of a workload: a row for each peer, a column for
+// each number of users.
 func (s set) byUsers(workload string, cell func(peer, workload string, users int) string) string {
 	t := table{head: []string{"connections"}}
 	users := s.users(workload)
@@ -50,7 +50,7 @@ func (s set) byUsers(workload string, cell func(peer, workload string, users int
 	return t.String()
 }
 
-// CPU is the table of server CPU per delivery, with ratios.
+// CPU returns the table of server CPU per delivery, with ratios.
 func (s set) CPU(workload string) string {
 	return s.byUsers(workload, func(peer, workload string, users int) string {
 		value, ok := s.median(peer, workload, users, record.Record.CPUPerDelivery)
@@ -68,21 +68,21 @@ func (s set) CPU(workload string) string {
 	})
 }
 
-// Rate is the table of deliveries per second.
+// Rate returns the table of deliveries per second.
 func (s set) Rate(workload string) string {
 	return s.byUsers(workload, func(peer, workload string, users int) string {
 		return s.cell(peer, workload, users, record.Record.DeliveriesPerSecond, count)
 	})
 }
 
-// Memory is the table of resident memory per idle connection.
+// Memory returns the table of resident memory per idle connection.
 func (s set) Memory() string {
 	return s.byUsers(record.Idle, func(peer, workload string, users int) string {
 		return s.cell(peer, workload, users, func(r record.Record) float64 { return r.RSS }, kilobytes)
 	})
 }
 
-// Inside is where the idle memory of a Go server is, at the most connections.
+// Inside breaks down the idle memory of a Go server, at the most connections.
 func (s set) Inside() string {
 	t := table{head: []string{"", "heap", "stacks", "goroutines"}}
 	users := s.users(record.Idle)
@@ -92,7 +92,7 @@ func (s set) Inside() string {
 	most := users[len(users)-1]
 	for _, peer := range s.peers() {
 		stack, _ := s.median(peer, record.Idle, most, func(r record.Record) float64 { return r.Stack })
-		if stack == 0 { // Node does not tell
+		if stack == 0 { // Node does not report it
 			continue
 		}
 		t.rows = append(t.rows, []string{
@@ -105,7 +105,7 @@ func (s set) Inside() string {
 	return t.String()
 }
 
-// Allocations is the table of heap objects per delivery.
+// Allocations returns the table of heap objects per delivery.
 func (s set) Allocations() string {
 	workloads := []string{record.Broadcast1, record.Broadcast32, record.User, record.Tag, record.Request}
 	t := table{head: append([]string{""}, workloads...)}
@@ -116,14 +116,14 @@ func (s set) Allocations() string {
 			sum += value
 			row = append(row, s.cell(peer, w, s.typical(), record.Record.AllocsPerDelivery, digits))
 		}
-		if sum > 0 { // Node does not tell
+		if sum > 0 { // Node does not report it
 			t.rows = append(t.rows, row)
 		}
 	}
 	return t.String()
 }
 
-// Latency is the table of how late messages are.
+// Latency returns the table of how late messages arrive.
 func (s set) Latency(workload string) string {
 	t := table{head: []string{"", "messages/s", "p50", "p99", "p99.9", "max"}}
 	for _, users := range s.users(workload) {
@@ -141,7 +141,7 @@ func (s set) Latency(workload string) string {
 	return t.String()
 }
 
-// Stalled is the table of what one stalled reader does to the others.
+// Stalled returns the table of how one stalled reader affects the others.
 func (s set) Stalled() string {
 	t := table{head: []string{"", "p99, all read", "its range over repetitions", "p99, one has stopped", "max, one has stopped"}}
 	for _, users := range s.users(record.Reading) {
@@ -163,7 +163,7 @@ func (s set) Stalled() string {
 	return t.String()
 }
 
-// cell is the median of a figure, marked where messages went astray.
+// cell returns the median of a figure, marked if messages went astray.
 func (s set) cell(peer, workload string, users int, f figure, format func(float64) string) string {
 	value, ok := s.median(peer, workload, users, f)
 	if !ok {
@@ -179,7 +179,7 @@ func (s set) mark(peer, workload string, users int) string {
 	return " †"
 }
 
-// absent tells a measurement that failed from one that was not made.
+// absent distinguishes a failed measurement from one that was not made.
 func (s set) absent(peer, workload string, users int) string {
 	if s.clean(peer, workload, users) {
 		return nothing
@@ -187,7 +187,7 @@ func (s set) absent(peer, workload string, users int) string {
 	return "failed †"
 }
 
-// Astray lists every measurement in which a message did not come as it should.
+// Astray lists every measurement in which a message did not arrive as it should.
 func (s set) Astray() string {
 	var b strings.Builder
 	for _, r := range s {
@@ -209,7 +209,7 @@ func (s set) Astray() string {
 	return b.String()
 }
 
-// Versions lists what was compared.
+// Versions lists the versions of what was compared.
 func (s set) Versions() string {
 	t := table{head: []string{"", "version"}}
 	for _, peer := range s.peers() {
@@ -220,7 +220,7 @@ func (s set) Versions() string {
 	return t.String()
 }
 
-// typical is the number of connections at which latency was measured too.
+// typical returns the number of connections at which latency was measured too.
 func (s set) typical() int {
 	if users := s.users(record.LatencySame); len(users) > 0 {
 		return users[0]
@@ -244,7 +244,7 @@ func name(peer string) string {
 	return peer
 }
 
-// reason is the first line of an error, without addresses.
+// reason returns the first line of an error, without addresses.
 func reason(text string) string {
 	text, _, _ = strings.Cut(text, "\n")
 	if _, after, ok := strings.Cut(text, "\": "); ok {
@@ -264,7 +264,7 @@ func digits(v float64) string {
 	}
 }
 
-// count writes a number with a comma at each thousand.
+// count formats a number with a comma at each thousand.
 func count(v float64) string {
 	text := strconv.FormatFloat(v, 'f', 0, 64)
 	for at := len(text) - 3; at > 0; at -= 3 {

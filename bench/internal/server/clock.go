@@ -8,9 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A clock waits for moments on a schedule. time.Sleep rounds what is shorter
-// than a millisecond up when the process is idle, which is as long as what is
-// measured here; a timer file descriptor does not, and holds no processor.
+// A clock waits for the times of a schedule. In an idle process time.Sleep rounds
+// waits below a millisecond up, by as much as the latencies measured here. A
+// timer file descriptor does not, and it occupies no processor.
 type clock struct {
 	timer *os.File
 }
@@ -25,7 +25,7 @@ func newClock() (*clock, error) {
 
 func (c *clock) close() { _ = c.timer.Close() }
 
-// until returns at the moment, or at once when it is over.
+// until returns at the given time, or at once if it has passed.
 func (c *clock) until(moment time.Time) error {
 	wait := time.Until(moment)
 	if wait <= 0 {

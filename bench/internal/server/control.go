@@ -25,14 +25,14 @@ import (
 	"github.com/echo-pull/pull/bench/internal/wire"
 )
 
-// Options say where and how a peer is served.
+// Options define where and how a peer is served.
 type Options struct {
-	Addr       string    // where clients connect
-	SendBuffer int       // bytes of each socket's; 0 leaves it to the kernel
-	Out        io.Writer // gets one line of JSON, a wire.Ready
+	Addr       string    // for clients
+	SendBuffer int       // of each socket, in bytes; 0 leaves it to the kernel
+	Out        io.Writer // receives one line of JSON, a wire.Ready
 }
 
-// Serve runs the peer until ctx is done. It prints its line when both addresses
+// Serve runs the peer until ctx is done. It prints its line once both addresses
 // accept connections.
 func Serve(ctx context.Context, kind peer.Kind, o Options) error {
 	runs, err := kind.New()
@@ -58,7 +58,7 @@ func Serve(ctx context.Context, kind peer.Kind, o Options) error {
 	return serveBoth(ctx, serving{clients, runs}, serving{driver, c.routes()})
 }
 
-// socket sets up a listening socket; the connections it accepts inherit that.
+// socket sets up a listening socket; accepted connections inherit the options.
 func (o Options) socket(_, _ string, raw syscall.RawConn) error {
 	if o.SendBuffer == 0 {
 		return nil
@@ -75,7 +75,7 @@ type serving struct {
 	handler http.Handler
 }
 
-// serveBoth serves until ctx is done or one of the two fails.
+// serveBoth serves until ctx is done or one of the two servers fails.
 func serveBoth(ctx context.Context, both ...serving) error {
 	failed := make(chan error, len(both))
 	for _, s := range both {
@@ -91,7 +91,7 @@ func serveBoth(ctx context.Context, both ...serving) error {
 	}
 }
 
-// control answers the driver.
+// control handles the driver's requests.
 type control struct {
 	kind peer.Kind
 
@@ -107,7 +107,7 @@ func (c *control) routes() http.Handler {
 	mux.HandleFunc("POST /profile", c.profile)
 	mux.HandleFunc("POST /gc", func(w http.ResponseWriter, _ *http.Request) {
 		runtime.GC()
-		runtime.GC() // pools give up what they hold after two cycles
+		runtime.GC() // pools release their contents after two cycles
 		debug.FreeOSMemory()
 		w.WriteHeader(http.StatusNoContent)
 	})
@@ -130,8 +130,8 @@ func (c *control) publish(w http.ResponseWriter, r *http.Request) {
 	answer(w, done)
 }
 
-// reports turns the connection into the stream on which the client says how
-// far it is: numbers of eight bytes, little endian.
+// reports turns the connection into the stream on which the client reports its
+// progress: numbers of eight bytes, little endian.
 func (c *control) reports(w http.ResponseWriter, _ *http.Request) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -150,8 +150,8 @@ func (c *control) reports(w http.ResponseWriter, _ *http.Request) {
 	c.pacer.reports = conn
 }
 
-// profile starts a CPU profile that goes to the file named in the query; without
-// a name it ends the one that runs.
+// profile starts a CPU profile and writes it to the file named in the query.
+// Without a name it stops the running profile.
 func (c *control) profile(w http.ResponseWriter, r *http.Request) {
 	pprof.StopCPUProfile()
 	name := r.FormValue("file")
@@ -160,7 +160,7 @@ func (c *control) profile(w http.ResponseWriter, r *http.Request) {
 	}
 	file, err := os.Create(filepath.Clean(name))
 	if err == nil {
-		err = pprof.StartCPUProfile(file) // the file is closed with the process
+		err = pprof.StartCPUProfile(file) // the file is closed when the process ends
 	}
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)

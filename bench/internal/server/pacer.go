@@ -16,22 +16,22 @@ const (
 	// patience is how long a job waits without progress before it gives up.
 	patience = 10 * time.Second
 
-	// tardy is how far a job may fall behind its schedule before it does.
+	// tardy is how far a job may fall behind its schedule before it gives up.
 	tardy = 3 * time.Second
 )
 
-// A pacer publishes the messages of one job after the other, right in the
-// server's process. It reads the client's reports itself, and only when it must:
-// no other goroutine is woken for them, so the CPU time measured is the peer's.
+// A pacer publishes the messages of one job after the other, inside the server's
+// process. It reads the client's reports itself, and only when it must, so they
+// wake no other goroutine and the measured CPU time is the peer's.
 type pacer struct {
 	peer    peer.Peer
-	reports net.Conn // from the client: numbers below this have arrived everywhere
-	partial []byte   // of a report
+	reports net.Conn // from the client: all numbers below the reported one have arrived
+	partial []byte   // an incomplete report
 	pad     string
 	batch   []wire.Message
 }
 
-// run does the job and measures what it took.
+// run runs the job and measures its cost.
 func (p *pacer) run(ctx context.Context, job wire.Job) (wire.Published, error) {
 	pad, err := wire.Pad(job.Size)
 	if err != nil {
@@ -50,7 +50,7 @@ func (p *pacer) run(ctx context.Context, job wire.Job) (wire.Published, error) {
 	return done, err
 }
 
-// windowed publishes as fast as the window of unanswered messages allows.
+// windowed publishes as fast as the window of unacknowledged messages allows.
 func (p *pacer) windowed(ctx context.Context, job wire.Job) (wire.Published, error) {
 	if p.reports == nil {
 		return wire.Published{}, errors.New("no client reports progress")
@@ -59,7 +59,7 @@ func (p *pacer) windowed(ctx context.Context, job wire.Job) (wire.Published, err
 	deadline, arrived := time.Now().Add(job.For), int64(0)
 
 	for !done.Stalled {
-		// The client reports whole strides: a job ends with one.
+		// The client reports whole strides, so a job ends with one.
 		over := done.Messages >= job.Count || time.Now().After(deadline)
 		if over && done.Messages%job.Stride() == 0 {
 			break
@@ -74,8 +74,8 @@ func (p *pacer) windowed(ctx context.Context, job wire.Job) (wire.Published, err
 }
 
 // scheduled publishes at the job's rate, however fast messages arrive. Each
-// carries the moment it should have been sent at: a server that falls behind
-// does not make its messages look young.
+// message carries the time at which it should have been sent, so a server that
+// falls behind does not get a better latency.
 func (p *pacer) scheduled(ctx context.Context, job wire.Job) (wire.Published, error) {
 	clock, err := newClock()
 	if err != nil {
@@ -102,7 +102,7 @@ func (p *pacer) scheduled(ctx context.Context, job wire.Job) (wire.Published, er
 	return done, nil
 }
 
-// unit publishes what the next set of receivers gets.
+// unit publishes the messages of the next set of receivers.
 func (p *pacer) unit(ctx context.Context, job wire.Job, done *wire.Published, at time.Time) {
 	group := job.Group(job.First + done.Messages)
 	p.batch = p.batch[:0]
@@ -128,7 +128,7 @@ func (p *pacer) publish(ctx context.Context, kind string, group int64) error {
 	}
 }
 
-// await reads reports until so many messages have arrived, and tells whether
+// await reads reports until that many messages have arrived, and reports whether
 // they stalled.
 func (p *pacer) await(job wire.Job, arrived, enough int64) (int64, bool) {
 	stalled := false
@@ -138,8 +138,8 @@ func (p *pacer) await(job wire.Job, arrived, enough int64) (int64, bool) {
 	return arrived, stalled
 }
 
-// report waits for the client's next report. It returns how many messages of
-// the job have arrived everywhere, and whether the wait was in vain.
+// report waits for the client's next report. It returns how many messages of the
+// job have arrived everywhere, and whether the wait timed out.
 func (p *pacer) report(job wire.Job, arrived int64) (int64, bool) {
 	var chunk [512]byte
 	_ = p.reports.SetReadDeadline(time.Now().Add(patience))

@@ -11,7 +11,7 @@ import (
 	"github.com/echo-pull/pull/bench/internal/wire"
 )
 
-// cpuTime is the user and system time this process has used so far.
+// cpuTime returns the user and system time that this process has used so far.
 func cpuTime() time.Duration {
 	var usage unix.Rusage
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &usage); err != nil {
@@ -20,14 +20,14 @@ func cpuTime() time.Duration {
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
-// mallocs is how many heap objects this process has allocated so far.
+// mallocs returns how many heap objects this process has allocated so far.
 func mallocs() uint64 {
 	var memory runtime.MemStats
 	runtime.ReadMemStats(&memory)
 	return memory.Mallocs
 }
 
-// residentSet is the memory of this process that is in RAM, in bytes.
+// residentSet returns the memory of this process that is in RAM, in bytes.
 func residentSet() (uint64, error) {
 	text, err := os.ReadFile("/proc/self/statm")
 	if err != nil {
@@ -40,7 +40,7 @@ func residentSet() (uint64, error) {
 	return resident * uint64(os.Getpagesize()), nil //nolint:gosec // a page size is positive
 }
 
-// stats looks at the whole process.
+// stats returns the state of the whole process.
 func stats() (wire.Stats, error) {
 	resident, err := residentSet()
 	if err != nil {

@@ -11,14 +11,14 @@ const (
 )
 
 const (
-	// Tags is how many tags there are: user number i holds tag i modulo Tags.
+	// Tags is the number of tags: user number i holds tag i modulo Tags.
 	Tags = 100
 
-	// EventsPerRequest is what one handler sends in the kind Request.
+	// EventsPerRequest is how many events one handler sends in a job of kind Request.
 	EventsPerRequest = 10
 
-	// abreast bounds the messages in flight where many sets of receivers take
-	// turns and the window of each connection alone would allow a flood.
+	// abreast limits the messages in flight if many sets of receivers take
+	// turns, because the window of each connection alone would allow a flood.
 	abreast = 1000
 )
 
@@ -26,15 +26,15 @@ const (
 type Job struct {
 	Kind   string        `json:"kind"`
 	First  int64         `json:"first"`  // number of the first message
-	Count  int64         `json:"count"`  // of messages, at most
-	Size   int           `json:"size"`   // of a message in bytes
-	Users  int           `json:"users"`  // user numbers are below it
+	Count  int64         `json:"count"`  // maximum number of messages
+	Size   int           `json:"size"`   // of a message, in bytes
+	Users  int           `json:"users"`  // user numbers are below this
 	Window int64         `json:"window"` // messages in flight per connection; 0 publishes at Rate
-	Rate   float64       `json:"rate"`   // messages per second, on schedule whatever happens
-	For    time.Duration `json:"for"`    // ends the job early; in ns
+	Rate   float64       `json:"rate"`   // messages per second, on a fixed schedule
+	For    time.Duration `json:"for"`    // time limit of the job; in ns
 }
 
-// Groups is how many sets of receivers take turns. Every message goes to one.
+// Groups returns how many sets of receivers take turns. Each message goes to one set.
 func (j Job) Groups() int64 {
 	switch j.Kind {
 	case User, Request:
@@ -46,7 +46,7 @@ func (j Job) Groups() int64 {
 	}
 }
 
-// Unit is how many messages in a row a set of receivers gets.
+// Unit returns how many messages in a row a set of receivers gets.
 func (j Job) Unit() int64 {
 	if j.Kind == Request {
 		return EventsPerRequest
@@ -54,16 +54,16 @@ func (j Job) Unit() int64 {
 	return 1
 }
 
-// InFlight is how many messages may be unanswered when the next unit leaves:
-// no connection ever has more than Window of them waiting (or one unit).
+// InFlight returns how many messages may be unacknowledged when the next unit is
+// sent. No connection ever has more than Window of them waiting (or one unit).
 func (j Job) InFlight() int64 {
 	each := max(j.Window, j.Unit())
 	return each * min(j.Groups(), max(1, abreast/each))
 }
 
-// Stride is how often the client reports progress. Where many small sets of
-// receivers take turns it reports for half of what is in flight at once, so
-// that the server's CPU goes into messages, not into reports.
+// Stride returns how often the client reports progress. If many small sets of
+// receivers take turns, it reports for half of what is in flight at once, so
+// that the server spends its CPU on messages and not on reports.
 func (j Job) Stride() int64 {
 	if j.Groups() == 1 {
 		return 1
@@ -71,22 +71,22 @@ func (j Job) Stride() int64 {
 	return max(1, j.InFlight()/2)
 }
 
-// Group is the set of receivers of message seq.
+// Group returns the set of receivers of message seq.
 func (j Job) Group(seq int64) int64 {
 	return (seq - j.First) / j.Unit() % j.Groups()
 }
 
-// Published is the answer to a Job.
+// Published is the response to a Job.
 type Published struct {
 	Messages int64         `json:"messages"`
 	Elapsed  time.Duration `json:"elapsed"` // ns
 	CPU      time.Duration `json:"cpu"`     // user + system time of the server process; ns
-	Mallocs  uint64        `json:"mallocs"` // 0 where the runtime does not tell
+	Mallocs  uint64        `json:"mallocs"` // 0 if the runtime does not report it
 	Stalled  bool          `json:"stalled"` // progress ended before the job did
-	Errors   int64         `json:"errors"`  // messages that the peer refused
+	Errors   int64         `json:"errors"`  // messages that the peer rejected
 }
 
-// Stats is the answer to GET /stats.
+// Stats is the response to GET /stats.
 type Stats struct {
 	CPU        time.Duration `json:"cpu"` // ns
 	RSS        uint64        `json:"rss"`
@@ -97,9 +97,9 @@ type Stats struct {
 	Version    string        `json:"version"` // of the runtime and the peer's library
 }
 
-// Ready is the first line a server process prints.
+// Ready is the first line that a server process prints.
 type Ready struct {
-	Addr    string `json:"addr"`    // where clients connect
-	Control string `json:"control"` // where the driver does
-	Dialect string `json:"dialect"` // what clients must speak
+	Addr    string `json:"addr"`    // for clients
+	Control string `json:"control"` // for the driver
+	Dialect string `json:"dialect"` // of the clients
 }

@@ -1,5 +1,5 @@
-// Package wire is what the processes of the bench agree on: the message whose
-// way is measured, and the words of the control interface.
+// Package wire is what the processes of the benchmark share: the measured
+// message, and the types of the control interface.
 package wire
 
 import (
@@ -31,20 +31,20 @@ const (
 const Overhead = len(before) + numberWidth + len(between) + timeWidth + len(after) + len(end)
 
 // A Message is what a peer's application sends: small, JSON, and of the same
-// size for every peer. It finds its way through any envelope unchanged, so the
-// client can read it without knowing the envelope.
+// size for every peer. Every envelope contains it unchanged, so the client can
+// read it without knowing the envelope.
 type Message struct {
 	N   int64  `json:"n"` // sequence number + base
-	T   int64  `json:"t"` // when it was, or should have been, sent: ns since 1970
+	T   int64  `json:"t"` // when it was, or should have been, sent; ns since 1970
 	Pad string `json:"p"`
 }
 
-// NewMessage returns message number seq. Its pad is shared with all others.
+// NewMessage returns message number seq. All messages share the pad.
 func NewMessage(seq int64, at time.Time, pad string) Message {
 	return Message{N: base + seq, T: at.UnixNano(), Pad: pad}
 }
 
-// Append appends the message as encoding/json would write it.
+// Append appends the message as encoding/json would encode it.
 func (m Message) Append(b []byte) []byte {
 	b = append(b, before...)
 	b = strconv.AppendInt(b, m.N, 10)

@@ -12,12 +12,12 @@ import (
 	"github.com/echo-pull/pull/v5"
 )
 
-// This file has the names of example/echo.go, for Echo v5. The other files are
-// those of the example, translated:
+// This file declares the names of example/echo.go for Echo v5. The other files
+// are the example's, translated:
 //
 //	go run ./scripts/port5 run ./testdata/example
 
-// serve serves until ctx ends, and lets the requests under way finish.
+// serve serves until ctx is done, and lets running requests finish.
 func serve(ctx context.Context, e *echo.Echo, l net.Listener) error {
 	var late error
 	server := echo.StartConfig{Listener: l, HideBanner: true, HidePort: true, OnShutdownError: func(err error) { late = err }}
@@ -25,7 +25,7 @@ func serve(ctx context.Context, e *echo.Echo, l net.Listener) error {
 	return errors.Join(err, late)
 }
 
-// head is the script tag of a page.
+// head returns the script tag of a page.
 func head(c *pull.Context, p *pull.Plugin) template.HTML { return p.Head(c.Context) }
 
 // readForm reads the whole body of a request.
@@ -36,7 +36,7 @@ func readForm(c *echo.Context) error {
 	return nil
 }
 
-// handleErrors has showError respond to errors, and Echo where that does not.
+// handleErrors makes showError respond to errors, and Echo to those that it declines.
 func handleErrors(e *echo.Echo) {
 	sendJSON := echo.DefaultHTTPErrorHandler(false)
 	e.HTTPErrorHandler = func(c *echo.Context, err error) {
@@ -46,7 +46,7 @@ func handleErrors(e *echo.Echo) {
 	}
 }
 
-// status is the status of the response to an error.
+// status returns the status of the response to an error.
 func status(err error) int {
 	if code := echo.StatusCode(err); code != 0 {
 		return code
@@ -54,7 +54,7 @@ func status(err error) int {
 	return http.StatusInternalServerError
 }
 
-// reason is what an error says to the client, or "".
+// reason returns the message of an error for the client, or "".
 func reason(err error) string {
 	var known *echo.HTTPError
 	if errors.As(err, &known) {

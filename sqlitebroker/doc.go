@@ -1,0 +1,2 @@
+// Package sqlitebroker is the log of a single node in a SQLite file.
+package sqlitebroker

@@ -1,0 +1,320 @@
+package sqlitebroker
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// A request is a call of Publish that waits.
+type request struct {
+	ctx      context.Context //nolint:containedctx // of the call
+	messages [][]byte
+	size     int
+	done     chan error
+}
+
+// Publish appends messages to the log and returns when the transaction is
+// committed; see Config.Full for what a power failure means. Calls that wait at
+// the same time share a transaction. After an error the caller may publish the
+// same messages again.
+func (b *Broker) Publish(ctx context.Context, messages ...[]byte) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if len(messages) == 0 {
+		return nil
+	}
+	r := &request{ctx: ctx, messages: messages, done: make(chan error, 1)}
+	for _, m := range messages {
+		r.size += len(m)
+	}
+	b.enqueue(r)
+	select {
+	case err := <-r.done:
+		if err != nil {
+			return fmt.Errorf("sqlitebroker: publish: %w", err)
+		}
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (b *Broker) enqueue(r *request) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+
+	b.queue = append(b.queue, r)
+	b.run()
+}
+
+// run starts the goroutine that writes, unless it is running. It ends when
+// nothing is left to do, so a broker need not be closed.
+func (b *Broker) run() {
+	if !b.committing {
+		b.committing = true
+		go b.work(context.Background())
+	}
+}
+
+func (b *Broker) work(ctx context.Context) {
+	for {
+		batch, trim := b.next()
+		switch {
+		case batch != nil:
+			err := b.commit(ctx, batch)
+			for _, r := range batch {
+				r.done <- err
+			}
+		case trim:
+			b.trim(ctx)
+		default:
+			return
+		}
+	}
+}
+
+// A transaction has at most so many messages and bytes, unless one call has more.
+const (
+	batchMessages = 1024
+	batchBytes    = 4 << 20
+)
+
+// next returns what to write next: calls of Publish before old messages that are
+// to be deleted, or nothing.
+func (b *Broker) next() (batch []*request, trim bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+
+	n, messages, size := 0, 0, 0
+	for _, r := range b.queue {
+		messages += len(r.messages)
+		size += r.size
+		if n > 0 && (messages > batchMessages || size > batchBytes) {
+			break
+		}
+		n++
+	}
+	overdue := b.published >= b.config.Count/4+batchMessages // a burst does not pause for what is old
+	if trim = b.trimming && (n == 0 || overdue); trim {
+		b.trimming, b.trimmed = false, time.Now()
+		return nil, true
+	}
+	if n > 0 {
+		batch, b.queue = b.queue[:n:n], b.queue[n:]
+		return batch, false
+	}
+	b.queue, b.committing = nil, false
+	return nil, false
+}
+
+var (
+	errUnmarked = errors.New("a power failure could lose messages unnoticed")
+	errUnsure   = errors.New("the log is not the one that it was")
+)
+
+// commit appends what calls want to publish.
+func (b *Broker) commit(ctx context.Context, batch []*request) error {
+	if b.isUnsure() {
+		if err := b.verifyAgain(ctx); err != nil {
+			return err
+		}
+	}
+	var last position
+	var count int
+	for range 4 { // each cause is removed at once, unless another process is in the way
+		err := b.write(ctx, b.durability(), func(tx *sql.Tx) (err error) {
+			last, count, err = b.append(ctx, tx, batch)
+			return err
+		})
+		switch {
+		case err == nil:
+			return b.committed(last, count)
+		case errors.Is(err, errUnmarked):
+			err = b.mark(ctx)
+		case errors.Is(err, errUnsure):
+			err = b.verify(ctx, position{})
+		case !isBusy(err):
+			b.doubt()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return errUnsure
+}
+
+// append inserts messages and returns the position of the last one.
+func (b *Broker) append(ctx context.Context, tx *sql.Tx, batch []*request) (last position, count int, err error) {
+	messages := wanted(batch)
+	if len(messages) == 0 {
+		return last, 0, nil
+	}
+	now := time.Now().UnixNano()
+	var s state
+	row := tx.StmtContext(ctx, b.queries.take).QueryRowContext(ctx, len(messages), now)
+	err = row.Scan(&s.format, &s.epoch, &s.next, &s.at, &s.boot)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return last, 0, errUnsure
+	case err != nil:
+		return last, 0, fmt.Errorf("number the messages: %w", err)
+	}
+	if err := b.admit(&s, int64(len(messages))); err != nil {
+		return last, 0, err
+	}
+	if err := b.insert(ctx, tx, s.next, now, messages); err != nil {
+		return last, 0, fmt.Errorf("insert: %w", err)
+	}
+	return position{s.epoch, s.next + int64(len(messages)) - 1, now}, len(messages), nil
+}
+
+// wanted returns the messages of calls that have not been given up.
+func wanted(batch []*request) [][]byte {
+	if len(batch) == 1 && batch[0].ctx.Err() == nil {
+		return batch[0].messages
+	}
+	var all [][]byte
+	for _, r := range batch {
+		if r.ctx.Err() == nil {
+			all = append(all, r.messages...)
+		}
+	}
+	return all
+}
+
+// admit tells whether count messages may be appended to the log in this state.
+func (b *Broker) admit(s *state, count int64) error {
+	if err := b.inPlace(); err != nil {
+		return err
+	}
+	witness, err := b.witness.read()
+	ahead := witness.offset >= s.next
+	other := witness.offset == s.next-1 && witness.at != s.at
+	switch {
+	case s.format != format, s.next < 1, s.next+count > maxOffset:
+		return errUnsure
+	case err != nil, witness.epoch != s.epoch, ahead, other:
+		return errUnsure
+	case s.boot != "" && s.boot != b.boot:
+		return errUnsure
+	case s.boot == "" && !b.config.Full:
+		return errUnmarked
+	}
+	return nil
+}
+
+// insert inserts messages from an offset on.
+func (b *Broker) insert(ctx context.Context, tx *sql.Tx, offset, now int64, messages [][]byte) error {
+	var args [3 * many]any
+	for len(messages) > 0 {
+		n, statement := 1, b.queries.insert
+		if len(messages) >= many {
+			n, statement = many, b.queries.insertMany
+		}
+		for i, m := range messages[:n] {
+			if m == nil {
+				m = []byte{} // nil is NULL
+			}
+			args[3*i], args[3*i+1], args[3*i+2] = offset+int64(i), now, m
+		}
+		if _, err := tx.StmtContext(ctx, statement).ExecContext(ctx, args[:3*n]...); err != nil {
+			return err
+		}
+		messages, offset = messages[n:], offset+int64(n)
+	}
+	return nil
+}
+
+// committed tells everyone what is new.
+func (b *Broker) committed(last position, count int) error {
+	if count == 0 {
+		return nil
+	}
+	err := b.witness.write(last)
+
+	b.mu.Lock()
+	defer b.mu.Unlock()
+
+	b.published += count
+	if b.published >= batchMessages || time.Since(b.trimmed) > time.Second {
+		b.trimming = true
+	}
+	for news := range b.followers {
+		select {
+		case news <- struct{}{}:
+		default:
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("write the witness: %w", err)
+	}
+	return nil
+}
+
+func (b *Broker) isUnsure() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+
+	return b.unsure
+}
+
+// doubt has the log verified before it is used again.
+func (b *Broker) doubt() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+
+	b.unsure = true
+}
+
+// verifyAgain verifies a log that was in doubt, and creates its tables again if
+// they are gone.
+func (b *Broker) verifyAgain(ctx context.Context) error {
+	if err := b.setUp(ctx); err != nil {
+		return err
+	}
+	if err := b.verify(ctx, position{}); err != nil {
+		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+
+	b.unsure = false
+	return nil
+}
+
+// Old messages are deleted in transactions of so many messages and bytes.
+const (
+	trimMessages = 512
+	trimBytes    = 4 << 20
+)
+
+// trim deletes the oldest messages, and asks to be called again if more are left.
+func (b *Broker) trim(ctx context.Context) {
+	var deleted int64
+	oldest := time.Now().Add(-b.config.Age).UnixNano()
+	err := b.write(ctx, b.durability(), func(tx *sql.Tx) error {
+		result, err := tx.StmtContext(ctx, b.queries.trim).ExecContext(ctx, oldest, b.config.Count, trimMessages, trimBytes)
+		if err != nil {
+			return err
+		}
+		deleted, err = result.RowsAffected()
+		return err
+	})
+	if err != nil && !isBusy(err) {
+		b.config.OnError(fmt.Errorf("sqlitebroker: delete old messages: %w", err))
+	}
+
+	b.mu.Lock()
+	defer b.mu.Unlock()
+
+	if deleted > 0 {
+		b.trimming = true
+		b.published -= int(deleted)
+		return
+	}
+	b.published = 0
+}

@@ -120,6 +120,7 @@ type Broker struct {
 	published  int  // messages since old ones were deleted
 	trimmed    time.Time
 	followers  map[chan struct{}]struct{}
+	recent     recent // empty if nobody follows
 }
 
 // New returns the broker of a file. The log begins where it ended before, if
@@ -175,7 +176,7 @@ func (b *Broker) locate(ctx context.Context) error {
 	if b.file, err = os.Stat(b.path); err != nil {
 		return fmt.Errorf("find the database file: %w", err)
 	}
-	b.witness = witness{path: b.path + "-" + b.config.Prefix + "witness", mode: b.file.Mode().Perm()}
+	b.witness.path, b.witness.mode = b.path+"-"+b.config.Prefix+"witness", b.file.Mode().Perm()
 	return nil
 }
 

@@ -71,7 +71,7 @@ func (b *Broker) verifyIn(ctx context.Context, tx *sql.Tx, seen position) (reaso
 		reason = "" // an empty log that nobody has seen before
 	}
 	// Before the commit, so that no other process finds the old witness.
-	if err := b.witness.create(s.last()); err != nil {
+	if err := b.witness.renew(s.last()); err != nil {
 		return "", fmt.Errorf("write the witness: %w", err)
 	}
 	return reason, nil
@@ -104,6 +104,7 @@ func (b *Broker) stateIn(ctx context.Context, tx *sql.Tx) (s state, newest int64
 
 // flaw returns why the log may have lost or changed messages, or "".
 func (b *Broker) flaw(ctx context.Context, tx *sql.Tx, s *state, newest int64, seen position) (string, error) {
+	b.witness.reopen()
 	witness, err := b.witness.read()
 	switch {
 	case s.epoch == "":

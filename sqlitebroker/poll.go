@@ -40,19 +40,20 @@ func (p *poll) look() mark {
 	return mark{info.Size(), info.ModTime()}
 }
 
-// wait returns when there may be something new.
-func (p *poll) wait(ctx context.Context, news <-chan struct{}) {
+// wait returns when there may be something new, and whether it is that of another
+// process.
+func (p *poll) wait(ctx context.Context, news <-chan struct{}) (other bool) {
 	tick := time.NewTicker(p.every)
 	defer tick.Stop()
 	for {
 		select {
 		case <-news:
-			return
+			return false
 		case <-ctx.Done():
-			return
+			return false
 		case <-tick.C:
 			if p.due() {
-				return
+				return true
 			}
 		}
 	}

@@ -124,15 +124,16 @@ func (b *Broker) commit(ctx context.Context, batch []*request) error {
 		}
 	}
 	var last position
-	var count int
+	var messages [][]byte
 	for range 4 { // each cause is removed at once, unless another process is in the way
 		err := b.write(ctx, b.durability(), func(tx *sql.Tx) (err error) {
-			last, count, err = b.append(ctx, tx, batch)
+			messages = wanted(batch)
+			last, err = b.append(ctx, tx, messages)
 			return err
 		})
 		switch {
 		case err == nil:
-			return b.committed(last, count)
+			return b.committed(last, messages)
 		case errors.Is(err, errUnmarked):
 			err = b.mark(ctx)
 		case errors.Is(err, errUnsure):
@@ -148,10 +149,9 @@ func (b *Broker) commit(ctx context.Context, batch []*request) error {
 }
 
 // append inserts messages and returns the position of the last one.
-func (b *Broker) append(ctx context.Context, tx *sql.Tx, batch []*request) (last position, count int, err error) {
-	messages := wanted(batch)
+func (b *Broker) append(ctx context.Context, tx *sql.Tx, messages [][]byte) (last position, err error) {
 	if len(messages) == 0 {
-		return last, 0, nil
+		return last, nil
 	}
 	now := time.Now().UnixNano()
 	var s state
@@ -159,17 +159,17 @@ func (b *Broker) append(ctx context.Context, tx *sql.Tx, batch []*request) (last
 	err = row.Scan(&s.format, &s.epoch, &s.next, &s.at, &s.boot)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
-		return last, 0, errUnsure
+		return last, errUnsure
 	case err != nil:
-		return last, 0, fmt.Errorf("number the messages: %w", err)
+		return last, fmt.Errorf("number the messages: %w", err)
 	}
 	if err := b.admit(&s, int64(len(messages))); err != nil {
-		return last, 0, err
+		return last, err
 	}
 	if err := b.insert(ctx, tx, s.next, now, messages); err != nil {
-		return last, 0, fmt.Errorf("insert: %w", err)
+		return last, fmt.Errorf("insert: %w", err)
 	}
-	return position{s.epoch, s.next + int64(len(messages)) - 1, now}, len(messages), nil
+	return position{s.epoch, s.next + int64(len(messages)) - 1, now}, nil
 }
 
 // wanted returns the messages of calls that have not been given up.
@@ -230,8 +230,8 @@ func (b *Broker) insert(ctx context.Context, tx *sql.Tx, offset, now int64, mess
 }
 
 // committed tells everyone what is new.
-func (b *Broker) committed(last position, count int) error {
-	if count == 0 {
+func (b *Broker) committed(last position, messages [][]byte) error {
+	if len(messages) == 0 {
 		return nil
 	}
 	err := b.witness.write(last)
@@ -239,9 +239,12 @@ func (b *Broker) committed(last position, count int) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 
-	b.published += count
+	b.published += len(messages)
 	if b.published >= batchMessages || time.Since(b.trimmed) > time.Second {
 		b.trimming = true
+	}
+	if len(b.followers) > 0 {
+		b.recent.add(last, messages)
 	}
 	for news := range b.followers {
 		select {

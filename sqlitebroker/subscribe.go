@@ -35,6 +35,9 @@ func (b *Broker) leave(ctx context.Context, news chan struct{}) {
 	b.mu.Lock()
 	delete(b.followers, news)
 	last := len(b.followers) == 0
+	if last {
+		b.recent = recent{}
+	}
 	b.mu.Unlock()
 
 	if last && !b.config.Full && b.inPlace() == nil {
@@ -55,9 +58,8 @@ func (b *Broker) follow(ctx context.Context, window time.Duration, news <-chan s
 		return err
 	}
 	poll := poll{path: b.path + "-wal", every: b.config.Poll}
-	for ctx.Err() == nil {
-		poll.begin()
-		batch, err := b.read(ctx, p)
+	for ask := true; ctx.Err() == nil; {
+		batch, err := b.after(ctx, p, &poll, ask)
 		if err != nil {
 			return err
 		}
@@ -68,11 +70,24 @@ func (b *Broker) follow(ctx context.Context, window time.Duration, news <-chan s
 			deliver(p.epoch, uint64(m.offset), m.message) //nolint:gosec // above zero
 			p.offset, p.at = m.offset, m.at
 		}
-		if len(batch) == 0 {
-			poll.wait(ctx, news)
+		if ask = false; len(batch) == 0 {
+			ask = poll.wait(ctx, news)
 		}
 	}
 	return nil
+}
+
+// after returns messages after a position: from memory, or from the file if they
+// are not there or ask tells so.
+func (b *Broker) after(ctx context.Context, p position, poll *poll, ask bool) ([]row, error) {
+	b.mu.Lock()
+	batch, known := b.recent.after(p)
+	b.mu.Unlock()
+	if known && !ask {
+		return batch, nil
+	}
+	poll.begin()
+	return b.read(ctx, p)
 }
 
 // begin returns the position before the first message of the window.
@@ -99,12 +114,6 @@ func (b *Broker) begin(ctx context.Context, window time.Duration) (position, err
 		return position{s.epoch, first.Int64 - 1, 0}, nil
 	}
 	return s.last(), nil
-}
-
-// A row is a message in the log.
-type row struct {
-	offset, at int64
-	message    []byte
 }
 
 // read returns messages after a position, at most 512 and about 4 MiB.

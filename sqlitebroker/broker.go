@@ -111,16 +111,18 @@ type Broker struct {
 	path    string      // of the database file
 	file    os.FileInfo // of the same
 	witness witness
+	looked  time.Time     // when the file was in place; of the goroutine that writes
+	wake    chan struct{} // something is in the queue
 
-	mu         sync.Mutex // guards what follows
-	queue      []*request
-	committing bool // the goroutine that empties the queue is running
-	trimming   bool // the goroutine shall delete old messages
-	unsure     bool // the tables may have changed: verify them before the next use
-	published  int  // messages since old ones were deleted
-	trimmed    time.Time
-	followers  map[chan struct{}]struct{}
-	recent     recent // empty if nobody follows
+	mu        sync.Mutex // guards what follows
+	queue     []*request
+	working   bool // the goroutine that writes is running
+	trimming  bool // the goroutine shall delete old messages
+	unsure    bool // the tables may have changed: verify them before the next use
+	published int  // messages since old ones were deleted
+	trimmed   time.Time
+	followers map[chan struct{}]struct{}
+	recent    recent // empty if nobody follows
 }
 
 // New returns the broker of a file. The log begins where it ended before, if
@@ -138,7 +140,7 @@ func open(c Config) (*Broker, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Broker{config: c, boot: bootID(), followers: make(map[chan struct{}]struct{})}
+	b := &Broker{config: c, boot: bootID(), wake: make(chan struct{}, 1), followers: make(map[chan struct{}]struct{})}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*c.Busy)
 	defer cancel()
 	if err := b.locate(ctx); err != nil {

@@ -51,30 +51,69 @@ func (b *Broker) enqueue(r *request) {
 	b.run()
 }
 
-// run starts the goroutine that writes, unless it is running. It ends when
-// nothing is left to do, so a broker need not be closed.
+// run starts the goroutine that writes, or wakes it. It ends when nothing is left
+// to do, so a broker need not be closed.
 func (b *Broker) run() {
-	if !b.committing {
-		b.committing = true
+	if !b.working {
+		b.working = true
 		go b.work(context.Background())
+		return
+	}
+	select {
+	case b.wake <- struct{}{}:
+	default:
 	}
 }
 
 func (b *Broker) work(ctx context.Context) {
+	l := &lease{broker: b, synchronous: b.durability()}
 	for {
 		batch, trim := b.next()
 		switch {
 		case batch != nil:
-			err := b.commit(ctx, batch)
+			err := b.commit(ctx, l, batch)
 			for _, r := range batch {
 				r.done <- err
 			}
 		case trim:
-			b.trim(ctx)
+			b.trim(ctx, l)
+		case b.linger(l):
 		default:
-			return
+			l.end()
+			if b.rest() {
+				return
+			}
 		}
 	}
+}
+
+// linger keeps the connection for a moment in which the next message often comes,
+// and reports whether it has come. The only connection is not kept.
+func (b *Broker) linger(l *lease) bool {
+	const moment = time.Millisecond
+	if l.conn == nil || b.config.DB.Stats().MaxOpenConnections == 1 {
+		return false
+	}
+	timer := time.NewTimer(moment)
+	defer timer.Stop()
+	select {
+	case <-b.wake:
+		return true
+	case <-timer.C:
+		return false
+	}
+}
+
+// rest ends the goroutine that writes if nothing is left to do.
+func (b *Broker) rest() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+
+	if len(b.queue) > 0 || b.trimming {
+		return false
+	}
+	b.queue, b.working = nil, false
+	return true
 }
 
 // A transaction has at most so many messages and bytes, unless one call has more.
@@ -107,7 +146,6 @@ func (b *Broker) next() (batch []*request, trim bool) {
 		batch, b.queue = b.queue[:n:n], b.queue[n:]
 		return batch, false
 	}
-	b.queue, b.committing = nil, false
 	return nil, false
 }
 
@@ -117,8 +155,9 @@ var (
 )
 
 // commit appends what calls want to publish.
-func (b *Broker) commit(ctx context.Context, batch []*request) error {
+func (b *Broker) commit(ctx context.Context, l *lease, batch []*request) error {
 	if b.isUnsure() {
+		l.end() // it may be the only connection
 		if err := b.verifyAgain(ctx); err != nil {
 			return err
 		}
@@ -126,7 +165,7 @@ func (b *Broker) commit(ctx context.Context, batch []*request) error {
 	var last position
 	var messages [][]byte
 	for range 4 { // each cause is removed at once, unless another process is in the way
-		err := b.write(ctx, b.durability(), func(tx *sql.Tx) (err error) {
+		err := l.write(ctx, func(tx *sql.Tx) (err error) {
 			messages = wanted(batch)
 			last, err = b.append(ctx, tx, messages)
 			return err
@@ -153,7 +192,14 @@ func (b *Broker) append(ctx context.Context, tx *sql.Tx, messages [][]byte) (las
 	if len(messages) == 0 {
 		return last, nil
 	}
-	now := time.Now().UnixNano()
+	began := time.Now()
+	if began.Sub(b.looked) > time.Second/10 {
+		if err := b.inPlace(); err != nil {
+			return last, err
+		}
+		b.looked = began
+	}
+	now := began.UnixNano()
 	var s state
 	row := tx.StmtContext(ctx, b.queries.take).QueryRowContext(ctx, len(messages), now)
 	err = row.Scan(&s.format, &s.epoch, &s.next, &s.at, &s.boot)
@@ -188,9 +234,6 @@ func wanted(batch []*request) [][]byte {
 
 // admit tells whether count messages may be appended to the log in this state.
 func (b *Broker) admit(s *state, count int64) error {
-	if err := b.inPlace(); err != nil {
-		return err
-	}
 	witness, err := b.witness.read()
 	ahead := witness.offset >= s.next
 	other := witness.offset == s.next-1 && witness.at != s.at
@@ -296,10 +339,10 @@ const (
 )
 
 // trim deletes the oldest messages, and asks to be called again if more are left.
-func (b *Broker) trim(ctx context.Context) {
+func (b *Broker) trim(ctx context.Context, l *lease) {
 	var deleted int64
 	oldest := time.Now().Add(-b.config.Age).UnixNano()
-	err := b.write(ctx, b.durability(), func(tx *sql.Tx) error {
+	err := l.write(ctx, func(tx *sql.Tx) error {
 		result, err := tx.StmtContext(ctx, b.queries.trim).ExecContext(ctx, oldest, b.config.Count, trimMessages, trimBytes)
 		if err != nil {
 			return err

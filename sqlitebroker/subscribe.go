@@ -87,6 +87,9 @@ func (b *Broker) after(ctx context.Context, p position, poll *poll, ask bool) ([
 		return batch, nil
 	}
 	poll.begin()
+	if err := b.inPlace(); err != nil {
+		return nil, err
+	}
 	return b.read(ctx, p)
 }
 

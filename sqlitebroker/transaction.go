@@ -24,32 +24,75 @@ func (b *Broker) durability() int {
 	return normal
 }
 
-// write commits what f does, which begins with a statement that takes the write
-// lock. f runs again if the lock cannot be had at once.
-func (b *Broker) write(ctx context.Context, synchronous int, f func(tx *sql.Tx) error) error {
-	conn, err := b.config.DB.Conn(ctx)
-	if err != nil {
+// A lease is a connection that the broker has borrowed from the application, and
+// that waits for the disk as the broker wants.
+type lease struct {
+	broker      *Broker
+	synchronous int
+	conn        *sql.Conn // nil until it is needed
+	restore     func()
+}
+
+// begin borrows the connection.
+func (l *lease) begin(ctx context.Context) (err error) {
+	if l.conn != nil {
+		return nil
+	}
+	if l.conn, err = l.broker.config.DB.Conn(ctx); err != nil {
+		l.conn = nil
 		return fmt.Errorf("get a connection: %w", err)
 	}
-	defer conn.Close()
-	restore, err := synchronize(ctx, conn, synchronous)
-	if err != nil {
+	if l.restore, err = synchronize(ctx, l.conn, l.synchronous); err != nil {
+		_ = l.conn.Close()
+		l.conn = nil
 		return fmt.Errorf("set synchronous: %w", err)
 	}
-	defer restore()
-	return b.retry(func() error {
-		tx, err := conn.BeginTx(ctx, nil)
+	return nil
+}
+
+// end gives the connection back as it was.
+func (l *lease) end() {
+	if l.conn != nil {
+		l.restore()
+		_ = l.conn.Close()
+		l.conn = nil
+	}
+}
+
+// write commits what f does, which begins with a statement that takes the write
+// lock. f runs again if the lock cannot be had at once.
+func (l *lease) write(ctx context.Context, f func(tx *sql.Tx) error) error {
+	return l.broker.retry(func() error {
+		err := l.begin(ctx)
+		if err == nil {
+			err = l.try(ctx, f)
+		}
 		if err != nil {
-			return fmt.Errorf("begin: %w", err)
+			l.end() // others need a connection meanwhile
 		}
-		if err := f(tx); err != nil {
-			return errors.Join(err, rollback(conn, tx))
-		}
-		if err := tx.Commit(); err != nil {
-			return errors.Join(fmt.Errorf("commit: %w", err), rollback(conn, tx))
-		}
-		return nil
+		return err
 	})
+}
+
+func (l *lease) try(ctx context.Context, f func(tx *sql.Tx) error) error {
+	tx, err := l.conn.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	if err := f(tx); err != nil {
+		return errors.Join(err, rollback(l.conn, tx))
+	}
+	if err := tx.Commit(); err != nil {
+		return errors.Join(fmt.Errorf("commit: %w", err), rollback(l.conn, tx))
+	}
+	return nil
+}
+
+// write is lease.write on a connection that is given back at once.
+func (b *Broker) write(ctx context.Context, synchronous int, f func(tx *sql.Tx) error) error {
+	l := &lease{broker: b, synchronous: synchronous}
+	defer l.end()
+	return l.write(ctx, f)
 }
 
 // rollback ends a transaction. A connection on which that fails, and which may

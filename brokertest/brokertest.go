@@ -33,6 +33,9 @@ type Suite struct {
 	// Lose has the engine lose its log and begin another.
 	Lose func(b Broker)
 
+	// Faults are further ways to break the engine.
+	Faults Faults
+
 	// Patience is how long the engine may take for what it has to do in the
 	// end. Default 10 seconds.
 	Patience time.Duration
@@ -40,7 +43,7 @@ type Suite struct {
 
 // Run tests all promises, each on a broker of its own.
 func Run(t *testing.T, s Suite) {
-	for _, p := range promises {
+	for _, p := range all() {
 		t.Run(p.name, func(t *testing.T) {
 			if p.needs != nil && !p.needs(&s) {
 				t.Skip("the suite was not told how to break this broker")
@@ -60,7 +63,7 @@ func (s *Suite) keep(t testing.TB, p *promise) error {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	b := &bench{Broker: s.Open(t), suite: s, ctx: ctx}
+	b := &bench{Broker: s.Open(t), suite: s, ctx: ctx, t: t}
 	defer b.close()
 	return p.run(b)
 }

@@ -25,7 +25,7 @@ func BenchmarkPublish(b *testing.B) {
 		full  bool
 	}{"one": {1, false}, "512": {512, false}, "one/full": {1, true}, "512/full": {512, true}} {
 		b.Run(name, func(b *testing.B) {
-			log := broker(b, sqlitebroker.Config{DB: database(b, newFile(b)), Full: c.full})
+			log := start(b, newFile(b), func(config *sqlitebroker.Config) { config.Full = c.full })
 			batch := batchOf(c.batch)
 			b.ReportAllocs()
 			for b.Loop() {
@@ -45,9 +45,9 @@ func BenchmarkInsert(b *testing.B) {
 		level string
 	}{"one": {1, "NORMAL"}, "512": {512, "NORMAL"}, "one/full": {1, "FULL"}, "512/full": {512, "FULL"}} {
 		b.Run(name, func(b *testing.B) {
-			db := database(b, newFile(b))
+			db := openFile(b, newFile(b))
 			db.SetMaxOpenConns(1)
-			for _, s := range []string{"PRAGMA synchronous=" + c.level, "CREATE TABLE meta (next INTEGER)", "INSERT INTO meta VALUES (1)",
+			for _, s := range []string{"PRAGMA synchronous=" + c.level, "PRAGMA journal_mode=WAL", "CREATE TABLE meta (next INTEGER)", "INSERT INTO meta VALUES (1)",
 				"CREATE TABLE log (n INTEGER PRIMARY KEY, at INTEGER NOT NULL, message BLOB NOT NULL)"} {
 				if _, err := db.Exec(s); err != nil {
 					b.Fatal(err)
@@ -88,7 +88,7 @@ func BenchmarkInsert(b *testing.B) {
 func BenchmarkDeliver(b *testing.B) {
 	for name, size := range map[string]int{"one": 1, "512": 512} {
 		b.Run(name, func(b *testing.B) {
-			log := broker(b, sqlitebroker.Config{DB: database(b, newFile(b))})
+			log := start(b, newFile(b), nil)
 			ctx, cancel := context.WithCancel(b.Context())
 			got, ended := make(chan struct{}, 1<<20), make(chan error, 2)
 			for range 2 {

@@ -37,12 +37,13 @@ type Config struct {
 	// epoch changes. The broker sets this for its own transactions only.
 	Full bool
 
-	// Count is the number of messages that the log keeps. Default 100,000.
-	Count int
+	// KeepAge is how long a message stays in the log. It must not be shorter than
+	// the plugin's WindowAge and WatchTTL. Default 1 hour.
+	KeepAge time.Duration
 
-	// Age is how long the log keeps a message. Set it to more than the window
-	// that subscribers ask for. Default 24 hours.
-	Age time.Duration
+	// KeepCount is how many messages stay in the log at most. Default 100,000.
+	// Twice that may be there for a moment.
+	KeepCount int
 
 	// Busy is how long Publish waits while another transaction holds the write
 	// lock of the file. Then it returns an error, and the caller may publish the
@@ -54,19 +55,18 @@ type Config struct {
 	// Messages of its own process reach it at once. Default 5 milliseconds.
 	Poll time.Duration
 
-	// OnError receives errors that no call can return: the reason why the log has
-	// a new epoch, and old messages that could not be deleted. Default: the error
-	// is logged with slog.Default().
-	OnError func(error)
+	// Logger gets what no call returns: the reason why the log has a new epoch,
+	// and that old messages could not be deleted. Default slog.Default().
+	Logger *slog.Logger
 }
 
 // The defaults of Config.
 const (
-	defaultPrefix = "pull_"
-	defaultCount  = 100_000
-	defaultAge    = 24 * time.Hour
-	defaultBusy   = 5 * time.Second
-	defaultPoll   = 5 * time.Millisecond
+	defaultPrefix    = "pull_"
+	defaultKeepAge   = time.Hour
+	defaultKeepCount = 100_000
+	defaultBusy      = 5 * time.Second
+	defaultPoll      = 5 * time.Millisecond
 )
 
 var errConfig = errors.New("Config is not usable")
@@ -81,15 +81,15 @@ func (c Config) complete() (Config, error) {
 		return c, fmt.Errorf("%w: DB is missing", errConfig)
 	case !regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,49}$`).MatchString(c.Prefix):
 		return c, fmt.Errorf("%w: Prefix %q does not consist of at most 50 letters, digits and underscores", errConfig, c.Prefix)
-	case c.Count < 0, c.Age < 0, c.Busy < 0, c.Poll < 0:
-		return c, fmt.Errorf("%w: Count, Age, Busy or Poll is negative", errConfig)
+	case c.KeepAge < 0, c.KeepCount < 0, c.Busy < 0, c.Poll < 0:
+		return c, fmt.Errorf("%w: KeepAge, KeepCount, Busy or Poll is negative", errConfig)
 	}
-	c.Count = orElse(c.Count, defaultCount)
-	c.Age = orElse(c.Age, defaultAge)
+	c.KeepAge = orElse(c.KeepAge, defaultKeepAge)
+	c.KeepCount = orElse(c.KeepCount, defaultKeepCount)
 	c.Busy = orElse(c.Busy, defaultBusy)
 	c.Poll = orElse(c.Poll, defaultPoll)
-	if c.OnError == nil {
-		c.OnError = func(err error) { slog.Default().Error(err.Error()) }
+	if c.Logger == nil {
+		c.Logger = slog.Default()
 	}
 	return c, nil
 }

@@ -2,6 +2,8 @@ package sqlitebroker_test
 
 import (
 	"database/sql"
+	"log/slog"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -11,10 +13,17 @@ import (
 	"github.com/echo-pull/pull/sqlitebroker"
 )
 
-// database opens a file in the way in which applications usually do.
-func database(t testing.TB, file string) *sql.DB {
+// A node is a process with a broker: it has a pool of its own.
+type node struct {
+	*sqlitebroker.Broker
+	db   *sql.DB
+	file string
+}
+
+// openFile opens a file in the way in which applications usually do.
+func openFile(t testing.TB, file string) *sql.DB {
 	t.Helper()
-	db, err := sql.Open("sqlite", "file:"+file+"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)")
+	db, err := sql.Open("sqlite", "file:"+file+"?_pragma=busy_timeout(5000)")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,24 +37,121 @@ func newFile(t testing.TB) string {
 	return filepath.Join(t.TempDir(), "app.db")
 }
 
-// broker returns a broker on a database.
-func broker(t testing.TB, c sqlitebroker.Config) *sqlitebroker.Broker {
+// start returns a node on a file.
+func start(t testing.TB, file string, change func(*sqlitebroker.Config)) *node {
 	t.Helper()
-	c.Create = true
-	if c.OnError == nil {
-		c.OnError = func(err error) { t.Log(err) }
+	c := sqlitebroker.Config{DB: openFile(t, file), Create: true, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))}
+	if change != nil {
+		change(&c)
 	}
 	b, err := sqlitebroker.New(c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return b
+	return &node{b, c.DB, file}
 }
 
-func TestPromises(t *testing.T) {
-	brokertest.Run(t, brokertest.Suite{
-		Open: func(t testing.TB) brokertest.Broker {
-			return broker(t, sqlitebroker.Config{DB: database(t, newFile(t))})
+// exec executes statements as another process does.
+func exec(t testing.TB, file string, statements ...string) {
+	t.Helper()
+	db := openFile(t, file)
+	defer db.Close()
+	tx, err := db.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range statements {
+		if _, err := tx.Exec(s); err != nil {
+			t.Fatalf("%s: %v", s, err)
+		}
+	}
+	if err := tx.Commit(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// lock takes the write lock of a file as another process does, until it is
+// unlocked.
+func lock(t testing.TB, file string) (unlock func()) {
+	t.Helper()
+	db := openFile(t, file)
+	db.SetMaxOpenConns(1)
+	if _, err := db.Exec("BEGIN IMMEDIATE"); err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		if _, err := db.Exec("ROLLBACK"); err != nil {
+			t.Error(err)
+		}
+		_ = db.Close()
+	}
+}
+
+// copyFiles copies a database and what lies beside it, as a killed process leaves
+// them.
+func copyFiles(t testing.TB, from, to string) {
+	t.Helper()
+	for _, suffix := range []string{"", "-wal", "-pull_witness"} {
+		content, err := os.ReadFile(from + suffix)
+		if err == nil {
+			err = os.WriteFile(to+suffix, content, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func suite(change func(*sqlitebroker.Config)) brokertest.Suite {
+	file := func(b brokertest.Broker) string { return b.(*node).file }
+	freeze := func(t testing.TB, b brokertest.Broker) func() { return lock(t, file(b)) }
+	return brokertest.Suite{
+		Open:  func(t testing.TB) brokertest.Broker { return start(t, newFile(t), change) },
+		Break: func(b brokertest.Broker) func() { return lock(quiet{}, file(b)) },
+		Lose: func(b brokertest.Broker) {
+			exec(quiet{}, file(b), "DELETE FROM pull_meta", "DELETE FROM pull_log")
 		},
-	})
+		Faults: brokertest.Faults{
+			Join: func(t testing.TB, b brokertest.Broker) brokertest.Broker { return start(t, file(b), change) },
+			Restart: func(t testing.TB, b brokertest.Broker) brokertest.Broker {
+				if err := b.(*node).db.Close(); err != nil {
+					t.Fatal(err)
+				}
+				return start(t, file(b), change)
+			},
+			Kill: func(t testing.TB, b brokertest.Broker) brokertest.Broker {
+				found := newFile(t)
+				copyFiles(t, file(b), found)
+				return start(t, found, change)
+			},
+			Freeze: freeze,
+			Rewind: func(t testing.TB, b brokertest.Broker) func() {
+				exec(t, file(b), "CREATE TABLE old_meta AS SELECT * FROM pull_meta", "CREATE TABLE old_log AS SELECT * FROM pull_log")
+				return func() {
+					exec(t, file(b), "DELETE FROM pull_meta", "DELETE FROM pull_log",
+						"INSERT INTO pull_meta SELECT * FROM old_meta", "INSERT INTO pull_log SELECT * FROM old_log")
+				}
+			},
+		},
+	}
+}
+
+// quiet stands for a test where the suite has none to give.
+type quiet struct{ testing.TB }
+
+func (quiet) Helper()                   {}
+func (quiet) Cleanup(func())            {}
+func (quiet) Fatal(args ...any)         { panic(args) }
+func (quiet) Fatalf(f string, a ...any) { panic(a) }
+func (quiet) Error(args ...any)         { panic(args) }
+
+func TestPromises(t *testing.T) { brokertest.Run(t, suite(nil)) }
+
+func TestPromisesOfFull(t *testing.T) {
+	brokertest.Run(t, suite(func(c *sqlitebroker.Config) { c.Full = true }))
+}
+
+// Applications often give SQLite one connection.
+func TestPromisesOnOneConnection(t *testing.T) {
+	brokertest.Run(t, suite(func(c *sqlitebroker.Config) { c.DB.SetMaxOpenConns(1) }))
 }

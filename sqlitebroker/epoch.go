@@ -44,7 +44,7 @@ func (b *Broker) verify(ctx context.Context, seen position) error {
 		return fmt.Errorf("verify the log: %w", err)
 	}
 	if reason != "" {
-		b.config.OnError(fmt.Errorf("sqlitebroker: the log in %s has a new epoch: %s", b.path, reason))
+		b.config.Logger.Warn("sqlitebroker: the log has a new epoch, pages are told of a gap", "file", b.path, "reason", reason)
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ type request struct {
 	ctx      context.Context //nolint:containedctx // of the call
 	messages [][]byte
 	size     int
+	gone     error // why the messages were left out; of the goroutine that writes
 	done     chan error
 }
 
@@ -73,7 +74,7 @@ func (b *Broker) work(ctx context.Context) {
 		case batch != nil:
 			err := b.commit(ctx, l, batch)
 			for _, r := range batch {
-				r.done <- err
+				r.done <- errors.Join(err, r.gone)
 			}
 		case trim:
 			b.trim(ctx, l)
@@ -137,7 +138,7 @@ func (b *Broker) next() (batch []*request, trim bool) {
 		}
 		n++
 	}
-	overdue := b.published >= b.config.Count/4+batchMessages // a burst does not pause for what is old
+	overdue := b.published >= b.config.KeepCount/4+batchMessages // a burst does not pause for what is old
 	if trim = b.trimming && (n == 0 || overdue); trim {
 		b.trimming, b.trimmed = false, time.Now()
 		return nil, true
@@ -218,14 +219,17 @@ func (b *Broker) append(ctx context.Context, tx *sql.Tx, messages [][]byte) (las
 	return position{s.epoch, s.next + int64(len(messages)) - 1, now}, nil
 }
 
-// wanted returns the messages of calls that have not been given up.
+// wanted returns the messages of the calls that have not ended yet, and notes
+// which ones these are.
 func wanted(batch []*request) [][]byte {
-	if len(batch) == 1 && batch[0].ctx.Err() == nil {
-		return batch[0].messages
-	}
 	var all [][]byte
 	for _, r := range batch {
-		if r.ctx.Err() == nil {
+		if r.gone = r.ctx.Err(); r.gone != nil {
+			continue
+		}
+		if all == nil {
+			all = r.messages[:len(r.messages):len(r.messages)]
+		} else {
 			all = append(all, r.messages...)
 		}
 	}
@@ -341,9 +345,9 @@ const (
 // trim deletes the oldest messages, and asks to be called again if more are left.
 func (b *Broker) trim(ctx context.Context, l *lease) {
 	var deleted int64
-	oldest := time.Now().Add(-b.config.Age).UnixNano()
+	oldest := time.Now().Add(-b.config.KeepAge).UnixNano()
 	err := l.write(ctx, func(tx *sql.Tx) error {
-		result, err := tx.StmtContext(ctx, b.queries.trim).ExecContext(ctx, oldest, b.config.Count, trimMessages, trimBytes)
+		result, err := tx.StmtContext(ctx, b.queries.trim).ExecContext(ctx, oldest, b.config.KeepCount, trimMessages, trimBytes)
 		if err != nil {
 			return err
 		}
@@ -351,7 +355,7 @@ func (b *Broker) trim(ctx context.Context, l *lease) {
 		return err
 	})
 	if err != nil && !isBusy(err) {
-		b.config.OnError(fmt.Errorf("sqlitebroker: delete old messages: %w", err))
+		b.config.Logger.Error("sqlitebroker: old messages could not be deleted", "file", b.path, "error", err)
 	}
 
 	b.mu.Lock()

@@ -37,9 +37,9 @@ func statements(prefix string) [2]string {
 	}
 }
 
-// SQL returns the statements that Create executes, for an application that
+// Schema returns the SQL that Config.Create executes, for an application that
 // creates its tables by migrations. An empty prefix means the default.
-func SQL(prefix string) string {
+func Schema(prefix string) string {
 	s := statements(orElse(prefix, defaultPrefix))
 	return "PRAGMA journal_mode=WAL;\n" + s[0] + ";\n" + s[1] + ";\n"
 }
@@ -73,7 +73,7 @@ func (b *Broker) setUp(ctx context.Context) error {
 }
 
 func (b *Broker) missing(what string) error {
-	return fmt.Errorf("%s. Set Config.Create, or execute:\n%s", what, SQL(b.config.Prefix))
+	return fmt.Errorf("%s. Set Config.Create, or execute:\n%s", what, Schema(b.config.Prefix))
 }
 
 func (b *Broker) setUpJournal(ctx context.Context) error {

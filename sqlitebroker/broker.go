@@ -118,6 +118,7 @@ type Broker struct {
 	queue     []*request
 	working   bool // the goroutine that writes is running
 	trimming  bool // the goroutine shall delete old messages
+	unsettled bool // messages may not be on the disk
 	unsure    bool // the tables may have changed: verify them before the next use
 	published int  // messages since old ones were deleted
 	trimmed   time.Time
@@ -128,19 +129,19 @@ type Broker struct {
 // New returns the broker of a file. The log begins where it ended before, if
 // nothing of it is lost.
 func New(c Config) (*Broker, error) {
-	b, err := open(c)
+	b, err := open(c, bootID())
 	if err != nil {
 		return nil, fmt.Errorf("sqlitebroker: %w", err)
 	}
 	return b, nil
 }
 
-func open(c Config) (*Broker, error) {
+func open(c Config, boot string) (*Broker, error) {
 	c, err := c.complete()
 	if err != nil {
 		return nil, err
 	}
-	b := &Broker{config: c, boot: bootID(), wake: make(chan struct{}, 1), followers: make(map[chan struct{}]struct{})}
+	b := &Broker{config: c, boot: boot, wake: make(chan struct{}, 1), followers: make(map[chan struct{}]struct{})}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*c.Busy)
 	defer cancel()
 	if err := b.locate(ctx); err != nil {

@@ -51,8 +51,8 @@ func start(t testing.TB, file string, change func(*sqlitebroker.Config)) *node {
 	return &node{b, c.DB, file}
 }
 
-// exec executes statements as another process does.
-func exec(t testing.TB, file string, statements ...string) {
+// execute executes statements as another process does.
+func execute(t testing.TB, file string, statements ...string) {
 	t.Helper()
 	db := openFile(t, file)
 	defer db.Close()
@@ -109,7 +109,7 @@ func suite(change func(*sqlitebroker.Config)) brokertest.Suite {
 		Open:  func(t testing.TB) brokertest.Broker { return start(t, newFile(t), change) },
 		Break: func(b brokertest.Broker) func() { return lock(quiet{}, file(b)) },
 		Lose: func(b brokertest.Broker) {
-			exec(quiet{}, file(b), "DELETE FROM pull_meta", "DELETE FROM pull_log")
+			execute(quiet{}, file(b), "DELETE FROM pull_meta", "DELETE FROM pull_log")
 		},
 		Faults: brokertest.Faults{
 			Join: func(t testing.TB, b brokertest.Broker) brokertest.Broker { return start(t, file(b), change) },
@@ -126,9 +126,9 @@ func suite(change func(*sqlitebroker.Config)) brokertest.Suite {
 			},
 			Freeze: freeze,
 			Rewind: func(t testing.TB, b brokertest.Broker) func() {
-				exec(t, file(b), "CREATE TABLE old_meta AS SELECT * FROM pull_meta", "CREATE TABLE old_log AS SELECT * FROM pull_log")
+				execute(t, file(b), "CREATE TABLE old_meta AS SELECT * FROM pull_meta", "CREATE TABLE old_log AS SELECT * FROM pull_log")
 				return func() {
-					exec(t, file(b), "DELETE FROM pull_meta", "DELETE FROM pull_log",
+					execute(t, file(b), "DELETE FROM pull_meta", "DELETE FROM pull_log",
 						"INSERT INTO pull_meta SELECT * FROM old_meta", "INSERT INTO pull_log SELECT * FROM old_log")
 				}
 			},

@@ -60,6 +60,9 @@ func (b *Broker) verifyIn(ctx context.Context, tx *sql.Tx, seen position) (reaso
 	if s.format != format {
 		return "", fmt.Errorf("%smeta has format %d, want %d: it was written by another version", b.config.Prefix, s.format, format)
 	}
+	if s.boot != "" {
+		b.setUnsettled()
+	}
 	if reason, err = b.flaw(ctx, tx, &s, newest, seen); err != nil || reason == "" {
 		return "", err
 	}
@@ -150,8 +153,11 @@ func (b *Broker) differs(ctx context.Context, tx *sql.Tx, p position) (bool, err
 // offsets, and puts it into s.
 func (b *Broker) renewIn(ctx context.Context, tx *sql.Tx, s *state, newest int64) error {
 	s.epoch = rand.Text()
-	s.next = max(s.next, newest+1)
-	if s.next < 1 || s.next > maxOffset/2 { // nobody publishes that many
+	const most = maxOffset / 2 // nobody publishes that many
+	if s.next = max(s.next, 1); s.next <= newest && newest < most {
+		s.next = newest + 1
+	}
+	if s.next > most || newest >= most {
 		if _, err := tx.StmtContext(ctx, b.queries.clear).ExecContext(ctx); err != nil {
 			return fmt.Errorf("empty the log: %w", err)
 		}

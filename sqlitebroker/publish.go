@@ -287,6 +287,7 @@ func (b *Broker) committed(last position, messages [][]byte) error {
 	defer b.mu.Unlock()
 
 	b.published += len(messages)
+	b.unsettled = !b.config.Full
 	if b.published >= batchMessages || time.Since(b.trimmed) > time.Second {
 		b.trimming = true
 	}

@@ -14,7 +14,7 @@ import (
 func (b *Broker) Subscribe(ctx context.Context, window time.Duration, deliver func(epoch string, offset uint64, message []byte)) error {
 	news := make(chan struct{}, 1)
 	b.join(news)
-	defer b.leave(ctx, news)
+	defer b.leave(news)
 	err := b.follow(ctx, window, news, deliver)
 	if ctx.Err() != nil {
 		return nil //nolint:nilerr // it is the context's
@@ -31,20 +31,49 @@ func (b *Broker) join(news chan struct{}) {
 
 // leave removes a follower. After the last one, what was published goes to the
 // disk: an application that shuts down may be followed by the machine.
-func (b *Broker) leave(ctx context.Context, news chan struct{}) {
+func (b *Broker) leave(news chan struct{}) {
 	b.mu.Lock()
 	delete(b.followers, news)
 	last := len(b.followers) == 0
 	if last {
 		b.recent = recent{}
 	}
+	settle := last && b.unsettled
+	if settle {
+		b.unsettled = false // until the next commit
+	}
 	b.mu.Unlock()
 
-	if last && !b.config.Full && b.inPlace() == nil {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-		defer cancel()
-		_ = b.settle(ctx) // if that fails, a power failure is a gap
+	if settle {
+		b.settleSoon()
 	}
+}
+
+// settleSoon is settle, but does not wait for long. If it does not succeed, the
+// next power failure is a gap.
+func (b *Broker) settleSoon() {
+	const patience = time.Second
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	settled := make(chan struct{})
+	go func() {
+		defer close(settled)
+		if b.inPlace() != nil || b.settle(ctx) != nil {
+			b.setUnsettled()
+		}
+	}()
+	select {
+	case <-settled:
+	case <-ctx.Done():
+	}
+}
+
+// setUnsettled notes that there will be messages that are not on the disk.
+func (b *Broker) setUnsettled() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+
+	b.unsettled = true
 }
 
 func (b *Broker) follow(ctx context.Context, window time.Duration, news <-chan struct{}, deliver func(string, uint64, []byte)) error {

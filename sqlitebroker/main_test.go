@@ -9,11 +9,14 @@ import (
 	"time"
 )
 
-// TestMain publishes, if this process is the one that a test kills. Otherwise it
-// fails when a test has left a goroutine of the broker behind.
+// TestMain publishes or serves, if this process is one that a test kills.
+// Otherwise it fails when a test has left a goroutine of the broker behind.
 func TestMain(m *testing.M) {
 	if file := os.Getenv("PULL_PUBLISH_TO"); file != "" {
 		publishUntilKilled(file)
+	}
+	if file := os.Getenv("PULL_SERVE"); file != "" {
+		serveUntilKilled(file)
 	}
 	code := m.Run()
 	for end := time.Now().Add(5 * time.Second); code == 0; {

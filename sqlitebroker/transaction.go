@@ -99,7 +99,7 @@ func (b *Broker) write(ctx context.Context, synchronous int, f func(tx *sql.Tx) 
 // still have the lock, is closed.
 func rollback(conn *sql.Conn, tx *sql.Tx) error {
 	err := tx.Rollback()
-	if err == nil {
+	if err == nil || strings.Contains(err.Error(), "no transaction is active") { // SQLite has rolled back
 		return nil
 	}
 	_ = conn.Raw(func(any) error { return driver.ErrBadConn })

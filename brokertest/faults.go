@@ -108,15 +108,7 @@ func nodes(b *bench) error {
 	early := []*reader{b.subscribe(), other.subscribe()}
 	done := make(chan error, 2)
 	for _, node := range []*bench{b, other} {
-		go func() {
-			for i := range 50 {
-				if err := node.publish(numbers(2*i, 2*i+2)...); err != nil {
-					done <- err
-					return
-				}
-			}
-			done <- nil
-		}()
+		go func() { done <- node.publishPairs(50) }()
 	}
 	if err := errors.Join(<-done, <-done); err != nil {
 		return err
@@ -128,6 +120,9 @@ func nodes(b *bench) error {
 	if err != nil {
 		return err
 	}
+	if len(first) != 201 {
+		return fmt.Errorf("got %d messages, want 201", len(first))
+	}
 	for _, r := range []*reader{early[1], b.subscribe(), other.subscribe()} {
 		log, err := b.read(r, "end")
 		if err != nil {
@@ -137,10 +132,16 @@ func nodes(b *bench) error {
 			return fmt.Errorf("got %d messages %v, want %d: %v, as another subscriber received them", len(log), log, len(first), first)
 		}
 	}
-	if len(first) != 201 {
-		return fmt.Errorf("got %d messages, want 201", len(first))
-	}
 	return steady(first)
+}
+
+func (b *bench) publishPairs(count int) error {
+	for i := range count {
+		if err := b.publish(numbers(2*i, 2*i+2)...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func frozen(b *bench) error {

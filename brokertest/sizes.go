@@ -182,17 +182,8 @@ func noSkip(b *bench) error {
 		for j := range messages {
 			messages[j] = []byte(strconv.Itoa(i*batch + j))
 		}
-		// Attempts that end early, each a little later than the one before.
-		for attempt := time.Duration(0); ; attempt++ {
-			ctx, cancel := context.WithTimeout(b.ctx, (1<<min(attempt, 20))*20*time.Microsecond)
-			err := b.Publish(ctx, messages...)
-			cancel()
-			if err == nil {
-				break
-			}
-			if b.ctx.Err() != nil {
-				return fmt.Errorf("publish: %w", err)
-			}
+		if err := b.publishImpatiently(messages); err != nil {
+			return err
 		}
 	}
 	if err := b.publishAgain("end"); err != nil {
@@ -203,6 +194,22 @@ func noSkip(b *bench) error {
 		return err
 	}
 	return errors.Join(neverSkips(log[:len(log)-1], rounds*batch), steady(log))
+}
+
+// publishImpatiently publishes messages again and again, until it need not give
+// up. Each attempt takes twice as long as the one before.
+func (b *bench) publishImpatiently(messages [][]byte) error {
+	for patience := 20 * time.Microsecond; ; patience *= 2 {
+		ctx, cancel := context.WithTimeout(b.ctx, patience)
+		err := b.Publish(ctx, messages...)
+		cancel()
+		if err == nil {
+			return nil
+		}
+		if b.ctx.Err() != nil {
+			return fmt.Errorf("publish: %w", err)
+		}
+	}
 }
 
 // neverSkips returns an error if one of the numbers from 0 on is missing, or is

@@ -25,11 +25,11 @@ func BenchmarkPublish(b *testing.B) {
 		full  bool
 	}{"one": {1, false}, "512": {512, false}, "one/full": {1, true}, "512/full": {512, true}} {
 		b.Run(name, func(b *testing.B) {
-			log := start(b, newFile(b), func(config *sqlitebroker.Config) { config.Full = c.full })
+			broker := start(b, newFile(b), func(config *sqlitebroker.Config) { config.Full = c.full })
 			batch := batchOf(c.batch)
 			b.ReportAllocs()
 			for b.Loop() {
-				if err := log.Publish(b.Context(), batch...); err != nil {
+				if err := broker.Publish(b.Context(), batch...); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -47,8 +47,10 @@ func BenchmarkInsert(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			db := openFile(b, newFile(b))
 			db.SetMaxOpenConns(1)
-			for _, s := range []string{"PRAGMA synchronous=" + c.level, "PRAGMA journal_mode=WAL", "CREATE TABLE meta (next INTEGER)", "INSERT INTO meta VALUES (1)",
-				"CREATE TABLE log (n INTEGER PRIMARY KEY, at INTEGER NOT NULL, message BLOB NOT NULL)"} {
+			for _, s := range []string{
+				"PRAGMA synchronous=" + c.level, "PRAGMA journal_mode=WAL", "CREATE TABLE meta (next INTEGER)", "INSERT INTO meta VALUES (1)",
+				"CREATE TABLE log (n INTEGER PRIMARY KEY, at INTEGER NOT NULL, message BLOB NOT NULL)",
+			} {
 				if _, err := db.Exec(s); err != nil {
 					b.Fatal(err)
 				}
@@ -88,18 +90,18 @@ func BenchmarkInsert(b *testing.B) {
 func BenchmarkDeliver(b *testing.B) {
 	for name, size := range map[string]int{"one": 1, "512": 512} {
 		b.Run(name, func(b *testing.B) {
-			log := start(b, newFile(b), nil)
+			broker := start(b, newFile(b), nil)
 			ctx, cancel := context.WithCancel(b.Context())
 			got, ended := make(chan struct{}, 1<<20), make(chan error, 2)
 			for range 2 {
 				go func() {
-					ended <- log.Subscribe(ctx, time.Minute, func(string, uint64, []byte) { got <- struct{}{} })
+					ended <- broker.Subscribe(ctx, time.Minute, func(string, uint64, []byte) { got <- struct{}{} })
 				}()
 			}
 			batch := batchOf(size)
 			b.ReportAllocs()
 			for b.Loop() {
-				if err := log.Publish(b.Context(), batch...); err != nil {
+				if err := broker.Publish(b.Context(), batch...); err != nil {
 					b.Fatal(err)
 				}
 				for range 2 * size {

@@ -1,6 +1,7 @@
 package sqlitebroker
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -84,22 +85,14 @@ func (c Config) complete() (Config, error) {
 	case c.KeepAge < 0, c.KeepCount < 0, c.Busy < 0, c.Poll < 0:
 		return c, fmt.Errorf("%w: KeepAge, KeepCount, Busy or Poll is negative", errConfig)
 	}
-	c.KeepAge = orElse(c.KeepAge, defaultKeepAge)
-	c.KeepCount = orElse(c.KeepCount, defaultKeepCount)
-	c.Busy = orElse(c.Busy, defaultBusy)
-	c.Poll = orElse(c.Poll, defaultPoll)
+	c.KeepAge = cmp.Or(c.KeepAge, defaultKeepAge)
+	c.KeepCount = cmp.Or(c.KeepCount, defaultKeepCount)
+	c.Busy = cmp.Or(c.Busy, defaultBusy)
+	c.Poll = cmp.Or(c.Poll, defaultPoll)
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
 	return c, nil
-}
-
-func orElse[T comparable](value, otherwise T) T {
-	var zero T
-	if value == zero {
-		return otherwise
-	}
-	return value
 }
 
 // A Broker is the log of a single node in a SQLite file. Several processes on

@@ -55,7 +55,7 @@ func start(t testing.TB, file string, change func(*sqlitebroker.Config)) *node {
 func execute(t testing.TB, file string, statements ...string) {
 	t.Helper()
 	db := openFile(t, file)
-	defer db.Close()
+	defer func() { _ = db.Close() }()
 	tx, err := db.Begin()
 	if err != nil {
 		t.Fatal(err)
@@ -142,7 +142,7 @@ type quiet struct{ testing.TB }
 func (quiet) Helper()                   {}
 func (quiet) Cleanup(func())            {}
 func (quiet) Fatal(args ...any)         { panic(args) }
-func (quiet) Fatalf(f string, a ...any) { panic(a) }
+func (quiet) Fatalf(_ string, a ...any) { panic(a) }
 func (quiet) Error(args ...any)         { panic(args) }
 
 func TestPromises(t *testing.T) { brokertest.Run(t, suite(nil)) }

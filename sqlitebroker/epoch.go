@@ -121,7 +121,7 @@ func (b *Broker) flaw(ctx context.Context, tx *sql.Tx, s *state, newest int64, s
 	case errors.Is(err, os.ErrNotExist):
 		return "there is no " + b.witness.path + ": the database may be a copy", nil
 	case err != nil:
-		return b.witness.path + " cannot be used: " + err.Error(), nil
+		return b.witness.path + " cannot be used: " + err.Error(), nil //nolint:nilerr // that is the flaw
 	case witness.epoch != s.epoch:
 		return "the database was replaced: " + b.witness.path + " belongs to another log", nil
 	}

@@ -25,13 +25,13 @@ const publishers = 3
 func publishUntilKilled(file string) {
 	fail := func(err error) {
 		if err != nil {
-			fmt.Println("error:", err)
+			_, _ = fmt.Fprintln(os.Stdout, "error:", err)
 			os.Exit(1)
 		}
 	}
 	db, err := sql.Open("sqlite", "file:"+file)
 	fail(err)
-	log, err := sqlitebroker.New(sqlitebroker.Config{DB: db, Create: true, KeepCount: 1_000_000})
+	broker, err := sqlitebroker.New(sqlitebroker.Config{DB: db, Create: true, KeepCount: 1_000_000})
 	fail(err)
 	next := strings.Fields(os.Getenv("PULL_PUBLISH_FROM"))
 	var all sync.WaitGroup
@@ -44,9 +44,9 @@ func publishUntilKilled(file string) {
 				for i := range batch {
 					batch[i] = fmt.Appendf(nil, "%d %d", p, n+i)
 				}
-				fail(log.Publish(context.Background(), batch...))
+				fail(broker.Publish(context.Background(), batch...))
 				n += len(batch)
-				fmt.Printf("%d %d\n", p, n) // one write, so one line
+				_, _ = fmt.Fprintf(os.Stdout, "%d %d\n", p, n) // one write, so one line
 			}
 		})
 	}

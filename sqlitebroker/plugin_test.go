@@ -61,10 +61,10 @@ func serveUntilKilled(file string) {
 		if e.Listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 			return err
 		}
-		fmt.Println(e.Listener.Addr())
+		_, _ = fmt.Fprintln(os.Stdout, e.Listener.Addr())
 		return e.Start("")
 	}()
-	fmt.Println("error:", err)
+	_, _ = fmt.Fprintln(os.Stdout, "error:", err)
 	os.Exit(1)
 }
 
@@ -110,7 +110,7 @@ func (s *server) request(t *testing.T, method, path string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	body, err := io.ReadAll(response.Body)
 	if err != nil || response.StatusCode >= 400 {
 		t.Fatalf("%s %s: got %s %q and %v", method, path, response.Status, body, err)
@@ -134,7 +134,7 @@ func (s *server) open(t *testing.T, cursor, last string) (commands []string, rec
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	for lines := bufio.NewScanner(response.Body); lines.Scan(); {
 		if id, isID := strings.CutPrefix(lines.Text(), "id:"); isID {
 			next = strings.TrimSpace(id)

@@ -1,6 +1,7 @@
 package sqlitebroker
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -40,7 +41,7 @@ func statements(prefix string) [2]string {
 // Schema returns the SQL that Config.Create executes, for an application that
 // creates its tables by migrations. An empty prefix means the default.
 func Schema(prefix string) string {
-	s := statements(orElse(prefix, defaultPrefix))
+	s := statements(cmp.Or(prefix, defaultPrefix))
 	return "PRAGMA journal_mode=WAL;\n" + s[0] + ";\n" + s[1] + ";\n"
 }
 
@@ -50,24 +51,26 @@ func (b *Broker) setUp(ctx context.Context) error {
 		return err
 	}
 	for i, name := range []string{"meta", "log"} {
-		name, statement := b.config.Prefix+name, statements(b.config.Prefix)[i]
-		have, err := describe(ctx, b.config.DB, name)
-		if err != nil {
-			return fmt.Errorf("read the schema: %w", err)
+		if err := b.setUpTable(ctx, b.config.Prefix+name, statements(b.config.Prefix)[i]); err != nil {
+			return err
 		}
-		if len(have) > 0 {
-			if err := compare(name, have, statement); err != nil {
-				return err
-			}
-			continue
-		}
-		if !b.config.Create {
-			return b.missing("the table " + name + " is missing")
-		}
-		statement = strings.Replace(statement, "CREATE TABLE", "CREATE TABLE IF NOT EXISTS", 1)
-		if _, err := b.config.DB.ExecContext(ctx, statement); err != nil {
-			return fmt.Errorf("create the table %s: %w", name, err)
-		}
+	}
+	return nil
+}
+
+func (b *Broker) setUpTable(ctx context.Context, name, statement string) error {
+	have, err := describe(ctx, b.config.DB, name)
+	switch {
+	case err != nil:
+		return fmt.Errorf("read the schema: %w", err)
+	case len(have) > 0:
+		return compare(name, have, statement)
+	case !b.config.Create:
+		return b.missing("the table " + name + " is missing")
+	}
+	statement = strings.Replace(statement, "CREATE TABLE", "CREATE TABLE IF NOT EXISTS", 1)
+	if _, err := b.config.DB.ExecContext(ctx, statement); err != nil {
+		return fmt.Errorf("create the table %s: %w", name, err)
 	}
 	return nil
 }
@@ -118,7 +121,7 @@ func list(ctx context.Context, db *sql.DB, query string, args ...any) (all []str
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	for rows.Next() {
 		var one string
 		if err := rows.Scan(&one); err != nil {

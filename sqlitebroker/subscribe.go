@@ -14,10 +14,10 @@ import (
 func (b *Broker) Subscribe(ctx context.Context, window time.Duration, deliver func(epoch string, offset uint64, message []byte)) error {
 	news := make(chan struct{}, 1)
 	b.join(news)
-	defer b.leave(news)
+	defer b.leave(news) //nolint:contextcheck // ctx has ended then
 	err := b.follow(ctx, window, news, deliver)
 	if ctx.Err() != nil {
-		return nil //nolint:nilerr // it is the context's
+		return nil
 	}
 	return fmt.Errorf("sqlitebroker: subscribe: %w", err)
 }
@@ -86,40 +86,52 @@ func (b *Broker) follow(ctx context.Context, window time.Duration, news <-chan s
 	if err != nil {
 		return err
 	}
-	poll := poll{path: b.path + "-wal", every: b.config.Poll}
-	for ask := true; ctx.Err() == nil; {
-		batch, err := b.after(ctx, p, &poll, ask)
+	f := follower{b, p, poll{path: b.path + "-wal", every: b.config.Poll}}
+	for other := true; ctx.Err() == nil; {
+		batch, err := f.next(ctx, other)
 		if err != nil {
 			return err
 		}
-		for _, m := range batch {
-			if ctx.Err() != nil {
-				return nil
-			}
-			deliver(p.epoch, uint64(m.offset), m.message) //nolint:gosec // above zero
-			p.offset, p.at = m.offset, m.at
-		}
-		if ask = false; len(batch) == 0 {
-			ask = poll.wait(ctx, news)
+		f.hand(ctx, batch, deliver)
+		if other = false; len(batch) == 0 {
+			other = f.poll.wait(ctx, news)
 		}
 	}
 	return nil
 }
 
-// after returns messages after a position: from memory, or from the file if they
-// are not there or ask tells so.
-func (b *Broker) after(ctx context.Context, p position, poll *poll, ask bool) ([]row, error) {
+// A follower is a subscription and how far it has come.
+type follower struct {
+	broker   *Broker
+	position position
+	poll     poll
+}
+
+// next returns the messages that follow: from memory, or from the file if they
+// are not there or if other processes may have published.
+func (f *follower) next(ctx context.Context, other bool) ([]row, error) { //nolint:revive // other is what poll.wait has found
+	b := f.broker
 	b.mu.Lock()
-	batch, known := b.recent.after(p)
+	batch, known := b.recent.after(f.position)
 	b.mu.Unlock()
-	if known && !ask {
+	if known && !other {
 		return batch, nil
 	}
-	poll.begin()
+	f.poll.begin()
 	if err := b.inPlace(); err != nil {
 		return nil, err
 	}
-	return b.read(ctx, p)
+	return b.read(ctx, f.position)
+}
+
+func (f *follower) hand(ctx context.Context, batch []row, deliver func(string, uint64, []byte)) {
+	for _, m := range batch {
+		if ctx.Err() != nil {
+			return
+		}
+		deliver(f.position.epoch, uint64(m.offset), m.message) //nolint:gosec // above zero
+		f.position.offset, f.position.at = m.offset, m.at
+	}
 }
 
 // begin returns the position before the first message of the window.
@@ -175,23 +187,16 @@ func (b *Broker) rowsAfter(ctx context.Context, p position) (batch []row, err er
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	known, size := false, 0
 	for size < batchBytes && rows.Next() {
-		var s state
-		var offset, at sql.NullInt64
-		var message []byte
-		if err := rows.Scan(&s.epoch, &s.next, &offset, &at, &message); err != nil {
+		m, err := scan(rows, p)
+		if err != nil {
 			return nil, err
 		}
-		known = true
-		rewritten := offset.Int64 == p.offset && p.at != 0 && at.Valid && at.Int64 != p.at
-		if s.epoch != p.epoch || s.next <= p.offset || rewritten {
-			return nil, errUnsure
-		}
-		if offset.Int64 > p.offset {
-			batch = append(batch, row{offset.Int64, at.Int64, message})
-			size += len(message)
+		if known = true; m.offset > p.offset {
+			batch = append(batch, m)
+			size += len(m.message)
 		}
 	}
 	if err := rows.Err(); err != nil {
@@ -201,4 +206,20 @@ func (b *Broker) rowsAfter(ctx context.Context, p position) (batch []row, err er
 		return nil, errUnsure
 	}
 	return batch, nil
+}
+
+// scan returns a message, and errUnsure if it shows that the log is another one.
+// The first row is the message at the position, without its content, or empty.
+func scan(rows *sql.Rows, p position) (m row, err error) {
+	var s state
+	var offset, at sql.NullInt64
+	if err := rows.Scan(&s.epoch, &s.next, &offset, &at, &m.message); err != nil {
+		return m, err
+	}
+	m.offset, m.at = offset.Int64, at.Int64
+	rewritten := m.offset == p.offset && p.at != 0 && at.Valid && m.at != p.at
+	if s.epoch != p.epoch || s.next <= p.offset || rewritten {
+		return m, errUnsure
+	}
+	return m, nil
 }

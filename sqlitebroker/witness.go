@@ -58,8 +58,8 @@ func parse(b []byte) (position, error) {
 	body = body[len(witnessFormat):]
 	p := position{
 		epoch:  string(body[:epochBytes]),
-		offset: int64(binary.BigEndian.Uint64(body[epochBytes:])), //nolint:gosec // checked below
-		at:     int64(binary.BigEndian.Uint64(body[epochBytes+8:])),
+		offset: int64(binary.BigEndian.Uint64(body[epochBytes:])),   //nolint:gosec // checked below
+		at:     int64(binary.BigEndian.Uint64(body[epochBytes+8:])), //nolint:gosec // record has the opposite
 	}
 	if !isEpoch(p.epoch) || p.offset < 0 || p.offset > maxOffset {
 		return position{}, errors.New("it has an impossible position")

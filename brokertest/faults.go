@@ -106,6 +106,11 @@ func nodes(b *bench) error {
 	other := &bench{Broker: b.suite.Faults.Join(b.t, b.Broker), suite: b.suite, ctx: b.ctx, t: b.t}
 	defer other.close()
 	early := []*reader{b.subscribe(), other.subscribe()}
+	for range 25 { // in turns, and then at the same time
+		if err := errors.Join(b.publishPairs(1), other.publishPairs(1)); err != nil {
+			return err
+		}
+	}
 	done := make(chan error, 2)
 	for _, node := range []*bench{b, other} {
 		go func() { done <- node.publishPairs(50) }()
@@ -120,8 +125,8 @@ func nodes(b *bench) error {
 	if err != nil {
 		return err
 	}
-	if len(first) != 201 {
-		return fmt.Errorf("got %d messages, want 201", len(first))
+	if len(first) != 301 {
+		return fmt.Errorf("got %d messages, want 301", len(first))
 	}
 	for _, r := range []*reader{early[1], b.subscribe(), other.subscribe()} {
 		log, err := b.read(r, "end")

@@ -43,7 +43,10 @@ func sizes(b *bench) error {
 			return err
 		}
 	}
-	list = append(list, "", "", "end") // next to one another as well
+	if err := b.Publish(b.ctx, nil); err != nil { // a message of no bytes, too
+		return fmt.Errorf("publish nil: %w", err)
+	}
+	list = append(list, "", "", "", "end") // next to one another as well
 	if err := b.publish("", "", "end"); err != nil {
 		return err
 	}

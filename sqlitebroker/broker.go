@@ -137,14 +137,10 @@ func open(c Config, boot string) (*Broker, error) {
 	b := &Broker{config: c, boot: boot, wake: make(chan struct{}, 1), followers: make(map[chan struct{}]struct{})}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*c.Busy)
 	defer cancel()
-	if err := b.locate(ctx); err != nil {
-		return nil, err
-	}
-	if err := b.retry(func() error { return b.setUp(ctx) }); err != nil {
-		return nil, err
-	}
-	if err := b.queries.prepare(ctx, c.DB, c.Prefix); err != nil {
-		return nil, err
+	for _, step := range []func(context.Context) error{b.locate, b.setUp, b.prepare} {
+		if err := b.retry(ctx, func() error { return step(ctx) }); err != nil {
+			return nil, err
+		}
 	}
 	return b, b.verifyFirst(ctx)
 }

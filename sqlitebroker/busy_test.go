@@ -164,7 +164,7 @@ func TestDroppedTablesAreCreatedAgain(t *testing.T) {
 // Old messages go by count and by age. The last one stays, and numbers go on.
 func TestOldMessagesAreDeleted(t *testing.T) {
 	file := newFile(t)
-	const keep = 1000
+	const keep = 3000
 	n := start(t, file, func(c *sqlitebroker.Config) { c.KeepCount = keep })
 	batch := make([][]byte, 512)
 	for i := range batch {
@@ -195,7 +195,8 @@ func TestOldMessagesAreDeleted(t *testing.T) {
 	execute(t, file, `UPDATE pull_log SET at = at - 7200000000000 WHERE "offset" < (SELECT max("offset") FROM pull_log)`)
 	epoch := epochOf(t, n)
 
-	for range 3 { // old messages are looked for once in a second, or after many
+	n = start(t, file, nil) // which keeps many, for an hour
+	for range 3 {           // old messages are looked for once in a second, or after many
 		if err := n.Publish(t.Context(), batch...); err != nil {
 			t.Fatal(err)
 		}
@@ -243,5 +244,58 @@ func TestLogIsBoundedUnderLoad(t *testing.T) {
 	}
 	if most > 3*keep {
 		t.Errorf("got %d messages at a time, want about %d", most, keep)
+	}
+}
+
+// Calls of Publish that wait at the same time share a transaction.
+func TestCallsThatWaitTogetherShareATransaction(t *testing.T) {
+	file := newFile(t)
+	n := start(t, file, nil)
+	publish(t, n, "first")
+	unlock := lock(t, file)
+	const calls = 50
+	published := make(chan error, calls)
+	for range calls {
+		go func() { published <- n.Publish(t.Context(), []byte("x")) }()
+	}
+	select {
+	case err := <-published:
+		t.Fatalf("got %v while the file was locked", err)
+	case <-time.After(50 * time.Millisecond):
+	}
+
+	unlock()
+	for range calls {
+		if err := <-published; err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	var transactions int
+	if err := n.db.QueryRow("SELECT count(DISTINCT at) FROM pull_log").Scan(&transactions); err != nil || transactions > 5 {
+		t.Errorf("got %d transactions and %v, want the first one and two or three", transactions, err)
+	}
+}
+
+// A process opens the file while another one, which was the last, closes it.
+func TestFileThatIsBeingClosedIsWaitedFor(t *testing.T) {
+	file := newFile(t)
+	open := func() *sql.DB { // without a busy_timeout
+		db, err := sql.Open("sqlite", "file:"+file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return db
+	}
+	for range 50 {
+		db := open()
+		n, err := sqlitebroker.New(sqlitebroker.Config{DB: db, Create: true})
+		if err != nil {
+			t.Fatalf("New: %v", err)
+		}
+		if err := n.Publish(t.Context(), []byte("x")); err != nil {
+			t.Fatalf("Publish: %v", err)
+		}
+		go db.Close() //nolint:errcheck // while the next one opens
 	}
 }

@@ -182,7 +182,7 @@ func (b *Broker) doubt() {
 // verifyAgain verifies a log that was in doubt, and creates its tables again if
 // they are gone.
 func (b *Broker) verifyAgain(ctx context.Context) error {
-	if err := b.setUp(ctx); err != nil {
+	if err := b.retry(ctx, func() error { return b.setUp(ctx) }); err != nil {
 		return err
 	}
 	if err := b.verify(ctx, position{}); err != nil {

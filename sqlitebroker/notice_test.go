@@ -89,3 +89,31 @@ func TestMessagesOfAnotherProcessArriveSoon(t *testing.T) {
 }
 
 const longestPoll = 500 * time.Millisecond
+
+// A node that only publishes notices before it publishes.
+func TestPublisherNoticesThatTheLogWentBack(t *testing.T) {
+	for name, statements := range map[string][]string{
+		"back": {
+			`DELETE FROM pull_log WHERE "offset" > 5`,
+			`UPDATE pull_meta SET next = 6, at = (SELECT at FROM pull_log WHERE "offset" = 5)`,
+		},
+		"back and on":  {`UPDATE pull_log SET at = at + 1 WHERE "offset" > 5`, `UPDATE pull_meta SET at = at + 1`},
+		"to nothing":   {`DELETE FROM pull_log`, `DELETE FROM pull_meta`},
+		"to odd state": {`UPDATE pull_meta SET next = -3`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := start(t, newFile(t), nil)
+			for i := range 10 {
+				publish(t, n, string(rune('0'+i)))
+			}
+			before := peek(t, n)
+			execute(t, n.file, statements...)
+
+			err := n.Publish(t.Context(), []byte("end"))
+
+			if after := peek(t, n); err != nil || after == before {
+				t.Errorf("got %v and the epoch %s, want another than %s", err, after, before)
+			}
+		})
+	}
+}

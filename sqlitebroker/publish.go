@@ -3,6 +3,7 @@ package sqlitebroker
 import (
 	"context"
 	"fmt"
+	"slices"
 )
 
 // A request is a call of Publish that waits.
@@ -37,6 +38,7 @@ func (b *Broker) Publish(ctx context.Context, messages ...[]byte) error {
 		}
 		return nil
 	case <-ctx.Done():
+		b.forget(r)
 		return ctx.Err()
 	}
 }
@@ -47,4 +49,13 @@ func (b *Broker) enqueue(r *request) {
 
 	b.queue = append(b.queue, r)
 	b.run()
+}
+
+// forget removes a call that has ended, unless it is being written: a caller that
+// repeats it while the disk does not answer must not fill the memory.
+func (b *Broker) forget(r *request) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+
+	b.queue = slices.DeleteFunc(b.queue, func(other *request) bool { return other == r })
 }

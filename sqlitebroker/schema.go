@@ -175,8 +175,8 @@ type queries struct {
 // many is how many messages insertMany inserts.
 const many = 32
 
-func (q *queries) prepare(ctx context.Context, db *sql.DB, prefix string) error {
-	meta, log := prefix+"meta", prefix+"log"
+func (b *Broker) prepare(ctx context.Context) error {
+	q, meta, log := &b.queries, b.config.Prefix+"meta", b.config.Prefix+"log"
 	insert := `INSERT INTO ` + log + ` ("offset", at, message) VALUES (?, ?, ?)`
 	for _, p := range []struct {
 		to  **sql.Stmt
@@ -201,13 +201,13 @@ func (q *queries) prepare(ctx context.Context, db *sql.DB, prefix string) error 
 			FROM ` + meta + ` WHERE id = 1`},
 		{&q.trim, `DELETE FROM ` + log + ` WHERE "offset" <= (
 			SELECT max("offset") FROM (
-				SELECT "offset", at, sum(length(message)) OVER (ORDER BY "offset" ROWS UNBOUNDED PRECEDING) - length(message) AS before
-				FROM (SELECT "offset", at, message FROM ` + log + ` ORDER BY "offset" LIMIT ?3))
+				SELECT "offset", at, sum(size) OVER (ORDER BY "offset" ROWS UNBOUNDED PRECEDING) - size AS before
+				FROM (SELECT "offset", at, length(message) AS size FROM ` + log + ` ORDER BY "offset" LIMIT ?3))
 			WHERE before < ?4 AND (at < ?1 OR "offset" < (SELECT next FROM ` + meta + ` WHERE id = 1) - ?2)
 				AND "offset" < (SELECT next FROM ` + meta + ` WHERE id = 1) - 1)`},
 	} {
 		var err error
-		if *p.to, err = db.PrepareContext(ctx, p.sql); err != nil {
+		if *p.to, err = b.config.DB.PrepareContext(ctx, p.sql); err != nil {
 			return fmt.Errorf("prepare: %w", err)
 		}
 	}

@@ -142,7 +142,9 @@ func (b *Broker) begin(ctx context.Context, window time.Duration) (position, err
 	var first sql.NullInt64
 	oldest := time.Now().Add(-window).UnixNano()
 	query := func() error {
-		return b.queries.start.QueryRowContext(ctx, oldest).Scan(&s.epoch, &s.next, &s.at, &first)
+		return b.retry(ctx, func() error {
+			return b.queries.start.QueryRowContext(ctx, oldest).Scan(&s.epoch, &s.next, &s.at, &first)
+		})
 	}
 	err := query()
 	if errors.Is(err, sql.ErrNoRows) {
@@ -164,7 +166,11 @@ func (b *Broker) begin(ctx context.Context, window time.Duration) (position, err
 func (b *Broker) read(ctx context.Context, p position) ([]row, error) {
 	ctx, cancel := context.WithTimeout(ctx, b.config.Busy)
 	defer cancel()
-	batch, err := b.rowsAfter(ctx, p)
+	var batch []row
+	err := b.retry(ctx, func() (err error) {
+		batch, err = b.rowsAfter(ctx, p)
+		return err
+	})
 	switch {
 	case errors.Is(err, errUnsure):
 		if wrong := b.verify(ctx, p); wrong != nil {

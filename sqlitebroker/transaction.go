@@ -62,7 +62,7 @@ func (l *lease) end() {
 // write commits what f does, which begins with a statement that takes the write
 // lock. f runs again if the lock cannot be had at once.
 func (l *lease) write(ctx context.Context, f func(tx *sql.Tx) error) error {
-	return l.broker.retry(func() error {
+	return l.broker.retry(ctx, func() error {
 		err := l.begin(ctx)
 		if err == nil {
 			err = l.try(ctx, f)
@@ -130,16 +130,20 @@ func synchronize(ctx context.Context, conn *sql.Conn, want int) (restore func(),
 	}, set(ctx, want)
 }
 
-// retry calls f again while the file is locked, for as long as Config.Busy.
-func (b *Broker) retry(f func() error) error {
+// retry calls f again while the file is locked, for as long as Config.Busy. Even a
+// reader can find it locked, while another process opens or closes it.
+func (b *Broker) retry(ctx context.Context, f func() error) error {
 	const shortest, longest = time.Millisecond, 20 * time.Millisecond
 	began := time.Now()
 	for pause := shortest; ; pause = min(2*pause, longest) {
 		err := f()
-		if !isBusy(err) || time.Since(began) >= b.config.Busy {
+		if !isBusy(err) || ctx.Err() != nil || time.Since(began) >= b.config.Busy {
 			return err
 		}
-		<-time.After(pause)
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+		}
 	}
 }
 

@@ -115,3 +115,22 @@ func BenchmarkDeliver(b *testing.B) {
 		})
 	}
 }
+
+// From a publisher in one process to a subscriber in another, one at a time.
+func BenchmarkOtherProcess(b *testing.B) {
+	file := newFile(b)
+	publisher, subscriber := start(b, file, nil), start(b, file, nil)
+	ctx, cancel := context.WithCancel(b.Context())
+	got, ended := make(chan struct{}, 1), make(chan error, 1)
+	go func() {
+		ended <- subscriber.Subscribe(ctx, time.Minute, func(string, uint64, []byte) { got <- struct{}{} })
+	}()
+	for b.Loop() {
+		if err := publisher.Publish(b.Context(), message); err != nil {
+			b.Fatal(err)
+		}
+		<-got
+	}
+	cancel()
+	<-ended
+}

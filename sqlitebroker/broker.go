@@ -107,6 +107,8 @@ type Broker struct {
 	looked  time.Time     // when the file was in place; of the goroutine that writes
 	wake    chan struct{} // something is in the queue
 
+	trimFailed bool // the last time; of the goroutine that writes
+
 	mu        sync.Mutex // guards what follows
 	queue     []*request
 	working   bool // the goroutine that writes is running

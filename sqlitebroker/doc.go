@@ -1,6 +1,6 @@
 // Package sqlitebroker is a log for pull in a SQLite file: a single node, whose
 // pages recover even if the process was killed. It needs database/sql and any
-// driver of SQLite 3.37 or later; it is tested with modernc.org/sqlite.
+// driver of SQLite 3.37 or later. It is tested with modernc.org/sqlite.
 //
 //	db, err := sql.Open("sqlite", "file:"+file+"?_pragma=busy_timeout(5000)")
 //	if err != nil {

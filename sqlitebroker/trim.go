@@ -24,9 +24,11 @@ func (b *Broker) trim(ctx context.Context, l *lease) {
 		deleted, err = result.RowsAffected()
 		return err
 	})
-	if err != nil && !isBusy(err) {
+	failed := err != nil && !isBusy(err)
+	if failed && !b.trimFailed { // once
 		b.config.Logger.Error("sqlitebroker: old messages could not be deleted", "file", b.path, "error", err)
 	}
+	b.trimFailed = failed
 
 	b.mu.Lock()
 	defer b.mu.Unlock()

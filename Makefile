@@ -28,11 +28,13 @@ vet:
 	done  # state files are locked in ways of their own on each system
 	cd bench && go vet ./... && go build -o /dev/null .
 	cd e2e && go vet ./...
+	for os in '' darwin windows; do (cd sqlitebroker && GOOS=$$os go vet ./...) || exit 1; done
 
 go:
 	go test -race ./...
 	go run ./scripts/port5 -race ./...  # the same tests against Echo v5, and its own
 	cd bench && go test -race ./...
+	cd sqlitebroker && go test -race ./...
 
 client: client/node_modules
 	cd client && npm run --silent types && npm test --silent && npm run --silent check
@@ -51,7 +53,7 @@ fuzz:
 	done
 
 lint:
-	config=$$PWD/.golangci.yml; for dir in $(PLUGINS) bench e2e; do (cd $$dir && go run $(LINT) run -c $$config ./...) || exit 1; done
+	config=$$PWD/.golangci.yml; for dir in $(PLUGINS) bench e2e sqlitebroker; do (cd $$dir && go run $(LINT) run -c $$config ./...) || exit 1; done
 
 bench:
 	$(MAKE) -C bench bench

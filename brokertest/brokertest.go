@@ -35,13 +35,17 @@ type Suite struct {
 	// Lose makes the engine lose its log and begin another.
 	Lose func(b Broker)
 
-	// Patience is the longest time that one promise may take. Default 10 seconds.
+	// Faults are further ways to break the engine.
+	Faults Faults
+
+	// Patience is how long the engine may take for what it has to do in the
+	// end. Default 10 seconds.
 	Patience time.Duration
 }
 
 // Run tests all promises, each with a new broker.
 func Run(t *testing.T, s Suite) {
-	for _, p := range promises {
+	for _, p := range all() {
 		t.Run(p.name, func(t *testing.T) {
 			if p.needs != nil && !p.needs(&s) {
 				t.Skip("the suite does not know how to break this broker")
@@ -61,7 +65,7 @@ func (s *Suite) check(t testing.TB, p *promise) error {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	b := &bench{Broker: s.Open(t), suite: s, ctx: ctx}
+	b := &bench{Broker: s.Open(t), suite: s, ctx: ctx, t: t}
 	defer b.close()
 	return p.run(b)
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"testing"
 	"time"
 )
 
@@ -15,6 +16,7 @@ type bench struct {
 	suite   *Suite
 	ctx     context.Context //nolint:containedctx // of one test
 	readers []*reader
+	t       testing.TB // for faults
 }
 
 func (b *bench) close() {

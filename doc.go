@@ -118,8 +118,9 @@
 // message may be published twice if it is unknown whether the first attempt
 // succeeded; nodes recognize and drop the second copy.
 //
-// Only [Memory] ships, the log of a single node. Package brokertest contains the
-// contract as an executable suite for any other.
+// [Memory] is the log of a single node. Package sqlitebroker keeps it in a SQLite
+// file, which survives a crash. Package brokertest contains the contract as an
+// executable suite for any other.
 //
 // # Echo v5
 //

@@ -91,7 +91,7 @@ func TestREADMEShowsCodeThatWorks(t *testing.T) {
 }
 
 var (
-	testName   = regexp.MustCompile(`\b((?:e2e/|example/|brokertest/|v5/)?)((?:Test|Fuzz)[A-Z]\w+)`)
+	testName   = regexp.MustCompile(`\b((?:e2e/|example/|brokertest/|sqlitebroker/|v5/)?)((?:Test|Fuzz)[A-Z]\w+)`)
 	clientTest = regexp.MustCompile("`(\\w+\\.test\\.js): ([^`]+)`")
 	testFunc   = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)[A-Z]\w+)\(`)
 )
@@ -99,7 +99,7 @@ var (
 // Every test that the documentation names exists.
 func TestGuaranteesNameTestsThatExist(t *testing.T) {
 	exist := make(map[string]bool)
-	for _, folder := range []string{"", "e2e/", "example/", "brokertest/", "v5/", "internal/*/"} {
+	for _, folder := range []string{"", "e2e/", "example/", "brokertest/", "sqlitebroker/", "v5/", "internal/*/"} {
 		paths, err := filepath.Glob(folder + "*_test.go")
 		if err != nil {
 			t.Fatal(err)

@@ -1,0 +1,2 @@
+// Package pgbroker keeps the log of pull in a PostgreSQL database.
+package pgbroker

@@ -85,6 +85,9 @@ func (c *Config) complete() (*pgx.ConnConfig, error) {
 	if err != nil {
 		return nil, fmt.Errorf("Config.URL: %w", err)
 	}
+	if _, named := listen.RuntimeParams["application_name"]; !named {
+		listen.RuntimeParams["application_name"] = "pull"
+	}
 	listen.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
 	return listen, nil
 }

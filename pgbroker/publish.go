@@ -179,7 +179,8 @@ func (b *Broker) insert(ctx context.Context, messages [][]byte, size int) (posit
 		sizes = strconv.AppendInt(sizes, int64(len(m)), 10)
 		batch = append(batch, m...)
 	}
-	args := []any{batch, string(append(starts, '}')), string(append(sizes, '}'))}
+	known := b.newest()
+	args := []any{batch, string(append(starts, '}')), string(append(sizes, '}')), known.epoch, known.offset, known.mark}
 	if b.isolation {
 		return b.insertIsolated(ctx, args)
 	}

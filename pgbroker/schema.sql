@@ -31,39 +31,6 @@ CREATE OR REPLACE FUNCTION pull_mark(at timestamptz) RETURNS bigint LANGUAGE sql
 	SELECT (extract(epoch FROM at) * 1000000)::bigint
 $$;
 
--- pull_publish appends the messages that a batch consists of. The lock makes the order of offsets the order of
--- commits, so no offset below a visible one appears later. A counter in a row would do the same, but then a long
--- transaction anywhere in the database would keep all of the row's versions, and each publish would read them.
--- Only READ COMMITTED looks at the log after it has got the lock.
-CREATE OR REPLACE FUNCTION pull_publish(batch bytea, starts integer[], sizes integer[],
-	OUT log_epoch text, OUT log_last bigint, OUT log_mark bigint)
-LANGUAGE plpgsql AS $$
-DECLARE
-	moment timestamptz;
-BEGIN
-	IF current_setting('transaction_isolation') <> 'read committed' THEN
-		RAISE EXCEPTION 'pull_publish needs a transaction that is READ COMMITTED, not %', upper(current_setting('transaction_isolation'))
-			USING ERRCODE = 'invalid_transaction_state';
-	END IF;
-	IF current_setting('synchronous_commit') = 'off' THEN
-		PERFORM set_config('synchronous_commit', 'on', true);
-	END IF;
-	PERFORM pg_advisory_xact_lock(1886743660, 'pull_log'::regclass::oid::integer);
-	SELECT "offset" INTO log_last FROM pull_log ORDER BY "offset" DESC LIMIT 1;
-	IF log_last IS NULL THEN -- the log is new, or somebody has emptied it
-		log_last := 0;
-		INSERT INTO pull_meta (version, generation) VALUES (1, gen_random_uuid()::text)
-			ON CONFLICT (one) DO UPDATE SET generation = excluded.generation, trimmed = 0;
-	END IF;
-	moment := clock_timestamp();
-	INSERT INTO pull_log ("offset", at, message)
-		SELECT log_last + t.ord, moment, substring(batch FROM t.start FOR t.size)
-		FROM unnest(starts, sizes) WITH ORDINALITY AS t(start, size, ord);
-	log_last := log_last + cardinality(starts);
-	log_epoch := pull_epoch();
-	log_mark := pull_mark(moment);
-END $$;
-
 -- pull_since returns the offset before the first message that is not older than an age. It looks at few rows: where
 -- messages were deleted, a scan would read what vacuum has not removed yet.
 CREATE OR REPLACE FUNCTION pull_since(age interval) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
@@ -128,4 +95,43 @@ BEGIN
 	INSERT INTO pull_meta (version, generation) VALUES (1, gen_random_uuid()::text) ON CONFLICT (one) DO NOTHING;
 	PERFORM FROM pull_meta FOR UPDATE;
 	UPDATE pull_meta SET generation = gen_random_uuid()::text WHERE pull_epoch() = epoch;
+END $$;
+
+-- pull_publish appends the messages that a batch consists of. The lock makes the order of offsets the order of
+-- commits, so no offset below a visible one appears later. A counter in a row would do the same, but then a long
+-- transaction anywhere in the database would keep all of the row's versions, and each publish would read them.
+-- Only READ COMMITTED looks at the log after it has got the lock. The caller names the newest message that it knows to
+-- be in the log. If the log misses it, it has gone back, and goes on under another name.
+CREATE OR REPLACE FUNCTION pull_publish(batch bytea, starts integer[], sizes integer[], known_epoch text, known_offset bigint, known_mark bigint,
+	OUT log_epoch text, OUT log_last bigint, OUT log_mark bigint)
+LANGUAGE plpgsql AS $$
+DECLARE
+	moment timestamptz;
+BEGIN
+	IF current_setting('transaction_isolation') <> 'read committed' THEN
+		RAISE EXCEPTION 'pull_publish needs a transaction that is READ COMMITTED, not %', upper(current_setting('transaction_isolation'))
+			USING ERRCODE = 'invalid_transaction_state';
+	END IF;
+	IF current_setting('synchronous_commit') = 'off' THEN
+		PERFORM set_config('synchronous_commit', 'on', true);
+	END IF;
+	PERFORM pg_advisory_xact_lock(1886743660, 'pull_log'::regclass::oid::integer);
+	SELECT "offset" INTO log_last FROM pull_log ORDER BY "offset" DESC LIMIT 1;
+	IF log_last IS NULL THEN -- the log is new, or somebody has emptied it
+		log_last := 0;
+		INSERT INTO pull_meta (version, generation) VALUES (1, gen_random_uuid()::text)
+			ON CONFLICT (one) DO UPDATE SET generation = excluded.generation, trimmed = 0;
+	END IF;
+	log_epoch := pull_epoch();
+	IF log_epoch IS NULL OR known_epoch = log_epoch AND (known_offset > log_last
+		OR EXISTS (SELECT FROM pull_log WHERE "offset" = known_offset AND pull_mark(at) <> known_mark)) THEN
+		PERFORM pull_renew(log_epoch);
+		log_epoch := pull_epoch();
+	END IF;
+	moment := clock_timestamp();
+	INSERT INTO pull_log ("offset", at, message)
+		SELECT log_last + t.ord, moment, substring(batch FROM t.start FOR t.size)
+		FROM unnest(starts, sizes) WITH ORDINALITY AS t(start, size, ord);
+	log_last := log_last + cardinality(starts);
+	log_mark := pull_mark(moment);
 END $$;

@@ -21,7 +21,7 @@ func statements(prefix string) texts {
 		exists:  name.Replace(`SELECT to_regclass('pull_log') IS NOT NULL`),
 		inspect: name.Replace(inspectSQL),
 		version: name.Replace(`SELECT version FROM pull_meta`),
-		publish: name.Replace(`SELECT log_epoch, log_last, log_mark FROM pull_publish($1::bytea, $2::text::integer[], $3::text::integer[])`),
+		publish: name.Replace(`SELECT log_epoch, log_last, log_mark FROM pull_publish($1::bytea, $2::text::integer[], $3::text::integer[], $4::text, $5::bigint, $6::bigint)`),
 		since:   name.Replace(`SELECT pull_since($1::bigint * interval '1 microsecond')`),
 		read:    name.Replace(readSQL),
 		trim:    name.Replace(`SELECT pull_trim($1::bigint * interval '1 microsecond', $2::bigint, $3::bigint)`),
@@ -47,7 +47,7 @@ SELECT CASE
 		WHERE i.indrelid = c.oid AND i.indisprimary AND i.indisvalid AND i.indnkeyatts = 1 AND o.attname = 'offset')
 		THEN 'its PRIMARY KEY is not "offset", so two messages could have one'
 	WHEN to_regclass('pull_meta') IS NULL THEN 'the table pull_meta is missing'
-	WHEN to_regprocedure('pull_publish(bytea,integer[],integer[])') IS NULL THEN 'the function pull_publish is missing'
+	WHEN to_regprocedure('pull_publish(bytea,integer[],integer[],text,bigint,bigint)') IS NULL THEN 'the function pull_publish is missing'
 	WHEN to_regprocedure('pull_epoch()') IS NULL THEN 'the function pull_epoch is missing'
 	WHEN to_regprocedure('pull_mark(timestamptz)') IS NULL THEN 'the function pull_mark is missing'
 	WHEN to_regprocedure('pull_since(interval)') IS NULL THEN 'the function pull_since is missing'

@@ -147,9 +147,11 @@ func (s *server) start(t testing.TB) {
 		t.Fatal(err)
 	}
 	ended := make(chan struct{})
-	s.ended = ended
 	go func() { _ = cmd.Wait(); close(ended) }()
-	t.Cleanup(s.stop)
+	if s.ended == nil {
+		t.Cleanup(s.stop)
+	}
+	s.ended = ended
 	s.await(t)
 }
 

@@ -18,7 +18,7 @@ type texts struct {
 func statements(prefix string) texts {
 	name := strings.NewReplacer("pull_", prefix, "{messages}", batchMessages, "{bytes}", batchBytes)
 	return texts{
-		exists:  name.Replace(`SELECT to_regclass('pull_log') IS NOT NULL`),
+		exists:  name.Replace(existsSQL),
 		inspect: name.Replace(inspectSQL),
 		version: name.Replace(`SELECT version FROM pull_meta`),
 		publish: name.Replace(`SELECT log_epoch, log_last, log_mark FROM pull_publish($1::bytea, $2::text::integer[], $3::text::integer[], $4::text, $5::bigint, $6::bigint)`),
@@ -30,6 +30,10 @@ func statements(prefix string) texts {
 		channel: strings.ReplaceAll(prefix, ".", "_") + "log",
 	}
 }
+
+// existsSQL reports whether the log is there. It reads a table so that the server
+// first takes note of what others have created.
+const existsSQL = `SELECT EXISTS (SELECT FROM pg_class WHERE oid = to_regclass('pull_log'))`
 
 // inspectSQL returns one row if the log is there, with what is wrong with it.
 const inspectSQL = `

@@ -59,6 +59,33 @@ func BenchmarkPublish(b *testing.B) {
 	}
 }
 
+// BenchmarkBesideBare takes turns between a publish and a bare INSERT, so that
+// both meet the same disk.
+func BenchmarkBesideBare(b *testing.B) {
+	s := shared(b)
+	s.exec(b, "CREATE TABLE IF NOT EXISTS bare (id bigserial PRIMARY KEY, at timestamptz NOT NULL DEFAULT now(), message bytea NOT NULL)")
+	message := bytes.Repeat([]byte("x"), eventSize)
+	db := open(b, s.url())
+	db.SetMaxIdleConns(4)
+	broker := newBroker(b, s, newPrefix(), func(c *pgbroker.Config) { c.DB = db })
+	var bare, log time.Duration
+	for b.Loop() {
+		start := time.Now()
+		if _, err := db.ExecContext(b.Context(), "INSERT INTO bare (message) VALUES ($1)", message); err != nil {
+			b.Fatal(err)
+		}
+		middle := time.Now()
+		if err := broker.Publish(b.Context(), message); err != nil {
+			b.Fatal(err)
+		}
+		bare, log = bare+middle.Sub(start), log+time.Since(middle)
+	}
+	b.ReportMetric(float64(b.N)/bare.Seconds(), "bare/s")
+	b.ReportMetric(float64(b.N)/log.Seconds(), "log/s")
+	b.ReportMetric(bare.Seconds()/log.Seconds(), "of-bare")
+	b.ReportMetric(0, "ns/op")
+}
+
 func perSecond(b *testing.B, n int, publish func() error) {
 	b.Helper()
 	if err := publish(); err != nil { // connects and prepares

@@ -53,7 +53,6 @@ SELECT CASE
 	WHEN to_regclass('pull_meta') IS NULL THEN 'the table pull_meta is missing'
 	WHEN to_regprocedure('pull_publish(bytea,integer[],integer[],text,bigint,bigint)') IS NULL THEN 'the function pull_publish is missing'
 	WHEN to_regprocedure('pull_epoch()') IS NULL THEN 'the function pull_epoch is missing'
-	WHEN to_regprocedure('pull_mark(timestamptz)') IS NULL THEN 'the function pull_mark is missing'
 	WHEN to_regprocedure('pull_since(interval)') IS NULL THEN 'the function pull_since is missing'
 	WHEN to_regprocedure('pull_trim(interval,bigint,bigint)') IS NULL THEN 'the function pull_trim is missing'
 	WHEN to_regprocedure('pull_renew(text)') IS NULL THEN 'the function pull_renew is missing'
@@ -79,8 +78,8 @@ WITH fresh AS MATERIALIZED (
 SELECT NULL::bigint AS "offset", NULL::bigint AS mark, NULL::bytea AS message,
 	pull_epoch() AS epoch,
 	coalesce((SELECT "offset" FROM pull_log ORDER BY "offset" DESC LIMIT 1), 0) AS last,
-	coalesce((SELECT pull_mark(at) FROM pull_log WHERE "offset" = $1::bigint), 0) AS own,
-	coalesce((SELECT pull_mark(at) FROM pull_log WHERE "offset" = $2::bigint), 0) AS known,
+	coalesce((SELECT (extract(epoch FROM at) * 1000000)::bigint FROM pull_log WHERE "offset" = $1::bigint), 0) AS own,
+	coalesce((SELECT (extract(epoch FROM at) * 1000000)::bigint FROM pull_log WHERE "offset" = $2::bigint), 0) AS known,
 	coalesce((SELECT sum(octet_length(message)) FROM fresh), 0)::bigint AS size
 UNION ALL
-SELECT "offset", pull_mark(at), message, NULL, NULL, NULL, NULL, NULL FROM fresh`
+SELECT "offset", (extract(epoch FROM at) * 1000000)::bigint, message, NULL, NULL, NULL, NULL, NULL FROM fresh`

@@ -45,7 +45,7 @@ func (o *outage) end() {
 // isOutOfReach reports whether an error is about the connection, or the server as
 // a whole, which the same call may reach later. All others are about the log.
 func isOutOfReach(err error) bool {
-	if errors.Is(err, errOther) || errors.Is(err, errTables) {
+	if errors.Is(err, errOther) || errors.Is(err, errNameless) {
 		return false
 	}
 	state := stateOf(err)

@@ -141,19 +141,35 @@ func (b *Broker) run() {
 		at, err := within(ctx, limit, func(ctx context.Context, _ func(time.Duration)) (position, error) {
 			return b.insert(ctx, g.messages, g.size)
 		})
-		g.cancel()
 		g.err = b.explain(err)
 		if err == nil {
 			b.knows(at)
 		}
 		close(g.done)
-		if err == nil {
+		switch {
+		case err == nil:
 			b.wake()
 			b.announce()
-		} else {
+		case ctx.Err() == nil && isOutOfReach(err):
+			b.publisher.failAll(g.err)
+		default:
 			b.restore(err)
 		}
+		g.cancel()
 	}
+}
+
+// failAll ends the groups that wait behind one that has failed. While the server
+// does not answer, each of them would wait in vain, one after another.
+func (p *publisher) failAll(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+
+	for _, g := range p.queue {
+		g.err = err
+		close(g.done)
+	}
+	p.queue = nil
 }
 
 // restore creates the tables again if they have gone, for the next call.

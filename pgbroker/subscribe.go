@@ -21,7 +21,7 @@ var (
 	// errOther ends a subscription to a log that has become another.
 	errOther = errors.New("the log has lost messages or was replaced")
 
-	errTables = errors.New("the log has no name") // its row is gone
+	errNameless = errors.New("the row with the name of the log was deleted")
 )
 
 // Subscribe implements pull.Broker. It returns an error once when the server
@@ -73,7 +73,7 @@ func (s *subscription) run(ctx context.Context) error {
 
 // start finds where the window begins.
 func (s *subscription) start(ctx context.Context) error {
-	since, err := within(ctx, 2*patience, func(ctx context.Context, _ func(time.Duration)) (since int64, err error) {
+	since, err := within(ctx, patience+time.Second, func(ctx context.Context, _ func(time.Duration)) (since int64, err error) {
 		if err := s.prepare(ctx); err != nil {
 			return 0, err
 		}
@@ -139,7 +139,7 @@ func (s *subscription) read(ctx context.Context) (more bool, err error) {
 func (s *subscription) judge(ctx context.Context, p *page, known position) error {
 	switch {
 	case p.epoch == "":
-		return errors.Join(errTables, s.renewLog(ctx, p.epoch))
+		return errors.Join(errNameless, s.renewLog(ctx, p.epoch))
 	case s.at.epoch == "" && p.last == 0: // an empty log has no name yet: the first message gives it one
 		return nil
 	case s.at.epoch == "":

@@ -52,7 +52,7 @@ type Config struct {
 
 // prefixes are what can stand in SQL as it is, and leaves room for names of
 // functions and channels below 63 bytes.
-var prefixes = regexp.MustCompile(`^([a-z_][a-z0-9_]{0,39}\.)?[a-z_][a-z0-9_]{0,39}$`) //nolint:gochecknoglobals // a constant
+var prefixes = regexp.MustCompile(`^([a-z_][a-z0-9_]{0,39}\.)?[a-z_][a-z0-9_]{0,39}$`)
 
 // complete checks the configuration and fills in the defaults. It returns how to
 // listen, or nil.

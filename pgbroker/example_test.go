@@ -19,13 +19,13 @@ import (
 
 // An application of which any number of nodes can run, behind a proxy that
 // spreads the pages.
-func Example() {
+func Example() { //nolint:testableexamples // TestExample runs it
 	url := os.Getenv("DATABASE_URL") // postgres://user:password@host/db
 	db, err := sql.Open("pgx", url)
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer db.Close()
+	defer func() { _ = db.Close() }()
 	db.SetMaxOpenConns(20)
 	db.SetMaxIdleConns(10)
 
@@ -33,7 +33,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer broker.Close()
+	defer func() { _ = broker.Close() }()
 	plugin, err := pull.New(pull.Config{
 		User:   func(c echo.Context) (string, error) { return c.Request().Header.Get("X-User"), nil }, // your login
 		Broker: broker,

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // How long a listener believes that silence means that there is nothing, and how
@@ -26,12 +27,12 @@ var (
 func (s *subscription) keepListening(ctx context.Context) {
 	told := ""
 	for wait := shortestWait; ; wait = min(2*wait, longestWait) {
-		heard, err := s.listenOnce(ctx)
-		s.hears.Store(false)
-		signal(s.woken)
+		err := s.listenOnce(ctx)
 		if ctx.Err() != nil {
 			return
 		}
+		heard := s.hears.Swap(false)
+		signal(s.woken)
 		if heard {
 			wait, told = shortestWait, ""
 		}
@@ -48,14 +49,13 @@ func (s *subscription) keepListening(ctx context.Context) {
 	}
 }
 
-// listenOnce listens on a connection of its own until that ends, and reports
-// whether notifications arrived.
-func (s *subscription) listenOnce(ctx context.Context) (heard bool, err error) {
+// listenOnce listens on a connection of its own until that ends.
+func (s *subscription) listenOnce(ctx context.Context) error {
 	connect, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	conn, err := pgx.ConnectConfig(connect, s.listen)
 	if err != nil {
-		return false, err
+		return err
 	}
 	defer func() {
 		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
@@ -65,7 +65,7 @@ func (s *subscription) listenOnce(ctx context.Context) (heard bool, err error) {
 
 	probe := s.sql.channel + "_" + newID()
 	if err := s.open(connect, conn, probe); err != nil {
-		return false, err
+		return err
 	}
 	return s.hear(ctx, conn, probe)
 }
@@ -85,38 +85,42 @@ func (s *subscription) open(ctx context.Context, conn *pgx.Conn, probe string) e
 	return err
 }
 
-// hear wakes the subscription for each notification of another node. Where
-// nothing comes for a while, it sends itself one, through the database that the
-// nodes publish through.
-func (s *subscription) hear(ctx context.Context, conn *pgx.Conn, probe string) (heard bool, err error) {
-	for asked := true; ; {
-		limit := silence
-		if asked {
-			if err := s.notify(ctx, probe, ""); err != nil {
-				return heard, err
-			}
-			limit = echoDelay
+// hear takes notifications until there are none to come. Where it is quiet for a
+// while, it sends itself one, through the database that the nodes publish
+// through.
+func (s *subscription) hear(ctx context.Context, conn *pgx.Conn, probe string) error {
+	for {
+		if err := s.notify(ctx, probe, ""); err != nil {
+			return err
 		}
-		waiting, cancel := context.WithTimeout(ctx, limit)
-		n, err := conn.WaitForNotification(waiting)
-		late := waiting.Err() != nil
-		cancel()
-		switch {
-		case err == nil:
-			asked = false
-			if !heard || n.Payload != s.id && n.Channel != probe {
-				heard = true
-				s.hears.Store(true)
-				signal(s.woken)
-			}
-		case ctx.Err() != nil:
-			return heard, ctx.Err()
-		case !late:
-			return heard, err
-		case asked:
-			return heard, errDeaf
-		default:
-			asked = true
+		n, err := await(ctx, conn, echoDelay)
+		if err == nil && n == nil {
+			return errDeaf
+		}
+		for ; n != nil; n, err = await(ctx, conn, silence) {
+			s.heard(n, probe)
+		}
+		if err != nil {
+			return err
 		}
 	}
+}
+
+// heard wakes the subscription if another node has published, and at first, for
+// what came before.
+func (s *subscription) heard(n *pgconn.Notification, probe string) {
+	if first := s.hears.CompareAndSwap(false, true); first || n.Payload != s.id && n.Channel != probe {
+		signal(s.woken)
+	}
+}
+
+// await returns the next notification, or nil if there is none for a while.
+func await(ctx context.Context, conn *pgx.Conn, limit time.Duration) (*pgconn.Notification, error) {
+	waiting, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	n, err := conn.WaitForNotification(waiting)
+	if err != nil && ctx.Err() == nil && waiting.Err() != nil && !conn.IsClosed() {
+		return nil, nil
+	}
+	return n, err // n is nil if err is not
 }

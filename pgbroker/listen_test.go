@@ -3,6 +3,7 @@ package pgbroker_test
 import (
 	"bytes"
 	"database/sql"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -43,12 +44,12 @@ func listeners(t testing.TB, s *server, want int) []int {
 	var pids []int
 	eventually(t, func() error {
 		db := open(t, s.url())
-		defer db.Close()
+		defer func() { _ = db.Close() }()
 		rows, err := db.QueryContext(t.Context(), "SELECT pid FROM pg_stat_activity WHERE application_name = 'pull' AND query LIKE 'LISTEN%' ORDER BY 1")
 		if err != nil {
 			return err
 		}
-		defer rows.Close()
+		defer func() { _ = rows.Close() }()
 		pids = nil
 		for rows.Next() {
 			var pid int
@@ -101,7 +102,7 @@ func TestQuietListenerStays(t *testing.T) {
 	start := time.Now()
 	eventually(t, func() error { // three times the silence after which it asks
 		if time.Since(start) < 15*time.Second {
-			return fmt.Errorf("not yet")
+			return errors.New("not yet")
 		}
 		return nil
 	})
@@ -142,7 +143,7 @@ func bouncer(t testing.TB, s *server) string {
 		if err != nil {
 			return err
 		}
-		defer db.Close()
+		defer func() { _ = db.Close() }()
 		return db.PingContext(t.Context())
 	})
 	return url
@@ -214,7 +215,7 @@ func TestURLOfAnotherServerIsNoticed(t *testing.T) {
 
 	eventually(t, func() error {
 		if logged.count("notifications do not arrive") != 1 {
-			return fmt.Errorf("no warning")
+			return errors.New("no warning")
 		}
 		return nil
 	})

@@ -3,6 +3,7 @@ package pgbroker_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -181,7 +182,7 @@ func TestLongTransactionOfTheAppStallsNobody(t *testing.T) {
 func countAtMost(t testing.TB, s *server, prefix string, most int) error {
 	t.Helper()
 	db := open(t, s.url())
-	defer db.Close()
+	defer func() { _ = db.Close() }()
 	var n int
 	err := db.QueryRowContext(t.Context(), "SELECT count(*) FROM "+prefix+"log").Scan(&n)
 	if err == nil && n > most {
@@ -281,7 +282,7 @@ func TestPublishersShareTransactions(t *testing.T) {
 		var n int
 		err := db.QueryRowContext(t.Context(), "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted").Scan(&n)
 		if err == nil && n == 0 {
-			err = fmt.Errorf("nobody waits for the lock")
+			err = errors.New("nobody waits for the lock")
 		}
 		return err
 	})
@@ -319,7 +320,7 @@ func TestCallThatGivesUpHarmsNoOther(t *testing.T) {
 		var n int
 		err := db.QueryRowContext(t.Context(), "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted").Scan(&n)
 		if err == nil && n == 0 {
-			err = fmt.Errorf("nobody waits for the lock")
+			err = errors.New("nobody waits for the lock")
 		}
 		return err
 	})

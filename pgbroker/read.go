@@ -43,18 +43,18 @@ func (b *Broker) fetch(ctx context.Context, after, known int64, extend func(time
 	for rows.Next() {
 		var r record
 		var epoch sql.NullString
-		var offset, mark, last, ownMark, knownMark, size sql.NullInt64
-		if err := rows.Scan(&offset, &mark, &r.message, &epoch, &last, &ownMark, &knownMark, &size); err != nil {
+		var state page
+		var size int64
+		if err := rows.Scan(&r.offset, &r.mark, &r.message, &epoch, &state.last, &state.own, &state.known, &size); err != nil {
 			return page{}, err
 		}
-		if !offset.Valid {
-			found = true
-			p.epoch, p.last, p.own, p.known = epoch.String, last.Int64, ownMark.Int64, knownMark.Int64
-			extend(patience + forBytes(size.Int64))
+		if r.offset > 0 {
+			p.records = append(p.records, r)
 			continue
 		}
-		r.offset, r.mark = offset.Int64, mark.Int64
-		p.records = append(p.records, r)
+		found = true
+		p.epoch, p.last, p.own, p.known = epoch.String, state.last, state.own, state.known
+		extend(patience + forBytes(size))
 	}
 	if err := rows.Err(); err != nil {
 		return page{}, err

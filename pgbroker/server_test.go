@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"fmt"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -94,7 +94,7 @@ func run(t testing.TB, name string, args ...string) {
 // those of sockets must be.
 func directory(t testing.TB) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "pg")
+	dir, err := os.MkdirTemp("", "pg") //nolint:usetesting // that of a test is closed to other users
 	if err == nil {
 		if uid, gid := owner(t); uid >= 0 {
 			err = os.Chown(dir, uid, gid)
@@ -127,46 +127,55 @@ func (s *server) wipe(t testing.TB) {
 	run(t, "initdb", "-D", s.data(), "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C")
 }
 
-// start starts the server and waits until it takes queries.
+// start starts the server and waits until it takes queries. It tries again as
+// long as processes of a server that was killed are still ending.
 func (s *server) start(t testing.TB) {
 	t.Helper()
+	if s.ended == nil {
+		t.Cleanup(s.stop)
+	}
+	s.launch(t)
+	db, err := sql.Open("pgx", s.url())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	eventually(t, func() error {
+		select {
+		case <-s.ended:
+			s.launch(t)
+		default:
+		}
+		return db.PingContext(t.Context())
+	}, func() string {
+		logs, _ := os.ReadFile(filepath.Join(s.dir, "log"))
+		return string(logs)
+	})
+}
+
+func (s *server) launch(t testing.TB) {
+	t.Helper()
 	args := append([]string{program(t, "postgres"), "-D", s.data(), "-k", s.dir, "-c", "listen_addresses="}, s.options...)
-	cmd := exec.Command("/bin/sh", append([]string{"-c", `"$@" </dev/null & p=$!; read -r _; kill -QUIT $p; wait $p`, "sh"}, args...)...)
+	cmd := exec.Command("/bin/sh", append([]string{"-c", `"$@" </dev/null 3<&- & p=$!; (read -r _ <&3; kill -QUIT $p) & w=$!; wait $p; kill $w`, "sh"}, args...)...)
 	cmd.SysProcAttr = command(t, "postgres").SysProcAttr
 	cmd.Dir = s.dir
 	logs, err := os.OpenFile(filepath.Join(s.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer logs.Close()
-	cmd.Stdout, cmd.Stderr = logs, logs
-	if s.stdin, err = cmd.StdinPipe(); err != nil {
+	defer func() { _ = logs.Close() }()
+	alive, stdin, err := os.Pipe()
+	if err != nil {
 		t.Fatal(err)
 	}
+	defer func() { _ = alive.Close() }()
+	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles, s.stdin = logs, logs, []*os.File{alive}, stdin
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	ended := make(chan struct{})
-	go func() { _ = cmd.Wait(); close(ended) }()
-	if s.ended == nil {
-		t.Cleanup(s.stop)
-	}
 	s.ended = ended
-	s.await(t)
-}
-
-// await waits until the server takes queries.
-func (s *server) await(t testing.TB) {
-	t.Helper()
-	db, err := sql.Open("pgx", s.url())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	eventually(t, func() error { _, err := db.ExecContext(t.Context(), "SELECT 1"); return err }, func() string {
-		logs, _ := os.ReadFile(filepath.Join(s.dir, "log"))
-		return string(logs)
-	})
+	go func() { _ = cmd.Wait(); close(ended) }()
 }
 
 // stop ends the server at once, and waits for it. A new start recovers from the
@@ -183,7 +192,7 @@ func (s *server) restart(t testing.TB) {
 	_ = syscall.Kill(s.pid(t), syscall.SIGINT)
 	eventually(t, func() error {
 		if _, err := os.Stat(filepath.Join(s.data(), "postmaster.pid")); err == nil {
-			return fmt.Errorf("still running")
+			return errors.New("still running")
 		}
 		return nil
 	})
@@ -274,7 +283,7 @@ func open(t testing.TB, url string) *sql.DB {
 func (s *server) exec(t testing.TB, statements ...string) {
 	t.Helper()
 	db := open(t, s.url())
-	defer db.Close()
+	defer func() { _ = db.Close() }()
 	for _, statement := range statements {
 		if _, err := db.ExecContext(t.Context(), statement); err != nil {
 			t.Fatalf("%s: %v", statement, err)

@@ -32,7 +32,7 @@ func (b *Broker) Subscribe(ctx context.Context, window time.Duration, deliver fu
 		err := s.run(ctx)
 		b.leave(s.woken)
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // it has ended as the caller wished
 		}
 		err = b.explain(err)
 		if b.outage.isNews(err) {
@@ -123,7 +123,7 @@ func (s *subscription) read(ctx context.Context) (more bool, err error) {
 	s.outage.end()
 	for _, r := range p.records {
 		if ctx.Err() != nil {
-			return false, nil
+			break
 		}
 		s.at.offset, s.at.mark = r.offset, r.mark
 		s.deliver(s.at.epoch, uint64(r.offset), r.message) //nolint:gosec // offsets begin at 1

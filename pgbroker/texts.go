@@ -64,7 +64,7 @@ LEFT JOIN LATERAL (
 ) AS a ON true
 WHERE c.oid = to_regclass('pull_log')`
 
-// readSQL returns the messages after an offset, and one row, without an offset,
+// readSQL returns the messages after an offset, and one row, with offset 0,
 // about the log: its epoch, its last offset, the marks of the messages at two
 // offsets, and the size of the messages that come with it. All of it is of one
 // snapshot. Without an order of its own, the server need not sort it.
@@ -75,11 +75,11 @@ WITH fresh AS MATERIALIZED (
 		FROM (SELECT "offset", at, message FROM pull_log WHERE "offset" > $1::bigint ORDER BY "offset" LIMIT {messages}) AS few
 	) AS summed WHERE ahead < {bytes}
 )
-SELECT NULL::bigint AS "offset", NULL::bigint AS mark, NULL::bytea AS message,
+SELECT 0::bigint AS "offset", 0::bigint AS mark, NULL::bytea AS message,
 	pull_epoch() AS epoch,
 	coalesce((SELECT "offset" FROM pull_log ORDER BY "offset" DESC LIMIT 1), 0) AS last,
 	coalesce((SELECT (extract(epoch FROM at) * 1000000)::bigint FROM pull_log WHERE "offset" = $1::bigint), 0) AS own,
 	coalesce((SELECT (extract(epoch FROM at) * 1000000)::bigint FROM pull_log WHERE "offset" = $2::bigint), 0) AS known,
 	coalesce((SELECT sum(octet_length(message)) FROM fresh), 0)::bigint AS size
 UNION ALL
-SELECT "offset", (extract(epoch FROM at) * 1000000)::bigint, message, NULL, NULL, NULL, NULL, NULL FROM fresh`
+SELECT "offset", (extract(epoch FROM at) * 1000000)::bigint, message, NULL, 0, 0, 0, 0 FROM fresh`

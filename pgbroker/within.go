@@ -14,7 +14,7 @@ var errNoAnswer = errors.New("the server does not answer")
 // longer than a limit. f can ask for another limit, which counts from then on. A
 // driver that does not return when its context ends is left behind, so that a
 // frozen server blocks no caller.
-func within[T any](ctx context.Context, limit time.Duration, f func(ctx context.Context, extend func(time.Duration)) (T, error)) (T, error) {
+func within[T any](ctx context.Context, limit time.Duration, f func(ctx context.Context, extend func(time.Duration)) (T, error)) (T, error) { //nolint:ireturn // T is what f returns
 	type result struct {
 		value T
 		err   error

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/echo-pull/pull/pgbroker"
 )
 
 // patience is how soon a dead server must be noticed.
@@ -181,22 +183,52 @@ func TestLostLogIsAnotherEpoch(t *testing.T) {
 	}
 }
 
-// A node that has published and read nothing knows what was lost.
+// A node that has published and read nothing knows what was lost, whatever it
+// does next, and although another message has the offset.
 func TestAcknowledgedMessageThatNobodyHasReadIsMissed(t *testing.T) {
-	s := newServer(t)
-	b := newBroker(t, s, "pull_")
-	publish(t, b, "1")
-	early := find(follow(t, newBroker(t, s, "pull_")).sees(t, "1"), "1")
-	s.snapshot(t)
-	publish(t, b, "2")
-	s.rewind(t)
-	publish(t, newBroker(t, s, "pull_"), "another 2")
+	for name, act := range map[string]func(*testing.T, *pgbroker.Broker) entry{
+		"publishes": func(t *testing.T, b *pgbroker.Broker) entry {
+			publish(t, b, "after")
+			return find(follow(t, b).sees(t, "after"), "after")
+		},
+		"reads": func(t *testing.T, b *pgbroker.Broker) entry {
+			return find(follow(t, b).sees(t, "another 2"), "another 2")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(t)
+			b := newBroker(t, s, "pull_")
+			publish(t, b, "1")
+			early := find(follow(t, newBroker(t, s, "pull_")).sees(t, "1"), "1")
+			s.snapshot(t)
+			publish(t, b, "2")
+			s.rewind(t)
+			publish(t, newBroker(t, s, "pull_"), "another 2")
 
+			got := act(t, b)
+
+			if got.epoch == early.epoch {
+				t.Errorf("got %v, want another epoch than %v", got, early)
+			}
+		})
+	}
+}
+
+// A log that was emptied is another one, also for nodes that know nothing of it.
+func TestEmptiedLogIsAnotherEpochForNewNodes(t *testing.T) {
+	s, prefix := shared(t), newPrefix()
+	b := newBroker(t, s, prefix)
+	publish(t, b, "before")
 	l := follow(t, b)
+	before := find(l.sees(t, "before"), "before")
+	l.stop()
+	s.exec(t, "TRUNCATE "+prefix+"log")
 
-	publish(t, b, "after")
-	if got := find(l.sees(t, "after"), "after"); got.epoch == early.epoch {
-		t.Errorf("got %v, want another epoch than %v", got, early)
+	next := newBroker(t, s, prefix)
+	publish(t, next, "after")
+
+	if got := find(follow(t, next).sees(t, "after"), "after"); got.epoch == before.epoch || got.offset != 1 {
+		t.Errorf("got %v, want offset 1 in another epoch than %v", got, before)
 	}
 }
 

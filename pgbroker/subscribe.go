@@ -177,7 +177,7 @@ func (s *subscription) keepTrimmed(ctx context.Context) {
 				return more, err
 			})
 			if err != nil && ctx.Err() == nil && !told {
-				s.config.Logger.Error("pgbroker: old messages cannot be deleted", "error", err)
+				s.config.Logger.Warn("pgbroker: old messages cannot be deleted", "error", err)
 			}
 			told = err != nil
 			more = more && pause(ctx, 2*breath)

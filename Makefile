@@ -1,5 +1,6 @@
 # make test    everything: installs what is missing, then all tests, a real browser and nginx included; skips nothing
 # make check   what needs no browser, in about a minute
+# make test-postgres   pgbroker, with a PostgreSQL server that its tests start
 # make lint    golangci-lint
 # make bench   pull beside its peers, about half an hour; see bench/README.md
 # make build   the browser client's bundle, client/dist
@@ -11,7 +12,10 @@ LINT = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.12.0
 # The modules that are plugins: the root, for Echo v4, and a directory for each later Echo.
 PLUGINS = . $(patsubst %/go.mod,%,$(wildcard v[0-9]*/go.mod))
 
-.PHONY: test check setup vet go client e2e fuzz lint bench build screenshot release
+# The modules with logs on engines.
+ENGINES = $(patsubst %/go.mod,%,$(wildcard *broker/go.mod))
+
+.PHONY: test test-postgres check setup vet go client e2e fuzz lint bench build screenshot release
 
 test: export CI ?= true
 test: setup vet go client e2e
@@ -26,15 +30,19 @@ vet:
 	for dir in $(PLUGINS); do \
 		for os in '' darwin windows; do (cd $$dir && GOOS=$$os go vet ./...) || exit 1; done \
 	done  # state files are locked in ways of their own on each system
+	for dir in $(ENGINES); do (cd $$dir && go vet ./... && GOOS=darwin go vet ./... && GOOS=windows go build ./...) || exit 1; done
 	cd bench && go vet ./... && go build -o /dev/null .
 	cd e2e && go vet ./...
-	for os in '' darwin windows; do (cd sqlitebroker && GOOS=$$os go vet ./...) || exit 1; done
 
 go:
 	go test -race ./...
 	go run ./scripts/port5 -race ./...  # the same tests against Echo v5, and its own
+	for dir in $(ENGINES); do (cd $$dir && go test -race ./...) || exit 1; done
 	cd bench && go test -race ./...
-	cd sqlitebroker && go test -race ./...
+
+test-postgres: export CI ?= true
+test-postgres: setup
+	cd pgbroker && go test -race -count=1 ./...
 
 client: client/node_modules
 	cd client && npm run --silent types && npm test --silent && npm run --silent check
@@ -53,7 +61,7 @@ fuzz:
 	done
 
 lint:
-	config=$$PWD/.golangci.yml; for dir in $(PLUGINS) bench e2e sqlitebroker; do (cd $$dir && go run $(LINT) run -c $$config ./...) || exit 1; done
+	config=$$PWD/.golangci.yml; for dir in $(PLUGINS) $(ENGINES) bench e2e; do (cd $$dir && go run $(LINT) run -c $$config ./...) || exit 1; done
 
 bench:
 	$(MAKE) -C bench bench

@@ -1,0 +1,85 @@
+package pgbroker
+
+import "strings"
+
+// What one read takes at most, unless one message has more bytes.
+const (
+	batchMessages = "512"
+	batchBytes    = "1048576"
+)
+
+// texts are the statements, with the names of the configuration.
+type texts struct {
+	exists, inspect, version   string
+	publish, since, read, trim string
+	renew, notify, channel     string
+}
+
+func statements(prefix string) texts {
+	name := strings.NewReplacer("pull_", prefix, "{messages}", batchMessages, "{bytes}", batchBytes)
+	return texts{
+		exists:  name.Replace(existsSQL),
+		inspect: name.Replace(inspectSQL),
+		version: name.Replace(`SELECT version FROM pull_meta`),
+		publish: name.Replace(`SELECT log_epoch, log_last, log_mark FROM pull_publish($1::bytea, $2::text::integer[], $3::text::integer[], $4::text, $5::bigint, $6::bigint)`),
+		since:   name.Replace(`SELECT pull_since($1::bigint * interval '1 microsecond')`),
+		read:    name.Replace(readSQL),
+		trim:    name.Replace(`SELECT pull_trim($1::bigint * interval '1 microsecond', $2::bigint, $3::bigint)`),
+		renew:   name.Replace(`SELECT pull_renew($1::text)`),
+		notify:  `SELECT pg_notify($1::text, $2::text)`,
+		channel: strings.ReplaceAll(prefix, ".", "_") + "log",
+	}
+}
+
+// existsSQL reports whether the log is there. It reads a table so that the server
+// first takes note of what others have created.
+const existsSQL = `SELECT EXISTS (SELECT FROM pg_class WHERE oid = to_regclass('pull_log'))`
+
+// inspectSQL returns one row if the log is there, with what is wrong with it.
+const inspectSQL = `
+SELECT CASE
+	WHEN c.relkind <> 'r' THEN 'it is not an ordinary table (relkind ' || c.relkind::text || ')'
+	WHEN c.relpersistence = 'u' THEN 'it is UNLOGGED, so a crash empties it'
+	WHEN c.relpersistence = 't' THEN 'it is TEMPORARY'
+	WHEN c.relrowsecurity THEN 'ROW LEVEL SECURITY is enabled, which can hide messages'
+	WHEN c.relhasrules THEN 'it has a RULE, which can drop messages'
+	WHEN EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal)
+		THEN 'it has a TRIGGER (' || (SELECT min(t.tgname::text) FROM pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal) || '), which can drop messages'
+	WHEN a.columns IS DISTINCT FROM 'at timestamp with time zone, message bytea, offset bigint'
+		THEN 'its columns are ' || coalesce(a.columns, 'none') || ', want at timestamp with time zone, message bytea, offset bigint'
+	WHEN NOT EXISTS (SELECT FROM pg_index i JOIN pg_attribute o ON o.attrelid = c.oid AND o.attnum = i.indkey[0]
+		WHERE i.indrelid = c.oid AND i.indisprimary AND i.indisvalid AND i.indnkeyatts = 1 AND o.attname = 'offset')
+		THEN 'its PRIMARY KEY is not "offset", so two messages could have one'
+	WHEN to_regclass('pull_meta') IS NULL THEN 'the table pull_meta is missing'
+	WHEN to_regprocedure('pull_publish(bytea,integer[],integer[],text,bigint,bigint)') IS NULL THEN 'the function pull_publish is missing'
+	WHEN to_regprocedure('pull_epoch()') IS NULL THEN 'the function pull_epoch is missing'
+	WHEN to_regprocedure('pull_since(interval)') IS NULL THEN 'the function pull_since is missing'
+	WHEN to_regprocedure('pull_trim(interval,bigint,bigint)') IS NULL THEN 'the function pull_trim is missing'
+	WHEN to_regprocedure('pull_renew(text)') IS NULL THEN 'the function pull_renew is missing'
+END
+FROM pg_class c
+LEFT JOIN LATERAL (
+	SELECT string_agg(attname || ' ' || format_type(atttypid, atttypmod), ', ' ORDER BY attname COLLATE "C") AS columns
+	FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped
+) AS a ON true
+WHERE c.oid = to_regclass('pull_log')`
+
+// readSQL returns the messages after an offset, and one row, with offset 0,
+// about the log: its epoch, its last offset, the marks of the messages at two
+// offsets, and the size of the messages that come with it. All of it is of one
+// snapshot. Without an order of its own, the server need not sort it.
+const readSQL = `
+WITH fresh AS MATERIALIZED (
+	SELECT "offset", at, message FROM (
+		SELECT "offset", at, message, sum(octet_length(message)) OVER (ORDER BY "offset") - octet_length(message) AS ahead
+		FROM (SELECT "offset", at, message FROM pull_log WHERE "offset" > $1::bigint ORDER BY "offset" LIMIT {messages}) AS few
+	) AS summed WHERE ahead < {bytes}
+)
+SELECT 0::bigint AS "offset", 0::bigint AS mark, NULL::bytea AS message,
+	pull_epoch() AS epoch,
+	coalesce((SELECT "offset" FROM pull_log ORDER BY "offset" DESC LIMIT 1), 0) AS last,
+	coalesce((SELECT (extract(epoch FROM at) * 1000000)::bigint FROM pull_log WHERE "offset" = $1::bigint), 0) AS own,
+	coalesce((SELECT (extract(epoch FROM at) * 1000000)::bigint FROM pull_log WHERE "offset" = $2::bigint), 0) AS known,
+	coalesce((SELECT sum(octet_length(message)) FROM fresh), 0)::bigint AS size
+UNION ALL
+SELECT "offset", (extract(epoch FROM at) * 1000000)::bigint, message, NULL, 0, 0, 0, 0 FROM fresh`

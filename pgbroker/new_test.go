@@ -43,7 +43,7 @@ func TestTablesThatWouldMakeHolesAreRefused(t *testing.T) {
 		"no key":    {"ALTER TABLE pull_log DROP CONSTRAINT pull_log_pkey", "PRIMARY KEY"},
 		"other key": {`ALTER TABLE pull_log DROP CONSTRAINT pull_log_pkey, ADD PRIMARY KEY ("offset", at)`, "PRIMARY KEY"},
 		"columns":   {"ALTER TABLE pull_log ALTER message TYPE text USING 'x'", "message text"},
-		"view":      {"ALTER TABLE pull_log RENAME TO other; CREATE VIEW pull_log AS SELECT 1 AS a", "not an ordinary table"},
+		"view":      {"ALTER TABLE pull_log RENAME TO pull_log_other; CREATE VIEW pull_log AS SELECT 1 AS a", "not an ordinary table"},
 		"no meta":   {"DROP TABLE pull_meta", "pull_meta is missing"},
 		"functions": {"DROP FUNCTION pull_since", "pull_since is missing"},
 		"version":   {"UPDATE pull_meta SET version = 2", "version 2"},
@@ -93,6 +93,7 @@ func TestConfigurationsThatCannotWorkAreErrors(t *testing.T) {
 // Nodes that start at the same time all want to create the tables.
 func TestNodesCreateTheTablesTogether(t *testing.T) {
 	s := shared(t)
+	s.exec(t, "DROP SCHEMA IF EXISTS events CASCADE")
 	s.exec(t, "CREATE SCHEMA events")
 	failed := make(chan error, 10)
 	for range cap(failed) {

@@ -1,4 +1,4 @@
-# make test    everything: installs what is missing, then all tests, a real browser and nginx included; skips nothing
+# make test    installs what is missing, then runs all tests but those of pgbroker, in a real browser and behind nginx; skips nothing
 # make check   what needs no browser, in about a minute
 # make test-postgres   pgbroker, with a PostgreSQL server that its tests start
 # make lint    golangci-lint

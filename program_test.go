@@ -38,7 +38,7 @@ func start(t *testing.T, path string) *program {
 	if err := os.WriteFile(source, []byte(strings.Replace(code, "127.0.0.1:8080", "127.0.0.1:0", 1)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, source).CombinedOutput(); err != nil {
+	if out, err := goCommand(t, code, "build", "-o", binary, source).CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v\n%s", path, err, out)
 	}
 	p := &program{T: t, cmd: exec.Command(binary)}

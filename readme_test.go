@@ -63,6 +63,16 @@ func testCode(t *testing.T) string {
 	return indent.ReplaceAllString(tests.String(), "")
 }
 
+// goCommand returns a go command for a program, in the module that has what the
+// program imports.
+func goCommand(t *testing.T, code string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(t.Context(), "go", args...)
+	if strings.Contains(code, `"github.com/echo-pull/pull/v5"`) {
+		cmd.Dir = "v5"
+	}
+	return cmd
+}
+
 // Every Go block is a program that passes vet, a passing test, or a part of one of
 // the tests here.
 func TestREADMEShowsCodeThatWorks(t *testing.T) {
@@ -83,7 +93,7 @@ func TestREADMEShowsCodeThatWorks(t *testing.T) {
 			if err := os.WriteFile(file, []byte(code), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if out, err := exec.CommandContext(t.Context(), "go", command, file).CombinedOutput(); err != nil {
+			if out, err := goCommand(t, code, command, file).CombinedOutput(); err != nil {
 				t.Errorf("%s: go %s: %v\n%s", path, command, err, out)
 			}
 		}

@@ -15,6 +15,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 )
 
 // A program is a running program from the documentation.
@@ -41,7 +42,7 @@ func start(t *testing.T, path string) *program {
 	if out, err := goCommand(t, code, "build", "-o", binary, source).CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v\n%s", path, err, out)
 	}
-	p := &program{T: t, cmd: exec.Command(binary)}
+	p := &program{T: t, cmd: exec.Command(binary), Client: http.Client{Timeout: 30 * time.Second}}
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -2,6 +2,7 @@ package natsbroker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -31,17 +32,54 @@ func (b *Broker) Publish(ctx context.Context, messages ...[]byte) error {
 			return fmt.Errorf("natsbroker: publish: a message has %d bytes, the server and the stream take %d", len(m), most)
 		}
 	}
-	g := b.publisher.add(messages, size, b.run)
+	g := b.publisher.add(messages, size)
+	if g == nil { // nothing is on its way
+		return b.lead(ctx, messages, size)
+	}
 	select {
 	case <-g.done:
-		if g.err != nil {
-			return fmt.Errorf("natsbroker: publish: %w", g.err)
-		}
-		return nil
+		return wrap(g.err)
 	case <-ctx.Done():
 		b.publisher.abandon(g)
 		return ctx.Err()
 	}
+}
+
+// lead sends the messages of a call that need not wait. The calls that come
+// meanwhile are sent by a goroutine.
+func (b *Broker) lead(ctx context.Context, messages [][]byte, size int) error {
+	defer func() {
+		if b.publisher.hasMore() {
+			go b.run()
+		}
+	}()
+	limited, cancel := context.WithTimeoutCause(ctx, patience+forBytes(size), errNoAnswer)
+	defer cancel()
+	err := b.send(limited, messages)
+	if err != nil && ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil && limited.Err() != nil {
+		b.publisher.failAll(err)
+	}
+	return wrap(err)
+}
+
+func wrap(err error) error {
+	if err != nil {
+		return fmt.Errorf("natsbroker: publish: %w", err)
+	}
+	return nil
+}
+
+// send appends messages to the log, in as few frames as the server allows.
+func (b *Broker) send(ctx context.Context, messages [][]byte) error {
+	for part := range parts(messages, b.MaxMessageBytes()) {
+		if err := b.append(ctx, part); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // A group is the calls of Publish that share a frame.
@@ -54,19 +92,23 @@ type group struct {
 	err      error
 }
 
-// A publisher sends groups, one after another. Its goroutine ends when there is
-// nothing to send.
+// A publisher makes that one frame of the node is on its way at a time.
 type publisher struct {
 	mu      sync.Mutex // guards what follows
 	queue   []*group
 	running bool
 }
 
-// add puts the messages of a call into a group that is not on its way yet.
-func (p *publisher) add(messages [][]byte, size int, run func()) *group {
+// add puts the messages of a call into a group that is not on its way yet. It
+// returns nil if the caller has to send them, and look for more afterwards.
+func (p *publisher) add(messages [][]byte, size int) *group {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
+	if !p.running {
+		p.running = true
+		return nil
+	}
 	var g *group
 	if n := len(p.queue); n > 0 {
 		g = p.queue[n-1]
@@ -78,10 +120,6 @@ func (p *publisher) add(messages [][]byte, size int, run func()) *group {
 	g.messages = append(g.messages, messages...)
 	g.size += size
 	g.waiting++
-	if !p.running {
-		p.running = true
-		go run()
-	}
 	return g
 }
 
@@ -95,6 +133,16 @@ func (p *publisher) abandon(g *group) {
 		g.cancel()
 		p.queue = slices.DeleteFunc(p.queue, func(other *group) bool { return other == g })
 	}
+}
+
+// hasMore reports whether there are groups to send. If not, the next call sends its
+// messages itself.
+func (p *publisher) hasMore() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+
+	p.running = len(p.queue) > 0
+	return p.running
 }
 
 // next returns the group to send, or nil at the end of the goroutine.
@@ -121,13 +169,9 @@ func (b *Broker) run() {
 		if g == nil {
 			return
 		}
-		for part := range parts(g.messages, b.MaxMessageBytes()) {
-			if g.err = b.append(ctx, part); g.err != nil {
-				break
-			}
-		}
+		g.err = b.send(ctx, g.messages)
 		close(g.done)
-		if g.err != nil && context.Cause(ctx) == errNoAnswer { //nolint:errorlint // that very one
+		if g.err != nil && errors.Is(context.Cause(ctx), errNoAnswer) {
 			b.publisher.failAll(g.err)
 		}
 		g.cancel()

@@ -93,10 +93,12 @@ func (r *relay) pass(ctx context.Context) bool {
 			break
 		}
 		r.note(err)
+		if err == nil || oldest > 0 { // otherwise it is not known
+			r.age(oldest)
+		}
 		if err != nil {
 			return false
 		}
-		r.age(oldest)
 		for _, err := range bad {
 			r.report(fmt.Errorf("pull: an event in the transactional outbox cannot be sent and was marked as failed: %w", err))
 		}

@@ -74,11 +74,9 @@ func OutboxID(source string) string {
 	return string(binary.BigEndian.AppendUint64([]byte{outboxMark}, sum.Sum64())[:nodeIDBytes])
 }
 
-// outboxMark begins the id of an outbox, but not that of a node.
+// outboxMark begins the id of an outbox. It sorts after every node's id, so an
+// outbox is never taken for the running node with the lowest id.
 const outboxMark = '~'
-
-// IsOutbox reports whether a node is a transactional outbox.
-func IsOutbox(node string) bool { return node != "" && node[0] == outboxMark }
 
 // Seq returns the sequence number of an envelope, which its node has assigned.
 func Seq(raw []byte) uint64 { return binary.BigEndian.Uint64(raw[2+nodeIDBytes:]) }

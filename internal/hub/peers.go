@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/echo-pull/pull/internal/envelope"
 )
 
 // BeatEvery is how often a node that publishes nothing else sends a sign of
@@ -156,7 +154,7 @@ func (p *presence) expireNodes(now time.Time, remember time.Duration) []Change {
 // That node notifies the application of the users of expired nodes.
 func (p *presence) hasLowestID() bool {
 	for id, node := range p.peers {
-		if !node.expired && !node.stopping && id < p.self && !envelope.IsOutbox(id) {
+		if !node.expired && !node.stopping && id < p.self {
 			return false
 		}
 	}

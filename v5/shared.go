@@ -239,6 +239,9 @@ type TxOutbox = broker.TxOutbox
 // [ParamsError], [ErrOutboxFull], [ErrQueueFull], [ErrTooLate], [ErrClosed], or
 // another error for a malformed name, tag or id.
 //
+// The event leaves if the handler succeeds, whatever becomes of a database
+// transaction that it reports on. SendTx binds an event to a transaction.
+//
 //	func (o *Outbox) SendTx(tx Tx, t Target, e Event) error
 //
 // SendTx writes an event into a transaction of the application. The transaction

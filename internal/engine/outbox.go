@@ -64,6 +64,9 @@ func (e *Engine) Outbox(ctx context.Context) *Outbox {
 // Send collects nothing and returns [ErrUnknownModule], [ErrTooLarge], a
 // [ParamsError], [ErrOutboxFull], [ErrQueueFull], [ErrTooLate], [ErrClosed], or
 // another error for a malformed name, tag or id.
+//
+// The event leaves if the handler succeeds, whatever becomes of a database
+// transaction that it reports on. SendTx binds an event to a transaction.
 func (o *Outbox) Send(t event.Target, e event.Event) error {
 	if o == nil {
 		return ErrNoOutbox

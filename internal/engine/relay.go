@@ -33,7 +33,7 @@ const (
 // A relay moves the events of SendTx from the transactional outbox into the log.
 // Every node has one, and the outbox lets them take turns.
 type relay struct {
-	outbox  broker.TxOutbox // nil if there is none
+	outbox  broker.TxOutbox                                                                     // nil if there is none
 	publish func(ctx context.Context, source string, numbers []uint64, messages [][]byte) error // nil if the outbox and the log are one
 	check   func(message []byte) error
 	report  func(error)

@@ -10,8 +10,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/labstack/echo/v4"
-
 	"github.com/echo-pull/pull"
 )
 
@@ -62,7 +60,7 @@ func TestTransactionDecidesNotTheHandler(t *testing.T) {
 			tx := b.begin()
 			err := c.Pull().SendTx(tx, pull.User("1"), event("saved", nil))
 			tx.commit()
-			return errors.Join(err, echo.ErrTeapot)
+			return errors.Join(err, errors.New("the handler fails"))
 		}, []string{"saved"}},
 		"committed, and the handler panics": {func(c pull.Context, b txBroker) error {
 			tx := b.begin()

@@ -43,7 +43,7 @@ func (b *Broker) append(ctx context.Context, messages [][]byte) error {
 				return nil
 			}
 		}
-		b.crowd.note()
+		b.askForTurn()
 		if end, err = b.catchUp(ctx, end); err != nil {
 			return err
 		}
@@ -83,6 +83,9 @@ func isOvertaken(err error) bool {
 // catchUp returns the end of the stream, which is not where this node believed. If
 // what this node knows to be in the log is not, the end has another generation.
 func (b *Broker) catchUp(ctx context.Context, known position) (position, error) {
+	if now := b.newest(); now.follows(known) { // a subscription has read it
+		return now, nil
+	}
 	end, err := b.end(ctx)
 	if err != nil {
 		return end, err

@@ -41,6 +41,7 @@ type Broker struct {
 	publisher publisher
 	outage    outage
 	crowd     crowd
+	turns     *nats.Subscription // to the other nodes' wishes for a turn
 
 	mu    sync.Mutex // guards known
 	known position   // the newest frame that this node knows to be in the stream
@@ -59,6 +60,9 @@ type position struct {
 // stays open. Call it when nobody uses the broker any more, such as after the
 // plugin's Shutdown.
 func (b *Broker) Close() error {
+	if b.turns != nil {
+		_ = b.turns.Unsubscribe()
+	}
 	if b.own {
 		b.conn.Close()
 	}
@@ -79,6 +83,11 @@ func (b *Broker) MaxMessageBytes() int {
 // at returns the position of a frame in the stream of another position.
 func (p position) at(seq uint64, f *frame) position {
 	return position{p.created, seq, f.generation, f.id, f.next()}
+}
+
+// follows reports whether a position is behind another one in the same log.
+func (p position) follows(other position) bool {
+	return p.created == other.created && p.generation == other.generation && p.seq > other.seq
 }
 
 // newest returns the newest frame that this node knows of.

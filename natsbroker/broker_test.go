@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/echo-pull/pull"
 	"github.com/echo-pull/pull/brokertest"
@@ -40,10 +41,13 @@ func TestBroker(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t)
+			network := newProxy(t, s)
+			through := func(c *natsbroker.Config) { c.URL = network.url() }
 			var prefix string // of the broker that is open: the tests run one by one
-			again := func(t testing.TB) brokertest.Broker { return newBroker(t, s, prefix, configure) }
+			again := func(t testing.TB) brokertest.Broker { return newBroker(t, s, prefix, configure, through) }
 			faults := brokertest.Faults{
 				Join:   func(t testing.TB, _ brokertest.Broker) brokertest.Broker { return again(t) },
+				Delay:  func(testing.TB, brokertest.Broker) { network.delay.Store(int64(2 * time.Millisecond)) },
 				Freeze: func(t testing.TB, _ brokertest.Broker) func() { s.freeze(t); return s.thaw },
 			}
 			if name == "file" {
@@ -63,6 +67,7 @@ func TestBroker(t *testing.T) {
 			brokertest.Run(t, brokertest.Suite{
 				Open: func(t testing.TB) brokertest.Broker {
 					prefix = newPrefix()
+					network.delay.Store(0)
 					return again(t)
 				},
 				Break: func(brokertest.Broker) func() { s.freeze(t); return s.thaw },

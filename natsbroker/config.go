@@ -118,6 +118,9 @@ func New(config Config) (*Broker, error) {
 		defer cancel()
 		_, err = b.prepare(ctx)
 	}
+	if err == nil {
+		b.turns, err = b.conn.Subscribe(b.turnSubject(), func(*nats.Msg) { b.crowd.note() })
+	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("natsbroker: %w", err), b.Close())
 	}

@@ -2,9 +2,11 @@ package natsbroker
 
 import (
 	"cmp"
+	"crypto/rand"
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/url"
 	"os"
@@ -53,13 +55,18 @@ type EmbeddedConfig struct {
 	// returns. Default: the server flushes every two minutes, so a crash of the
 	// machine, though not of the process, can lose messages.
 	SyncAlways bool
+
+	// Logger gets the server's warnings and errors. Default slog.Default().
+	Logger *slog.Logger
 }
 
-// A Server is a NATS server inside the process. It has no port for clients, and
-// one for its cluster if it has one. It is safe for concurrent use.
+// A Server is a NATS server inside the process. It has no port. In a cluster it
+// has two: Listen, and one at 127.0.0.1 whose password stays in the process. It is
+// safe for concurrent use.
 type Server struct {
 	server    *natsserver.Server
 	conn      *nats.Conn
+	nodes     int
 	temporary string // a directory that Close removes
 }
 
@@ -87,16 +94,26 @@ func (s *Server) open(config EmbeddedConfig) error {
 	if s.server, err = natsserver.NewServer(options); err != nil {
 		return err
 	}
+	s.nodes = 1 + len(options.Routes)
+	log := &serverLog{logger: cmp.Or(config.Logger, slog.Default())}
+	s.server.SetLoggerV2(log, false, false, false)
 	s.server.Start()
-	if !s.server.ReadyForConnections(startPatience) {
-		return errors.New("the server does not start")
+	if log.failed() || !s.server.ReadyForConnections(startPatience) {
+		go s.server.Shutdown() // of a server that has not started, it may not return
+		s.server = nil
+		return log.reason()
 	}
-	s.conn, err = nats.Connect("", nats.Name("pull"), nats.InProcessServer(s.server), nats.MaxReconnects(-1))
+	s.conn, err = nats.Connect("", nats.Name("pull"), nats.InProcessServer(s.server), nats.MaxReconnects(-1),
+		nats.UserInfo(options.Username, options.Password))
 	return err
 }
 
 // Conn returns the connection to the server for Config.Conn. It lasts until Close.
 func (s *Server) Conn() *nats.Conn { return s.conn }
+
+// Nodes returns how many nodes the cluster has, for Config.Replicas: 1 without a
+// cluster.
+func (s *Server) Nodes() int { return s.nodes }
 
 // Close ends the server in order, and waits for it. Call it after the plugin's
 // Shutdown. In a cluster, the next node may be restarted when this one is back.
@@ -131,7 +148,6 @@ func (c *EmbeddedConfig) options() (*natsserver.Options, error) {
 		SyncAlways: c.SyncAlways,
 		MaxPayload: int32(payload), //nolint:gosec // checked above
 		NoSigs:     true,
-		NoLog:      true,
 	}
 	if c.Listen == "" {
 		if len(c.Peers) > 0 {
@@ -161,8 +177,11 @@ func (c *EmbeddedConfig) cluster(o *natsserver.Options) error {
 	if err != nil || port < 1 {
 		return fmt.Errorf("EmbeddedConfig.Listen is %q, want a port above 0", c.Listen)
 	}
+	// The server opens the port of its cluster only behind one for clients. Nobody else knows the password of that.
+	o.DontListen, o.Host, o.Port = false, "127.0.0.1", natsserver.RANDOM_PORT
+	o.Username, o.Password = "pull", rand.Text()
 	o.Cluster = natsserver.ClusterOpts{
-		Name: "pull", Host: host, Port: port, Username: "pull", Password: c.Secret,
+		Name: "pull", Host: host, Port: port, Username: "pull", Password: c.Secret, NoAdvertise: true,
 		TLSConfig: c.TLS, TLSTimeout: (5 * time.Second).Seconds(),
 		PoolSize: -1, // one connection between two nodes is enough
 	}

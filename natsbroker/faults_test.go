@@ -157,9 +157,9 @@ func TestLostLogIsAnotherEpoch(t *testing.T) {
 			}
 			remove(t, s)
 		},
-		"backup":         func(_ *server, _ *testing.T, back func()) { back() },
+		"backup":          func(_ *server, _ *testing.T, back func()) { back() },
 		"backup, as long": func(s *server, t *testing.T, back func()) { back(); fill(t, newBroker(t, s, "pull"), 2) },
-		"backup, longer": func(s *server, t *testing.T, back func()) { back(); fill(t, newBroker(t, s, "pull"), 10) },
+		"backup, longer":  func(s *server, t *testing.T, back func()) { back(); fill(t, newBroker(t, s, "pull"), 10) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -37,6 +37,7 @@ type subscription struct {
 	gap     uint64    // a frame behind which another one is missing
 	foreign bool      // a message that is no frame was logged
 
+	attached   bool      // the stream was reached
 	looked     time.Time // when the stream was looked at last
 	waits      uint64    // the last frame of the stream then
 	idle       uint64    // the last frame that had been delivered
@@ -50,6 +51,7 @@ func (s *subscription) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		s.attached = true
 		s.outage.end()
 		err = s.follow(ctx, messages)
 		messages.Stop()

@@ -22,7 +22,7 @@ func (b *Broker) Subscribe(ctx context.Context, window time.Duration, deliver fu
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // it has ended as the caller wished
 		}
-		if b.outage.isNews(err) {
+		if news := b.outage.isNews(err); news || s.attached {
 			return fmt.Errorf("natsbroker: subscribe: %w", err)
 		}
 		if !pause(ctx, wait) {

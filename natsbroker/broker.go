@@ -16,7 +16,7 @@ import (
 const (
 	// patience is how long the server may take to answer. With a second between
 	// two looks at the stream, a server that is dead is noticed within five.
-	patience = 3 * time.Second
+	patience = 2500 * time.Millisecond
 
 	// startPatience is patience where a cluster may be electing a leader.
 	startPatience = 15 * time.Second

@@ -35,11 +35,13 @@ func newBroker(t testing.TB, s *server, prefix string, configure ...func(*natsbr
 }
 
 func TestBroker(t *testing.T) {
+	t.Parallel()
 	for name, configure := range map[string]func(*natsbroker.Config){
 		"file":   func(*natsbroker.Config) {},
 		"memory": func(c *natsbroker.Config) { c.Memory = true },
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := newServer(t)
 			network := newProxy(t, s)
 			through := func(c *natsbroker.Config) { c.URL = network.url() }

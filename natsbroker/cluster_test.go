@@ -69,6 +69,7 @@ func whole(t testing.TB, servers []*server) {
 // A cluster of three that loses a server, whichever it is and in whatever way,
 // loses no message, and keeps its epoch.
 func TestClusterOutlivesAServer(t *testing.T) {
+	t.Parallel()
 	for name, fault := range map[string]func(t *testing.T, servers []*server){
 		"leader killed": func(t *testing.T, servers []*server) {
 			s := leader(t, servers)

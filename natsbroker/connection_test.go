@@ -15,6 +15,7 @@ import (
 // A network that loses everything without closing a connection is noticed, and
 // when it is back, nothing is missing.
 func TestNetworkThatSwallowsEverythingIsNoticed(t *testing.T) {
+	t.Parallel()
 	s := shared(t)
 	p, prefix := newProxy(t, s), newPrefix()
 	b := newBroker(t, s, prefix, func(c *natsbroker.Config) { c.URL = p.url() })
@@ -42,6 +43,7 @@ func TestNetworkThatSwallowsEverythingIsNoticed(t *testing.T) {
 // Connections break while messages are on their way, again and again. A call of
 // Publish that has succeeded has put its message into the log once.
 func TestBrokenConnectionsRepeatNothing(t *testing.T) {
+	t.Parallel()
 	s := shared(t)
 	p, prefix := newProxy(t, s), newPrefix()
 	b := newBroker(t, s, prefix, func(c *natsbroker.Config) { c.URL = p.url() })
@@ -67,6 +69,7 @@ func TestBrokenConnectionsRepeatNothing(t *testing.T) {
 // A node that may no longer connect reports that once, and goes on when it may
 // again.
 func TestLostPermissionIsToldOnceAndHealed(t *testing.T) {
+	t.Parallel()
 	s := newServer(t, func(s *settings) { s.Users = []string{"node", "operator"} })
 	b := newBroker(t, s, "pull")
 	l := follow(t, b)
@@ -115,6 +118,7 @@ func TestClosedConnectionIsAnError(t *testing.T) {
 
 // A subscriber that is slow gets everything nevertheless, and delays nobody.
 func TestSlowSubscriberMissesNothing(t *testing.T) {
+	t.Parallel()
 	s, prefix := shared(t), newPrefix()
 	b := newBroker(t, s, prefix)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)

@@ -53,6 +53,7 @@ func embeddedBroker(t testing.TB, s *natsbroker.Server) *natsbroker.Broker {
 }
 
 func TestEmbeddedBroker(t *testing.T) {
+	t.Parallel()
 	var dir string
 	var s *natsbroker.Server
 	start := func(t testing.TB) brokertest.Broker {
@@ -92,6 +93,7 @@ func TestTemporaryStoreIsRemoved(t *testing.T) {
 
 // A server with another secret does not get into the cluster.
 func TestStrangerStaysOutOfTheCluster(t *testing.T) {
+	t.Parallel()
 	servers, configs := embeddedThree(t)
 	b := embeddedBroker(t, servers[0])
 	publish(t, b, "private")
@@ -111,6 +113,7 @@ func TestStrangerStaysOutOfTheCluster(t *testing.T) {
 }
 
 func TestEmbeddedConfigurationsThatCannotWorkAreErrors(t *testing.T) {
+	t.Parallel()
 	three := []string{"127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"}
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {

@@ -61,11 +61,13 @@ func (l *load) complete(t testing.TB, entries []entry) {
 // A restart of the server loses nothing that Publish has returned nil for, so
 // the epoch stays, whatever the server was doing.
 func TestRestartOfTheServerLosesNothing(t *testing.T) {
+	t.Parallel()
 	for name, end := range map[string]func(*server, *testing.T){
 		"restarted": func(s *server, t *testing.T) { s.restart(t) },
 		"killed":    func(s *server, t *testing.T) { s.stop(); s.start(t) },
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := newServer(t)
 			b, other := newBroker(t, s, "pull"), newBroker(t, s, "pull")
 			l, second := follow(t, b), follow(t, other)
@@ -87,11 +89,13 @@ func TestRestartOfTheServerLosesNothing(t *testing.T) {
 }
 
 func TestDeadServerIsNoticedToldOnceAndHealed(t *testing.T) {
+	t.Parallel()
 	for name, fault := range map[string]struct{ begin, end func(*server, *testing.T) }{
 		"frozen": {func(s *server, t *testing.T) { s.freeze(t) }, func(s *server, _ *testing.T) { s.thaw() }},
 		"killed": {func(s *server, _ *testing.T) { s.stop() }, func(s *server, t *testing.T) { s.start(t) }},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := newServer(t)
 			b := newBroker(t, s, "pull")
 			l := follow(t, b)
@@ -129,6 +133,7 @@ func TestDeadServerIsNoticedToldOnceAndHealed(t *testing.T) {
 // notice a dead server, and not only when somebody publishes. The log that
 // follows has another name.
 func TestLostLogIsAnotherEpoch(t *testing.T) {
+	t.Parallel()
 	for name, lose := range map[string]func(s *server, t *testing.T, back func()){
 		"wiped": func(s *server, t *testing.T, _ func()) { s.wipe(t); s.start(t) },
 		"deleted": func(s *server, t *testing.T, _ func()) {
@@ -213,6 +218,7 @@ func fill(t testing.TB, b pull.Broker, count int) {
 // A node that has published and read nothing knows what was lost, whatever it
 // does next, and although another message has the place.
 func TestAcknowledgedMessageThatNobodyHasReadIsMissed(t *testing.T) {
+	t.Parallel()
 	for name, act := range map[string]func(*testing.T, *natsbroker.Broker) entry{
 		"publishes": func(t *testing.T, b *natsbroker.Broker) entry {
 			publish(t, b, "after")
@@ -223,6 +229,7 @@ func TestAcknowledgedMessageThatNobodyHasReadIsMissed(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := newServer(t)
 			b := newBroker(t, s, "pull")
 			publish(t, b, "1")
@@ -248,6 +255,7 @@ func TestAcknowledgedMessageThatNobodyHasReadIsMissed(t *testing.T) {
 // When all messages have expired, running nodes and nodes that start still know
 // the next offset.
 func TestQuietLogKeepsItsEpoch(t *testing.T) {
+	t.Parallel()
 	s, prefix := shared(t), newPrefix()
 	short := func(c *natsbroker.Config) { c.KeepAge = 2 * time.Second }
 	b := newBroker(t, s, prefix, short)

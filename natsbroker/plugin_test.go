@@ -118,6 +118,7 @@ func post(t *testing.T, url string) {
 // An event that a handler on one node sends reaches the page at another, also
 // across an outage of the server, and the page is told when the log was lost.
 func TestEventReachesThePageAtAnotherNode(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	_, first := node(t, newBroker(t, s, "pull"))
 	_, second := node(t, newBroker(t, s, "pull"))
@@ -141,6 +142,7 @@ func TestEventReachesThePageAtAnotherNode(t *testing.T) {
 
 // Three nodes with a server in each process outlive one of them.
 func TestEmbeddedThreeServePages(t *testing.T) {
+	t.Parallel()
 	servers, configs := embeddedThree(t)
 	var urls []string
 	var plugins []*pull.Plugin

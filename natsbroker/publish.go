@@ -18,7 +18,7 @@ const (
 // stream, or as several if the server's max_payload demands it. Calls that wait
 // at the same time share one. Publish returns an error, and publishes nothing,
 // if a message is larger than MaxMessageBytes. If the server does not answer
-// within three seconds and a second for each MiB, Publish returns an error.
+// within 2.5 seconds and a second for each MiB, Publish returns an error.
 func (b *Broker) Publish(ctx context.Context, messages ...[]byte) error {
 	if err := ctx.Err(); err != nil {
 		return err

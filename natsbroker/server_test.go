@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -346,6 +347,7 @@ func eventually(t testing.TB, f func() error, more ...func() string) {
 
 // common is the server of the tests that do not break one.
 var common struct {
+	sync.Mutex
 	server *server
 	end    func()
 }
@@ -353,6 +355,9 @@ var common struct {
 // shared returns the server that tests share; each has a prefix of its own.
 func shared(t testing.TB) *server {
 	t.Helper()
+	common.Lock()
+	defer common.Unlock()
+
 	if common.server == nil {
 		dir, err := os.MkdirTemp("", "nats") //nolint:usetesting // it outlives the test
 		if err != nil {
@@ -373,6 +378,8 @@ type keeper struct {
 	testing.TB
 	cleanups []func()
 }
+
+func (k *keeper) Failed() bool { return false }
 
 func (k *keeper) Cleanup(f func()) { k.cleanups = append(k.cleanups, f) }
 

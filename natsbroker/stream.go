@@ -124,11 +124,11 @@ func forBytes(n int) time.Duration {
 // isUnready reports whether a call may succeed later, although nothing changes but
 // the state of the servers.
 func isUnready(err error) bool {
-	const unavailable = 503
+	const unavailable, noPeers = 503, 10005 // a cluster whose servers have not all come yet
 	var api *jetstream.APIError
 	switch {
 	case errors.As(err, &api):
-		return api.Code == unavailable && api.ErrorCode != jetstream.JSErrCodeJetStreamNotEnabledForAccount
+		return api.ErrorCode == noPeers || api.Code == unavailable && api.ErrorCode != jetstream.JSErrCodeJetStreamNotEnabledForAccount
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, nats.ErrTimeout), errors.Is(err, nats.ErrNoResponders),
 		errors.Is(err, jetstream.ErrNoStreamResponse), errors.Is(err, nats.ErrDisconnected), errors.Is(err, nats.ErrReconnectBufExceeded):
 		return true

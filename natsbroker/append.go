@@ -20,34 +20,50 @@ var errOvertaken = errors.New("the stream has gone on")
 
 // append adds messages to the log.
 func (b *Broker) append(ctx context.Context, messages [][]byte) error {
-	end, err := b.newest(), error(nil)
-	if end.seq == 0 {
-		if end, err = b.end(ctx); err != nil {
-			return err
-		}
-	}
+	end, err := b.expected(ctx)
 	f := frame{id: newID(), messages: messages}
-	for uncertain := false; ; {
-		f.generation, f.previous, f.first = end.generation, end.id, end.next
-		if err := b.crowd.letOthers(ctx); err != nil {
-			return err
-		}
-		again, err := b.store(ctx, &f, end)
-		uncertain = uncertain || again
+	for uncertain := false; err == nil; {
+		again, err := b.storeInTurn(ctx, &f, end)
 		if !errors.Is(err, errOvertaken) {
 			return err
 		}
-		if uncertain { // the answer to an earlier attempt may be what was lost
-			if other, err := b.at(ctx, end.seq+1); err == nil && other.id == f.id {
-				b.knows(end.at(end.seq+1, &f))
-				return nil
-			}
+		// The answer to an earlier attempt may be what was lost.
+		if uncertain = uncertain || again; uncertain && b.isStored(ctx, &f, end) {
+			return nil
 		}
 		b.askForTurn()
 		if end, err = b.catchUp(ctx, end); err != nil {
 			return err
 		}
 	}
+	return err
+}
+
+// expected returns the end of the stream as far as this node knows.
+func (b *Broker) expected(ctx context.Context) (position, error) {
+	if end := b.newest(); end.seq > 0 {
+		return end, nil
+	}
+	return b.end(ctx)
+}
+
+// storeInTurn is store, for a frame that has not been given its place yet.
+func (b *Broker) storeInTurn(ctx context.Context, f *frame, end position) (again bool, err error) {
+	f.generation, f.previous, f.first = end.generation, end.id, end.next
+	if err := b.crowd.letOthers(ctx); err != nil {
+		return false, err
+	}
+	return b.store(ctx, f, end)
+}
+
+// isStored reports whether a frame is in the stream, behind another one.
+func (b *Broker) isStored(ctx context.Context, f *frame, after position) bool {
+	other, err := b.at(ctx, after.seq+1)
+	if err != nil || other.id != f.id {
+		return false
+	}
+	b.knows(after.at(after.seq+1, f))
+	return true
 }
 
 // store publishes a frame behind another one. It repeats that as long as the
@@ -86,7 +102,7 @@ func (b *Broker) catchUp(ctx context.Context, known position) (position, error) 
 	if now := b.newest(); now.follows(known) { // a subscription has read it
 		return now, nil
 	}
-	end, err := b.end(ctx)
+	end, err := b.settledEnd(ctx, known)
 	if err != nil {
 		return end, err
 	}
@@ -94,19 +110,9 @@ func (b *Broker) catchUp(ctx context.Context, known position) (position, error) 
 		b.corrects(end)
 		return end, nil
 	}
-	for began := time.Now(); end.seq < known.seq && time.Since(began) < lag; { // a new leader may not have caught up
-		if !pause(ctx, lag/20) {
-			return end, context.Cause(ctx)
-		}
-		if end, err = b.end(ctx); err != nil {
-			return end, err
-		}
-	}
 	lost := end.seq < known.seq
 	if !lost && end.generation == known.generation && b.crowd.verifyNow() {
-		if lost, err = b.lacks(ctx, known); err != nil {
-			return end, err
-		}
+		lost, err = b.lacks(ctx, known)
 	}
 	if lost {
 		b.corrects(end)
@@ -114,7 +120,20 @@ func (b *Broker) catchUp(ctx context.Context, known position) (position, error) 
 			end.generation = newID()
 		}
 	}
-	return end, nil
+	return end, err
+}
+
+// settledEnd is end, but gives a new leader time if the stream has become shorter.
+func (b *Broker) settledEnd(ctx context.Context, known position) (end position, err error) {
+	for began := time.Now(); ; {
+		end, err = b.end(ctx)
+		if err != nil || end.created != known.created || end.seq >= known.seq || time.Since(began) > lag {
+			return end, err
+		}
+		if !pause(ctx, lag/20) {
+			return end, context.Cause(ctx)
+		}
+	}
 }
 
 // lag is how long the leader of a stream may take until it has applied what the
@@ -148,7 +167,7 @@ func (b *Broker) end(ctx context.Context) (end position, err error) {
 	}
 	end = position{created: info.Created.UnixNano(), seq: info.State.LastSeq, generation: newID(), next: 1}
 	if end.seq > 0 { // there was a log: begin above its offsets
-		end.next = uint64(time.Now().UnixMicro()) //nolint:gosec // after 1970
+		end.next = uint64(time.Now().UnixMicro())
 	}
 	return end, nil
 }

@@ -95,13 +95,13 @@ func (s *Server) open(config EmbeddedConfig) error {
 		return err
 	}
 	s.nodes = 1 + len(options.Routes)
-	log := &serverLog{logger: cmp.Or(config.Logger, slog.Default())}
-	s.server.SetLoggerV2(log, false, false, false)
+	events := &serverLog{logger: cmp.Or(config.Logger, slog.Default())}
+	s.server.SetLoggerV2(events, false, false, false)
 	s.server.Start()
-	if log.failed() || !s.server.ReadyForConnections(startPatience) {
+	if events.failed() || !s.server.ReadyForConnections(startPatience) {
 		go s.server.Shutdown() // of a server that has not started, it may not return
 		s.server = nil
-		return log.reason()
+		return events.reason()
 	}
 	s.conn, err = nats.Connect("", nats.Name("pull"), nats.InProcessServer(s.server), nats.MaxReconnects(-1),
 		nats.UserInfo(options.Username, options.Password))
@@ -146,7 +146,7 @@ func (c *EmbeddedConfig) options() (*natsserver.Options, error) {
 		JetStream:  true,
 		StoreDir:   c.StoreDir,
 		SyncAlways: c.SyncAlways,
-		MaxPayload: int32(payload), //nolint:gosec // checked above
+		MaxPayload: int32(payload),
 		NoSigs:     true,
 	}
 	if c.Listen == "" {

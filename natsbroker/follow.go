@@ -64,7 +64,7 @@ func (s *subscription) run(ctx context.Context) error {
 
 // attach verifies that the log is the one that was read so far, and begins to
 // read it behind the last frame that was delivered.
-func (s *subscription) attach(ctx context.Context) (jetstream.MessagesContext, error) {
+func (s *subscription) attach(ctx context.Context) (jetstream.MessagesContext, error) { //nolint:ireturn // the library has no other type
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, errNoAnswer)
 	defer cancel()
 	s.reconnects, s.waits = s.conn.Stats().Reconnects, 0
@@ -122,7 +122,7 @@ func (s *subscription) adopt(generation uint64) {
 
 // consume creates a consumer behind the last frame that was delivered, or one that
 // begins with the window.
-func (s *subscription) consume(ctx context.Context, info *jetstream.StreamInfo) (messages jetstream.MessagesContext, err error) {
+func (s *subscription) consume(ctx context.Context, info *jetstream.StreamInfo) (messages jetstream.MessagesContext, err error) { //nolint:ireturn // likewise
 	config := jetstream.ConsumerConfig{
 		AckPolicy:         jetstream.AckNonePolicy,
 		MemoryStorage:     true,
@@ -178,7 +178,7 @@ func (s *subscription) follow(ctx context.Context, messages jetstream.MessagesCo
 }
 
 // next waits for a message. It returns nats.ErrTimeout if there is none.
-func next(ctx context.Context, messages jetstream.MessagesContext, left time.Duration) (jetstream.Msg, error) {
+func next(ctx context.Context, messages jetstream.MessagesContext, left time.Duration) (jetstream.Msg, error) { //nolint:ireturn // likewise
 	ctx, cancel := context.WithTimeout(ctx, left)
 	defer cancel()
 	m, err := messages.Next(jetstream.NextContext(ctx))
@@ -198,7 +198,7 @@ func (s *subscription) take(ctx context.Context, m jetstream.Msg) error {
 	f, err := decode(m.Data())
 	if err != nil {
 		s.skip(seq, meta.Timestamp)
-		return nil
+		return nil //nolint:nilerr // it is logged
 	}
 	switch {
 	case seq <= s.at.seq:
@@ -248,7 +248,7 @@ func (s *subscription) forked(ctx context.Context) error {
 // hand delivers the messages of a frame.
 func (s *subscription) hand(ctx context.Context, f *frame) {
 	for i, m := range f.messages {
-		offset := f.first + uint64(i) //nolint:gosec // not negative
+		offset := f.first + uint64(i)
 		if offset < s.at.next {
 			continue
 		}

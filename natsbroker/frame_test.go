@@ -19,7 +19,6 @@ func TestFrameIsWhatItWas(t *testing.T) {
 			data := f.encode()
 
 			got, err := decode(data)
-
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -45,17 +45,9 @@ func (s *subscription) judge(ctx context.Context, info *jetstream.StreamInfo, kn
 	if info.State.LastSeq >= least && !rewritten {
 		return nil
 	}
-	for began := time.Now(); !rewritten && time.Since(began) < lag; { // a new leader may not have caught up
-		if !pause(ctx, lag/20) {
-			return context.Cause(ctx)
-		}
-		again, err := s.info(ctx)
-		if err != nil {
+	if !rewritten {
+		if back, err := s.comesBack(ctx, info, least); back || err != nil {
 			return err
-		}
-		if again.State.LastSeq >= least {
-			*info = *again
-			return nil
 		}
 	}
 	generation := s.generation
@@ -63,6 +55,25 @@ func (s *subscription) judge(ctx context.Context, info *jetstream.StreamInfo, kn
 		generation = known.generation
 	}
 	return errors.Join(errOther, s.renew(ctx, generation))
+}
+
+// comesBack gives a new leader time, and reports whether the stream is as long as
+// it must be then.
+func (s *subscription) comesBack(ctx context.Context, info *jetstream.StreamInfo, least uint64) (bool, error) {
+	for began := time.Now(); time.Since(began) < lag; {
+		if !pause(ctx, lag/20) {
+			return false, context.Cause(ctx)
+		}
+		again, err := s.info(ctx)
+		if err != nil {
+			return false, err
+		}
+		if again.State.LastSeq >= least {
+			*info = *again
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // isStuck reports whether messages are in the stream and do not arrive.

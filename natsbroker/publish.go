@@ -48,7 +48,7 @@ func (b *Broker) Publish(ctx context.Context, messages ...[]byte) error {
 // lead sends the messages of a call that need not wait. The calls that come
 // meanwhile are sent by a goroutine.
 func (b *Broker) lead(ctx context.Context, messages [][]byte, size int) error {
-	defer func() {
+	defer func() { //nolint:contextcheck // other calls have other contexts
 		if b.publisher.hasMore() {
 			go b.run()
 		}

@@ -100,6 +100,7 @@ func New(config Config) (*Broker, error) {
 func ownClient(options *redis.Options) *redis.Client {
 	options.MaxRetries = -1
 	options.DialTimeout = patience
+	options.DialerRetries = 1
 	options.ContextTimeoutEnabled = true
 	options.PoolSize = max(options.PoolSize, 4)
 	return redis.NewClient(options)

@@ -122,8 +122,10 @@ func (p *primary) client(t testing.TB) *redis.Client {
 // An asynchronous replica that is promoted misses the last messages. The nodes
 // learn it at once, and no offset means two messages in one epoch.
 func TestPromotedReplicaThatLaggedIsAnotherEpoch(t *testing.T) {
+	t.Parallel()
 	for name, filled := range map[string]bool{"behind": false, "filled": true} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			var at primary
 			at.Store(newServer(t))
 			nodes := func(c *redisbroker.Config) { c.Client, c.URL = at.client(t), "" }
@@ -169,6 +171,7 @@ func TestPromotedReplicaThatLaggedIsAnotherEpoch(t *testing.T) {
 // Nobody knows whether a replica that is promoted has everything. So it is a gap
 // also for nodes that miss nothing.
 func TestPromotedReplicaIsAnotherEpochForNewNodes(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	b := newBroker(t, s, "pull")
 	publish(t, b, "1")
@@ -187,6 +190,7 @@ func TestPromotedReplicaIsAnotherEpochForNewNodes(t *testing.T) {
 
 // While no server takes writes, the log is out of reach: a replica is not read.
 func TestReplicaIsNotRead(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	b := newBroker(t, s, "pull")
 	publish(t, b, "1")
@@ -206,6 +210,7 @@ func TestReplicaIsNotRead(t *testing.T) {
 
 // A primary that becomes a replica below a running node is not read on.
 func TestPrimaryThatIsDemotedIsNotReadOn(t *testing.T) {
+	t.Parallel()
 	s, next := newServer(t), newServer(t)
 	b := newBroker(t, s, "pull")
 	l := follow(t, b)
@@ -220,6 +225,7 @@ func TestPrimaryThatIsDemotedIsNotReadOn(t *testing.T) {
 
 // The old primary goes on beside the new one. What it takes is another log's.
 func TestMessagesOfAnOldPrimaryAreNoneOfTheNewOne(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	old := newBroker(t, s, "pull")
 	publish(t, old, "1")

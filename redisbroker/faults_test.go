@@ -19,13 +19,15 @@ const longer = 2 * patience
 // A restart of the server loses nothing that Publish has returned nil for, so
 // the epoch stays, whatever the server was doing.
 func TestRestartOfTheServerLosesNothing(t *testing.T) {
+	t.Parallel()
 	for name, end := range map[string]func(*server, *testing.T){
 		"restarted": func(s *server, t *testing.T) { s.restart(t) },
 		"killed":    func(s *server, t *testing.T) { s.kill(t); s.start(t) },
 		"twice":     func(s *server, t *testing.T) { s.restart(t); s.kill(t); s.start(t) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newServer(t)
+			t.Parallel()
+			s := newServer(t, "--appendfsync", "always") // else the disk may be too slow for what is killed
 			b, other := newBroker(t, s, "pull"), newBroker(t, s, "pull")
 			l, second := follow(t, b), follow(t, other)
 			var acked atomic.Int64
@@ -74,6 +76,7 @@ func TestRestartOfTheServerLosesNothing(t *testing.T) {
 // A server that is dead or does not answer is noticed within five seconds, by an
 // error from Publish and one from Subscribe. Afterwards the node goes on.
 func TestDeadServerIsNoticedToldOnceAndHealed(t *testing.T) {
+	t.Parallel()
 	for name, fault := range map[string]struct{ begin, end func(*server, *testing.T) }{
 		"frozen": {func(s *server, t *testing.T) { s.freeze(t) }, func(s *server, _ *testing.T) { s.thaw() }},
 		"killed": {func(s *server, t *testing.T) { s.kill(t) }, func(s *server, t *testing.T) { s.start(t) }},
@@ -117,6 +120,7 @@ func TestDeadServerIsNoticedToldOnceAndHealed(t *testing.T) {
 
 // What does not touch the log is no gap: events go on in the same epoch.
 func TestFaultsWithoutLossKeepTheEpoch(t *testing.T) {
+	t.Parallel()
 	for name, fault := range map[string]func(*server, *testing.T){
 		"connections killed": func(s *server, t *testing.T) { s.do(t, []any{"CLIENT", "KILL", "TYPE", "normal"}) },
 		"scripts flushed":    func(s *server, t *testing.T) { s.do(t, []any{"SCRIPT", "FLUSH"}) },
@@ -149,6 +153,7 @@ func TestFaultsWithoutLossKeepTheEpoch(t *testing.T) {
 // notice a dead server, and not only when somebody publishes. The log that
 // follows has another name.
 func TestLostLogIsAnotherEpoch(t *testing.T) {
+	t.Parallel()
 	for name, lose := range map[string]func(*server, *testing.T){
 		"wiped":         func(s *server, t *testing.T) { s.kill(t); s.wipe(t); s.start(t) },
 		"flushed":       func(s *server, t *testing.T) { s.do(t, []any{"FLUSHALL"}) },
@@ -223,6 +228,7 @@ func TestLostLogIsAnotherEpoch(t *testing.T) {
 // A node that has published and read nothing knows what was lost, whatever it
 // does next, and although another message has the offset.
 func TestAcknowledgedMessageThatNobodyHasReadIsMissed(t *testing.T) {
+	t.Parallel()
 	for name, act := range map[string]func(*testing.T, *redisbroker.Broker) entry{
 		"publishes": func(t *testing.T, b *redisbroker.Broker) entry {
 			publish(t, b, "after")
@@ -233,6 +239,7 @@ func TestAcknowledgedMessageThatNobodyHasReadIsMissed(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := newServer(t)
 			b := newBroker(t, s, "pull")
 			publish(t, b, "1")
@@ -254,6 +261,7 @@ func TestAcknowledgedMessageThatNobodyHasReadIsMissed(t *testing.T) {
 // What a node knew that died together with the end of the log, nobody can
 // confirm. So the others do not go on as if nothing had happened.
 func TestEndOfTheLogThatDiedWithItsNodeIsAGap(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		end  func(*redisbroker.Broker)
 		kept bool
@@ -314,6 +322,7 @@ func TestNodeThatDiedLongAgoIsNotWaitedFor(t *testing.T) {
 
 // Without an append-only file, nobody knows what a restart has lost.
 func TestRestartWithoutAppendOnlyFileIsAGap(t *testing.T) {
+	t.Parallel()
 	s := newServer(t, "--appendonly", "no", "--save", "3600 1")
 	b := newBroker(t, s, "pull")
 	l := follow(t, b)

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -133,9 +134,11 @@ func (s *server) stop() {
 	<-s.ended
 }
 
-// kill kills the server with SIGKILL.
+// kill kills the server with SIGKILL, when the operating system has what it has
+// confirmed.
 func (s *server) kill(t testing.TB) {
 	t.Helper()
+	s.flushed(t)
 	s.signal(t, syscall.SIGKILL)
 	s.stop()
 }
@@ -159,6 +162,21 @@ func (s *server) signal(t testing.TB, sig syscall.Signal) {
 	if err := syscall.Kill(pid(s.dir), sig); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// flushed waits until the server has written everything to its append-only file.
+// While the disk is slow, it keeps up to two seconds in its memory.
+func (s *server) flushed(t testing.TB) {
+	t.Helper()
+	c := open(t, s.url())
+	defer func() { _ = c.Close() }()
+	eventually(t, func() error {
+		info, err := c.Info(t.Context(), "persistence").Result()
+		if err == nil && strings.Contains(info, "aof_buffer_length:") && !strings.Contains(info, "aof_buffer_length:0\r\n") {
+			err = errors.New("the server has not written everything")
+		}
+		return err
+	})
 }
 
 // wipe deletes what the server has on its disk.
@@ -196,6 +214,7 @@ func (s *server) do(t testing.TB, commands ...[]any) {
 // snapshot copies the data as a snapshot of the disk would have it.
 func (s *server) snapshot(t testing.TB) {
 	t.Helper()
+	s.flushed(t)
 	copyData(t, s.data(), filepath.Join(s.dir, "snapshot"))
 }
 

@@ -2,8 +2,8 @@ package redisbroker
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"time"
 )
 
@@ -24,7 +24,7 @@ type state struct {
 func (b *Broker) confirm(ctx context.Context, positions ...position) (state, error) {
 	_, _, known := b.confirmed()
 	args := []any{
-		b.node, randomHex(8), fmt.Sprint(tags/10 + rand.IntN(tags-tags/10)), //nolint:gosec // no secret
+		b.node, randomHex(8), strconv.Itoa(tags/10 + rand.IntN(tags-tags/10)), //nolint:gosec // no secret
 		grace.Milliseconds(), b.config.KeepAge.Milliseconds(), b.config.KeepCount,
 	}
 	for _, p := range append(positions, known) {

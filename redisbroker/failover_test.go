@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -220,7 +221,7 @@ func TestPrimaryThatIsDemotedIsNotReadOn(t *testing.T) {
 
 	s.do(t, []any{"REPLICAOF", "127.0.0.1", way.listener.Addr().(*net.TCPAddr).Port})
 
-	l.fails(t, 1)
+	_, _ = l.fails(t, 1)
 }
 
 // The old primary goes on beside the new one. What it takes is another log's.
@@ -281,7 +282,7 @@ func newPair(t testing.TB) (first, second *server) {
 	t.Helper()
 	first = &server{dir: directory(t), port: freePort(t)}
 	first.start(t)
-	second = &server{dir: directory(t), port: freePort(t), options: []string{"--replicaof", "127.0.0.1 " + fmt.Sprint(first.port)}}
+	second = &server{dir: directory(t), port: freePort(t), options: []string{"--replicaof", "127.0.0.1 " + strconv.Itoa(first.port)}}
 	second.start(t)
 	return first, second
 }

@@ -292,7 +292,7 @@ func TestEndOfTheLogThatDiedWithItsNodeIsAGap(t *testing.T) {
 				}
 				return
 			}
-			l.fails(t, 1)
+			_, _ = l.fails(t, 1)
 			publish(t, next, "after")
 			if got := find(l.sees(t, "after"), "after"); got.epoch == before.epoch {
 				t.Errorf("got %v, want another epoch than %v", got, before)

@@ -166,32 +166,36 @@ func (p *publisher) failAll(err error) {
 // log may be another one than this node has confirmed, it confirms it first.
 func (b *Broker) insert(ctx context.Context, messages [][]byte) (position, error) {
 	for range 3 {
-		run, epoch, known := b.confirmed()
-		if run == "" {
-			if _, err := b.confirm(ctx); err != nil {
-				return position{}, err
-			}
-			run, epoch, known = b.confirmed()
-		}
-		if known.epoch != epoch {
-			known.id.offset = 0
-		}
-		args := make([]any, 0, 4+len(messages))
-		args = append(args, run, epoch, known.id.offset, b.node)
-		for _, m := range messages {
-			args = append(args, m)
-		}
-		reply, err := b.call(ctx, b.scripts.publish, args...)
-		if err != nil {
-			return position{}, err
-		}
-		if len(reply) == 1 {
-			last, err := parseID(reply[0])
-			return position{epoch, last}, err
+		at, err := b.append(ctx, messages)
+		if err != nil || at.id.isMessage() {
+			return at, err
 		}
 		if _, err := b.confirm(ctx); err != nil {
 			return position{}, err
 		}
 	}
 	return position{}, errOther
+}
+
+// append is insert where this node has confirmed the log. If it has not, it
+// returns the position of no message.
+func (b *Broker) append(ctx context.Context, messages [][]byte) (position, error) {
+	run, epoch, known := b.confirmed()
+	if run == "" {
+		return position{}, nil
+	}
+	if known.epoch != epoch {
+		known.id.offset = 0
+	}
+	args := make([]any, 0, 4+len(messages))
+	args = append(args, run, epoch, known.id.offset, b.node)
+	for _, m := range messages {
+		args = append(args, m)
+	}
+	reply, err := b.call(ctx, b.scripts.publish, args...)
+	if err != nil || len(reply) == 0 {
+		return position{}, err
+	}
+	last, err := parseID(reply[0])
+	return position{epoch, last}, err
 }

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -80,7 +81,7 @@ func (s *server) start(t testing.TB) {
 		t.Fatal(err)
 	}
 	args := append([]string{
-		"redis-server", "--port", fmt.Sprint(s.port), "--unixsocket", s.socket(), "--dir", s.data(), "--appendonly", "yes",
+		"redis-server", "--port", strconv.Itoa(s.port), "--unixsocket", s.socket(), "--dir", s.data(), "--appendonly", "yes",
 		"--save", "", "--enable-debug-command", "yes", "--pidfile", filepath.Join(s.dir, "pid"), "--repl-diskless-sync-delay", "0",
 	}, s.options...)
 	s.ended, s.stdin = launch(t, s.dir, args...)

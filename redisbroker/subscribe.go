@@ -25,13 +25,13 @@ var errOther = errors.New("the log has lost messages or was replaced")
 // goes out of reach. If it is called again meanwhile, it waits for the server.
 func (b *Broker) Subscribe(ctx context.Context, window time.Duration, deliver func(epoch string, offset uint64, message []byte)) error {
 	b.joins()
-	defer b.leaves()
+	defer b.leaves() //nolint:contextcheck // it signs the node off when ctx has ended
 	began, limit := time.Now(), patience
 	for wait := shortestWait; ; wait = min(2*wait, longestWait) {
 		s := &subscription{Broker: b, limit: limit, slow: limit > patience, deliver: deliver}
 		err := s.run(ctx, window+time.Since(began)) // it may have taken a while to get here
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // it has ended as the caller wished
+			return nil
 		}
 		if b.outage.isNews(err) {
 			return fmt.Errorf("redisbroker: subscribe: %w", err)

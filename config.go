@@ -155,8 +155,9 @@ type Config struct {
 	OnOnline, OnOffline func(user string)
 
 	// OnError receives errors that no call can return: the broker failed, the
-	// log broke, a state file is damaged. It must not block. Default: it logs
-	// the error to Logger.
+	// log broke, a state file is damaged. It receives only the first error of an
+	// outage of the broker; Logger gets the end. It must not block. Default: it
+	// logs the error to Logger.
 	OnError func(error)
 
 	// Logger is for messages that do not go to OnError. Default slog.Default().

@@ -181,6 +181,17 @@ func (r *reports) add(err error) {
 	r.list = append(r.list, err)
 }
 
+func (r *reports) count(text string) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+
+	n := 0
+	for _, err := range r.list {
+		n += strings.Count(err.Error(), text)
+	}
+	return n
+}
+
 func (r *reports) contain(text string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

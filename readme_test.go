@@ -181,7 +181,7 @@ func anchors(page string) []string {
 }
 
 var (
-	reported = regexp.MustCompile(`(?:(?:OnError|[rR]eport|Warn)\(|broke := )(?:fmt\.Errorf\(|errors\.New\()?"([^"]+)"`)
+	reported = regexp.MustCompile(`(?:(?:OnError|[rR]eport|Warn)\(|broke := |over: )(?:fmt\.Errorf\(|errors\.New\()?"([^"]+)"`)
 	verb     = regexp.MustCompile(`%\w`)
 )
 

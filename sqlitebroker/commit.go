@@ -58,7 +58,7 @@ func (b *Broker) append(ctx context.Context, tx *sql.Tx, messages [][]byte) (las
 		}
 		b.looked = began
 	}
-	now := began.UnixNano()
+	now := b.clock().UnixNano()
 	var s state
 	row := tx.StmtContext(ctx, b.queries.take).QueryRowContext(ctx, len(messages), now)
 	err = row.Scan(&s.format, &s.epoch, &s.next, &s.at, &s.boot)

@@ -68,7 +68,8 @@ func New(config Config) (*Engine, error) {
 			return nil, err
 		}
 	}
-	e.publisher = publish.New(e.broker, e.memory, e.hub.ID, e.hub, config.OnError)
+	e.publisher = publish.New(e.broker, e.hub.ID, e.hub, config.OnError,
+		&outage{report: config.OnError, logger: config.Logger, over: "pull: publishing works again"})
 	e.dispatcher = hub.NewDispatcher(e.hub, runtime.GOMAXPROCS(0)-1)
 	e.start()
 	return e, nil

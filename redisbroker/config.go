@@ -102,6 +102,8 @@ func ownClient(options *redis.Options) *redis.Client {
 	options.DialTimeout = patience
 	options.DialerRetries = 1
 	options.ContextTimeoutEnabled = true
-	options.PoolSize = max(options.PoolSize, 4)
+	if options.PoolSize == 0 {
+		options.PoolSize = 64 // connections are opened when they are needed
+	}
 	return redis.NewClient(options)
 }

@@ -8,8 +8,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// An outage is a time in which the log cannot be read. It is told once, however
-// many ways there are in which the server is out of reach.
+// An outage is a time in which the log cannot be read. Subscriptions that begin
+// meanwhile return an error only if it is another one: there are many ways in
+// which a server is out of reach.
 type outage struct {
 	mu   sync.Mutex // guards told
 	told string     // what was returned last, "" outside an outage

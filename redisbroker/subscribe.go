@@ -21,8 +21,8 @@ const (
 // errOther ends a subscription to a log that has become another.
 var errOther = errors.New("the log has lost messages or was replaced")
 
-// Subscribe implements pull.Broker. It returns an error once when the server
-// goes out of reach. If it is called again meanwhile, it waits for the server.
+// Subscribe implements pull.Broker. It returns an error when the server goes out
+// of reach. If it is called meanwhile, it waits for the server.
 func (b *Broker) Subscribe(ctx context.Context, window time.Duration, deliver func(epoch string, offset uint64, message []byte)) error {
 	b.joins()
 	defer b.leaves() //nolint:contextcheck // it signs the node off when ctx has ended
@@ -33,7 +33,7 @@ func (b *Broker) Subscribe(ctx context.Context, window time.Duration, deliver fu
 		if ctx.Err() != nil {
 			return nil
 		}
-		if b.outage.isNews(err) {
+		if b.outage.isNews(err) || s.follows {
 			return fmt.Errorf("redisbroker: subscribe: %w", err)
 		}
 		if errors.Is(err, errNoAnswer) {
@@ -56,6 +56,8 @@ type subscription struct {
 	behind bool     // there may be more to read at once
 	began  bool     // a message was delivered
 
+	follows bool // it has found its place in the log
+
 	seen   state     // of the log at the last look
 	looked time.Time // when that was
 }
@@ -65,6 +67,7 @@ func (s *subscription) run(ctx context.Context, window time.Duration) error {
 	if err := s.start(ctx, window); err != nil {
 		return err
 	}
+	s.follows = true
 	s.outage.end()
 	for ctx.Err() == nil {
 		records, err := s.read(ctx)

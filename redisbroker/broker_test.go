@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/echo-pull/pull"
 	"github.com/echo-pull/pull/brokertest"
@@ -34,6 +35,7 @@ func newBroker(t testing.TB, s *server, prefix string, configure ...func(*redisb
 }
 
 func TestBroker(t *testing.T) {
+	t.Parallel()
 	for name, configure := range map[string]func(*redisbroker.Config){
 		"URL": func(*redisbroker.Config) {},
 		"Client": func(c *redisbroker.Config) {
@@ -41,6 +43,7 @@ func TestBroker(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := newServer(t)
 			var prefix string // of the broker that is open: the tests run one by one
 			again := func(t testing.TB, b brokertest.Broker, end func()) brokertest.Broker {
@@ -75,6 +78,11 @@ func TestBroker(t *testing.T) {
 					Freeze: func(t testing.TB, _ brokertest.Broker) func() {
 						s.freeze(t)
 						return s.thaw
+					},
+					Skew: func(t testing.TB, ahead time.Duration) brokertest.Broker {
+						b := newBroker(t, s, newPrefix(), configure)
+						redisbroker.SkewServer(b, ahead)
+						return b
 					},
 					Rewind: func(t testing.TB, _ brokertest.Broker) func() {
 						s.snapshot(t)

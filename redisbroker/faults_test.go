@@ -155,9 +155,17 @@ func TestFaultsWithoutLossKeepTheEpoch(t *testing.T) {
 func TestLostLogIsAnotherEpoch(t *testing.T) {
 	t.Parallel()
 	for name, lose := range map[string]func(*server, *testing.T){
-		"wiped":         func(s *server, t *testing.T) { s.kill(t); s.wipe(t); s.start(t) },
-		"flushed":       func(s *server, t *testing.T) { s.do(t, []any{"FLUSHALL"}) },
-		"log deleted":   func(s *server, t *testing.T) { s.do(t, []any{"DEL", "{pull}:log"}) },
+		"wiped":       func(s *server, t *testing.T) { s.kill(t); s.wipe(t); s.start(t) },
+		"flushed":     func(s *server, t *testing.T) { s.do(t, []any{"FLUSHALL"}) },
+		"log deleted": func(s *server, t *testing.T) { s.do(t, []any{"DEL", "{pull}:log"}) },
+		"log deleted and filled": func(s *server, t *testing.T) {
+			s.do(t, []any{"DEL", "{pull}:log"})
+			publish(t, newBroker(t, s, "pull"), "new 4")
+		},
+		"hash deleted and filled": func(s *server, t *testing.T) {
+			s.do(t, []any{"DEL", "{pull}:meta"})
+			publish(t, newBroker(t, s, "pull"), "new 4")
+		},
 		"hash deleted":  func(s *server, t *testing.T) { s.do(t, []any{"DEL", "{pull}:meta"}) },
 		"emptied":       func(s *server, t *testing.T) { s.do(t, []any{"XTRIM", "{pull}:log", "MAXLEN", "0"}) },
 		"end deleted":   func(s *server, t *testing.T) { s.deleteLast(t) },

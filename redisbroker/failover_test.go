@@ -192,20 +192,26 @@ func TestPromotedReplicaIsAnotherEpochForNewNodes(t *testing.T) {
 // While no server takes writes, the log is out of reach: a replica is not read.
 func TestReplicaIsNotRead(t *testing.T) {
 	t.Parallel()
-	s := newServer(t)
-	b := newBroker(t, s, "pull")
-	publish(t, b, "1")
-	replica, _ := s.replica(t)
-	replica.caughtUp(t, 1)
-	other := newBroker(t, replica, "pull")
+	for name, readOnly := range map[string]string{"read-only": "yes", "writable": "no"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newServer(t)
+			b := newBroker(t, s, "pull")
+			publish(t, b, "1")
+			replica, _ := s.replica(t)
+			replica.caughtUp(t, 1)
+			replica.do(t, []any{"CONFIG", "SET", "replica-read-only", readOnly})
+			other := newBroker(t, replica, "pull")
 
-	l := follow(t, other)
+			l := follow(t, other)
 
-	if _, err := l.fails(t, 1); !contains([]error{err}, "READONLY") {
-		t.Errorf("got %v, want an error about a replica", err)
-	}
-	if err := other.Publish(t.Context(), []byte("2")); err == nil {
-		t.Error("Publish returned nil on a replica")
+			if _, err := l.fails(t, 1); !contains([]error{err}, "READONLY") {
+				t.Errorf("got %v, want an error about a replica", err)
+			}
+			if err := other.Publish(t.Context(), []byte("2")); err == nil {
+				t.Error("Publish returned nil on a replica")
+			}
+		})
 	}
 }
 

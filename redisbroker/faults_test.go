@@ -348,3 +348,54 @@ func TestRestartWithoutAppendOnlyFileIsAGap(t *testing.T) {
 		t.Errorf("got %v, want what was saved in the epoch that follows", got)
 	}
 }
+
+// A node that publishes right after the log has lost something does not hide
+// that: nobody has looked at the log meanwhile.
+func TestPublishIntoALostLogIsAnotherEpoch(t *testing.T) {
+	t.Parallel()
+	for name, lose := range map[string]func(*server, *testing.T){
+		"log deleted": func(s *server, t *testing.T) { s.do(t, []any{"DEL", "{pull}:log"}) },
+		"set back":    func(s *server, t *testing.T) { s.restore(t) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newServer(t)
+			b := newBroker(t, s, "pull")
+			publish(t, b, "1")
+			s.dump(t)
+			publish(t, b, "2")
+			epoch, _ := s.hash(t, "epoch")
+
+			lose(s, t)
+			publish(t, b, "3")
+
+			if got, _ := s.hash(t, "epoch"); got == epoch {
+				t.Errorf("the epoch is still %v", got)
+			}
+		})
+	}
+}
+
+// What a node publishes after another has renewed the log is missed like anything
+// else.
+func TestMessageOfARenewedLogIsMissed(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	b, other := newBroker(t, s, "pull"), newBroker(t, s, "pull")
+	publish(t, b, "1")
+	s.do(t, []any{"XTRIM", "{pull}:log", "MAXLEN", "0"})
+	l := follow(t, other) // renews it
+	publish(t, other, "2")
+	renewed := find(l.sees(t, "2"), "2")
+	s.snapshot(t)
+	publish(t, b, "3")
+	l.stop()
+	_ = other.Close()
+	s.rewind(t)
+
+	publish(t, b, "4")
+
+	if got := find(follow(t, b).sees(t, "4"), "4"); got.epoch == renewed.epoch {
+		t.Errorf("got %v, want another epoch than %v", got, renewed)
+	}
+}

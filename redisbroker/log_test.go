@@ -177,6 +177,23 @@ func TestServerClockThatGoesBack(t *testing.T) {
 	}
 }
 
+// What is published while the server's clock is behind is in the window when the
+// clock is right again.
+func TestServerClockThatIsBehindForAWhile(t *testing.T) {
+	s, prefix := shared(t), newPrefix()
+	b, behind := newBroker(t, s, prefix), newBroker(t, s, prefix)
+	redisbroker.SkewServer(behind, -10*time.Minute)
+	publish(t, b, "before")
+	publish(t, behind, "while", "it", "is", "behind")
+	publish(t, b, "end")
+
+	entries := follow(t, b).sees(t, "end")
+
+	if unbroken(t, entries); len(entries) != 6 {
+		t.Errorf("got %v, want all six messages", entries)
+	}
+}
+
 // length returns an error unless the log has at most so many messages.
 func (s *server) length(t testing.TB, prefix string, most int64) error {
 	t.Helper()

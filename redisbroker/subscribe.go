@@ -15,7 +15,7 @@ const confirmEvery = time.Second
 const (
 	shortestWait = 50 * time.Millisecond
 	longestWait  = 2 * time.Second
-	mostPatience = 4 * patience
+	mostPatience = 2 * patience // and a wait are less than grace
 )
 
 // errOther ends a subscription to a log that has become another.

@@ -3,6 +3,7 @@ package sqlitebroker
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -102,6 +103,7 @@ type Broker struct {
 	queries queries
 	clock   func() time.Time // dates messages and measures windows
 	boot    string           // identity of this run of the operating system
+	holder  string           // identity of this broker, for the outbox
 	path    string           // of the database file
 	file    os.FileInfo      // of the same
 	witness witness
@@ -137,7 +139,7 @@ func open(c Config, boot string) (*Broker, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Broker{config: c, clock: time.Now, boot: boot, wake: make(chan struct{}, 1), followers: make(map[chan struct{}]struct{})}
+	b := &Broker{config: c, clock: time.Now, boot: boot, holder: rand.Text(), wake: make(chan struct{}, 1), followers: make(map[chan struct{}]struct{})}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*c.Busy)
 	defer cancel()
 	for _, step := range []func(context.Context) error{b.locate, b.setUp, b.prepare} {

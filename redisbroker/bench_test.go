@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -79,7 +80,7 @@ func BenchmarkPublish(b *testing.B) {
 func BenchmarkBesideBare(b *testing.B) {
 	s := shared(b)
 	for _, n := range []int{1, 512} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
 			messages := slices.Repeat([][]byte{bytes.Repeat([]byte("x"), eventSize)}, n)
 			publish, broker := newBare(b, s), newBroker(b, s, newPrefix())
 			var bare, ours time.Duration

@@ -10,15 +10,12 @@ import (
 
 // SkewServer has the scripts of a broker see a server whose clock is ahead.
 func SkewServer(b *Broker, ahead time.Duration) {
-	const clock = "return t[1] * 1000 +"
-	skewed := strings.Replace(logLua, clock, fmt.Sprintf("%s %d +", clock, ahead.Milliseconds()), 1)
-	if skewed == logLua {
-		panic("the script has no clock")
+	skewed := func(script string) *redis.Script {
+		const clock = "[1] * 1000 +"
+		if !strings.Contains(script, clock) {
+			panic("the script has no clock")
+		}
+		return redis.NewScript(strings.ReplaceAll(script, clock, fmt.Sprintf("%s %d +", clock, ahead.Milliseconds())))
 	}
-	b.scripts = scripts{
-		publish: redis.NewScript(skewed + publishLua),
-		confirm: redis.NewScript(skewed + confirmLua),
-		since:   redis.NewScript(skewed + sinceLua),
-		read:    redis.NewScript(skewed + readLua),
-	}
+	b.scripts.publish, b.scripts.confirm, b.scripts.since = skewed(publishLua), skewed(logLua+confirmLua), skewed(logLua+sinceLua)
 }

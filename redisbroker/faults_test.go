@@ -3,6 +3,7 @@ package redisbroker_test
 import (
 	"context"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -77,30 +78,38 @@ func TestRestartOfTheServerLosesNothing(t *testing.T) {
 // error from Publish and one from Subscribe. Afterwards the node goes on.
 func TestDeadServerIsNoticedToldOnceAndHealed(t *testing.T) {
 	t.Parallel()
-	for name, fault := range map[string]struct{ begin, end func(*server, *testing.T) }{
-		"frozen": {func(s *server, t *testing.T) { s.freeze(t) }, func(s *server, _ *testing.T) { s.thaw() }},
-		"killed": {func(s *server, t *testing.T) { s.kill(t) }, func(s *server, t *testing.T) { s.start(t) }},
+	freeze, thaw := func(s *server, t *testing.T) { s.freeze(t) }, func(s *server, _ *testing.T) { s.thaw() }
+	kill, start := func(s *server, t *testing.T) { s.kill(t) }, func(s *server, t *testing.T) { s.start(t) }
+	own, appsOwn := func(*redisbroker.Config) {}, func(c *redisbroker.Config) { c.Client, c.URL = open(t, c.URL), "" }
+	for name, fault := range map[string]struct {
+		begin, end func(*server, *testing.T)
+		configure  func(*redisbroker.Config)
+	}{
+		"frozen":         {freeze, thaw, own},
+		"killed":         {kill, start, own},
+		"frozen, Client": {freeze, thaw, appsOwn},
+		"killed, Client": {kill, start, appsOwn},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newServer(t)
-			b := newBroker(t, s, "pull")
+			b := newBroker(t, s, "pull", fault.configure)
 			l := follow(t, b)
 			publish(t, b, "before")
 			before := find(l.sees(t, "before"), "before")
-			start := time.Now()
+			began := time.Now()
 
 			fault.begin(s, t)
 
 			err := b.Publish(context.Background(), []byte("during"))
-			if took := time.Since(start); err == nil || took > longer {
+			if took := time.Since(began); err == nil || took > longer {
 				t.Errorf("Publish returned %v after %v, want an error within %v", err, took, patience)
 			}
 			at, err := l.fails(t, 1)
-			if took := at.Sub(start); took > longer {
+			if took := at.Sub(began); took > longer {
 				t.Errorf("Subscribe returned %v after %v, want %v", err, took, patience)
 			}
-			if name == "frozen" { // long enough for a second report
+			if strings.HasPrefix(name, "frozen") { // long enough for a second report
 				if err := b.Publish(context.Background(), []byte("during")); err == nil {
 					t.Error("Publish returned nil while the server was frozen")
 				}

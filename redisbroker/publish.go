@@ -3,8 +3,6 @@ package redisbroker
 import (
 	"context"
 	"fmt"
-	"slices"
-	"sync"
 	"time"
 )
 
@@ -30,7 +28,7 @@ func (b *Broker) Publish(ctx context.Context, messages ...[]byte) error {
 				return fmt.Errorf("redisbroker: publish: %w", g.err)
 			}
 		case <-ctx.Done():
-			b.publisher.abandon(g)
+			b.publisher.abandon(g, b.sendAll)
 			return ctx.Err()
 		}
 	}
@@ -54,112 +52,23 @@ func parts(messages [][]byte) func(yield func([][]byte) bool) {
 	}
 }
 
-// A group is the calls of Publish that share a round trip.
-type group struct {
-	messages [][]byte
-	size     int
-	waiting  int                // calls; guarded by the publisher's mu
-	cancel   context.CancelFunc // the call, when nobody waits any more; guarded as well
-	done     chan struct{}      // closed when err is final
-	err      error
-}
-
-// A publisher sends groups, one after another: the server takes one at a time
-// anyway. Its goroutine ends when there is nothing to send.
-type publisher struct {
-	mu      sync.Mutex // guards what follows
-	queue   []*group
-	running bool
-}
-
-// add puts the messages of a call into a group that is not on its way yet.
-func (p *publisher) add(messages [][]byte, run func()) *group {
-	size := 0
-	for _, m := range messages {
-		size += len(m)
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-
-	var g *group
-	if n := len(p.queue); n > 0 {
-		g = p.queue[n-1]
-	}
-	if g == nil || len(g.messages)+len(messages) > groupMessages || g.size+size > groupBytes {
-		g = &group{done: make(chan struct{}), cancel: func() {}}
-		p.queue = append(p.queue, g)
-	}
-	g.messages = append(g.messages, messages...)
-	g.size += size
-	g.waiting++
-	if !p.running {
-		p.running = true
-		go run()
-	}
-	return g
-}
-
-// abandon leaves a group. When nobody waits for it any more, it need not be sent.
-func (p *publisher) abandon(g *group) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-
-	g.waiting--
-	if g.waiting == 0 {
-		g.cancel()
-		p.queue = slices.DeleteFunc(p.queue, func(other *group) bool { return other == g })
-	}
-}
-
-// next returns the group to send, or nil at the end of the goroutine.
-func (p *publisher) next() (*group, context.Context) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-
-	if len(p.queue) == 0 {
-		p.running = false
-		return nil, nil
-	}
-	g := p.queue[0]
-	p.queue = p.queue[1:]
-	ctx, cancel := context.WithCancel(context.Background())
-	g.cancel = cancel
-	return g, ctx
-}
-
 // sendAll sends groups until there is none.
-func (b *Broker) sendAll() {
+func (b *Broker) sendAll(sender int) {
 	for {
-		g, ctx := b.publisher.next()
+		g, ctx := b.publisher.next(sender)
 		if g == nil {
 			return
 		}
-		at, err := within(ctx, patience+500*time.Millisecond+forBytes(g.size), func(ctx context.Context) (position, error) {
-			return b.insert(ctx, g.messages)
-		})
+		limit := patience + 500*time.Millisecond + forBytes(g.size)
+		watch := time.AfterFunc(limit, func() { b.publisher.leave(g, errNoAnswer, b.sendAll) })
+		at, err := b.insert(ctx, g.messages)
+		watch.Stop()
 		if err == nil {
 			b.knows(at)
 		}
-		g.err = err
-		close(g.done)
-		if err != nil && ctx.Err() == nil && isOutOfReach(err) {
-			b.publisher.failAll(err)
-		}
+		b.publisher.finish(g, err)
 		g.cancel()
 	}
-}
-
-// failAll ends the groups that wait behind one that has failed. While the server
-// does not answer, each of them would wait in vain, one after another.
-func (p *publisher) failAll(err error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-
-	for _, g := range p.queue {
-		g.err = err
-		close(g.done)
-	}
-	p.queue = nil
 }
 
 // insert appends messages to the log and returns where the last of them is. If the
@@ -184,11 +93,11 @@ func (b *Broker) append(ctx context.Context, messages [][]byte) (position, error
 	if run == "" {
 		return position{}, nil
 	}
-	if known.epoch != epoch {
-		known.id.offset = 0
-	}
 	args := make([]any, 0, 4+len(messages))
-	args = append(args, run, epoch, known.id.offset, b.node)
+	args = append(args, run, epoch, "", "node:"+b.node)
+	if known.epoch == epoch && known.id.isMessage() {
+		args[2] = known.id.String()
+	}
 	for _, m := range messages {
 		args = append(args, m)
 	}

@@ -31,7 +31,7 @@ type scripts struct {
 
 func newScripts() scripts {
 	return scripts{
-		publish: redis.NewScript(logLua + publishLua),
+		publish: redis.NewScript(publishLua),
 		confirm: redis.NewScript(logLua + confirmLua),
 		since:   redis.NewScript(logLua + sinceLua),
 		read:    redis.NewScript(logLua + readLua),

@@ -1,4 +1,4 @@
--- What all scripts begin with. KEYS[1] is the stream, KEYS[2] the hash.
+-- What the scripts begin with, except publish. KEYS[1] is the stream, KEYS[2] the hash.
 --
 -- The id of a message is OFFSET-TIMETAG: the time in milliseconds, and six
 -- digits that change whenever the log may have become another one.
@@ -11,7 +11,9 @@ local function split(id)
 end
 
 local function info(section, name)
-	return string.match(redis.call('INFO', section), name .. ':([^\r\n]*)')
+	local text = redis.call('INFO', section)
+	local from = select(2, string.find(text, name .. ':', 1, true)) + 1
+	return string.sub(text, from, string.find(text, '\r', from, true) - 1)
 end
 
 -- now is the time of the server in milliseconds.

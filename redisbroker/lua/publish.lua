@@ -1,31 +1,51 @@
--- Appends ARGV[5] and all that follow. The caller has confirmed that the log of
--- the epoch ARGV[2] is whole in the run ARGV[1] of the server, and that it
--- reaches the offset ARGV[3]. If that is no longer so, nothing is appended, and
--- the reply is empty.
+-- Appends ARGV[5] and all that follow. The caller has confirmed the log of the
+-- epoch ARGV[2] in the run ARGV[1] of the server, and knows that it had the
+-- message with the id ARGV[3], or none (''). If that is no longer so, nothing is
+-- appended, and the reply is empty. ARGV[4] is the field of the node.
+--
+-- It runs for every event, so it makes do without the functions of the others.
+local log, meta = KEYS[1], KEYS[2]
 local m = redis.call('HMGET', meta, 'run', 'epoch', 'last', 'tag')
-if m[1] ~= ARGV[1] or m[2] ~= ARGV[2] or not m[3] or not m[4] or info('server', 'run_id') ~= ARGV[1] then
+local last, known = m[3], ARGV[3]
+if m[1] ~= ARGV[1] or m[2] ~= ARGV[2] or not last or not m[4] then
 	return {}
 end
-local offset, at = split(m[3])
-if offset < tonumber(ARGV[3]) or at > 0 and redis.call('EXISTS', log) == 0 then
-	return {}
+local dash = string.find(last, '-', 1, true)
+local offset, at = tonumber(string.sub(last, 1, dash - 1)), tonumber(string.sub(last, dash + 1, -7)) or 0
+if known ~= '' and known ~= last then
+	local place = string.match(known, '^%d+')
+	local found = redis.call('XRANGE', log, place, place, 'COUNT', 1)[1]
+	if tonumber(place) > offset or found and found[1] ~= known then
+		return {}
+	end
 end
-at = math.max(at, now())
-local rest = string.format('%.0f%s', at, m[4])
-local last, failed
+
+local time = redis.call('TIME')
+local empty = at == 0
+at = math.max(at, time[1] * 1000 + math.floor(time[2] / 1000))
+local rest = string.format('-%.0f', at) .. m[4]
+local done, failed
 for i = 5, #ARGV do
-	local id = string.format('%.0f-%s', offset + i - 4, rest)
-	local reply = redis.pcall('XADD', log, id, 'm', ARGV[i])
-	if type(reply) == 'table' and reply.err then
+	local id = string.format('%.0f', offset + i - 4) .. rest
+	local reply
+	if i == 5 and not empty then
+		reply = redis.pcall('XADD', log, 'NOMKSTREAM', id, 'm', ARGV[i])
+	else
+		reply = redis.pcall('XADD', log, id, 'm', ARGV[i])
+	end
+	if not reply then -- the stream has gone
+		return {}
+	end
+	if type(reply) == 'table' then
 		failed = reply
 		break
 	end
-	last = id
+	done = id
 end
-if last then
-	redis.call('HSET', meta, 'last', last, 'node:' .. ARGV[4], string.format('%s %.0f', ARGV[1], at))
+if done then
+	redis.call('HSET', meta, 'last', done, ARGV[4], ARGV[1] .. string.format(' %.0f', at))
 end
-if failed and not last and string.find(failed.err, 'equal or smaller') then
+if failed and not done and string.find(failed.err, 'equal or smaller', 1, true) then
 	return {}
 end
-return failed or {last}
+return failed or {done}

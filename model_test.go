@@ -64,8 +64,14 @@ func TestModel(t *testing.T) {
 // ofModel returns the faults that lose nothing.
 func (f *faults) ofModel() []modeltest.Fault {
 	return []modeltest.Fault{
-		{Name: "lost acknowledgements", Happen: func(r *rand.Rand) { f.set(func(f *faults) { f.acks = 1 + r.IntN(2) }) }},
-		{Name: "interrupted subscriptions", Happen: func(*rand.Rand) { f.interrupt() }},
+		{Name: "lost acknowledgements", Happen: func(r *rand.Rand) error {
+			f.set(func(f *faults) { f.acks = 1 + r.IntN(2) })
+			return nil
+		}},
+		{Name: "interrupted subscriptions", Happen: func(*rand.Rand) error {
+			f.interrupt()
+			return nil
+		}},
 	}
 }
 

@@ -105,6 +105,12 @@ func (m *model) check(p *page, part *part) {
 	for i, offset := range part.got {
 		got[offset] = part.numbers[i]
 	}
+	mistakes := 0
+	report := func(format string, args ...any) {
+		if mistakes++; mistakes <= 5 {
+			m.t.Errorf(format, args...)
+		}
+	}
 	from, _ := slices.BinarySearch(m.events, part.from+1)
 	for _, offset := range m.events[from:] {
 		if offset > part.upTo {
@@ -115,15 +121,15 @@ func (m *model) check(p *page, part *part) {
 		v := m.verdict(p, part, offset)
 		switch params := m.entries[offset].params; {
 		case !seen && v == always:
-			m.t.Errorf("%s did not see %s.%d (between %d and %d, rendered at %v): %s", p, m.epoch, offset, part.from, part.upTo, part.rendered, describe(&params))
+			report("%s did not see %s.%d (between %d and %d, rendered at %v): %s", p, m.epoch, offset, part.from, part.upTo, part.rendered, describe(&params))
 		case seen && v == never:
-			m.t.Errorf("%s saw %s.%d, which is not for it: %s", p, m.epoch, offset, describe(&params))
+			report("%s saw %s.%d, which is not for it: %s", p, m.epoch, offset, describe(&params))
 		case seen && number != params.Number:
-			m.t.Errorf("%s saw number %d at %s.%d, want %d", p, number, m.epoch, offset, params.Number)
+			report("%s saw number %d at %s.%d, want %d", p, number, m.epoch, offset, params.Number)
 		}
 	}
 	for offset := range got {
-		m.t.Errorf("%s saw %s.%d, which the log does not hold (or a second time)", p, m.epoch, offset)
+		report("%s saw %s.%d, which the log does not hold (or a second time)", p, m.epoch, offset)
 	}
 }
 

@@ -68,6 +68,7 @@ type World struct {
 	sent    sync.Map      // number of an event that is in the log → the value of losses before it was sent
 	losses  atomic.Int64  // how often the log was lost
 	healthy sync.Mutex    // held by a fault of the log, and while a node ends as planned
+	trouble atomic.Int64  // when the last fault of the log was over, in Unix nanoseconds; later than now during one
 	calm    atomic.Bool   // nothing breaks any more
 	over    atomic.Bool   // the test has failed, so pages stop
 }
@@ -78,7 +79,7 @@ type Fault struct {
 	Loses bool // messages may be lost, so the epoch changes
 
 	// Happen causes the fault and returns when it is over.
-	Happen func(r *rand.Rand)
+	Happen func(r *rand.Rand) error
 }
 
 // Live runs the world, and reports as errors what pages have missed, got twice,
@@ -160,10 +161,4 @@ func (w *World) giveUp() {
 		}
 	}
 	w.over.Store(true)
-}
-
-// gapWithin judges a gap that left the epoch as it was, though the window holds
-// everything.
-func (w *World) gapWithin(p *page, offset uint64, cursor string) {
-	w.t.Errorf("%s: gap at %d in its epoch, connected with %q", p, offset, cursor)
 }

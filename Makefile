@@ -53,7 +53,7 @@ test-postgres:
 test-redis: export CI ?= true
 test-redis:
 	./scripts/setup redis
-	cd redisbroker && go test -race -count=1 ./...
+	cd redisbroker && go test -race -count=1 -parallel 4 ./...  # they mostly wait
 
 client: client/node_modules
 	cd client && npm run --silent types && npm test --silent && npm run --silent check

@@ -29,7 +29,7 @@ func (b *Broker) Subscribe(ctx context.Context, window time.Duration, deliver fu
 	began, limit := time.Now(), patience
 	for wait := shortestWait; ; wait = min(2*wait, longestWait) {
 		s := &subscription{Broker: b, limit: limit, slow: limit > patience, deliver: deliver}
-		err := s.run(ctx, window+time.Since(began)) // it may have taken a while to get here
+		err := s.run(ctx, func() time.Duration { return window + time.Since(began) })
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -63,7 +63,7 @@ type subscription struct {
 }
 
 // run follows the log until it cannot, or ctx ends.
-func (s *subscription) run(ctx context.Context, window time.Duration) error {
+func (s *subscription) run(ctx context.Context, window func() time.Duration) error {
 	if err := s.start(ctx, window); err != nil {
 		return err
 	}
@@ -85,17 +85,29 @@ func (s *subscription) run(ctx context.Context, window time.Duration) error {
 	return nil
 }
 
-// start finds where the window begins.
-func (s *subscription) start(ctx context.Context, window time.Duration) error {
+// start finds where the window begins. It began when the caller subscribed, and
+// the server counts from when it runs the script. So the window is asked for with
+// a margin, and again if the reply has taken longer than that.
+func (s *subscription) start(ctx context.Context, window func() time.Duration) error {
 	if err := s.look(ctx); err != nil {
 		return err
 	}
-	reply, err := within(ctx, s.limit, func(ctx context.Context) ([]string, error) {
-		return s.call(ctx, s.scripts.since, window.Milliseconds()+1)
-	})
-	if err != nil {
-		return err
+	for margin := 50 * time.Millisecond; ; margin *= 4 {
+		asked := time.Now()
+		reply, err := within(ctx, s.limit, func(ctx context.Context) ([]string, error) {
+			return s.call(ctx, s.scripts.since, (window()+margin).Milliseconds()+1)
+		})
+		if err != nil {
+			return err
+		}
+		if time.Since(asked) <= margin {
+			return s.place(reply)
+		}
 	}
+}
+
+// place takes the place where the window begins.
+func (s *subscription) place(reply []string) error {
 	if len(reply) != 2 {
 		return errReply
 	}

@@ -2,11 +2,19 @@ package pull_test
 
 import (
 	"flag"
+	"log/slog"
 	"math/rand/v2"
+	"net/http"
 	"os"
+	"path/filepath"
 	"strconv"
 	"testing"
 	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/echo-pull/pull"
+	"github.com/echo-pull/pull/internal/modeltest"
 )
 
 var (
@@ -26,17 +34,76 @@ func TestModel(t *testing.T) {
 	if seed == 0 {
 		seed = rand.Uint64()
 	}
-	for _, w := range []*world{
-		{name: "memory", network: "memory", crowd: 40},
-		{name: "TCP", network: "tcp", crowd: 40},
-		{name: "TLS", network: "tls", crowd: 40},
-		{name: "crowd", network: "tcp", crowd: 200}, // so many that the dispatcher shares its work
-		{name: "cluster", network: "tcp", crowd: 40, nodes: 2},
+	for _, world := range []struct {
+		name, network string
+		pages         int
+		cluster       bool
+	}{
+		{name: "memory", network: "memory", pages: 40},
+		{name: "TCP", network: "tcp", pages: 40},
+		{name: "TLS", network: "tls", pages: 40},
+		{name: "crowd", network: "tcp", pages: 200}, // so many that the dispatcher shares its work
+		{name: "cluster", network: "tcp", pages: 40, cluster: true},
 	} {
-		t.Run(w.name, func(t *testing.T) {
-			t.Logf("replay with -run 'TestModel/%s' -seed %d", w.name, seed)
-			w.seed = seed
-			w.live(t)
+		t.Run(world.name, func(t *testing.T) {
+			t.Logf("replay with -run 'TestModel/%s' -seed %d", world.name, seed)
+			local := modeltest.Local{Start: startModel, Network: world.network}
+			w := modeltest.World{Open: local.Open, Pages: world.pages, Duration: *modelLong, Seed: seed}
+			if world.cluster {
+				shared := newFaults()
+				local.Log = func() (pull.Broker, func() error, error) { return shared, func() error { return nil }, nil }
+				w.Nodes, w.Faults = 2, shared.ofModel()
+			} else {
+				local.StateFile, w.CrashesLose = filepath.Join(t.TempDir(), "state"), true
+			}
+			w.Live(t)
 		})
 	}
+}
+
+// ofModel returns the faults that lose nothing.
+func (f *faults) ofModel() []modeltest.Fault {
+	return []modeltest.Fault{
+		{Name: "lost acknowledgements", Happen: func(r *rand.Rand) error {
+			f.set(func(f *faults) { f.acks = 1 + r.IntN(2) })
+			return nil
+		}},
+		{Name: "interrupted subscriptions", Happen: func(*rand.Rand) error {
+			f.interrupt()
+			return nil
+		}},
+	}
+}
+
+// startModel starts a node of the model.
+func startModel(config modeltest.Config) (*modeltest.App, error) {
+	p, err := pull.New(pull.Config{
+		User:   func(c echo.Context) (string, error) { return c.Request().Header.Get(modeltest.UserHeader), nil },
+		Broker: config.Broker, StateFile: config.StateFile,
+		Guests: true, EventBytes: 24 << 10, QueueBytes: 64 << 10, Tick: 200 * time.Millisecond,
+		PresenceGrace: 50 * time.Millisecond, Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := p.Register(pull.Module{ID: "tasks"}); err != nil {
+		return nil, err
+	}
+	e := echo.New()
+	e.Use(p.Middleware())
+	p.Mount(e.Group("/pull"))
+	e.POST("/send", pull.Handler(func(c pull.Context) error {
+		if err := modeltest.Send(c.Pull(), c.Request()); err != nil {
+			return err
+		}
+		return c.NoContent(http.StatusNoContent)
+	}))
+	e.GET("/page", pull.Handler(func(c pull.Context) error {
+		cursor, err := modeltest.Page(c.Pull(), c.Request())
+		if err != nil {
+			return err
+		}
+		return c.String(http.StatusOK, cursor)
+	}))
+	return &modeltest.App{Plugin: p, Routes: modeltest.Routes(p, e), Log: p.Log()}, nil
 }

@@ -200,6 +200,27 @@ func TestStreamIsToldOfAGap(t *testing.T) {
 	})
 }
 
+// Without an id, the browser would return with that of the lost log, and get a
+// second gap for what it could have received.
+func TestGapAtTheStartOfALogHasAPosition(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFaults()
+		a := f.node(t)
+		defer a.stop(t)
+		s := a.stream(t, "1", "")
+		defer s.close()
+		s.hello(t)
+
+		f.newEpoch()
+		send(t, a, pull.User("2"), "first")
+
+		id, hello := s.hello(t)
+		if hello.Params["offset"] != 0.0 || id != cursorAt(hello) {
+			t.Errorf("got id %q with %+v, want %q", id, hello, cursorAt(hello))
+		}
+	})
+}
+
 func TestStreamsHeartbeatIsACommentAndATick(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newApp(t, nil)

@@ -120,6 +120,7 @@ func TestRules(t *testing.T) {
 			"another goroutine", "internal/rate/more.go", `package rate; func f() { go f() }`,
 			"goroutines start in spawn and at the end of Shutdown only, not in [internal/conn/queue.go internal/conn/queue.go internal/rate/more.go]",
 		},
+		{"a goroutine of a package for tests", "internal/modeltest/model.go", `package modeltest; func f() { go f() }`, ""},
 		{
 			"another group of goroutines", "v5/more.go", `package pull; func f() { group.Go(f) }`,
 			"goroutines start in spawn and at the end of Shutdown only, not in [internal/conn/queue.go internal/conn/queue.go v5/more.go]",

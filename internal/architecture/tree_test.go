@@ -21,7 +21,7 @@ import (
 type tree struct {
 	module string                         // path of the root module
 	files  map[string]map[string][]string // import paths by package and file
-	starts []string                       // the files of the core that start goroutines, once for each place
+	starts []string                       // the files of the core that start goroutines, once for each place; packages for tests may
 }
 
 // nested finds the modules of other plugins, such as v5 for Echo v5.
@@ -79,7 +79,8 @@ func (tr *tree) read(root, name string) error {
 		}
 		tr.files[from][name] = append(tr.files[from][name], tr.name(to))
 	}
-	if from == path.Base(tr.module) || nested.MatchString(from) || strings.HasPrefix(from, "internal/") {
+	core := strings.HasPrefix(from, "internal/") && !strings.HasSuffix(from, "test")
+	if from == path.Base(tr.module) || nested.MatchString(from) || core {
 		for range goroutines(file) {
 			tr.starts = append(tr.starts, name)
 		}

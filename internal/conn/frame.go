@@ -5,8 +5,8 @@ import "encoding/binary"
 // A Frame is a sequence of messages, encoded once and shared by all connections
 // that receive it. It never changes once it is sealed.
 type Frame struct {
-	Epoch string
-	Last  uint64 // offset of the last message, 0 for none
+	Epoch string // that of the last message; empty if the messages have no position
+	Last  uint64 // offset of the last message, or 0 at the start of a log
 	raw   []byte // a WebSocket text frame: a JSON array of the messages
 	Body  []byte // the part of raw between the array's brackets
 }

@@ -4,8 +4,8 @@ package conn
 // one frame with adjacent messages, or bytes that are written unchanged.
 type Item struct {
 	Body    []byte // messages, separated by commas
-	Epoch   string
-	Last    uint64 // offset of the last message, 0 for none
+	Epoch   string // that of the last message; empty if the messages have no position
+	Last    uint64 // offset of the last message, or 0 at the start of a log
 	raw     []byte // bytes to write unchanged, nil for messages
 	isClose bool   // raw is the close message
 }

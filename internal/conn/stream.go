@@ -111,9 +111,10 @@ func (s *Stream) Cut() {
 	})
 }
 
-// AppendBegin appends the beginning of an event. Its id is the position.
+// AppendBegin appends the beginning of an event. Its id is the position, if epoch
+// is not empty.
 func (s *Stream) AppendBegin(b []byte, _ int, epoch string, last uint64) []byte {
-	if last > 0 {
+	if epoch != "" {
 		b = append(b, "id: "...)
 		b = append(b, epoch...)
 		b = append(b, '.')

@@ -40,8 +40,8 @@ type Transport interface {
 // A framing encodes messages for a transport.
 type framing interface {
 	// AppendBegin and AppendEnd append what encloses a JSON array of length bytes.
-	// epoch and last are the position in the log after the array; last is 0 if
-	// there is none.
+	// epoch and last are the position in the log after the array; epoch is empty
+	// if there is none.
 	AppendBegin(b []byte, length int, epoch string, last uint64) []byte
 	AppendEnd(b []byte) []byte
 

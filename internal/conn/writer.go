@@ -43,7 +43,7 @@ func writeItems(t Transport, items []Item) error {
 // position returns the last position in the items, if any has one.
 func position(items []Item) (epoch string, last uint64) {
 	for _, i := range slices.Backward(items) {
-		if i.Last > 0 {
+		if i.Epoch != "" {
 			return i.Epoch, i.Last
 		}
 	}

@@ -1,4 +1,4 @@
-package pull_test
+package modeltest
 
 import (
 	"bufio"
@@ -13,9 +13,14 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-func (p *modelPage) dial(n *modelNode, cursor string) (frames func() (string, []byte, error), closer func(), err error) {
+// frames returns the next frame of a connection, and its id if it is an event of
+// a stream.
+type frames func() (id string, frame []byte, err error)
+
+// dial connects to a node, at a cursor.
+func (p *page) dial(n *Node, cursor string) (f frames, closer func(), err error) {
 	query := "?client=" + p.client
-	header := http.Header{userHeader: {p.user}}
+	header := http.Header{UserHeader: {p.user}}
 	switch {
 	case cursor == "":
 	case p.native && p.lastID != "":
@@ -26,20 +31,23 @@ func (p *modelPage) dial(n *modelNode, cursor string) (frames func() (string, []
 	if p.events {
 		return p.stream(n, query, header)
 	}
-	d := websocket.Dialer{NetDialContext: n.dial, HandshakeTimeout: 10 * time.Second}
-	if t, _ := n.client.Transport.(*http.Transport); t.TLSClientConfig != nil {
+	return p.socket(n, query, header)
+}
+
+func (p *page) socket(n *Node, query string, header http.Header) (f frames, closer func(), err error) {
+	d := websocket.Dialer{NetDialContext: n.Dial, HandshakeTimeout: 10 * time.Second}
+	if t, ok := n.Client.Transport.(*http.Transport); ok && t.TLSClientConfig != nil {
 		d.TLSClientConfig = t.TLSClientConfig.Clone()
 	}
-	conn, response, err := d.Dial(strings.Replace(n.scheme, "http", "ws", 1)+"://app.test/pull"+query, header)
+	conn, response, err := d.Dial(strings.Replace(n.Scheme, "http", "ws", 1)+"://app.test/pull"+query, header)
 	if err != nil {
 		if response != nil {
 			_ = response.Body.Close()
 		}
 		return nil, nil, err
 	}
-	closer = func() { _ = conn.Close() }
 	p.say = func(frame string) { _ = conn.WriteMessage(websocket.TextMessage, []byte(frame)) }
-	frames = func() (string, []byte, error) {
+	f = func() (string, []byte, error) {
 		_ = conn.SetReadDeadline(time.Now().Add(20 * time.Second))
 		_, frame, err := conn.ReadMessage()
 		var timeout net.Error
@@ -48,15 +56,19 @@ func (p *modelPage) dial(n *modelNode, cursor string) (frames func() (string, []
 		}
 		return "", frame, err
 	}
-	return frames, closer, nil
+	return f, func() { _ = conn.Close() }, nil
 }
 
-func (p *modelPage) stream(n *modelNode, query string, header http.Header) (func() (string, []byte, error), func(), error) {
+func (p *page) stream(n *Node, query string, header http.Header) (f frames, closer func(), err error) {
 	ctx, cancel := context.WithCancel(context.Background())
-	r, _ := http.NewRequestWithContext(ctx, http.MethodGet, n.scheme+"://app.test/pull"+query, nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, n.Scheme+"://app.test/pull"+query, nil)
+	if err != nil {
+		cancel()
+		return nil, nil, err
+	}
 	r.Header = header
 	r.Header.Set("Accept", "text/event-stream")
-	response, err := n.client.Do(r)
+	response, err := n.Client.Do(r)
 	if err == nil && response.StatusCode != http.StatusOK {
 		_ = response.Body.Close()
 		err = errors.New(response.Status)

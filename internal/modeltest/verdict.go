@@ -1,74 +1,40 @@
-package pull_test
+package modeltest
 
 import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 )
 
-// compare compares what the pages received with the log.
-func (w *world) compare() {
-	numbers := make(map[uint64]bool)
-	var total, gaps, got int
-	for epoch, entries := range w.log.epochs {
-		m := newModel(w.t, epoch, entries)
-		for _, e := range m.events {
-			numbers[m.entries[e].params.Number] = true
-		}
-		total += len(m.events)
-		for _, p := range w.pages {
-			for _, part := range p.parts {
-				if part.epoch == epoch {
-					m.check(p, part)
-				}
-			}
-		}
-	}
-	for _, p := range w.pages {
-		gaps += p.told
-		for _, part := range p.parts {
-			got += len(part.got)
-		}
-	}
-	w.sent.Range(func(number, _ any) bool {
-		if n, _ := number.(uint64); !numbers[n] {
-			w.t.Errorf("Send of event %d returned nil, but the log does not hold it", n)
-		}
-		return true
-	})
-	w.t.Logf("%d events in %d epochs, %d seen by %d pages, %d gaps", total, len(w.log.epochs), got, len(w.pages), gaps)
-	if got == 0 {
-		w.t.Error("no page has seen anything")
-	}
-}
-
 // A model is what pages should receive according to a log.
 type model struct {
 	t       *testing.T
 	epoch   string
-	entries map[uint64]modelEntry
+	entries map[uint64]entry
 	events  []uint64 // offsets, ascending, each message once
-	watches map[[2]string][]*modelWatch
+	watches map[[2]string][]*watch
+	earlier map[[2]string]uint64 // watches of earlier epochs → where they end. The nodes that had them still do
 }
 
-// A modelWatch is the period in which a user watches a tag: after since and before
+// A watch is the period in which a user watches a tag: after since and before
 // until. A grant that counts from an earlier position than the one before it is
 // separate. A page that connected before granted may have been beyond the messages
 // between since and granted.
-type modelWatch struct{ since, granted, until uint64 }
+type watch struct{ since, granted, until uint64 }
 
-func newModel(t *testing.T, epoch string, entries map[uint64]modelEntry) *model {
-	m := &model{t: t, epoch: epoch, entries: entries, watches: make(map[[2]string][]*modelWatch)}
+func newModel(t *testing.T, epoch string, entries map[uint64]entry, before *model) *model {
+	m := &model{t: t, epoch: epoch, entries: entries, watches: make(map[[2]string][]*watch), earlier: before.surviving()}
 	offsets := make([]uint64, 0, len(entries))
 	for offset := range entries {
 		offsets = append(offsets, offset)
 	}
 	slices.Sort(offsets)
-	for i := 1; i < len(offsets); i++ { // sentinels are not recorded
+	for i := 1; i < len(offsets); i++ { // sentinels of the embedded log are not recorded
 		if offsets[i] > offsets[i-1]+10 {
 			t.Errorf("hole in the recorded log %s between %d and %d", epoch, offsets[i-1], offsets[i])
 		}
@@ -85,7 +51,7 @@ func newModel(t *testing.T, epoch string, entries map[uint64]modelEntry) *model 
 	return m
 }
 
-func (m *model) take(offset uint64, e *modelEntry) {
+func (m *model) take(offset uint64, e *entry) {
 	switch e.kind {
 	case 1:
 		m.events = append(m.events, offset)
@@ -98,7 +64,7 @@ func (m *model) take(offset uint64, e *modelEntry) {
 		for _, tag := range e.list[2:] {
 			key := [2]string{e.list[0], tag}
 			if list := m.watches[key]; len(list) == 0 || list[len(list)-1].until > 0 || list[len(list)-1].since > since {
-				m.watches[key] = append(list, &modelWatch{since: since, granted: offset})
+				m.watches[key] = append(list, &watch{since: since, granted: offset})
 			}
 		}
 	case 4: // unwatch: user, tags
@@ -108,14 +74,42 @@ func (m *model) take(offset uint64, e *modelEntry) {
 					w.until = offset
 				}
 			}
+			if _, has := m.earlier[[2]string{e.list[0], tag}]; has {
+				m.earlier[[2]string{e.list[0], tag}] = offset
+			}
 		}
 	}
 }
 
-func (m *model) check(p *modelPage, part *modelPart) {
+// surviving returns the watches that had not ended in the log, or in one before.
+func (m *model) surviving() map[[2]string]uint64 {
+	left := make(map[[2]string]uint64)
+	if m == nil {
+		return left
+	}
+	for key, until := range m.earlier {
+		if until == math.MaxUint64 {
+			left[key] = until
+		}
+	}
+	for key, list := range m.watches {
+		if list[len(list)-1].until == 0 {
+			left[key] = math.MaxUint64
+		}
+	}
+	return left
+}
+
+func (m *model) check(p *page, part *part) {
 	got := make(map[uint64]uint64, len(part.got))
 	for i, offset := range part.got {
 		got[offset] = part.numbers[i]
+	}
+	mistakes := 0
+	report := func(format string, args ...any) {
+		if mistakes++; mistakes <= 5 {
+			m.t.Errorf(format, args...)
+		}
 	}
 	from, _ := slices.BinarySearch(m.events, part.from+1)
 	for _, offset := range m.events[from:] {
@@ -127,15 +121,15 @@ func (m *model) check(p *modelPage, part *modelPart) {
 		v := m.verdict(p, part, offset)
 		switch params := m.entries[offset].params; {
 		case !seen && v == always:
-			m.t.Errorf("%s did not see %s.%d (between %d and %d, rendered at %v): %s", p, m.epoch, offset, part.from, part.upTo, part.rendered, describe(&params))
+			report("%s did not see %s.%d (between %d and %d, rendered at %v): %s", p, m.epoch, offset, part.from, part.upTo, part.rendered, describe(&params))
 		case seen && v == never:
-			m.t.Errorf("%s saw %s.%d, which is not for it: %s", p, m.epoch, offset, describe(&params))
+			report("%s saw %s.%d, which is not for it: %s", p, m.epoch, offset, describe(&params))
 		case seen && number != params.Number:
-			m.t.Errorf("%s saw number %d at %s.%d, want %d", p, number, m.epoch, offset, params.Number)
+			report("%s saw number %d at %s.%d, want %d", p, number, m.epoch, offset, params.Number)
 		}
 	}
 	for offset := range got {
-		m.t.Errorf("%s saw %s.%d, which the log does not hold (or a second time)", p, m.epoch, offset)
+		report("%s saw %s.%d, which the log does not hold (or a second time)", p, m.epoch, offset)
 	}
 }
 
@@ -148,7 +142,7 @@ const (
 	always
 )
 
-func (m *model) verdict(p *modelPage, part *modelPart, offset uint64) verdict {
+func (m *model) verdict(p *page, part *part, offset uint64) verdict {
 	params := m.entries[offset].params
 	if params.Sender == p.client {
 		return never
@@ -162,15 +156,19 @@ func (m *model) verdict(p *modelPage, part *modelPart, offset uint64) verdict {
 			return always
 		}
 		for _, tag := range t.Tags {
-			for _, watch := range m.watches[[2]string{p.user, tag}] {
+			key := [2]string{p.user, tag}
+			for _, watch := range m.watches[key] {
 				best = max(best, watch.verdict(part, offset))
+			}
+			if until, has := m.earlier[key]; has && offset < until {
+				best = max(best, perhaps)
 			}
 		}
 	}
 	return best
 }
 
-func (w *modelWatch) verdict(part *modelPart, offset uint64) verdict {
+func (w *watch) verdict(part *part, offset uint64) verdict {
 	switch {
 	case offset <= w.since || w.until > 0 && offset >= w.until:
 		return never
@@ -180,7 +178,7 @@ func (w *modelWatch) verdict(part *modelPart, offset uint64) verdict {
 	return perhaps
 }
 
-func describe(params *modelParams) string {
+func describe(params *params) string {
 	to, err := json.Marshal(params.To)
 	if err != nil {
 		return err.Error()

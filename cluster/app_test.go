@@ -1,0 +1,44 @@
+package cluster_test
+
+import (
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/echo-pull/pull"
+	"github.com/echo-pull/pull/internal/modeltest"
+)
+
+// app starts the application on one node.
+func app(config modeltest.Config) (*modeltest.App, error) {
+	p, err := pull.New(pull.Config{
+		User:   func(c echo.Context) (string, error) { return c.Request().Header.Get(modeltest.UserHeader), nil },
+		Broker: config.Broker, Guests: true, Tick: 200 * time.Millisecond, PresenceGrace: 50 * time.Millisecond,
+		WindowCount: 1_000_000, Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := p.Register(pull.Module{ID: "tasks"}); err != nil {
+		return nil, err
+	}
+	e := echo.New()
+	e.Use(p.Middleware())
+	p.Mount(e.Group("/pull"))
+	e.POST("/send", pull.Handler(func(c pull.Context) error {
+		if err := modeltest.Send(c.Pull(), c.Request()); err != nil {
+			return err
+		}
+		return c.NoContent(http.StatusNoContent)
+	}))
+	e.GET("/page", pull.Handler(func(c pull.Context) error {
+		cursor, err := modeltest.Page(c.Pull(), c.Request())
+		if err != nil {
+			return err
+		}
+		return c.String(http.StatusOK, cursor)
+	}))
+	return &modeltest.App{Plugin: p, Routes: modeltest.Routes(p, e)}, nil
+}

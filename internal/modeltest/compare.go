@@ -1,0 +1,67 @@
+package modeltest
+
+// compare compares what the pages received with the log.
+func (w *World) compare() {
+	numbers := make(map[uint64]bool)
+	var events int
+	var m *model
+	for _, epoch := range w.log.order {
+		m = newModel(w.t, epoch, w.log.epochs[epoch], m)
+		for _, e := range m.events {
+			numbers[m.entries[e].params.Number] = true
+		}
+		events += len(m.events)
+		for _, p := range w.pages {
+			for _, part := range p.parts {
+				if part.epoch == epoch {
+					m.check(p, part)
+				}
+			}
+		}
+	}
+	w.checkEpochs()
+	w.checkSent(numbers)
+	w.summarize(events)
+}
+
+// checkEpochs checks that the epoch has changed only with a loss.
+func (w *World) checkEpochs() {
+	if losses := w.losses.Load(); int64(len(w.log.order)) > 1+losses {
+		w.t.Errorf("got epochs %q after %d losses of the log", w.log.order, losses)
+	}
+	for _, p := range w.pages {
+		for _, part := range p.parts {
+			if w.log.epochs[part.epoch] == nil && len(part.got) > 0 {
+				w.t.Errorf("%s received %d events in epoch %s, want one of %q", p, len(part.got), part.epoch, w.log.order)
+			}
+		}
+	}
+}
+
+// checkSent checks that the log holds what it has accepted.
+func (w *World) checkSent(numbers map[uint64]bool) {
+	losses := w.losses.Load()
+	w.sent.Range(func(number, before any) bool {
+		n, _ := number.(uint64)
+		if excused := before != losses && !w.CrashesLose; !numbers[n] && !excused {
+			w.t.Errorf("Send of event %d returned nil, but the log does not hold it", n)
+		}
+		return true
+	})
+}
+
+func (w *World) summarize(events int) {
+	var got, gaps, within int
+	for _, p := range w.pages {
+		gaps += p.told
+		within += p.within
+		for _, part := range p.parts {
+			got += len(part.got)
+		}
+	}
+	w.t.Logf("%d events in %d epochs, %d seen by %d pages, %d gaps, %d of them within an epoch",
+		events, len(w.log.order), got, len(w.pages), gaps, within)
+	if got == 0 {
+		w.t.Error("no page has seen anything")
+	}
+}

@@ -1,0 +1,111 @@
+package modeltest
+
+import (
+	"cmp"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/echo-pull/pull/internal/event"
+)
+
+// A Mix is how many users and tags there are, and how many events are for all
+// pages: one of Everyone targets. Defaults: 12, 5 and 10.
+type Mix struct{ Users, Tags, Everyone int }
+
+func (m Mix) withDefaults() Mix {
+	return Mix{cmp.Or(m.Users, 12), cmp.Or(m.Tags, 5), cmp.Or(m.Everyone, 10)}
+}
+
+// A source draws events at random.
+type source struct {
+	chance *rand.Rand
+	number uint64 // of the next event
+	events int    // how many a request asks for
+	mix    Mix
+}
+
+// A draw is an event, and to whom it is.
+type draw struct {
+	target event.Target
+	params params
+}
+
+func (d *draw) event(command string) event.Event {
+	return event.Event{Module: "tasks", Command: command, Params: d.params}
+}
+
+// params are those of an event. They say to whom it is.
+type params struct {
+	Number uint64 `json:"n"`
+	To     []term `json:"to"`
+	Sender string `json:"sender,omitempty"`
+	Pad    string `json:"pad,omitempty"`
+}
+
+// isForNobody reports whether no page can get the event, so that the log does
+// not hold it.
+func (p *params) isForNobody() bool {
+	return !slices.ContainsFunc(p.To, func(t term) bool { return t.Shared || len(t.Users) > 0 || len(t.Tags) > 0 })
+}
+
+// A term is a part of a target.
+type term struct {
+	Shared bool     `json:"s,omitempty"`
+	Users  []string `json:"u,omitempty"`
+	Tags   []string `json:"t,omitempty"`
+	Except []string `json:"x,omitempty"`
+}
+
+func (t *term) target() event.Target {
+	one := event.User(t.Users...).Or(event.Tag(t.Tags...))
+	if t.Shared {
+		one = event.Shared()
+	}
+	return one.Except(t.Except...)
+}
+
+func (s *source) next() draw {
+	r := s.chance
+	d := draw{params: params{Number: s.number, Pad: strings.Repeat("p", r.IntN(100))}}
+	s.number++
+	if r.IntN(50) == 0 {
+		d.params.Pad = strings.Repeat("P", r.IntN(20<<10))
+	}
+	for i := range 1 + r.IntN(3)/2 {
+		t := s.term()
+		if i == 0 {
+			d.target = t.target()
+		} else {
+			d.target = d.target.Or(t.target())
+		}
+		d.params.To = append(d.params.To, t)
+	}
+	return d
+}
+
+func (s *source) term() (t term) {
+	t.Users = s.users(s.chance.IntN(3))
+	switch kind := s.chance.IntN(10); {
+	case s.chance.IntN(s.mix.Everyone) == 0:
+		t.Shared, t.Users = true, nil
+	case kind < 5:
+		t.Tags = []string{s.mix.tag(s.chance), s.mix.tag(s.chance)}
+	}
+	if s.chance.IntN(4) == 0 {
+		t.Except = s.users(2)
+	}
+	return t
+}
+
+func (s *source) users(n int) (list []string) {
+	for range n {
+		list = append(list, s.mix.user(s.chance))
+	}
+	return list
+}
+
+func (m Mix) user(r *rand.Rand) string { return strconv.Itoa(r.IntN(m.Users)) }
+
+func (m Mix) tag(r *rand.Rand) string { return "T" + strconv.Itoa(r.IntN(m.Tags)) }

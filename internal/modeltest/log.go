@@ -1,0 +1,126 @@
+package modeltest
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/echo-pull/pull/internal/broker"
+)
+
+// A record is everything that the log has delivered to anybody.
+type record struct {
+	t      *testing.T
+	mu     sync.Mutex // guards what follows
+	order  []string   // epochs, the oldest first
+	epochs map[string]map[uint64]entry
+	last   *end
+}
+
+// An end is the position of the last event.
+type end struct {
+	epoch  string
+	offset uint64
+}
+
+// An entry is a message, parsed without the plugin's code.
+type entry struct {
+	name    string // node and number; a message that is there twice counts once
+	kind    byte
+	list    []string
+	params  params
+	command string
+}
+
+func (l *record) add(epoch string, offset uint64, raw []byte) {
+	e := parseEntry(raw)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+
+	if l.epochs[epoch] == nil {
+		if l.epochs == nil {
+			l.epochs = make(map[string]map[uint64]entry)
+		}
+		l.epochs[epoch] = make(map[uint64]entry)
+		l.order = append(l.order, epoch)
+	}
+	if old, has := l.epochs[epoch][offset]; has && (old.name != e.name || old.params.Number != e.params.Number) {
+		l.t.Errorf("%s.%d was %+v and is %+v", epoch, offset, old, e)
+	}
+	l.epochs[epoch][offset] = e
+	if e.command == "end" && l.last == nil {
+		l.last = &end{epoch, offset}
+	}
+}
+
+// end returns the position of the last event, or nil if it is not in the log yet.
+func (l *record) end() *end {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+
+	return l.last
+}
+
+// Record returns a log that records what it delivers. Each node gets its log
+// through it, so that the record has whatever a page can have.
+func (w *World) Record(b broker.Broker) broker.Broker { return &recorder{b, &w.log} }
+
+type recorder struct {
+	broker.Broker
+	log *record
+}
+
+// Subscribe implements [broker.Broker].
+func (r *recorder) Subscribe(ctx context.Context, window time.Duration, deliver func(epoch string, offset uint64, message []byte)) error {
+	return r.Broker.Subscribe(ctx, window, func(epoch string, offset uint64, message []byte) {
+		r.log.add(epoch, offset, message)
+		deliver(epoch, offset, message)
+	})
+}
+
+// Follow records a log until ctx ends.
+func (w *World) Follow(ctx context.Context, b broker.Broker) {
+	for ctx.Err() == nil {
+		err := b.Subscribe(ctx, time.Hour, w.log.add)
+		if err == nil {
+			return
+		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-ctx.Done():
+		}
+	}
+}
+
+func parseEntry(raw []byte) entry {
+	e := entry{kind: raw[1], name: string(raw[2:18])}
+	if e.kind == 1 {
+		var m struct {
+			Command string `json:"command"`
+			Params  params `json:"params"`
+		}
+		body := append([]byte("{"), raw[bytes.Index(raw, []byte(`"module_id":"tasks"`)):]...)
+		if err := json.Unmarshal(body, &m); err != nil {
+			panic(fmt.Sprintf("%v: %s", err, body))
+		}
+		e.params, e.command = m.Params, m.Command
+		return e
+	}
+	rest := raw[26:]
+	next := func() uint64 {
+		n, size := binary.Uvarint(rest)
+		rest = rest[size:]
+		return n
+	}
+	for range next() {
+		n := next()
+		e.list = append(e.list, string(rest[:n]))
+		rest = rest[n:]
+	}
+	return e
+}

@@ -1,0 +1,170 @@
+package modeltest
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A page is a page and what it has received.
+type page struct {
+	world        *World
+	number       int
+	user, client string
+	chance       *rand.Rand
+	events       bool // uses Server-Sent Events
+	native       bool // uses the Last-Event-ID of a browser as its cursor
+	done         atomic.Bool
+	say          func(string) // sends over the WebSocket
+
+	mu       sync.Mutex // guards the fields below
+	epoch    string
+	position uint64
+	lastID   string // the last SSE id
+	parts    []*part
+	told     int // gap notifications
+	within   int // those of them that left the epoch as it was
+	doing    string
+}
+
+// A part is what a page received between two gaps.
+type part struct {
+	epoch      string
+	from, upTo uint64
+	rendered   []uint64 // cursors of requests that granted a watch
+	excused    bool     // a grant came too late for the page, which was notified
+	got        []uint64
+	numbers    []uint64
+}
+
+// live reconnects until the page has received the end.
+func (p *page) live() {
+	defer p.done.Store(true)
+	for {
+		n := p.world.node(p.chance)
+		p.do("connecting")
+		ended, err := p.connect(n)
+		if ended || p.world.over.Load() {
+			return
+		}
+		if err != nil {
+			<-time.After(time.Duration(1+p.chance.IntN(20)) * time.Millisecond)
+		}
+	}
+}
+
+// restless reports whether a page that does so once in n times does so now.
+func (p *page) restless(n int) bool {
+	return p.chance.IntN(n) == 0 && !p.world.Calm && !p.world.calm.Load()
+}
+
+// render reloads the page: it starts from the cursor in a response.
+func (p *page) render(n *Node) error {
+	tag := ""
+	if p.user != "" && p.chance.IntN(2) == 0 {
+		tag = p.world.Mix.tag(p.chance)
+	}
+	body, err := n.get("/page?watch="+tag, http.Header{UserHeader: {p.user}})
+	if err != nil {
+		return err
+	}
+	epoch, digits, _ := strings.Cut(body, ".")
+	p.epoch, p.lastID = epoch, body
+	p.position, _ = strconv.ParseUint(digits, 10, 64)
+	p.parts = append(p.parts, &part{epoch: p.epoch, from: p.position, upTo: p.position})
+	if tag != "" {
+		p.part().rendered = append(p.part().rendered, p.position)
+	}
+	return nil
+}
+
+// connect runs one connection and reports whether the page has received the end.
+func (p *page) connect(n *Node) (ended bool, err error) {
+	if p.epoch == "" && p.chance.IntN(2) == 0 || p.restless(15) {
+		if err := p.render(n); err != nil {
+			return false, err
+		}
+	}
+	cursor := ""
+	if p.epoch != "" {
+		cursor = p.epoch + "." + strconv.FormatUint(p.position, 10)
+	}
+	frames, closer, err := p.dial(n, cursor)
+	if err != nil {
+		return false, err
+	}
+	defer closer()
+	stay := p.chance.IntN(400)
+	if p.chance.IntN(3) == 0 || p.world.Calm {
+		stay = 1 << 40
+	}
+	return p.readAll(frames, cursor, stay)
+}
+
+// readAll reads that many frames of a connection, or more if nothing breaks any
+// more, until the page has received the end.
+func (p *page) readAll(frames frames, cursor string, stay int) (ended bool, err error) {
+	first := true
+	for count := 0; ; count++ {
+		if count >= stay && !p.world.calm.Load() {
+			return false, nil // the connection breaks
+		}
+		p.dawdle()
+		p.do("reading")
+		id, frame, err := frames()
+		if err != nil {
+			return false, err
+		}
+		p.read(frame, cursor, &first)
+		if p.world.over.Load() || p.atEnd() {
+			return true, nil
+		}
+		if id != "" {
+			p.lastID = id
+		}
+		if p.events {
+			p.checkID(id)
+		}
+	}
+}
+
+// dawdle sometimes keeps a page from reading, and sometimes sends something.
+func (p *page) dawdle() {
+	if p.restless(100) {
+		p.do("not reading")
+		<-time.After(time.Duration(p.chance.IntN(300)) * time.Millisecond)
+	}
+	if p.say != nil && p.chance.IntN(200) == 0 {
+		p.say(`{"extend":["T0","T1"],"seen":["1"]}`)
+	}
+}
+
+// atEnd reports whether the page has the whole log.
+func (p *page) atEnd() bool {
+	end := p.world.log.end()
+	return p.world.calm.Load() && end != nil && p.epoch == end.epoch && p.position >= end.offset
+}
+
+func (p *page) part() *part { return p.parts[len(p.parts)-1] }
+
+func (p *page) do(what string) {
+	p.mu.Lock()
+	p.doing = what
+	p.mu.Unlock()
+}
+
+func (p *page) state() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+
+	return fmt.Sprintf("%s at %s.%d, %d gaps", p.doing, p.epoch, p.position, p.told)
+}
+
+func (p *page) String() string {
+	return fmt.Sprintf("page %d of user %q over %s (native %t)", p.number, p.user, map[bool]string{true: "SSE", false: "WebSocket"}[p.events], p.native)
+}

@@ -1,0 +1,97 @@
+package modeltest
+
+import (
+	"encoding/json"
+	"strconv"
+)
+
+// A message is one of a frame, as the protocol specifies it.
+type message struct {
+	ID      uint64 `json:"id"`
+	Module  string `json:"module_id"`
+	Command string `json:"command"`
+	Params  struct {
+		Number    uint64 `json:"n"`
+		Epoch     string `json:"epoch"`
+		Offset    uint64 `json:"offset"`
+		Recovered bool   `json:"recovered"`
+	} `json:"params"`
+}
+
+// read processes a frame. first says that the page has read nothing over this
+// connection yet.
+func (p *page) read(frame []byte, cursor string, first *bool) {
+	var raw []struct {
+		message
+		Params json.RawMessage `json:"params"`
+	}
+	if err := json.Unmarshal(frame, &raw); err != nil {
+		p.world.t.Errorf("%s: %v in frame %.300s", p, err, frame)
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+
+	for i := range raw {
+		m := &raw[i].message
+		hello := m.Module == "pull" && m.Command == "hello"
+		if hello || m.ID > 0 || m.Command == "tick" {
+			if err := json.Unmarshal(raw[i].Params, &m.Params); err != nil {
+				p.world.t.Errorf("%s: %v in frame %.300s", p, err, frame)
+			}
+		}
+		if *first && !hello {
+			p.world.t.Errorf("%s: first message is %+v", p, m)
+		}
+		switch {
+		case hello:
+			p.hello(m, cursor, *first)
+			*first = false
+		case m.Module == "pull" && m.Command == "tick":
+			p.position = max(p.position, m.Params.Offset)
+			p.part().upTo = p.position
+		case m.ID > 0:
+			p.receive(m)
+		}
+	}
+}
+
+func (p *page) receive(m *message) {
+	if m.ID <= p.position {
+		p.world.t.Errorf("%s: message %d (number %d) came when the page was at %s.%d", p, m.ID, m.Params.Number, p.epoch, p.position)
+		return
+	}
+	p.position = m.ID
+	part := p.part()
+	part.upTo = m.ID
+	part.got, part.numbers = append(part.got, m.ID), append(part.numbers, m.Params.Number)
+}
+
+func (p *page) hello(m *message, cursor string, first bool) {
+	at := m.Params
+	if at.Recovered {
+		if !first || at.Epoch != p.epoch || cursor == "" {
+			p.world.t.Errorf("%s: recovered %+v from %q (first %t)", p, at, cursor, first)
+		}
+		return
+	}
+	if cursor != "" || !first {
+		p.told++
+		if at.Epoch == p.epoch && first { // in the middle of a connection it is due to a late grant
+			p.within++
+			p.world.gapWithin(p, at.Offset, cursor)
+		}
+	}
+	if !first {
+		p.part().excused = true
+	}
+	p.epoch, p.position = at.Epoch, at.Offset
+	p.parts = append(p.parts, &part{epoch: at.Epoch, from: p.position, upTo: p.position})
+}
+
+// checkID compares the Last-Event-ID of a browser with what the page has received.
+func (p *page) checkID(id string) {
+	if now := p.epoch + "." + strconv.FormatUint(p.position, 10); p.lastID != now {
+		p.world.t.Errorf("%s: Last-Event-ID would be %q (this frame's is %q), want %q", p, p.lastID, id, now)
+	}
+}

@@ -1,0 +1,164 @@
+package modeltest
+
+import (
+	"cmp"
+	"context"
+	"math/rand/v2"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// A World is an application on one or more nodes, its pages and its faults. Set
+// the exported fields and call Live once.
+type World struct {
+	// Open starts a node. It is called again after the node has ended, until it
+	// returns no error.
+	Open func(w *World, number int) (*Node, error)
+
+	// Nodes is how many nodes there are. Default 1.
+	Nodes int
+
+	// Pages is how many pages there are. Default 40.
+	Pages int
+
+	// Sockets has all pages use WebSocket. Default: every fourth uses Server-Sent
+	// Events.
+	Sockets bool
+
+	// Calm has pages read as fast as they can and stay connected as long as
+	// their node lives. Default: they stop reading for a while, break off, and
+	// are loaded again, at random.
+	Calm bool
+
+	// Mix is to whom the events are.
+	Mix Mix
+
+	// Publishers is how many publish at a time. Default 4.
+	Publishers int
+
+	// Rate is how many events are published each second. Default: as many as
+	// possible, in bursts.
+	Rate int
+
+	// Faults are what can happen to the log while nodes and pages live on. One
+	// at a time happens.
+	Faults []Fault
+
+	// Crashes is how many of 8 nodes that end do so without a farewell.
+	// Default 2; negative means none.
+	Crashes int
+
+	// CrashesLose says that with a node that crashes the log is lost.
+	CrashesLose bool
+
+	// Duration is how long events are published. Default two seconds.
+	Duration time.Duration
+
+	// Seed determines what is drawn at random.
+	Seed uint64
+
+	t       *testing.T
+	log     record
+	pages   []*page
+	nodes   []atomic.Pointer[Node]
+	number  atomic.Uint64 // of the last event
+	sent    sync.Map      // number of an event that is in the log → the value of losses before it was sent
+	losses  atomic.Int64  // how often the log was lost
+	healthy sync.Mutex    // held by a fault of the log, and while a node ends as planned
+	trouble atomic.Int64  // when the last fault of the log was over, in Unix nanoseconds; later than now during one
+	calm    atomic.Bool   // nothing breaks any more
+	over    atomic.Bool   // the test has failed, so pages stop
+}
+
+// A Fault is something that can happen to the log.
+type Fault struct {
+	Name  string
+	Loses bool // messages may be lost, so the epoch changes
+
+	// Happen causes the fault and returns when it is over.
+	Happen func(r *rand.Rand) error
+}
+
+// Live runs the world, and reports as errors what pages have missed, got twice,
+// or got though it was not for them.
+func (w *World) Live(t *testing.T) {
+	w.t, w.log.t = t, t
+	w.Nodes, w.Pages = cmp.Or(w.Nodes, 1), cmp.Or(w.Pages, 40)
+	w.Crashes, w.Duration = cmp.Or(w.Crashes, 2), cmp.Or(w.Duration, 2*time.Second)
+	w.Publishers = cmp.Or(w.Publishers, 4)
+	w.Mix = w.Mix.withDefaults()
+	w.nodes = make([]atomic.Pointer[Node], w.Nodes)
+	for i := range w.Nodes {
+		w.open(i)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), w.Duration)
+	defer cancel()
+	var readers sync.WaitGroup
+	for i := range w.Pages {
+		w.pages = append(w.pages, w.newPage(i))
+		readers.Go(w.pages[i].live)
+	}
+	w.beBusy(ctx)
+	w.calm.Store(true)
+	w.finish()
+	patience := time.AfterFunc(60*time.Second, w.giveUp)
+	readers.Wait()
+	patience.Stop()
+	for i := range w.Nodes {
+		w.stop(w.nodes[i].Load())
+	}
+	w.compare()
+}
+
+// beBusy publishes and breaks things until ctx ends.
+func (w *World) beBusy(ctx context.Context) {
+	var busy sync.WaitGroup
+	for i := range w.Publishers {
+		busy.Go(func() { w.publish(ctx, w.chance(i+100)) })
+	}
+	busy.Go(func() { w.watch(ctx, w.chance(10)) })
+	busy.Go(func() { w.endNodes(ctx, w.chance(20)) })
+	busy.Go(func() { w.causeFaults(ctx, w.chance(21)) })
+	busy.Wait()
+}
+
+func (w *World) newPage(i int) *page {
+	p := &page{
+		world: w, number: i, chance: w.chance(1000 + i), events: i%4 == 3 && !w.Sockets, native: i%8 == 7,
+		user: strconv.Itoa(i % w.Mix.Users), client: "page-" + strconv.Itoa(i),
+	}
+	if i == w.Pages-1 {
+		p.user = ""
+	}
+	return p
+}
+
+func (w *World) chance(i int) *rand.Rand { return rand.New(rand.NewPCG(w.Seed, uint64(i))) }
+
+func (w *World) node(r *rand.Rand) *Node { return w.nodes[r.IntN(w.Nodes)].Load() }
+
+// finish sends the event that ends the test for every page.
+func (w *World) finish() {
+	r := w.chance(30)
+	for {
+		err := w.node(r).operate("/end?first=" + strconv.FormatUint(w.number.Add(1), 10))
+		if err == nil {
+			return
+		}
+		w.t.Logf("end: %v", err)
+		<-time.After(50 * time.Millisecond)
+	}
+}
+
+// giveUp reports the pages that have not reached the end, and stops them.
+func (w *World) giveUp() {
+	for _, p := range w.pages {
+		if !p.done.Load() {
+			w.t.Errorf("%s has not reached the end at %+v: %s", p, w.log.end(), p.state())
+		}
+	}
+	w.over.Store(true)
+}

@@ -1,0 +1,112 @@
+//go:build unix
+
+package servertest
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Program returns the path of a program: the newest in places, which are
+// patterns of directories, or one in PATH. If there is none it skips the test,
+// and names the argument of scripts/setup that installs it.
+func Program(t testing.TB, name, setup string, places ...string) string {
+	t.Helper()
+	for _, place := range append(places, "/usr/sbin") {
+		paths, _ := filepath.Glob(filepath.Join(place, name))
+		slices.SortFunc(paths, func(a, b string) int {
+			return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) // version 10 after 9
+		})
+		if len(paths) > 0 {
+			return paths[len(paths)-1]
+		}
+	}
+	if path, err := exec.LookPath(name); err == nil {
+		return path
+	}
+	if os.Getenv("CI") != "" {
+		t.Fatalf("%s is missing: run scripts/setup %s", name, setup)
+	}
+	t.Skipf("%s is missing: run scripts/setup %s", name, setup)
+	return ""
+}
+
+// An owner runs a server: another user if this one is root.
+type owner struct {
+	other    bool
+	uid, gid int
+}
+
+func findOwner(names ...string) (owner, error) {
+	if os.Getuid() != 0 {
+		return owner{}, nil
+	}
+	for _, name := range append(names, "nobody") {
+		u, err := user.Lookup(name)
+		if err != nil {
+			continue
+		}
+		uid, err := strconv.Atoi(u.Uid)
+		if err != nil {
+			return owner{}, err
+		}
+		gid, err := strconv.Atoi(u.Gid)
+		return owner{true, uid, gid}, err
+	}
+	return owner{}, fmt.Errorf("found none of the users %q and nobody to run a server as", names)
+}
+
+func (o owner) attributes() *syscall.SysProcAttr {
+	if !o.other {
+		return nil
+	}
+	return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(o.uid), Gid: uint32(o.gid)}}
+}
+
+// directory returns a new one that the owner can write. Its path is short, as
+// those of sockets must be.
+func (o owner) directory(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "server") //nolint:usetesting // that of a test is closed to other users
+	if err == nil && o.other {
+		err = os.Chown(dir, o.uid, o.gid)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
+// guarded returns a command that ends, by SIGQUIT to the program, when the
+// returned file is closed, so also when this process dies.
+func guarded(program string, args ...string) (*exec.Cmd, *os.File, error) {
+	const script = `"$@" </dev/null 3<&- & p=$!; (read -r _ <&3; kill -QUIT $p) & w=$!; wait $p; kill $w`
+	cmd := exec.Command("/bin/sh", append([]string{"-c", script, "sh", program}, args...)...)
+	alive, life, err := os.Pipe()
+	if err != nil {
+		return nil, nil, err
+	}
+	cmd.ExtraFiles = []*os.File{alive} // the caller closes it after the start
+	return cmd, life, nil
+}
+
+// eventually calls f until it returns nil, for half a minute at most.
+func eventually(f func() error) error {
+	for end := time.Now().Add(30 * time.Second); ; {
+		err := f()
+		if err == nil || time.Now().After(end) {
+			return err
+		}
+		<-time.After(20 * time.Millisecond)
+	}
+}

@@ -13,8 +13,10 @@ func (w *World) endNodes(ctx context.Context, r *rand.Rand) {
 	for w.quietly(ctx, r) {
 		i := r.IntN(w.Nodes)
 		if n := w.nodes[i].Load(); r.IntN(8) < w.Crashes {
+			w.crashes.Add(1)
 			w.crash(n)
 		} else {
+			w.stops.Add(1)
 			w.healthy.Lock() // what waits in a node cannot leave it while the log is down
 			w.stop(n)
 			w.healthy.Unlock()

@@ -66,7 +66,7 @@ func (p *page) restless(n int) bool {
 // render reloads the page: it starts from the cursor in a response.
 func (p *page) render(n *Node) error {
 	tag := ""
-	if p.user != "" && p.chance.IntN(2) == 0 {
+	if p.user != "" && !p.world.Calm && p.chance.IntN(2) == 0 {
 		tag = p.world.Mix.tag(p.chance)
 	}
 	body, err := n.get("/page?watch="+tag, http.Header{UserHeader: {p.user}})

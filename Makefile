@@ -15,10 +15,10 @@ PLUGINS = . $(patsubst %/go.mod,%,$(wildcard v[0-9]*/go.mod))
 # The modules with logs on engines.
 ENGINES = $(patsubst %/go.mod,%,$(wildcard *broker/go.mod))
 
-.PHONY: test test-postgres check setup vet go client e2e engines fuzz lint bench build screenshot release
+.PHONY: test test-postgres check setup vet go client e2e engines cluster fuzz lint bench build screenshot release
 
 test: export CI ?= true
-test: setup vet go client e2e engines
+test: setup vet go client e2e engines cluster
 
 check: vet go client
 
@@ -32,6 +32,7 @@ vet:
 	done  # state files are locked in ways of their own on each system
 	for dir in $(ENGINES); do (cd $$dir && go vet ./... && GOOS=darwin go vet ./... && GOOS=windows go build ./...) || exit 1; done
 	cd bench && go vet ./... && go build -o /dev/null .
+	cd cluster && go vet ./...
 	cd e2e && go vet ./...
 
 go:
@@ -43,6 +44,12 @@ go:
 # measure how soon faults are noticed, and need a machine that does nothing else.
 engines:
 	cd sqlitebroker && go test -race ./...
+
+# Several nodes on the logs on engines, and the model on each. Measure with, for example,
+# -run TestCluster -cluster.long 1m, without -race.
+cluster:
+	./scripts/setup postgres
+	cd cluster && go test -race -count=1 ./...
 
 test-postgres: export CI ?= true
 test-postgres:
@@ -66,7 +73,7 @@ fuzz:
 	done
 
 lint:
-	config=$$PWD/.golangci.yml; for dir in $(PLUGINS) $(ENGINES) bench e2e; do (cd $$dir && go run $(LINT) run -c $$config ./...) || exit 1; done
+	config=$$PWD/.golangci.yml; for dir in $(PLUGINS) $(ENGINES) bench cluster e2e; do (cd $$dir && go run $(LINT) run -c $$config ./...) || exit 1; done
 
 bench:
 	$(MAKE) -C bench bench

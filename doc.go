@@ -51,6 +51,12 @@
 // has seen, runs the hooks, and keeps its cursor: the position in the log up to
 // which it has received everything for it.
 //
+// [Outbox].SendTx writes an event into a transaction of the application, so that
+// it leaves if and only if the transaction is committed, whatever dies afterwards.
+// It does not wait for the handler's success: a handler that fails after the
+// commit still announces. It needs a broker with a transactional outbox, such as
+// those of sqlitebroker and pgbroker, in the application's database.
+//
 // [Outbox].Flush publishes at once, whether or not the request succeeds.
 // [Plugin.Send] is for code outside a request. [From] returns the outbox to code
 // that has only a context.
@@ -71,10 +77,9 @@
 //
 // An event may reach a page before the response of the request that sent it
 // reaches its client. Events of two requests are ordered by when their handlers
-// return, which may differ from the order of their transactions. An event is lost
-// if the process dies after the request's success and before the log has it. If an
-// event must not be lost, write it to an outbox table in the same transaction, as
-// the package example shows. Nothing survives a crash of a node with the embedded
+// return, which may differ from the order of their transactions. An event of Send
+// is lost if the process dies after the request's success and before the log has
+// it. If an event must not be lost, use SendTx. Nothing survives a crash of a node with the embedded
 // log: its pages are notified of a gap.
 //
 // # Targets and users
@@ -134,10 +139,10 @@ package pull
 
 //go:generate go run ./scripts/aliases . v5
 //pull:share internal/event Event, Target, User, Tag, Shared, SizeError, ParamsError, ErrTooLarge
-//pull:share internal/broker Broker, Memory
+//pull:share internal/broker Broker, Memory, Tx, TxOutbox
 //pull:share internal/engine Outbox, From, HeaderClient, Watches, Presence, Stats
 //pull:share internal/engine Module, Section, PublicSection, AdminSection, NoSection
-//pull:share internal/engine ErrUnknownModule, ErrTooLate, ErrOutboxFull, ErrNoOutbox, ErrGuest
+//pull:share internal/engine ErrUnknownModule, ErrTooLate, ErrOutboxFull, ErrNoOutbox, ErrGuest, ErrNoTx
 //pull:share internal/hub OnlineScope, OnlineNobody, OnlineEveryone, OnlineWatchers, ErrTooManyWatches
 //pull:share internal/web Platform, Desktop, Mobile
 //pull:share internal/publish ErrQueueFull, ErrClosed

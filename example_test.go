@@ -9,7 +9,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -228,48 +227,6 @@ func ExampleConfig_commit() {
 
 	fmt.Println(ann.hears())
 	// Output: tasks/saved_7 {}
-}
-
-// If an event must not be lost, write it to an outbox table in the same
-// transaction as the change. A worker sends the rows of the table. It may send
-// a row twice, so pages look at the row's own id.
-func Example_outboxTable() {
-	s := newDemo(pull.Config{})
-	defer s.close()
-	ann := s.open("ann")
-	db := &table{rows: []row{{1, "ann", "paid"}, {2, "ann", "shipped"}}} // SELECT … ORDER BY id
-
-	relay := func(ctx context.Context, p *pull.Plugin) error {
-		for _, r := range db.pending() {
-			event := pull.Event{Module: "tasks", Command: r.command, Params: map[string]int{"event": r.id}}
-			if err := p.Send(ctx, pull.User(r.user), event); err != nil {
-				return err // the row is still there
-			}
-			db.delete(r.id)
-		}
-		return nil
-	}
-
-	fmt.Println(relay(context.Background(), s.plugin))
-	fmt.Println(ann.hears())
-	fmt.Println(ann.hears())
-	// Output:
-	// <nil>
-	// tasks/paid {"event":1}
-	// tasks/shipped {"event":2}
-}
-
-// A table stands in for one of a database.
-type table struct{ rows []row }
-
-type row struct {
-	id            int
-	user, command string
-}
-
-func (t *table) pending() []row { return slices.Clone(t.rows) }
-func (t *table) delete(id int) {
-	t.rows = slices.DeleteFunc(t.rows, func(r row) bool { return r.id == id })
 }
 
 // A demo is the application around the examples: a plugin with a module, a server,

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -168,6 +167,27 @@ func (f *faults) goBack(to uint64) {
 	f.interrupt()
 }
 
+// swapLastTwo has the log hold its last two messages the other way round, in the
+// same epoch.
+func (f *faults) swapLastTwo() {
+	var all [][]byte
+	epoch := ""
+	ctx, cancel := context.WithCancel(context.Background())
+	last := f.count()
+	_ = f.log.Subscribe(ctx, time.Hour, func(name string, offset uint64, message []byte) {
+		epoch = name
+		if all = append(all, message); int(offset) == last { //nolint:gosec // a few
+			cancel()
+		}
+	})
+	n := len(all)
+	all[n-1], all[n-2] = all[n-2], all[n-1]
+	other := new(pull.Memory)
+	_ = other.Publish(context.Background(), all...)
+	f.set(func(f *faults) { f.log, f.epoch = other, cmp.Or(f.epoch, epoch) })
+	f.interrupt()
+}
+
 // reports collects the errors passed to OnError.
 type reports struct {
 	mu   sync.Mutex // guards list
@@ -181,9 +201,16 @@ func (r *reports) add(err error) {
 	r.list = append(r.list, err)
 }
 
-func (r *reports) contain(text string) bool {
+func (r *reports) contain(text string) bool { return r.count(text) > 0 }
+
+func (r *reports) count(text string) (n int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 
-	return slices.ContainsFunc(r.list, func(err error) bool { return strings.Contains(err.Error(), text) })
+	for _, err := range r.list {
+		if strings.Contains(err.Error(), text) {
+			n++
+		}
+	}
+	return n
 }

@@ -2,9 +2,12 @@ package pull_test
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -80,6 +83,81 @@ func TestRetryAfterALongOutageDoublesNothing(t *testing.T) {
 		r.sees(t, "once", "after")
 	})
 }
+
+func TestOutageIsReportedOnceAndItsEndLogged(t *testing.T) {
+	const hour = time.Hour
+	synctest.Test(t, func(t *testing.T) {
+		f, told, out := newFaults(), new(reports), new(lines)
+		a := newApp(t, func(c *pull.Config) {
+			c.Broker, c.OnError = f, told.add
+			c.Logger = slog.New(slog.NewTextHandler(out, nil))
+		})
+		defer a.stop(t)
+		go func() { _ = a.Send(context.Background(), pull.User("1"), event("waits", nil)) }()
+		for outage := range 2 {
+			f.set(func(f *faults) { f.err, f.away = errBroker, errBroker })
+			f.interrupt()
+			pass(hour)
+			f.set(func(f *faults) { f.err, f.away = nil, nil })
+			pass(5 * time.Minute)
+
+			for _, text := range []string{"pull: publish: ", "pull: subscription: "} {
+				if n := told.count(text); n != outage+1 {
+					t.Errorf("%q was reported %d times after %d outages of an hour", text, n, outage+1)
+				}
+			}
+			for _, text := range []string{"pull: publishing works again", "pull: the subscription works again"} {
+				if n := out.count(text); n != outage+1 {
+					t.Errorf("%q was logged %d times after %d outages, want once for each:\n%s", text, n, outage+1, out)
+				}
+			}
+		}
+		if !strings.Contains(out.String(), "after=1h0m") {
+			t.Errorf("got %s, want how long an outage has lasted", out)
+		}
+	})
+}
+
+// A subscription that fails after each of its first messages is one outage.
+func TestSubscriptionThatKeepsFailingIsReportedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, told := newFaults(), new(reports)
+		a := newApp(t, func(c *pull.Config) { c.Broker, c.OnError = f, told.add })
+		defer a.stop(t)
+		send(t, a, pull.User("1"), "window")
+
+		for range 100 {
+			f.interrupt()
+			pass(1900 * time.Millisecond) // it receives the window again, or waits until it may
+		}
+
+		if n := told.count("pull: subscription: "); n != 1 {
+			t.Errorf("got %d reports, want one", n)
+		}
+	})
+}
+
+// lines is a logger's output, for several goroutines.
+type lines struct {
+	mu  sync.Mutex // guards out
+	out strings.Builder
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+
+	return l.out.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+
+	return l.out.String()
+}
+
+func (l *lines) count(text string) int { return strings.Count(l.String(), text) }
 
 func TestExtensionThatWaitedForTheBrokerCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

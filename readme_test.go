@@ -44,14 +44,18 @@ func read(t *testing.T, path string) string {
 
 var goBlock = regexp.MustCompile("(?ms)^```go\n(.*?)^```$")
 
-// indent is the indentation of a line, which differs between a document and a test.
-var indent = regexp.MustCompile(`(?m)^[\t ]+`)
+// indent is the indentation of a line, which differs between a document and a
+// test, and noLint is what a document leaves out.
+var (
+	indent = regexp.MustCompile(`(?m)^[\t ]+`)
+	noLint = regexp.MustCompile(` //nolint.*`)
+)
 
 // testCode returns the code of all tests that the documentation may quote.
 func testCode(t *testing.T) string {
 	t.Helper()
 	var tests strings.Builder
-	for _, pattern := range []string{"*_test.go", "v5/*_test.go", "e2e/*_test.go"} {
+	for _, pattern := range []string{"*_test.go", "v5/*_test.go", "e2e/*_test.go", "*broker/*_test.go"} {
 		sources, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)
@@ -60,7 +64,7 @@ func testCode(t *testing.T) string {
 			tests.WriteString(read(t, path))
 		}
 	}
-	return indent.ReplaceAllString(tests.String(), "")
+	return indent.ReplaceAllString(noLint.ReplaceAllString(tests.String(), ""), "")
 }
 
 // goCommand returns a go command for a program, in the module that has what the
@@ -101,7 +105,7 @@ func TestREADMEShowsCodeThatWorks(t *testing.T) {
 }
 
 var (
-	testName   = regexp.MustCompile(`\b((?:e2e/|example/|brokertest/|sqlitebroker/|v5/)?)((?:Test|Fuzz)[A-Z]\w+)`)
+	testName   = regexp.MustCompile(`\b((?:e2e/|example/|brokertest/|[a-z]+broker/|cluster/|v5/)?)((?:Test|Fuzz)[A-Z]\w+)`)
 	clientTest = regexp.MustCompile("`(\\w+\\.test\\.js): ([^`]+)`")
 	testFunc   = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)[A-Z]\w+)\(`)
 )
@@ -109,13 +113,17 @@ var (
 // Every test that the documentation names exists.
 func TestGuaranteesNameTestsThatExist(t *testing.T) {
 	exist := make(map[string]bool)
-	for _, folder := range []string{"", "e2e/", "example/", "brokertest/", "sqlitebroker/", "v5/", "internal/*/"} {
+	for _, folder := range []string{"", "e2e/", "example/", "brokertest/", "*broker/", "cluster/", "v5/", "internal/*/"} {
 		paths, err := filepath.Glob(folder + "*_test.go")
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, path := range paths {
 			for _, f := range testFunc.FindAllStringSubmatch(read(t, path), -1) {
+				if folder == "*broker/" {
+					exist[filepath.ToSlash(filepath.Dir(path))+"/"+f[1]] = true
+					continue
+				}
 				exist[strings.TrimPrefix(folder, "internal/*/")+f[1]] = true
 			}
 		}
@@ -181,7 +189,7 @@ func anchors(page string) []string {
 }
 
 var (
-	reported = regexp.MustCompile(`(?:(?:OnError|[rR]eport|Warn)\(|broke := )(?:fmt\.Errorf\(|errors\.New\()?"([^"]+)"`)
+	reported = regexp.MustCompile(`(?:(?:OnError|[rR]eport|Warn)\(|broke := |over: )(?:fmt\.Errorf\(|errors\.New\()?"([^"]+)"`)
 	verb     = regexp.MustCompile(`%\w`)
 )
 

@@ -157,6 +157,54 @@ type Broker = broker.Broker
 // Subscribe implements [Broker].
 type Memory = broker.Memory
 
+// Tx is the transaction that SendTx writes to. *sql.Tx of database/sql has the
+// method, and so have the transactions of sqlx, of ent with its feature
+// sql/execquery, and the ConnPool of gorm's Statement. Package pgbroker adapts
+// those of pgx. It is an alias of an interface of the standard library's types, so
+// that another module can implement [TxOutbox] without importing this one.
+//
+//	type Tx = interface {
+//		ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+//	}
+type Tx = broker.Tx
+
+// A TxOutbox is a transactional outbox: a table in the application's database,
+// into which SendTx writes and from which the plugin moves events into the log.
+// The brokers of the packages pgbroker and sqlitebroker implement it. It is safe
+// for concurrent use.
+//
+//	type TxOutbox interface {
+//		// InsertTx writes a message as a part of the transaction. Messages with a
+//		// key that is not empty, and that have not left yet, are deleted if they
+//		// have the same key. InsertTx waits for no other transaction that inserts.
+//		InsertTx(ctx context.Context, tx Tx, key string, message []byte) error
+//
+//		// Relay moves the messages of committed transactions that were inserted
+//		// first, in the order of their insertion and up to a bound of its own. A
+//		// transaction that commits late keeps no other message waiting; its messages
+//		// are moved after it has committed. A message for which check returns an
+//		// error is marked as failed, with the reason, and stays in the table.
+//		//
+//		// If publish is nil, the outbox and the log are in one database, and Relay
+//		// moves messages into this log: each exactly once. Otherwise Relay calls
+//		// publish, and deletes the messages after it has returned nil. It may publish
+//		// a message again, but then under the same number. source names the outbox,
+//		// the same one on every node. Numbers rise in the order in which messages are
+//		// first published. publish may write to the messages.
+//		//
+//		// Every node of an application calls Relay, and one of them works at a time.
+//		// If it dies, another continues within four seconds.
+//		//
+//		// Relay returns the age of the oldest message that is left, or 0, and whether
+//		// it should be called again at once. It returns when ctx ends.
+//		Relay(
+//			ctx context.Context,
+//			check func(message []byte) error,
+//			publish func(ctx context.Context, source string, numbers []uint64, messages [][]byte) error,
+//		) (oldest time.Duration, more bool, err error)
+//	}
+type TxOutbox = broker.TxOutbox
+
 // An Outbox collects the events of one request. After the handler has
 // succeeded, they are published in the order in which they were sent, next to
 // one another. If the handler fails, they are discarded. Several goroutines may
@@ -190,6 +238,27 @@ type Memory = broker.Memory
 // Send collects nothing and returns [ErrUnknownModule], [ErrTooLarge], a
 // [ParamsError], [ErrOutboxFull], [ErrQueueFull], [ErrTooLate], [ErrClosed], or
 // another error for a malformed name, tag or id.
+//
+// The event leaves if the handler succeeds, whatever becomes of a database
+// transaction that it reports on. SendTx binds an event to a transaction.
+//
+//	func (o *Outbox) SendTx(tx Tx, t Target, e Event) error
+//
+// SendTx writes an event into a transaction of the application. The transaction
+// decides: if it is committed, the event leaves, even if the handler then fails
+// or the process dies. If it is rolled back, or never ends, the event never
+// leaves. The event is usually on its way when the response is, as with Send; if
+// the transaction ends after the request, it leaves within a second. Discard and
+// Flush do not affect it. Events of SendTx keep their order, in which they are
+// inserted. Between them and events of Send there is none.
+//
+// Of several events with the same Event.Key to the same target, which the request
+// sends in transactions, only the last leaves, unless an earlier one has already
+// left.
+//
+// SendTx returns [ErrNoTx] if the plugin has no transactional outbox, the same
+// errors as Send except for [ErrQueueFull] and [ErrOutboxFull], or the error of the
+// transaction. After an error of the transaction, roll it back.
 //
 //	func (o *Outbox) Watch(tags ...string) error
 //
@@ -297,6 +366,12 @@ type Presence = engine.Presence
 //		PublisherBytes  int
 //		WindowMessages  int // events in the window
 //		WindowBytes     int
+//
+//		// TxOutboxAge is the age of the oldest event of SendTx whose transaction is
+//		// committed and that has not left yet, or 0 if there is none. Every node
+//		// looks once a second. An age of more than a few seconds means that the
+//		// database or the log cannot be reached.
+//		TxOutboxAge time.Duration
 //	}
 type Stats = engine.Stats
 
@@ -357,6 +432,13 @@ var (
 
 	// ErrGuest is returned by Watch for a guest: watches belong to users.
 	ErrGuest = engine.ErrGuest
+)
+
+var (
+	// ErrNoTx is returned by SendTx if there is no transactional outbox: neither
+	// Config.Broker nor Config.TxOutbox keeps one. Package sqlitebroker and
+	// package pgbroker do.
+	ErrNoTx = engine.ErrNoTx
 )
 
 // OnlineScope sets which users receive one another's presence.

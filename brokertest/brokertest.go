@@ -39,7 +39,8 @@ type Suite struct {
 	Faults Faults
 
 	// Patience is how long the engine may take for what it has to do in the
-	// end. Default 10 seconds.
+	// end. A promise that takes long has six times as long. Default 10
+	// seconds.
 	Patience time.Duration
 }
 
@@ -62,6 +63,9 @@ func (s *Suite) check(t testing.TB, p *promise) error {
 	patience := s.Patience
 	if patience == 0 {
 		patience = 10 * time.Second
+	}
+	if p.long {
+		patience *= 6
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()

@@ -3,11 +3,8 @@ package brokertest
 import (
 	"errors"
 	"fmt"
-	"runtime"
-	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"unicode"
 	"unicode/utf8"
 )
@@ -18,32 +15,35 @@ type promise struct {
 	promise string
 	needs   func(*Suite) bool // reports whether the suite can test it; nil: always
 	run     func(*bench) error
+	long    bool // needs more patience than others
 }
 
 var promises = []promise{
-	{"order", "Subscribe delivers messages in the order in which Publish took them", nil, inOrder},
-	{"no hole", "offsets rise by exactly one within an epoch", nil, noHole},
-	{"starts above zero", "the first offset is at least 1, so that there is a position before it", nil, aboveZero},
-	{"positions for pages", "an epoch is text of 1 to 255 bytes without control characters, and offsets are below 2^53, which JavaScript counts exactly", nil, forPages},
-	{"unaltered", "a message arrives as it was published, byte for byte", nil, unaltered},
-	{"kept", "deliver may keep the message: no one writes to it afterwards", nil, kept},
-	{"one at a time", "deliver is called one at a time", nil, oneAtATime},
-	{"concurrent publishers", "every message of every publisher is in the log once, each one's in its order", nil, publishers},
-	{"one log", "every subscriber sees the same messages at the same offsets of the same epoch", nil, oneLog},
-	{"window", "Subscribe delivers what was published within the last window", nil, windowFirst},
-	{"live after the window", "new messages follow the window without a hole or a repetition while publishing goes on", nil, liveAfterWindow},
-	{"epoch stays", "as long as the log lives, every subscription has the same epoch and offsets", nil, epochStays},
-	{"ends with its context", "Subscribe returns nil when ctx is done", nil, endsCancelled},
-	{"ends in the middle", "Subscribe returns nil when ctx ends later, and then no longer calls deliver", nil, endsLater},
-	{"publish cancelled", "Publish fails if ctx is already done, and then the log holds none of its messages", nil, publishCancelled},
-	{"nothing", "a Publish of no messages changes nothing", nil, publishNothing},
+	{name: "order", promise: "Subscribe delivers messages in the order in which Publish took them", run: inOrder},
+	{name: "no hole", promise: "offsets rise by exactly one within an epoch", run: noHole},
+	{name: "starts above zero", promise: "the first offset is at least 1, so that there is a position before it", run: aboveZero},
+	{name: "positions for pages", promise: "an epoch is text of 1 to 255 bytes without control characters, and offsets are below 2^53, which JavaScript counts exactly", run: forPages},
+	{name: "unaltered", promise: "a message arrives as it was published, byte for byte", run: unaltered},
+	{name: "kept", promise: "deliver may keep the message: no one writes to it afterwards", run: kept},
+	{name: "one at a time", promise: "deliver is called one at a time", run: oneAtATime},
+	{name: "concurrent publishers", promise: "every message of every publisher is in the log once, each one's in its order", run: publishers},
+	{name: "one log", promise: "every subscriber sees the same messages at the same offsets of the same epoch", run: oneLog},
+	{name: "window", promise: "Subscribe delivers what was published within the last window", run: windowFirst},
+	{name: "live after the window", promise: "new messages follow the window without a hole or a repetition while publishing goes on", run: liveAfterWindow},
+	{name: "epoch stays", promise: "as long as the log lives, every subscription has the same epoch and offsets", run: epochStays},
+	{name: "ends with its context", promise: "Subscribe returns nil when ctx is done", run: endsCancelled},
+	{name: "ends in the middle", promise: "Subscribe returns nil when ctx ends later, and then no longer calls deliver", run: endsLater},
+	{name: "publish cancelled", promise: "Publish fails if ctx is already done, and then the log holds none of its messages", run: publishCancelled},
+	{name: "nothing", promise: "a Publish of no messages changes nothing", run: publishNothing},
 	{
-		"publish out of reach", "Publish fails while the engine is out of reach; every message for which it returned nil is in the log, in order",
-		func(s *Suite) bool { return s.Break != nil }, publishOutOfReach,
+		name: "publish out of reach", promise: "Publish fails while the engine is out of reach; every message for which it returned nil is in the log, in order",
+		needs: func(s *Suite) bool { return s.Break != nil },
+		run:   publishOutOfReach,
 	},
 	{
-		"another log", "a log that has lost its messages has another epoch",
-		func(s *Suite) bool { return s.Lose != nil }, anotherLog,
+		name: "another log", promise: "a log that has lost its messages has another epoch",
+		needs: func(s *Suite) bool { return s.Lose != nil },
+		run:   anotherLog,
 	},
 }
 
@@ -146,91 +146,6 @@ func kept(b *bench) error {
 		}
 	}
 	return err
-}
-
-func oneAtATime(b *bench) error {
-	r := b.subscribeTo(func(record) { runtime.Gosched() })
-	if err := b.concurrently(8, 25); err != nil {
-		return err
-	}
-	if _, err := b.read(r, "end"); err != nil {
-		return err
-	}
-	if n := r.overlaps.Load(); n > 0 {
-		return fmt.Errorf("%d calls began before the previous one had returned", n)
-	}
-	return nil
-}
-
-// concurrently runs several publishers at once, each of which publishes pairs of
-// messages. Then it publishes "end".
-func (b *bench) concurrently(publishers, pairs int) error {
-	failed := make(chan error, publishers)
-	var all sync.WaitGroup
-	for p := range publishers {
-		all.Go(func() {
-			for i := range pairs {
-				name := strconv.Itoa(p) + " "
-				if err := b.publish(name+strconv.Itoa(2*i), name+strconv.Itoa(2*i+1)); err != nil {
-					failed <- err
-					return
-				}
-			}
-		})
-	}
-	all.Wait()
-	select {
-	case err := <-failed:
-		return err
-	default:
-		return b.publish("end")
-	}
-}
-
-func publishers(b *bench) error {
-	const publishers, pairs = 8, 50
-	r := b.subscribe()
-	if err := b.concurrently(publishers, pairs); err != nil {
-		return err
-	}
-	log, err := b.read(r, "end")
-	if err != nil {
-		return err
-	}
-	next := make(map[string]int)
-	for _, m := range texts(log[:len(log)-1]) {
-		name, number, _ := strings.Cut(m, " ")
-		if number != strconv.Itoa(next[name]) {
-			return fmt.Errorf("publisher %s: got message %s, want %d", name, number, next[name])
-		}
-		next[name]++
-	}
-	if got, all := len(log)-1, publishers*pairs*2; got != all {
-		return fmt.Errorf("got %d messages, want %d", got, all)
-	}
-	return steady(log)
-}
-
-func oneLog(b *bench) error {
-	early := []*reader{b.subscribe(), b.subscribe()}
-	if err := b.concurrently(4, 50); err != nil {
-		return err
-	}
-	late := b.subscribe()
-	first, err := b.read(early[0], "end")
-	if err != nil {
-		return err
-	}
-	for _, r := range []*reader{early[1], late} {
-		log, err := b.read(r, "end")
-		if err != nil {
-			return err
-		}
-		if !slices.EqualFunc(log, first, record.same) {
-			return fmt.Errorf("got %d messages %v, want %d: %v, as another subscriber received them", len(log), log, len(first), first)
-		}
-	}
-	return nil
 }
 
 func windowFirst(b *bench) error {

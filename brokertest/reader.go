@@ -27,12 +27,21 @@ func (b *bench) close() {
 }
 
 // publish publishes strings in one call.
-func (b *bench) publish(messages ...string) error {
+func (b *bench) publish(messages ...string) error { return b.publishIn(b.ctx, messages) }
+
+// publishWithin is publish, and gives up after a time.
+func (b *bench) publishWithin(limit time.Duration, messages []string) error {
+	ctx, cancel := context.WithTimeout(b.ctx, limit)
+	defer cancel()
+	return b.publishIn(ctx, messages)
+}
+
+func (b *bench) publishIn(ctx context.Context, messages []string) error {
 	list := make([][]byte, len(messages))
 	for i, m := range messages {
 		list[i] = []byte(m)
 	}
-	if err := b.Publish(b.ctx, list...); err != nil {
+	if err := b.Publish(ctx, list...); err != nil {
 		return fmt.Errorf("publish: %w", err)
 	}
 	return nil
@@ -103,17 +112,18 @@ func (r *reader) all() ([]record, <-chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 
-	return slices.Clone(r.log), r.grew
+	return r.log[:len(r.log):len(r.log)], r.grew
 }
 
 // read waits for the message last and returns all messages so far. A later
 // message is an error of the broker, which the caller finds by comparing.
 func (b *bench) read(r *reader, last string) ([]record, error) {
-	for {
+	for read := 0; ; {
 		log, grew := r.all()
-		if slices.ContainsFunc(log, func(got record) bool { return got.message == last }) {
+		if slices.ContainsFunc(log[read:], func(got record) bool { return got.message == last }) {
 			return log, nil
 		}
+		read = len(log)
 		select {
 		case <-grew:
 		case <-r.ended:

@@ -1,7 +1,6 @@
 package brokertest
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,14 +13,19 @@ import (
 // need no faults.
 
 var amounts = []promise{
-	{"sizes", "messages of any size from 0 bytes to 1 MiB arrive unaltered", nil, sizes},
-	{"batches", "a batch of 512 messages arrives whole and in order", nil, batches},
-	{"long window", "a window of many batches arrives without a hole", nil, longWindow},
-	{"middle of the log", "a window that begins in the middle of the log has every message since then, at the same offsets", nil, middle},
-	{"coming and going", "a subscription gets every message once, while others begin and end and publishing goes on", nil, comingAndGoing},
 	{
-		"no skip", "after a failed Publish and its repetition, no message is in the log for the first time after a later one of the same batch",
-		nil, noSkip,
+		name:    "sizes",
+		promise: "messages of any size from 0 bytes to 4 MiB, or to the broker's MaxMessageBytes, arrive unaltered; Publish refuses larger ones",
+		run:     sizes,
+	},
+	{name: "batches", promise: "batches of 512 messages or 4 MiB arrive whole and in order", run: batches},
+	{name: "long window", promise: "a window of 100,000 messages arrives without a hole", run: longWindow, long: true},
+	{name: "middle of the log", promise: "a window that begins in the middle of the log has every message since then, at the same offsets", run: middle},
+	{name: "coming and going", promise: "a subscription gets every message once, while others begin and end and publishing goes on", run: comingAndGoing},
+	{
+		name:    "no skip",
+		promise: "after a failed Publish and its repetition, no message is in the log for the first time after a later one of the same batch",
+		run:     noSkip,
 	},
 }
 
@@ -34,12 +38,26 @@ func filled(size int) string {
 	return strings.Repeat(string(all[:]), size/len(all)+1)[:size]
 }
 
+// bounded is a broker that takes messages up to a size.
+type bounded interface{ MaxMessageBytes() int }
+
 func sizes(b *bench) error {
+	const largest = 4 << 20
+	list := []string{"", "x", filled(255), filled(4 << 10)}
+	for _, size := range []int{64 << 10, 1 << 20, largest} {
+		list = append(list, filled(size-1), filled(size), filled(size+1))
+	}
+	list = list[:len(list)-1] // largest + 1
+	if limit, is := b.Broker.(bounded); is && limit.MaxMessageBytes() < largest {
+		most := limit.MaxMessageBytes()
+		list = append(slices.DeleteFunc(list, func(m string) bool { return len(m) > most }), filled(most))
+		if err := b.refuses(filled(most + 1)); err != nil {
+			return err
+		}
+	}
 	r := b.subscribe()
-	var list []string
-	for _, size := range []int{0, 1, 255, 4 << 10, 64<<10 - 1, 64<<10 + 1, 1 << 20} {
-		list = append(list, filled(size))
-		if err := b.publish(filled(size)); err != nil {
+	for _, m := range list {
+		if err := b.publish(m); err != nil {
 			return err
 		}
 	}
@@ -50,6 +68,23 @@ func sizes(b *bench) error {
 	if err := b.publish("", "", "end"); err != nil {
 		return err
 	}
+	return b.arrive(r, list)
+}
+
+// refuses returns an error if Publish takes a message that is too large. Of a
+// batch with such a message nothing is taken, because no repetition would help.
+func (b *bench) refuses(message string) error {
+	for _, batch := range [][]string{{message}, {"before", message}, {message, "after"}} {
+		if err := b.publish(batch...); err == nil {
+			return fmt.Errorf("got nil for a message of %d bytes, want an error", len(message))
+		}
+	}
+	return nil
+}
+
+// arrive returns an error unless a reader, and a new one, get these messages and
+// no others.
+func (b *bench) arrive(r *reader, list []string) error {
 	for _, r := range []*reader{r, b.subscribe()} {
 		log, err := b.read(r, "end")
 		if err := errors.Join(err, lengths(log, list), steady(log)); err != nil {
@@ -74,77 +109,16 @@ func lengths(log []record, messages []string) error {
 }
 
 func batches(b *bench) error {
+	const largest, count = 4 << 20, 512 // what pull publishes at once
 	r := b.subscribe()
-	list := append(numbers(0, 511), "end")
-	if err := b.publish(list...); err != nil {
-		return err
-	}
-	for _, r := range []*reader{r, b.subscribe()} {
-		log, err := b.read(r, "end")
-		if err := errors.Join(err, want(log, list...), steady(log)); err != nil {
+	small := append(numbers(0, count-1), "middle")
+	large := append(slices.Repeat([]string{filled(largest / count)}, count-1), "end")
+	for _, batch := range [][]string{small, large} {
+		if err := b.publish(batch...); err != nil {
 			return err
 		}
 	}
-	return nil
-}
-
-func longWindow(b *bench) error {
-	const batch, count = 512, 10
-	for i := range count {
-		if err := b.publish(numbers(i*batch, (i+1)*batch)...); err != nil {
-			return err
-		}
-	}
-	if err := b.publish("end"); err != nil {
-		return err
-	}
-	log, err := b.read(b.subscribe(), "end")
-	return errors.Join(err, want(log, append(numbers(0, batch*count), "end")...), steady(log))
-}
-
-func middle(b *bench) error {
-	const count, from = 100, 60
-	whole := b.subscribe()
-	var began time.Time
-	for i, m := range append(numbers(0, count), "end") {
-		if i == from {
-			began = time.Now()
-		}
-		if err := b.publish(m); err != nil {
-			return err
-		}
-	}
-	all, err := b.read(whole, "end")
-	if err := errors.Join(err, want(all, append(numbers(0, count), "end")...)); err != nil {
-		return err
-	}
-	log, err := b.read(b.subscribeSince(began), "end")
-	if err != nil {
-		return err
-	}
-	if missing := len(all) - from; len(log) < missing { // a window may begin earlier
-		return fmt.Errorf("got %d messages from %v on, want at least the last %d", len(log), log[0], missing)
-	}
-	if same := all[max(0, len(all)-len(log)):]; !slices.EqualFunc(log, same, record.same) {
-		return fmt.Errorf("got %v …, want the end of the log, from %v on", log[0], same[0])
-	}
-	return nil
-}
-
-// subscribeSince starts a reader whose window begins at a time.
-func (b *bench) subscribeSince(began time.Time) *reader {
-	r := &reader{ended: make(chan struct{}), grew: make(chan struct{})}
-	var ctx context.Context
-	ctx, r.stop = context.WithCancel(b.ctx)
-	b.readers = append(b.readers, r)
-	go func() {
-		defer close(r.ended)
-		const margin = time.Millisecond // for clocks that are coarse
-		r.err = b.Subscribe(ctx, time.Since(began)+margin, func(epoch string, offset uint64, message []byte) {
-			r.add(record{epoch, offset, string(message), message})
-		})
-	}()
-	return r
+	return b.arrive(r, append(small, large...))
 }
 
 func comingAndGoing(b *bench) error {
@@ -181,11 +155,7 @@ func comingAndGoing(b *bench) error {
 func noSkip(b *bench) error {
 	const rounds, batch = 40, 10
 	for i := range rounds {
-		messages := make([][]byte, batch)
-		for j := range messages {
-			messages[j] = []byte(strconv.Itoa(i*batch + j))
-		}
-		if err := b.publishImpatiently(messages); err != nil {
+		if err := b.publishImpatiently(numbersOnly(i*batch, (i+1)*batch)); err != nil {
 			return err
 		}
 	}
@@ -201,16 +171,14 @@ func noSkip(b *bench) error {
 
 // publishImpatiently publishes messages again and again, until it need not give
 // up. Each attempt takes twice as long as the one before.
-func (b *bench) publishImpatiently(messages [][]byte) error {
+func (b *bench) publishImpatiently(messages []string) error {
 	for patience := 20 * time.Microsecond; ; patience *= 2 {
-		ctx, cancel := context.WithTimeout(b.ctx, patience)
-		err := b.Publish(ctx, messages...)
-		cancel()
+		err := b.publishWithin(patience, messages)
 		if err == nil {
 			return nil
 		}
 		if b.ctx.Err() != nil {
-			return fmt.Errorf("publish: %w", err)
+			return err
 		}
 	}
 }

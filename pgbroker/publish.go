@@ -197,18 +197,29 @@ func (b *Broker) insert(ctx context.Context, messages [][]byte, size int) (posit
 	}
 	known := b.newest()
 	args := []any{batch, string(append(starts, '}')), string(append(sizes, '}')), known.epoch, known.offset, known.mark}
-	if b.isolation {
-		return b.insertIsolated(ctx, args)
-	}
-	var at position
-	err := b.db.QueryRowContext(ctx, b.sql.publish, args...).Scan(&at.epoch, &at.offset, &at.mark)
-	return at, err
+	return b.append(ctx, b.sql.publish, args...)
 }
 
-// insertIsolated is insert where transactions have another level by default.
+// append runs a statement that appends to the log and returns where the last
+// message is. The position is empty if there was none.
+func (b *Broker) append(ctx context.Context, statement string, args ...any) (position, error) {
+	if b.isolation {
+		return b.appendIsolated(ctx, statement, args)
+	}
+	return scanPosition(b.db.QueryRowContext(ctx, statement, args...))
+}
+
+func scanPosition(row *sql.Row) (at position, err error) {
+	var epoch sql.NullString
+	var offset, mark sql.NullInt64
+	err = row.Scan(&epoch, &offset, &mark)
+	return position{epoch.String, offset.Int64, mark.Int64}, err
+}
+
+// appendIsolated is append where transactions have another level by default.
 // While the log is locked, the server waits for this node, so it waits for a
 // short time only.
-func (b *Broker) insertIsolated(ctx context.Context, args []any) (at position, err error) {
+func (b *Broker) appendIsolated(ctx context.Context, statement string, args []any) (at position, err error) {
 	tx, err := b.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
 	if err != nil {
 		return at, err
@@ -218,7 +229,7 @@ func (b *Broker) insertIsolated(ctx context.Context, args []any) (at position, e
 	if _, err := tx.ExecContext(ctx, `SET LOCAL idle_in_transaction_session_timeout = '3s'`); err != nil {
 		return at, err
 	}
-	if err := tx.QueryRowContext(ctx, b.sql.publish, args...).Scan(&at.epoch, &at.offset, &at.mark); err != nil {
+	if at, err = scanPosition(tx.QueryRowContext(ctx, statement, args...)); err != nil {
 		return at, err
 	}
 	return at, tx.Commit()

@@ -21,7 +21,11 @@ func Schema(prefix string) string {
 	if prefix == "" {
 		prefix = "pull_"
 	}
-	return strings.ReplaceAll(schema, "pull_", prefix)
+	_, bare, qualified := strings.Cut(prefix, ".")
+	if !qualified {
+		bare = prefix
+	}
+	return strings.NewReplacer("pull_", prefix, "{bare}", bare).Replace(schema)
 }
 
 // prepare makes sure that the tables are there and can hold the log.

@@ -17,6 +17,32 @@ ALTER TABLE pull_log ALTER COLUMN message SET STORAGE EXTERNAL;
 
 INSERT INTO pull_meta (version, generation) VALUES (1, gen_random_uuid()::text);
 
+-- The events of SendTx. number is that under which another log gets a message, and failed is why it cannot be sent.
+CREATE TABLE IF NOT EXISTS pull_outbox (
+	id      bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+	key     text,
+	message bytea       NOT NULL,
+	number  bigint,
+	failed  text
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
+
+ALTER TABLE pull_outbox ALTER COLUMN message SET STORAGE EXTERNAL;
+
+CREATE INDEX IF NOT EXISTS {bare}outbox_key ON pull_outbox (key) WHERE key IS NOT NULL;
+
+CREATE INDEX IF NOT EXISTS {bare}outbox_number ON pull_outbox (number) WHERE number IS NOT NULL;
+
+-- What is needed to move events into another log: the name of the outbox, the largest number, and which node is doing
+-- it, until when.
+CREATE TABLE IF NOT EXISTS pull_relay (
+	one    boolean     PRIMARY KEY DEFAULT true CHECK (one),
+	source text        NOT NULL DEFAULT gen_random_uuid()::text,
+	number bigint      NOT NULL DEFAULT 0,
+	holder text        NOT NULL DEFAULT '',
+	until  timestamptz NOT NULL DEFAULT '-infinity'
+);
+
 -- pull_epoch names the log. The timeline changes when a standby is promoted or a backup is restored to a point in
 -- time, the system identifier when the data moves to another cluster. It fails on a standby.
 CREATE OR REPLACE FUNCTION pull_epoch() RETURNS text LANGUAGE plpgsql STABLE AS $$
@@ -93,20 +119,17 @@ BEGIN
 	UPDATE pull_meta SET generation = gen_random_uuid()::text WHERE pull_epoch() = epoch;
 END $$;
 
--- pull_publish appends the messages that a batch consists of. The lock makes the order of offsets the order of
+-- pull_head locks the log until the end of the transaction and returns where it ends. The lock makes the order of offsets the order of
 -- commits, so no offset below a visible one appears later. A counter in a row would do the same, but then a long
 -- transaction anywhere in the database would keep all of the row's versions, and each publish would read them.
 -- Only READ COMMITTED looks at the log after it has got the lock. The caller names the newest message that it knows to
 -- be in the log, with its time as the mark that tells it from another message at the same offset. If the log misses
 -- it, the log has gone back, and goes on under another name.
-CREATE OR REPLACE FUNCTION pull_publish(batch bytea, starts integer[], sizes integer[], known_epoch text, known_offset bigint, known_mark bigint,
-	OUT log_epoch text, OUT log_last bigint, OUT log_mark bigint)
+CREATE OR REPLACE FUNCTION pull_head(known_epoch text, known_offset bigint, known_mark bigint, OUT log_epoch text, OUT log_last bigint)
 LANGUAGE plpgsql AS $$
-DECLARE
-	moment timestamptz;
 BEGIN
 	IF current_setting('transaction_isolation') <> 'read committed' THEN
-		RAISE EXCEPTION 'pull_publish needs a transaction that is READ COMMITTED, not %', upper(current_setting('transaction_isolation'))
+		RAISE EXCEPTION 'the log needs a transaction that is READ COMMITTED, not %', upper(current_setting('transaction_isolation'))
 			USING ERRCODE = 'invalid_transaction_state';
 	END IF;
 	IF current_setting('synchronous_commit') = 'off' THEN
@@ -125,6 +148,16 @@ BEGIN
 		PERFORM pull_renew(log_epoch);
 		log_epoch := pull_epoch();
 	END IF;
+END $$;
+
+-- pull_publish appends the messages that a batch consists of, and returns where the last one is.
+CREATE OR REPLACE FUNCTION pull_publish(batch bytea, starts integer[], sizes integer[], known_epoch text, known_offset bigint, known_mark bigint,
+	OUT log_epoch text, OUT log_last bigint, OUT log_mark bigint)
+LANGUAGE plpgsql AS $$
+DECLARE
+	moment timestamptz;
+BEGIN
+	SELECT h.log_epoch, h.log_last INTO log_epoch, log_last FROM pull_head(known_epoch, known_offset, known_mark) AS h;
 	moment := clock_timestamp();
 	IF cardinality(starts) = 1 THEN -- the usual case, in half the time
 		INSERT INTO pull_log ("offset", at, message) VALUES (log_last + 1, moment, batch);
@@ -135,4 +168,58 @@ BEGIN
 	END IF;
 	log_last := log_last + cardinality(starts);
 	log_mark := (extract(epoch FROM moment) * 1000000)::bigint;
+END $$;
+
+-- pull_move moves messages from the outbox to the log, in the order in which they were inserted. One node does it at a
+-- time. A row that some transaction has locked stays for now. It returns no epoch if nothing was moved.
+CREATE OR REPLACE FUNCTION pull_move(ids bigint[], known_epoch text, known_offset bigint, known_mark bigint,
+	OUT log_epoch text, OUT log_last bigint, OUT log_mark bigint)
+LANGUAGE plpgsql AS $$
+DECLARE
+	messages bytea[];
+	moment   timestamptz;
+BEGIN
+	IF NOT pg_try_advisory_xact_lock(1886743660, 'pull_outbox'::regclass::oid::integer) THEN
+		RETURN;
+	END IF;
+	WITH moved AS (
+		DELETE FROM pull_outbox WHERE id IN (SELECT id FROM pull_outbox WHERE id = ANY (ids) AND failed IS NULL FOR UPDATE SKIP LOCKED)
+		RETURNING id, message
+	)
+	SELECT array_agg(message ORDER BY id) INTO messages FROM moved;
+	IF messages IS NULL THEN
+		RETURN;
+	END IF;
+	SELECT h.log_epoch, h.log_last INTO log_epoch, log_last FROM pull_head(known_epoch, known_offset, known_mark) AS h;
+	moment := clock_timestamp();
+	INSERT INTO pull_log ("offset", at, message)
+		SELECT log_last + t.ord, moment, t.message FROM unnest(messages) WITH ORDINALITY AS t(message, ord);
+	log_last := log_last + cardinality(messages);
+	log_mark := (extract(epoch FROM moment) * 1000000)::bigint;
+END $$;
+
+-- pull_number takes the outbox for a while, unless another node has it, gives messages their numbers, and returns those
+-- that are still there. It returns none if other messages have numbers: those come first. Numbers begin with the
+-- time, so that they rise even if the database is replaced with an older copy.
+CREATE OR REPLACE FUNCTION pull_number(ids bigint[], who text, lease interval)
+RETURNS TABLE (outbox text, message_id bigint, message_number bigint, content bytea)
+LANGUAGE plpgsql AS $$
+DECLARE
+	last bigint;
+BEGIN
+	IF current_setting('synchronous_commit') = 'off' THEN
+		PERFORM set_config('synchronous_commit', 'on', true);
+	END IF;
+	INSERT INTO pull_relay DEFAULT VALUES ON CONFLICT DO NOTHING;
+	UPDATE pull_relay SET holder = who, until = clock_timestamp() + lease WHERE holder = who OR until < clock_timestamp()
+		RETURNING source, greatest(number, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint) INTO outbox, last;
+	IF NOT FOUND OR EXISTS (SELECT FROM pull_outbox WHERE number IS NOT NULL AND id <> ALL (ids)) THEN
+		RETURN;
+	END IF;
+	UPDATE pull_outbox AS o SET number = last + n.ord
+		FROM (SELECT id, row_number() OVER (ORDER BY id) AS ord FROM (
+			SELECT id FROM pull_outbox WHERE id = ANY (ids) AND number IS NULL AND failed IS NULL FOR UPDATE SKIP LOCKED) AS free) AS n
+		WHERE o.id = n.id;
+	UPDATE pull_relay SET number = last + cardinality(ids);
+	RETURN QUERY SELECT outbox, id, number, message FROM pull_outbox WHERE id = ANY (ids) AND number IS NOT NULL ORDER BY number;
 END $$;

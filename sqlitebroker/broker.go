@@ -3,6 +3,7 @@ package sqlitebroker
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -100,9 +101,11 @@ func (c Config) complete() (Config, error) {
 type Broker struct {
 	config  Config
 	queries queries
-	boot    string      // identity of this run of the operating system
-	path    string      // of the database file
-	file    os.FileInfo // of the same
+	clock   func() time.Time // dates messages and measures windows
+	boot    string           // identity of this run of the operating system
+	holder  string           // identity of this broker, for the outbox
+	path    string           // of the database file
+	file    os.FileInfo      // of the same
 	witness witness
 	looked  time.Time     // when the file was in place; of the goroutine that writes
 	wake    chan struct{} // something is in the queue
@@ -136,7 +139,7 @@ func open(c Config, boot string) (*Broker, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Broker{config: c, boot: boot, wake: make(chan struct{}, 1), followers: make(map[chan struct{}]struct{})}
+	b := &Broker{config: c, clock: time.Now, boot: boot, holder: rand.Text(), wake: make(chan struct{}, 1), followers: make(map[chan struct{}]struct{})}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*c.Busy)
 	defer cancel()
 	for _, step := range []func(context.Context) error{b.locate, b.setUp, b.prepare} {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	_ "modernc.org/sqlite" // the driver
 
@@ -124,6 +125,11 @@ func suite(change func(*sqlitebroker.Config)) brokertest.Suite {
 				copyFiles(t, file(b), found)
 				return start(t, found, change)
 			},
+			Skew: func(t testing.TB, ahead time.Duration) brokertest.Broker {
+				n := start(t, newFile(t), change)
+				sqlitebroker.SetClock(n.Broker, ahead)
+				return n
+			},
 			Freeze: freeze,
 			Rewind: func(t testing.TB, b brokertest.Broker) func() {
 				execute(t, file(b), "CREATE TABLE old_meta AS SELECT * FROM pull_meta", "CREATE TABLE old_log AS SELECT * FROM pull_log")
@@ -145,13 +151,18 @@ func (quiet) Fatal(args ...any)         { panic(args) }
 func (quiet) Fatalf(_ string, a ...any) { panic(a) }
 func (quiet) Error(args ...any)         { panic(args) }
 
-func TestPromises(t *testing.T) { brokertest.Run(t, suite(nil)) }
+func TestPromises(t *testing.T) {
+	t.Parallel()
+	brokertest.Run(t, suite(nil))
+}
 
 func TestPromisesOfFull(t *testing.T) {
+	t.Parallel()
 	brokertest.Run(t, suite(func(c *sqlitebroker.Config) { c.Full = true }))
 }
 
 // Applications often give SQLite one connection.
 func TestPromisesOnOneConnection(t *testing.T) {
+	t.Parallel()
 	brokertest.Run(t, suite(func(c *sqlitebroker.Config) { c.DB.SetMaxOpenConns(1) }))
 }

@@ -25,8 +25,9 @@ func (b *Broker) commit(ctx context.Context, l *lease, batch []*request) error {
 	var messages [][]byte
 	for range 4 { // each cause is removed at once, unless another process is in the way
 		err := l.write(ctx, func(tx *sql.Tx) (err error) {
-			messages = wanted(batch)
-			last, err = b.append(ctx, tx, messages)
+			if messages, err = b.wanted(ctx, tx, batch); err == nil {
+				last, err = b.append(ctx, tx, messages)
+			}
 			return err
 		})
 		switch {
@@ -58,7 +59,7 @@ func (b *Broker) append(ctx context.Context, tx *sql.Tx, messages [][]byte) (las
 		}
 		b.looked = began
 	}
-	now := began.UnixNano()
+	now := b.clock().UnixNano()
 	var s state
 	row := tx.StmtContext(ctx, b.queries.take).QueryRowContext(ctx, len(messages), now)
 	err = row.Scan(&s.format, &s.epoch, &s.next, &s.at, &s.boot)
@@ -78,20 +79,25 @@ func (b *Broker) append(ctx context.Context, tx *sql.Tx, messages [][]byte) (las
 }
 
 // wanted returns the messages of the calls that have not ended yet, and notes
-// which ones these are.
-func wanted(batch []*request) [][]byte {
-	var all [][]byte
+// which ones these are. It takes those of Relay out of the outbox.
+func (b *Broker) wanted(ctx context.Context, tx *sql.Tx, batch []*request) (all [][]byte, err error) {
 	for _, r := range batch {
 		if r.gone = r.ctx.Err(); r.gone != nil {
 			continue
 		}
+		messages := r.messages
+		if r.rows != nil {
+			if messages, err = b.takeOut(ctx, tx, r.rows); err != nil {
+				return nil, err
+			}
+		}
 		if all == nil {
-			all = r.messages[:len(r.messages):len(r.messages)]
+			all = messages[:len(messages):len(messages)]
 		} else {
-			all = append(all, r.messages...)
+			all = append(all, messages...)
 		}
 	}
-	return all
+	return all, nil
 }
 
 // admit tells whether count messages may be appended to the log in this state.

@@ -6,10 +6,11 @@ import (
 	"slices"
 )
 
-// A request is a call of Publish that waits.
+// A request is a call of Publish, or of Relay, that waits.
 type request struct {
 	ctx      context.Context //nolint:containedctx // of the call
 	messages [][]byte
+	rows     []int64 // of the outbox, instead of messages
 	size     int
 	gone     error // why the messages were left out; of the goroutine that writes
 	done     chan error
@@ -26,17 +27,23 @@ func (b *Broker) Publish(ctx context.Context, messages ...[]byte) error {
 	if len(messages) == 0 {
 		return nil
 	}
-	r := &request{ctx: ctx, messages: messages, done: make(chan error, 1)}
+	r := &request{messages: messages}
 	for _, m := range messages {
 		r.size += len(m)
 	}
+	if err := b.await(ctx, r); err != nil {
+		return fmt.Errorf("sqlitebroker: publish: %w", err)
+	}
+	return nil
+}
+
+// await waits until a request is done, or ctx ends.
+func (b *Broker) await(ctx context.Context, r *request) error {
+	r.ctx, r.done = ctx, make(chan error, 1)
 	b.enqueue(r) //nolint:contextcheck // others share the transaction: it goes on without this call
 	select {
 	case err := <-r.done:
-		if err != nil {
-			return fmt.Errorf("sqlitebroker: publish: %w", err)
-		}
-		return nil
+		return err
 	case <-ctx.Done():
 		b.forget(r)
 		return ctx.Err()

@@ -19,8 +19,12 @@ const format = 1
 // were published (at) and those before them (earlier), in Unix nanoseconds. boot
 // is the run of the operating system whose failure may lose messages, empty if
 // all are on the disk.
-func statements(prefix string) [2]string {
-	return [2]string{
+//
+// The outbox has the messages of SendTx. number is that under which another log
+// gets the message, and failed why it cannot be sent. The row of relay names the
+// outbox, has the largest number, and who moves messages, until when.
+func statements(prefix string) [4]string {
+	return [4]string{
 		`CREATE TABLE ` + prefix + `meta (
 	id INTEGER PRIMARY KEY CHECK (id = 1),
 	format INTEGER NOT NULL,
@@ -35,14 +39,38 @@ func statements(prefix string) [2]string {
 	at INTEGER NOT NULL,
 	message BLOB NOT NULL
 ) STRICT`,
+		`CREATE TABLE ` + prefix + `outbox (
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	at INTEGER NOT NULL,
+	key TEXT,
+	message BLOB NOT NULL,
+	number INTEGER,
+	failed TEXT
+) STRICT`,
+		`CREATE TABLE ` + prefix + `relay (
+	id INTEGER PRIMARY KEY CHECK (id = 1),
+	source TEXT NOT NULL,
+	number INTEGER NOT NULL,
+	holder TEXT NOT NULL,
+	until INTEGER NOT NULL
+) STRICT`,
+	}
+}
+
+// indexes returns the SQL that creates the indexes.
+func indexes(prefix string) [2]string {
+	return [2]string{
+		`CREATE INDEX IF NOT EXISTS ` + prefix + `outbox_key ON ` + prefix + `outbox (key) WHERE key IS NOT NULL`,
+		`CREATE INDEX IF NOT EXISTS ` + prefix + `outbox_number ON ` + prefix + `outbox (number) WHERE number IS NOT NULL`,
 	}
 }
 
 // Schema returns the SQL that Config.Create executes, for an application that
 // creates its tables by migrations. An empty prefix means the default.
 func Schema(prefix string) string {
-	s := statements(cmp.Or(prefix, defaultPrefix))
-	return "PRAGMA journal_mode=WAL;\n" + s[0] + ";\n" + s[1] + ";\n"
+	prefix = cmp.Or(prefix, defaultPrefix)
+	tables, indexes := statements(prefix), indexes(prefix)
+	return "PRAGMA journal_mode=WAL;\n" + strings.Join(slices.Concat(tables[:], indexes[:]), ";\n") + ";\n"
 }
 
 // setUp checks the journal mode and the tables, and creates what is missing.
@@ -50,29 +78,41 @@ func (b *Broker) setUp(ctx context.Context) error {
 	if err := b.setUpJournal(ctx); err != nil {
 		return err
 	}
-	for i, name := range []string{"meta", "log"} {
-		if err := b.setUpTable(ctx, b.config.Prefix+name, statements(b.config.Prefix)[i]); err != nil {
+	created := false
+	for i, name := range []string{"meta", "log", "outbox", "relay"} {
+		missing, err := b.setUpTable(ctx, b.config.Prefix+name, statements(b.config.Prefix)[i])
+		if err != nil {
 			return err
+		}
+		created = created || missing
+	}
+	if !created {
+		return nil
+	}
+	for _, statement := range indexes(b.config.Prefix) {
+		if _, err := b.config.DB.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("create an index: %w", err)
 		}
 	}
 	return nil
 }
 
-func (b *Broker) setUpTable(ctx context.Context, name, statement string) error {
+// setUpTable checks a table, or creates it, and reports whether it was missing.
+func (b *Broker) setUpTable(ctx context.Context, name, statement string) (missing bool, err error) {
 	have, err := describe(ctx, b.config.DB, name)
 	switch {
 	case err != nil:
-		return fmt.Errorf("read the schema: %w", err)
+		return false, fmt.Errorf("read the schema: %w", err)
 	case len(have) > 0:
-		return compare(name, have, statement)
+		return false, compare(name, have, statement)
 	case !b.config.Create:
-		return b.missing("the table " + name + " is missing")
+		return true, b.missing("the table " + name + " is missing")
 	}
 	statement = strings.Replace(statement, "CREATE TABLE", "CREATE TABLE IF NOT EXISTS", 1)
 	if _, err := b.config.DB.ExecContext(ctx, statement); err != nil {
-		return fmt.Errorf("create the table %s: %w", name, err)
+		return true, fmt.Errorf("create the table %s: %w", name, err)
 	}
-	return nil
+	return true, nil
 }
 
 func (b *Broker) missing(what string) error {
@@ -141,6 +181,7 @@ func expect(statement string) []string {
 			continue
 		}
 		column, _, _ = strings.Cut(column, " CHECK")
+		column, _, _ = strings.Cut(column, " AUTOINCREMENT")
 		properties = append(properties, "column "+strings.ReplaceAll(column, `"`, ""))
 	}
 	return properties
@@ -170,13 +211,15 @@ func compare(table string, have []string, statement string) error {
 // queries are the prepared statements.
 type queries struct {
 	take, insert, insertMany, state, at, renew, mark, settle, begin, clear, read, start, trim *sql.Stmt
+
+	waiting, remove, fail, claim, others, number, numbered, count, release *sql.Stmt // of the outbox
 }
 
 // many is how many messages insertMany inserts.
 const many = 32
 
 func (b *Broker) prepare(ctx context.Context) error {
-	q, meta, log := &b.queries, b.config.Prefix+"meta", b.config.Prefix+"log"
+	q, meta, log, outbox, relay := &b.queries, b.config.Prefix+"meta", b.config.Prefix+"log", b.config.Prefix+"outbox", b.config.Prefix+"relay"
 	insert := `INSERT INTO ` + log + ` ("offset", at, message) VALUES (?, ?, ?)`
 	for _, p := range []struct {
 		to  **sql.Stmt
@@ -205,6 +248,18 @@ func (b *Broker) prepare(ctx context.Context) error {
 				FROM (SELECT "offset", at, length(message) AS size FROM ` + log + ` ORDER BY "offset" LIMIT ?3))
 			WHERE before < ?4 AND (at < ?1 OR "offset" < (SELECT next FROM ` + meta + ` WHERE id = 1) - ?2)
 				AND "offset" < (SELECT next FROM ` + meta + ` WHERE id = 1) - 1)`},
+		{&q.waiting, `SELECT * FROM (SELECT id, at, message FROM ` + outbox + ` WHERE number IS NOT NULL ORDER BY number LIMIT ?1)
+			UNION ALL SELECT * FROM (SELECT id, at, message FROM ` + outbox + ` WHERE number IS NULL AND failed IS NULL
+				AND NOT EXISTS (SELECT 1 FROM ` + outbox + ` WHERE number IS NOT NULL) ORDER BY id LIMIT ?1)`},
+		{&q.remove, `DELETE FROM ` + outbox + ` WHERE id IN (SELECT value FROM json_each(?)) RETURNING id, message`},
+		{&q.fail, `UPDATE ` + outbox + ` SET failed = ?, number = NULL WHERE id = ?`},
+		{&q.claim, `INSERT INTO ` + relay + ` (id, source, number, holder, until) VALUES (1, ?1, 0, ?1, ?3)
+			ON CONFLICT (id) DO UPDATE SET holder = ?1, until = ?3 WHERE holder = ?1 OR until < ?2 RETURNING source, number`},
+		{&q.others, `SELECT EXISTS (SELECT 1 FROM ` + outbox + ` WHERE number IS NOT NULL AND id NOT IN (SELECT value FROM json_each(?)))`},
+		{&q.number, `UPDATE ` + outbox + ` SET number = ? WHERE id = ? AND number IS NULL AND failed IS NULL`},
+		{&q.numbered, `SELECT id, number, message FROM ` + outbox + ` WHERE number IS NOT NULL AND id IN (SELECT value FROM json_each(?)) ORDER BY number`},
+		{&q.count, `UPDATE ` + relay + ` SET number = ?`},
+		{&q.release, `UPDATE ` + relay + ` SET until = 0 WHERE holder = ?`},
 	} {
 		var err error
 		if *p.to, err = b.config.DB.PrepareContext(ctx, p.sql); err != nil {

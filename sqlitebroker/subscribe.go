@@ -140,7 +140,7 @@ func (b *Broker) begin(ctx context.Context, window time.Duration) (position, err
 	defer cancel()
 	var s state
 	var first sql.NullInt64
-	oldest := time.Now().Add(-window).UnixNano()
+	oldest := b.clock().Add(-window).UnixNano()
 	query := func() error {
 		return b.retry(ctx, func() error {
 			return b.queries.start.QueryRowContext(ctx, oldest).Scan(&s.epoch, &s.next, &s.at, &first)

@@ -3,7 +3,6 @@ package sqlitebroker
 import (
 	"context"
 	"database/sql"
-	"time"
 )
 
 // Old messages are deleted in transactions of so many messages and bytes.
@@ -15,7 +14,7 @@ const (
 // trim deletes the oldest messages, and asks to be called again if more are left.
 func (b *Broker) trim(ctx context.Context, l *lease) {
 	var deleted int64
-	oldest := time.Now().Add(-b.config.KeepAge).UnixNano()
+	oldest := b.clock().Add(-b.config.KeepAge).UnixNano()
 	err := l.write(ctx, func(tx *sql.Tx) error {
 		result, err := tx.StmtContext(ctx, b.queries.trim).ExecContext(ctx, oldest, b.config.KeepCount, trimMessages, trimBytes)
 		if err != nil {

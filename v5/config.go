@@ -51,6 +51,14 @@ type Config struct {
 	// Broker is the ordered log. Default: [Memory], for one node.
 	Broker Broker
 
+	// TxOutbox is where SendTx writes events, in the application's database.
+	// Default: Broker, if it keeps a transactional outbox as pgbroker and
+	// sqlitebroker do; then each event enters the log exactly once. With a
+	// TxOutbox beside another Broker, an event may enter the log twice after a
+	// crash, and nodes drop the second copy as long as they remember the first,
+	// for at least WindowAge.
+	TxOutbox TxOutbox
+
 	// StateFile is the file that keeps the window of a single node over a
 	// planned restart: Shutdown writes it, New reads and removes it. If its
 	// contents cannot be used, New reports that and pages get a gap. A file
@@ -154,8 +162,9 @@ type Config struct {
 	OnOnline, OnOffline func(user string)
 
 	// OnError receives errors that no call can return: the broker failed, the
-	// log broke, a state file is damaged. It must not block. Default: it logs
-	// the error to Logger.
+	// log broke, a state file is damaged. It receives only the first error of an
+	// outage of the broker; Logger gets the end. It must not block. Default: it
+	// logs the error to Logger.
 	OnError func(error)
 
 	// Logger is for messages that do not go to OnError. Default slog.Default().
@@ -165,7 +174,7 @@ type Config struct {
 func (c *Config) engine() engine.Config {
 	return engine.Config{
 		User:   func(request any) (string, error) { return c.User(request.(*echo.Context)) }, //nolint:forcetypeassert // is nothing else
-		Broker: c.Broker, StateFile: c.StateFile,
+		Broker: c.Broker, TxOutbox: c.TxOutbox, StateFile: c.StateFile,
 		WindowAge: c.WindowAge, WindowCount: c.WindowCount, WindowBytes: c.WindowBytes,
 		EventBytes: c.EventBytes, QueueBytes: c.QueueBytes,
 		MaxTagsPerUser: c.MaxTagsPerUser, MaxUsersPerTag: c.MaxUsersPerTag,

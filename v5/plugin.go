@@ -48,6 +48,16 @@ func (p *Plugin) Send(ctx context.Context, t Target, e Event) error {
 	return p.engine.Send(ctx, t, e)
 }
 
+// SendTx writes an event into a transaction of the application, outside a
+// request, such as in a queue worker. The event leaves within a second after the
+// transaction has been committed, even if the process dies before; if the
+// transaction is rolled back, it never leaves. SendTx returns [ErrNoTx], the same
+// errors as Send except for [ErrQueueFull], or the error of the transaction. It
+// does not look at Event.Key.
+func (p *Plugin) SendTx(ctx context.Context, tx Tx, t Target, e Event) error {
+	return p.engine.SendTx(ctx, tx, t, e)
+}
+
 // Outbox returns this plugin's outbox of the request that ctx belongs to, or
 // nil. An application with a single plugin needs only [From].
 func (p *Plugin) Outbox(ctx context.Context) *Outbox { return p.engine.Outbox(ctx) }

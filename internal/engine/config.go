@@ -31,6 +31,7 @@ type Config struct {
 	User func(request any) (string, error)
 
 	Broker    broker.Broker
+	TxOutbox  broker.TxOutbox
 	StateFile string
 
 	WindowAge   time.Duration

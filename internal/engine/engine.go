@@ -32,6 +32,8 @@ type Engine struct {
 	publisher  *publish.Publisher
 	dispatcher *hub.Dispatcher
 	hooks      *hooks
+	relay      *relay
+	maxMessage int // bytes of the largest message that the log can hold
 
 	graceStarted chan struct{}      // the time of the next end of a grace has changed
 	stop         context.CancelFunc // ends the goroutines that start begins
@@ -62,13 +64,23 @@ func New(config Config) (*Engine, error) {
 	e.memory, _ = e.broker.(*broker.Memory)
 	if e.broker == nil {
 		// The log also holds what the dispatcher has not read yet.
-		e.memory = broker.NewMemory(config.WindowCount+publish.AheadMessages, config.WindowBytes+publish.AheadBytes, envelope.IsControl)
+		count, bytes := config.WindowCount+publish.AheadMessages, config.WindowBytes+publish.AheadBytes
+		if config.TxOutbox != nil {
+			count, bytes = count+RelayMessages, bytes+RelayBytes
+		}
+		e.memory = broker.NewMemory(count, bytes, envelope.IsControl)
 		e.broker = e.memory
 		if err := e.openState(); err != nil {
 			return nil, err
 		}
 	}
-	e.publisher = publish.New(e.broker, e.memory, e.hub.ID, e.hub, config.OnError)
+	e.maxMessage = publish.MaxBytes
+	if limited, ok := e.broker.(broker.Limited); ok {
+		e.maxMessage = min(e.maxMessage, limited.MaxMessageBytes())
+	}
+	e.relay = e.newRelay()
+	e.publisher = publish.New(e.broker, e.hub.ID, e.hub, config.OnError,
+		&outage{report: config.OnError, logger: config.Logger, over: "pull: publishing works again"})
 	e.dispatcher = hub.NewDispatcher(e.hub, runtime.GOMAXPROCS(0)-1)
 	e.start()
 	return e, nil
@@ -98,6 +110,9 @@ func (e *Engine) start() {
 	}
 	e.spawn(func() { e.clock(ctx) })
 	e.spawn(func() { e.hooks.run(ctx) })
+	if e.relay.outbox != nil {
+		e.spawn(func() { e.relay.run(ctx) })
+	}
 
 	e.publisher.Announce(envelope.Control(envelope.KindHello, time.Now()))
 	ready, cancel := context.WithTimeout(ctx, readyWait)

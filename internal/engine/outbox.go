@@ -28,13 +28,15 @@ type Outbox struct {
 	scope  *Scope
 	ended  atomic.Bool // set under mu
 
-	mu     sync.Mutex     // guards the fields below
-	taken  bool           // first belongs to a published batch
-	events [][]byte       // envelopes; nil if a later event with the same key has replaced it
-	first  [1][]byte      // memory for events: most requests send one
-	keys   map[string]int // index in events by key and target
+	mu         sync.Mutex     // guards the fields below
+	taken      bool           // first belongs to a published batch
+	transacted bool           // SendTx was called: the epilogue wakes the relay
+	events     [][]byte       // envelopes; nil if a later event with the same key has replaced it
+	first      [1][]byte      // memory for events: most requests send one
+	keys       map[string]int // index in events by key and target
 
-	held, heldBytes int32 // the part of the publisher's queue that the request uses
+	held, heldBytes int32  // the part of the publisher's queue that the request uses
+	txID            uint64 // part of the keys of SendTx; 0 until it is needed
 }
 
 // outboxKey is the key of a request's innermost outbox in its context.
@@ -62,6 +64,9 @@ func (e *Engine) Outbox(ctx context.Context) *Outbox {
 // Send collects nothing and returns [ErrUnknownModule], [ErrTooLarge], a
 // [ParamsError], [ErrOutboxFull], [ErrQueueFull], [ErrTooLate], [ErrClosed], or
 // another error for a malformed name, tag or id.
+//
+// The event leaves if the handler succeeds, whatever becomes of a database
+// transaction that it reports on. SendTx binds an event to a transaction.
 func (o *Outbox) Send(t event.Target, e event.Event) error {
 	if o == nil {
 		return ErrNoOutbox
@@ -154,6 +159,9 @@ func (o *Outbox) takeUnlessEnded(ctx context.Context) (publish.Batch, error) {
 	}
 	if err := ctx.Err(); err != nil {
 		return publish.Batch{}, err
+	}
+	if o.transacted {
+		o.engine.relay.wakeUp()
 	}
 	return o.take(), nil
 }
@@ -275,9 +283,13 @@ func (o *Outbox) finish(commit bool) {
 	if len(o.events) > 0 {
 		b = o.take()
 	}
+	transacted := o.transacted
 	o.mu.Unlock()
 	o.scope.endIdentity()
 
+	if transacted {
+		o.engine.relay.wakeUp() // a failed handler may have committed
+	}
 	switch {
 	case b.Events == 0:
 	case commit:

@@ -45,10 +45,18 @@ func (e *Engine) encode(t *event.Target, ev *event.Event, sender string, now tim
 		return nil, nil
 	}
 	raw, err := event.Encode(t, ev, sender, now, e.config.EventBytes)
-	if len(raw) > publish.MaxBytes { // a target may be of any size
-		return nil, &event.SizeError{Size: len(raw), Limit: publish.MaxBytes}
+	if err != nil {
+		return nil, err
 	}
-	return raw, err
+	return raw, e.checkSize(len(raw)) // a target may be of any size
+}
+
+// checkSize returns an error if the log cannot hold a message of so many bytes.
+func (e *Engine) checkSize(size int) error {
+	if size > e.maxMessage {
+		return &event.SizeError{Size: size, Limit: e.maxMessage}
+	}
+	return nil
 }
 
 // Disconnect closes the user's sessions on all nodes with 4003. Their pages do

@@ -32,6 +32,9 @@ func (e *Engine) Shutdown(ctx context.Context) error {
 func (e *Engine) drainAndStop(ctx context.Context) error {
 	err := e.publisher.Drain(ctx)
 	complete := err == nil // otherwise some events will never be in the log
+	if e.relay.outbox != nil {
+		e.relay.pass(ctx) // what stays leaves through another node, or after the next start
+	}
 	e.publisher.Announce(envelope.Control(envelope.KindBye, time.Now()))
 	err = errors.Join(err, e.drainHub(ctx))
 	for _, p := range e.hub.StopJoining() {

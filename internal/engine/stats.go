@@ -1,5 +1,7 @@
 package engine
 
+import "time"
+
 // Stats is a snapshot of the counters of a plugin on this node.
 type Stats struct {
 	Sessions int // live connections
@@ -17,6 +19,12 @@ type Stats struct {
 	PublisherBytes  int
 	WindowMessages  int // events in the window
 	WindowBytes     int
+
+	// TxOutboxAge is the age of the oldest event of SendTx whose transaction is
+	// committed and that has not left yet, or 0 if there is none. Every node
+	// looks once a second. An age of more than a few seconds means that the
+	// database or the log cannot be reached.
+	TxOutboxAge time.Duration
 }
 
 // Stats returns the counters of this node. It is cheap enough for a metrics
@@ -29,5 +37,6 @@ func (e *Engine) Stats() Stats {
 		Messages: n.Messages, Deliveries: n.Deliveries, Recovered: n.Recovered, Gaps: n.Gaps, Cut: n.Cut,
 		PublisherEvents: events, PublisherBytes: bytes,
 		WindowMessages: n.WindowMessages, WindowBytes: n.WindowBytes,
+		TxOutboxAge: e.relay.oldest(),
 	}
 }

@@ -31,13 +31,14 @@ const (
 // subscribe passes the broker's messages to the dispatcher. It renews the
 // subscription until ctx ends.
 func (e *Engine) subscribe(ctx context.Context, window time.Duration) {
+	o := &outage{report: e.config.OnError, logger: e.config.Logger, over: "pull: the subscription works again"}
 	for wait := shortestWait; ; wait = min(2*wait, longestWait) {
 		began := time.Now()
-		err := e.subscribeOnce(ctx, window)
+		err := e.subscribeOnce(ctx, window, o.Succeed)
 		if ctx.Err() != nil {
 			return
 		}
-		e.config.OnError(fmt.Errorf("pull: subscription: %w", err))
+		o.Report(fmt.Errorf("pull: subscription: %w", err))
 		if time.Since(began) > longestWait {
 			wait = shortestWait
 		}
@@ -50,8 +51,9 @@ func (e *Engine) subscribe(ctx context.Context, window time.Duration) {
 }
 
 // subscribeOnce passes messages to the dispatcher until the subscription ends,
-// and returns why. It ends the subscription if the broker breaks its contract.
-func (e *Engine) subscribeOnce(ctx context.Context, window time.Duration) error {
+// and returns why. It ends the subscription if the broker breaks its contract,
+// and calls succeed for each message that is in order.
+func (e *Engine) subscribeOnce(ctx context.Context, window time.Duration, succeed func()) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	err := e.broker.Subscribe(ctx, window, func(epoch string, offset uint64, message []byte) {
@@ -60,6 +62,7 @@ func (e *Engine) subscribeOnce(ctx context.Context, window time.Duration) error 
 			cancel(broken)
 		}
 		if ctx.Err() == nil {
+			succeed()
 			e.dispatcher.Accept(ctx, d)
 		}
 	})

@@ -6,6 +6,7 @@ package envelope
 import (
 	"encoding/binary"
 	"errors"
+	"hash/fnv"
 	"time"
 )
 
@@ -65,6 +66,18 @@ func Stamp(raw []byte, node string, seq uint64) {
 	binary.BigEndian.PutUint64(raw[2+nodeIDBytes:], seq)
 }
 
+// OutboxID returns the node of messages from a transactional outbox, which is no
+// node of its own.
+func OutboxID(source string) string {
+	sum := fnv.New64a()
+	_, _ = sum.Write([]byte(source))
+	return string(binary.BigEndian.AppendUint64([]byte{outboxMark}, sum.Sum64())[:nodeIDBytes])
+}
+
+// outboxMark begins the id of an outbox. It sorts after every node's id, so an
+// outbox is never taken for the running node with the lowest id.
+const outboxMark = '~'
+
 // Seq returns the sequence number of an envelope, which its node has assigned.
 func Seq(raw []byte) uint64 { return binary.BigEndian.Uint64(raw[2+nodeIDBytes:]) }
 
@@ -104,6 +117,12 @@ type Envelope struct {
 	Body    []byte
 	List    []string // control messages only
 }
+
+// IsUnnamed reports whether a message has no name, because the log has got it
+// from its own transactional outbox, exactly once.
+func (e *Envelope) IsUnnamed() bool { return e.Seq == 0 && string(e.Node) == noNode }
+
+const noNode = "\x00\x00\x00\x00\x00\x00\x00\x00"
 
 var errMalformed = errors.New("pull: not a message of this version")
 

@@ -21,7 +21,7 @@ func (h *Hub) apply(batch []broker.Delivery) (r *round, count int, broken bool) 
 		switch {
 		case h.log == "":
 			h.startLog(d.Epoch, d.Epoch, d.Offset)
-		case d.Epoch == h.log && d.Offset < h.history.Next() && !h.reusesOffset(&d):
+		case d.Epoch == h.log && d.Offset < h.history.Next() && !h.isReplaced(&d):
 			continue // applied before the subscription was renewed
 		case d.Epoch != h.log || d.Offset != h.history.Next():
 			h.finishBatch()
@@ -41,6 +41,7 @@ func (h *Hub) startLog(log, epoch string, offset uint64) {
 	}
 	h.log, h.epoch = log, epoch
 	h.history.Reset(offset)
+	h.names.reset(offset)
 	h.settled = offset - 1
 	h.publishPosition()
 }
@@ -87,6 +88,7 @@ func (h *Hub) isBurst(p *Page) bool {
 
 // applyMessage applies the next message of the log.
 func (h *Hub) applyMessage(d broker.Delivery, received time.Time) {
+	h.names.add(d.Raw)
 	if d.Raw == nil { // the embedded log has dropped a control message
 		h.history.Skip(0)
 		return
@@ -104,10 +106,7 @@ func (h *Hub) applyMessage(d broker.Delivery, received time.Time) {
 	if h.applied.Load() == 0 {
 		received = received.Add(newNodeTimeout - nodeTimeout) // the message may be older than this node: its age is unknown
 	}
-	from, fresh := h.presence.receive(e.Node, e.Seq, e.At, received)
-	if from.self {
-		h.applied.Store(e.Seq)
-	}
+	from, fresh := h.receive(&e, received)
 	if e.Kind != envelope.KindEvent || !fresh {
 		h.history.Skip(e.At)
 		if fresh {
@@ -118,4 +117,30 @@ func (h *Hub) applyMessage(d broker.Delivery, received time.Time) {
 	h.stats.messages.Add(1)
 	h.history.Append(window.NewMessage(e.At, e.Expires, d.Raw[len(d.Raw)-len(e.Addr)-len(e.Body):], len(e.Addr)), now)
 	h.route()
+}
+
+// receive records who has sent a message, and reports whether the message is new.
+// An event without a name is new, since the log has it once, and comes from no
+// node.
+func (h *Hub) receive(e *envelope.Envelope, received time.Time) (from *peer, fresh bool) {
+	if e.IsUnnamed() {
+		return nil, e.Kind == envelope.KindEvent
+	}
+	from, fresh = h.presence.receive(e.Node, e.Seq, e.At, received)
+	if from.self {
+		h.applied.Store(e.Seq)
+	}
+	return from, fresh
+}
+
+// AppliedFrom returns the sequence number of the last message of a node, or of an
+// outbox, that was applied.
+func (h *Hub) AppliedFrom(node string) uint64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+
+	if p := h.presence.peers[node]; p != nil {
+		return p.seq
+	}
+	return 0
 }

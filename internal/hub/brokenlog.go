@@ -10,12 +10,15 @@ import (
 	"github.com/echo-pull/pull/internal/envelope"
 )
 
-// reusesOffset reports whether a message is at an offset that another message
-// had before, because the log went back within its epoch. The sequence numbers
-// of the messages show that.
-func (h *Hub) reusesOffset(d *broker.Delivery) bool {
+// isReplaced reports whether a message is at an offset that another message had
+// before, because the log went back within its epoch. The name of the message
+// shows that, or for an offset that is too old, its sequence number.
+func (h *Hub) isReplaced(d *broker.Delivery) bool {
+	if same, known := h.names.has(d.Offset, d.Raw); known {
+		return !same
+	}
 	e, err := envelope.Parse(d.Raw)
-	if err != nil {
+	if err != nil || e.IsUnnamed() {
 		return false
 	}
 	p := h.presence.peers[string(e.Node)]

@@ -35,6 +35,7 @@ type Hub struct {
 	epoch   string // the epoch that pages know: log, or another one if the log went back within its epoch
 	settled uint64 // every page has been given all messages for it up to this offset
 	history *window.Window
+	names   names // of the last messages
 
 	watches     watches
 	pendingEnds pendingEnds // ends of watches that are on their way into the log
@@ -86,6 +87,7 @@ func New(config Config, queueBytes int, spawn func(func())) *Hub {
 	id := envelope.NewID()
 	return &Hub{
 		config: config, ID: id, Conns: conn.Settings{QueueBytes: queueBytes, Spawn: spawn},
+		names:       newNames(),
 		history:     window.New(c.WindowAge, c.WindowCount, c.WindowBytes, envelope.Keys),
 		watches:     newWatches(c.WatchTTL, c.WindowAge, c.MaxTagsPerUser),
 		pendingEnds: make(pendingEnds),

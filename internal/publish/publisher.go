@@ -67,6 +67,13 @@ type Progress interface {
 	Await(ctx context.Context, condition func() bool) bool
 }
 
+// An Outage reports failures of what is tried again and again, once. Its methods
+// are called on one goroutine.
+type Outage interface {
+	Report(err error) // it has failed
+	Succeed()         // it has not
+}
+
 // A Publisher hands batches to the broker, one after another, on the goroutine
 // that calls Run. Its queue is bounded. Send reserves a place in it, so that the
 // queue is never full when the request ends and its events are published: at
@@ -76,6 +83,7 @@ type Publisher struct {
 	progress Progress
 	node     string
 	report   func(error)
+	outage   Outage
 
 	events, bytes atomic.Int64 // places that are reserved
 	closed        atomic.Bool  // Reserve returns ErrClosed
@@ -96,11 +104,12 @@ type Publisher struct {
 }
 
 // New returns the publisher of a node. node is the id in the names of its
-// messages. memory is the log itself if it is in this process, else nil. report
-// receives the errors that no caller can be given.
-func New(log broker.Broker, memory *broker.Memory, node string, p Progress, report func(error)) *Publisher {
+// messages. report receives the errors that no caller can be given, except those
+// of the log, which outage receives.
+func New(log broker.Broker, node string, p Progress, report func(error), outage Outage) *Publisher {
+	memory, _ := log.(*broker.Memory)
 	return &Publisher{
-		log: log, memory: memory, node: node, progress: p, report: report,
+		log: log, memory: memory, node: node, progress: p, report: report, outage: outage,
 		wake: make(chan struct{}, 1), freed: make(chan struct{}, 1),
 	}
 }

@@ -32,6 +32,14 @@ func (p *Publisher) Reserve(size int) error {
 	return nil
 }
 
+// Accepts returns ErrClosed after Drain has been called.
+func (p *Publisher) Accepts() error {
+	if p.closed.Load() {
+		return ErrClosed
+	}
+	return nil
+}
+
 // Release gives back reserved places and bytes.
 func (p *Publisher) Release(events, size int) {
 	p.bytes.Add(-int64(size))

@@ -90,10 +90,11 @@ func (p *Publisher) write(ctx context.Context, chunk [][]byte) error {
 		}
 		err := p.log.Publish(ctx, chunk...)
 		if err == nil {
+			p.outage.Succeed()
 			p.pace(ctx, before)
 			return nil
 		}
-		p.report(fmt.Errorf("pull: publish: %w", err))
+		p.outage.Report(fmt.Errorf("pull: publish: %w", err))
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():

@@ -1,0 +1,46 @@
+package engine
+
+import (
+	"log/slog"
+	"time"
+)
+
+// calm is how long something must have succeeded before its outage is over. What
+// fails again within that time is the same outage.
+const calm = 2 * time.Second
+
+// An outage is a time in which something fails that is tried again and again. Its
+// first error is reported, the others are not, and its end is logged. It is owned
+// by one goroutine.
+type outage struct {
+	report func(error)
+	logger *slog.Logger
+	over   string // the message at the end
+
+	began  time.Time // zero outside an outage
+	mended time.Time // the first success after the last failure, or zero
+}
+
+// Report reports an error unless the outage has begun before.
+func (o *outage) Report(err error) {
+	o.mended = time.Time{}
+	if o.began.IsZero() {
+		o.began = time.Now()
+		o.report(err)
+	}
+}
+
+// Succeed notes a success, and logs the end of an outage.
+func (o *outage) Succeed() {
+	if o.began.IsZero() {
+		return
+	}
+	now := time.Now()
+	if o.mended.IsZero() {
+		o.mended = now
+	}
+	if now.Sub(o.mended) >= calm {
+		o.logger.Info(o.over, "after", o.mended.Sub(o.began).Round(time.Second))
+		o.began = time.Time{}
+	}
+}

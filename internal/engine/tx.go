@@ -1,0 +1,118 @@
+package engine
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/echo-pull/pull/internal/broker"
+	"github.com/echo-pull/pull/internal/event"
+)
+
+var (
+	// ErrNoTx is returned by SendTx if there is no transactional outbox: neither
+	// Config.Broker nor Config.TxOutbox keeps one. Package sqlitebroker and
+	// package pgbroker do.
+	ErrNoTx = errors.New("pull: the broker has no transactional outbox")
+
+	errNilTx = errors.New("pull: SendTx needs a transaction, got nil")
+)
+
+// SendTx writes an event into a transaction of the application, outside a
+// request, such as in a queue worker. The event leaves within a second after the
+// transaction has been committed, even if the process dies before; if the
+// transaction is rolled back, it never leaves. SendTx returns [ErrNoTx], the same
+// errors as [Plugin.Send] except for [ErrQueueFull], or the error of the
+// transaction. It does not look at Event.Key.
+func (e *Engine) SendTx(ctx context.Context, tx broker.Tx, t event.Target, ev event.Event) error {
+	return e.insertTx(ctx, tx, &t, &ev, "", "")
+}
+
+// insertTx writes an event into the transactional outbox, as a part of tx. It
+// deletes earlier events with the same key, unless that is empty.
+func (e *Engine) insertTx(ctx context.Context, tx broker.Tx, t *event.Target, ev *event.Event, sender, key string) error {
+	switch {
+	case e.relay.outbox == nil:
+		return ErrNoTx
+	case tx == nil:
+		return errNilTx
+	case ctx.Err() != nil:
+		return ctx.Err()
+	}
+	raw, err := e.encode(t, ev, sender, time.Now())
+	if err != nil || raw == nil {
+		return err
+	}
+	if err := e.publisher.Accepts(); err != nil {
+		return err
+	}
+	if err := e.relay.outbox.InsertTx(ctx, tx, key, raw); err != nil {
+		return fmt.Errorf("pull: write the event into the transaction: %w", err)
+	}
+	return nil
+}
+
+// SendTx writes an event into a transaction of the application. The transaction
+// decides: if it is committed, the event leaves, even if the handler then fails
+// or the process dies. If it is rolled back, or never ends, the event never
+// leaves. The event is usually on its way when the response is, as with Send; if
+// the transaction ends after the request, it leaves within a second. Discard and
+// Flush do not affect it. Events of SendTx keep their order, in which they are
+// inserted. Between them and events of Send there is none.
+//
+// Of several events with the same Event.Key to the same target, which the request
+// sends in transactions, only the last leaves, unless an earlier one has already
+// left.
+//
+// SendTx returns [ErrNoTx] if the plugin has no transactional outbox, the same
+// errors as Send except for [ErrQueueFull] and [ErrOutboxFull], or the error of the
+// transaction. After an error of the transaction, roll it back.
+func (o *Outbox) SendTx(tx broker.Tx, t event.Target, e event.Event) error {
+	if o == nil {
+		return ErrNoOutbox
+	}
+	if o.ended.Load() {
+		return ErrTooLate
+	}
+	key := ""
+	if e.Key != "" {
+		key = o.txKey(e.Key, &t)
+	}
+	if err := o.engine.insertTx(o.scope, tx, &t, &e, o.sender(&e), key); err != nil {
+		return err
+	}
+	o.wakeRelay()
+	return nil
+}
+
+// txKey returns a key that no other request has. Rows of other requests cannot
+// be replaced.
+func (o *Outbox) txKey(key string, t *event.Target) string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+
+	for o.txID == 0 {
+		o.txID = rand.Uint64() //nolint:gosec // no secret
+	}
+	h := sha256.New()
+	_, _ = h.Write(binary.BigEndian.AppendUint64(nil, o.txID))
+	_, _ = h.Write([]byte(key + "\x00"))
+	_, _ = h.Write(event.AppendTarget(nil, "", t))
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// wakeRelay has the epilogue wake the relay, or wakes it now if the request has
+// ended meanwhile.
+func (o *Outbox) wakeRelay() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+
+	if o.transacted = true; o.ended.Load() {
+		o.engine.relay.wakeUp()
+	}
+}

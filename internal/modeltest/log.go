@@ -15,7 +15,7 @@ import (
 
 // A record is everything that the log has delivered to anybody.
 type record struct {
-	t      *testing.T
+	t      testing.TB
 	mu     sync.Mutex // guards what follows
 	order  []string   // epochs, the oldest first
 	epochs map[string]map[uint64]entry

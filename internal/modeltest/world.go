@@ -69,7 +69,7 @@ type World struct {
 	// Seed determines what is drawn at random.
 	Seed uint64
 
-	t       *testing.T
+	t       testing.TB
 	log     record
 	pages   []*page
 	nodes   []atomic.Pointer[Node]
@@ -78,10 +78,10 @@ type World struct {
 	losses  atomic.Int64  // how often the log was lost
 	stops   atomic.Int64  // nodes that ended as planned before the end
 	crashes atomic.Int64
-	healthy sync.Mutex    // held by a fault of the log, and while a node ends as planned
-	trouble atomic.Int64  // when the last fault of the log was over, in Unix nanoseconds; later than now during one
-	calm    atomic.Bool   // nothing breaks any more
-	over    atomic.Bool   // the test has failed, so pages stop
+	healthy sync.Mutex   // held by a fault of the log, and while a node ends as planned
+	trouble atomic.Int64 // when the last fault of the log was over, in Unix nanoseconds; later than now during one
+	calm    atomic.Bool  // nothing breaks any more
+	over    atomic.Bool  // the test has failed, so pages stop
 }
 
 // A Fault is something that can happen to the log.
@@ -95,7 +95,7 @@ type Fault struct {
 
 // Live runs the world, and reports as errors what pages have missed, got twice,
 // or got though it was not for them.
-func (w *World) Live(t *testing.T) {
+func (w *World) Live(t testing.TB) {
 	w.t, w.log.t = t, t
 	w.Nodes, w.Pages = cmp.Or(w.Nodes, 1), cmp.Or(w.Pages, 40)
 	w.Crashes, w.Duration = cmp.Or(w.Crashes, 2), cmp.Or(w.Duration, 2*time.Second)

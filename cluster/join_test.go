@@ -20,7 +20,7 @@ import (
 	"github.com/echo-pull/pull/internal/memnet"
 )
 
-var joinWatches = flag.Int("join.watches", 10_000, "watches in the log that a node of TestJoin reads")
+var joinWatches = flag.Int("join.watches", 2_000, "watches in the log that a node of TestJoin reads")
 
 const (
 	joinNodes = 10

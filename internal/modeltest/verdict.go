@@ -103,7 +103,7 @@ func (m *model) check(p *page, part *part) {
 		got[offset] = part.numbers[i]
 	}
 	mistakes := 0
-	report := func(format string, args ...any) {
+	wrong := func(format string, args ...any) {
 		if mistakes++; mistakes <= 5 {
 			m.t.Errorf(format, args...)
 		}
@@ -118,15 +118,15 @@ func (m *model) check(p *page, part *part) {
 		v := m.verdict(p, part, offset)
 		switch params := m.entries[offset].params; {
 		case !seen && v == always:
-			report("%s did not see %s.%d (between %d and %d, rendered at %v): %s", p, m.epoch, offset, part.from, part.upTo, part.rendered, describe(&params))
+			wrong("%s did not see %s.%d (between %d and %d, rendered at %v): %s", p, m.epoch, offset, part.from, part.upTo, part.rendered, describe(&params))
 		case seen && v == never:
-			report("%s saw %s.%d, which is not for it: %s", p, m.epoch, offset, describe(&params))
+			wrong("%s saw %s.%d, which is not for it: %s", p, m.epoch, offset, describe(&params))
 		case seen && number != params.Number:
-			report("%s saw number %d at %s.%d, want %d", p, number, m.epoch, offset, params.Number)
+			wrong("%s saw number %d at %s.%d, want %d", p, number, m.epoch, offset, params.Number)
 		}
 	}
 	for offset := range got {
-		report("%s saw %s.%d, which the log does not hold (or a second time)", p, m.epoch, offset)
+		wrong("%s saw %s.%d, which the log does not hold (or a second time)", p, m.epoch, offset)
 	}
 }
 

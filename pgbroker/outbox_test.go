@@ -1,8 +1,15 @@
 package pgbroker_test
 
 import (
+	"context"
 	"database/sql"
+	"fmt"
+	"slices"
+	"strings"
 	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/echo-pull/pull"
 	"github.com/echo-pull/pull/brokertest"
@@ -13,12 +20,198 @@ var _ pull.TxOutbox = (*pgbroker.Broker)(nil)
 
 func TestTxOutbox(t *testing.T) {
 	s := shared(t)
-	var prefix string // of the outbox that is open: the tests run one by one
-	brokertest.RunTx(t, brokertest.TxSuite{
-		Open: func(t testing.TB) (brokertest.TxBroker, *sql.DB) {
-			prefix = newPrefix()
-			return newBroker(t, s, prefix), open(t, s.url())
-		},
-		Join: func(t testing.TB, _ brokertest.TxBroker) brokertest.TxBroker { return newBroker(t, s, prefix) },
+	for name, pool := range map[string]func(t testing.TB) *sql.DB{
+		"default":      func(t testing.TB) *sql.DB { return open(t, s.url()) },
+		"serializable": func(t testing.TB) *sql.DB { return open(t, s.url()+"&default_transaction_isolation=serializable") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var prefix string // of the outbox that is open: the tests run one by one
+			with := func(t testing.TB) *pgbroker.Broker {
+				return newBroker(t, s, prefix, func(c *pgbroker.Config) { c.DB = pool(t) })
+			}
+			brokertest.RunTx(t, brokertest.TxSuite{
+				Open: func(t testing.TB) (brokertest.TxBroker, *sql.DB) {
+					prefix = newPrefix()
+					return with(t), open(t, s.url())
+				},
+				Join: func(t testing.TB, _ brokertest.TxBroker) brokertest.TxBroker { return with(t) },
+			})
+		})
+	}
+}
+
+// Behind PgBouncer in transaction mode the outbox works as well.
+func TestTxOutboxBehindPgBouncer(t *testing.T) {
+	s := newServer(t)
+	pooled := bouncer(t, s) + "&default_query_exec_mode=simple_protocol"
+	b := newBroker(t, s, "pull_", func(c *pgbroker.Config) { c.DB = open(t, pooled) })
+	l := follow(t, b)
+	db := open(t, pooled)
+
+	for range 3 {
+		insert(t, b, db, "", "\x00\xff\\'\x00").commit(t)
+		insert(t, b, db, "key", "old").commit(t)
+		insert(t, b, db, "key", "new").commit(t)
+		relay(t, b)
+	}
+	publish(t, b, "end")
+
+	want := slices.Repeat([]string{"\x00\xff\\'\x00", "new"}, 3)
+	if got := messages(l.sees(t, "end")); !slices.Equal(got, append(want, "end")) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// A tx is an open transaction of the application.
+type tx struct{ *sql.Tx }
+
+func (x tx) commit(t *testing.T) {
+	t.Helper()
+	if err := x.Commit(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func insert(t *testing.T, b *pgbroker.Broker, db *sql.DB, key, message string) tx {
+	t.Helper()
+	x, err := db.BeginTx(t.Context(), nil)
+	if err == nil {
+		err = b.InsertTx(t.Context(), x, key, []byte(message))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = x.Rollback() })
+	return tx{x}
+}
+
+func relay(t *testing.T, b *pgbroker.Broker) {
+	t.Helper()
+	if _, _, err := b.Relay(t.Context(), func([]byte) error { return nil }, nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func messages(entries []entry) (all []string) {
+	for _, e := range entries {
+		all = append(all, e.message)
+	}
+	return all
+}
+
+// A transaction that stays open keeps no message of others waiting, and its own
+// are not lost. Neither is one that waits for a lock on a row of the outbox.
+func TestLateCommitKeepsNoOtherEventWaiting(t *testing.T) {
+	s, prefix := shared(t), newPrefix()
+	b := newBroker(t, s, prefix)
+	db := open(t, s.url())
+	l := follow(t, b)
+	late := insert(t, b, db, "", "late")
+	for i := range 600 { // more than one step
+		insert(t, b, db, "", fmt.Sprint(i)).commit(t)
+	}
+	insert(t, b, db, "", "locked").commit(t)
+	locking, err := db.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = locking.Rollback() }()
+	if _, err := locking.Exec(`SELECT FROM ` + prefix + `outbox WHERE id = (SELECT max(id) FROM ` + prefix + `outbox) FOR UPDATE`); err != nil {
+		t.Fatal(err)
+	}
+
+	relay(t, b)
+	relay(t, b)
+	l.sees(t, "599")
+	late.commit(t)
+	relay(t, b)
+	l.sees(t, "late")
+	_ = locking.Rollback()
+	relay(t, b)
+
+	entries := l.sees(t, "locked")
+	unbroken(t, entries)
+	if got := messages(entries); len(got) != 602 || got[0] != "0" || got[600] != "late" {
+		t.Errorf("got %d messages, want 602, the late one after those that were committed before it", len(got))
+	}
+}
+
+// The transactions of pgx, and savepoints.
+func TestPgxTx(t *testing.T) {
+	s, prefix := shared(t), newPrefix()
+	b := newBroker(t, s, prefix)
+	l := follow(t, b)
+	conn, err := pgx.Connect(t.Context(), s.url())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(context.Background()) }()
+	step := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	outer, err := conn.Begin(t.Context())
+	step(err)
+	step(b.InsertTx(t.Context(), pgbroker.PgxTx(outer), "", []byte("outer")))
+	inner, err := outer.Begin(t.Context()) // a savepoint
+	step(err)
+	step(b.InsertTx(t.Context(), pgbroker.PgxTx(inner), "", []byte("inner")))
+	step(inner.Rollback(t.Context()))
+	step(b.InsertTx(t.Context(), pgbroker.PgxTx(outer), "k", []byte("end")))
+	step(outer.Commit(t.Context()))
+	relay(t, b)
+
+	if got := messages(l.sees(t, "end")); !slices.Equal(got, []string{"outer", "end"}) {
+		t.Errorf("got %q, want outer and end", got)
+	}
+	result, err := pgbroker.PgxTx(conn).ExecContext(t.Context(), `SELECT FROM generate_series(1, 7)`)
+	step(err)
+	if n, err := result.RowsAffected(); n != 7 || err != nil {
+		t.Errorf("got %d rows and %v, want 7", n, err)
+	}
+	if _, err := result.LastInsertId(); err == nil {
+		t.Error("got no error of LastInsertId, which PostgreSQL does not have")
+	}
+}
+
+// An outage of the server ends by itself, and loses nothing.
+func TestRelayOutlivesTheServer(t *testing.T) {
+	s := newServer(t)
+	b := newBroker(t, s, "pull_")
+	db := open(t, s.url())
+	insert(t, b, db, "", "one").commit(t)
+	s.freeze(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	defer cancel()
+	if _, _, err := b.Relay(ctx, func([]byte) error { return nil }, nil); err == nil || ctx.Err() != nil {
+		t.Errorf("of a frozen server: got %v, want an error in time", err)
+	}
+	s.thaw()
+	s.kill(t)
+	s.start(t)
+
+	eventually(t, func() error {
+		_, _, err := b.Relay(t.Context(), func([]byte) error { return nil }, nil)
+		return err
 	})
+	publish(t, b, "end")
+
+	if got := messages(follow(t, b).sees(t, "end")); !slices.Equal(got, []string{"one", "end"}) {
+		t.Errorf("got %q, want one and end", got)
+	}
+}
+
+// New names what is missing.
+func TestOutboxThatIsMissingIsAnError(t *testing.T) {
+	s, prefix := shared(t), newPrefix()
+	newBroker(t, s, prefix)
+	s.exec(t, "DROP TABLE "+prefix+"outbox")
+
+	_, err := pgbroker.New(pgbroker.Config{DB: open(t, s.url()), Prefix: prefix})
+
+	if err == nil || !strings.Contains(err.Error(), prefix+"outbox is missing") {
+		t.Errorf("got %v, want an error that names the table", err)
+	}
 }

@@ -222,6 +222,24 @@ func TestOldMessagesAreDeletedAndOffsetsGoOn(t *testing.T) {
 	}
 }
 
+// A node that starts learns from the log who watches what. A watch lives 32
+// minutes by default.
+func TestMessagesStayForAsLongAsWatchesLive(t *testing.T) {
+	s, prefix := shared(t), newPrefix()
+	b := newBroker(t, s, prefix)
+	publish(t, b, "too old", "a watch", "new")
+	s.exec(t,
+		"UPDATE "+prefix+`log SET at = at - interval '2 hours' WHERE message = 'too old'`,
+		"UPDATE "+prefix+`log SET at = at - interval '33 minutes' WHERE message = 'a watch'`)
+	follow(t, b)
+
+	eventually(t, func() error { return countAtMost(t, s, prefix, 2) })
+
+	if countAtMost(t, s, prefix, 1) == nil {
+		t.Error("the watch was deleted, too")
+	}
+}
+
 // Applications choose an isolation level for all of their transactions.
 func TestDefaultIsolationOfTheAppDoesNotMatter(t *testing.T) {
 	for _, level := range []string{"repeatable read", "serializable"} {

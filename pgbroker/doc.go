@@ -52,8 +52,8 @@
 //     that knows the lost messages is still running, nobody can notice this.
 //
 // Then the pages are notified of a gap. A server that is dead or does not answer
-// is noticed within five seconds, and Subscribe returns an error once. When the
-// server is back, the nodes go on by themselves.
+// is noticed within five seconds: Publish and Subscribe return errors, which the
+// plugin reports once. When the server is back, the nodes go on by themselves.
 //
 // The broker reads only from the primary. On a standby, Subscribe returns an
 // error. A node that still reaches an old primary, which goes on beside the new

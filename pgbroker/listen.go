@@ -10,6 +10,12 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
+// How long a listener waits before it connects again.
+const (
+	shortestWait = 50 * time.Millisecond
+	longestWait  = 2 * time.Second
+)
+
 // How long a listener believes that silence means that there is nothing, and how
 // long it then waits for what it has sent itself.
 const (

@@ -67,6 +67,7 @@ func listeners(t testing.TB, s *server, want int) []int {
 }
 
 func TestTerminatedListenerIsReplacedAndMissesNothing(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	var logged record
 	logger := func(c *pgbroker.Config) { c.Logger = slog.New(slog.NewTextHandler(&logged, nil)) }
@@ -94,6 +95,7 @@ func TestTerminatedListenerIsReplacedAndMissesNothing(t *testing.T) {
 
 // A quiet listener stays: its silence is not taken for an outage.
 func TestQuietListenerStays(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	b := newBroker(t, s, "pull_")
 	follow(t, b)
@@ -152,6 +154,7 @@ func bouncer(t testing.TB, s *server) string {
 // Behind PgBouncer in transaction mode the log works, with notifications if URL
 // leads past it.
 func TestPgBouncer(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	pooled := bouncer(t, s)
 	for name, test := range map[string]struct {
@@ -206,6 +209,7 @@ func TestPgBouncer(t *testing.T) {
 
 // A URL that leads to another server is noticed: notifications do not arrive.
 func TestURLOfAnotherServerIsNoticed(t *testing.T) {
+	t.Parallel()
 	s, other := newServer(t), shared(t)
 	var logged record
 	b := newBroker(t, s, "pull_", func(c *pgbroker.Config) {

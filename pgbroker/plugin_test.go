@@ -117,6 +117,7 @@ func post(t *testing.T, url string) {
 // An event that a handler on one node sends reaches the page at another, also
 // across an outage of the server, and the page is told when the log was lost.
 func TestEventReachesThePageAtAnotherNode(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	_, first := node(t, newBroker(t, s, "pull_"))
 	_, second := node(t, newBroker(t, s, "pull_"))

@@ -42,9 +42,8 @@ func TestBroker(t *testing.T) {
 		begin     func(*server, testing.TB) // of an outage
 		end       func(*server, testing.TB)
 	}{
-		"listen":   {func(*pgbroker.Config) {}, (*server).freeze, func(s *server, _ testing.TB) { s.thaw() }},
-		"poll":     {func(c *pgbroker.Config) { c.URL = "" }, (*server).kill, (*server).start},
-		"own pool": {func(c *pgbroker.Config) { c.DB = nil }, (*server).freeze, func(s *server, _ testing.TB) { s.thaw() }},
+		"URL": {func(c *pgbroker.Config) { c.DB = nil }, (*server).freeze, func(s *server, _ testing.TB) { s.thaw() }},
+		"DB":  {func(c *pgbroker.Config) { c.URL = "" }, (*server).kill, (*server).start},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -59,18 +58,18 @@ func TestBroker(t *testing.T) {
 				Patience: 30 * time.Second, // other tests keep the machine busy
 				Faults: brokertest.Faults{
 					Restart: func(t testing.TB, b brokertest.Broker) brokertest.Broker {
-						l.server.restart(t)
+						l.restart(t)
 						return l.join(t, b)
 					},
 					Kill: func(t testing.TB, b brokertest.Broker) brokertest.Broker {
-						l.server.kill(t)
-						l.server.start(t)
+						l.kill(t)
+						l.start(t)
 						return l.join(t, b)
 					},
 					Join: l.join,
 					Freeze: func(t testing.TB, _ brokertest.Broker) func() {
-						l.server.freeze(t)
-						return l.server.thaw
+						l.freeze(t)
+						return l.thaw
 					},
 					Delay:  l.delay,
 					Skew:   l.skew,

@@ -31,7 +31,7 @@ func (b *Broker) Subscribe(ctx context.Context, window time.Duration, deliver fu
 	defer b.leave(s.woken)
 	err := s.run(ctx)
 	if ctx.Err() != nil {
-		return nil //nolint:nilerr // it has ended as the caller wished
+		return nil
 	}
 	return fmt.Errorf("pgbroker: subscribe: %w", b.explain(err))
 }

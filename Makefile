@@ -1,6 +1,8 @@
-# make test    installs what is missing, then runs all tests but those of pgbroker, in a real browser and behind nginx; skips nothing
+# make test    installs what is missing, then runs all tests, in a real browser, behind nginx and with PostgreSQL; skips nothing
 # make check   what needs no browser, in about a minute
-# make test-postgres   pgbroker, with a PostgreSQL server that its tests start
+# make test-postgres   pgbroker, with PostgreSQL servers that its tests start
+# make test-sqlite     sqlitebroker
+# make fuzz    each fuzz test for 20 seconds
 # make lint    golangci-lint
 # make bench   pull beside its peers, about half an hour; see bench/README.md
 # make build   the browser client's bundle, client/dist
@@ -15,7 +17,7 @@ PLUGINS = . $(patsubst %/go.mod,%,$(wildcard v[0-9]*/go.mod))
 # The modules with logs on engines.
 ENGINES = $(patsubst %/go.mod,%,$(wildcard *broker/go.mod))
 
-.PHONY: test test-postgres check setup vet go client e2e engines fuzz lint bench build screenshot release
+.PHONY: test test-postgres test-sqlite check setup vet go client e2e engines fuzz lint bench build screenshot release
 
 test: export CI ?= true
 test: setup vet go client e2e engines
@@ -39,15 +41,16 @@ go:
 	go run ./scripts/port5 -race ./...  # the same tests against Echo v5, and its own
 	cd bench && go test -race ./...
 
-# The logs on engines come last: they keep the disk busy. That in PostgreSQL has a target of its own, because its tests
-# measure how soon faults are noticed, and need a machine that does nothing else.
-engines:
-	cd sqlitebroker && go test -race ./...
+# The logs on engines come last, one after another: they keep the disk busy.
+engines: $(ENGINES:%=engine-%)
+
+engine-%:
+	cd $* && go test -race -count=1 ./...
 
 test-postgres: export CI ?= true
-test-postgres:
-	./scripts/setup postgres
-	cd pgbroker && go test -race -count=1 ./...
+test-postgres: setup engine-pgbroker
+
+test-sqlite: engine-sqlitebroker
 
 client: client/node_modules
 	cd client && npm run --silent types && npm test --silent && npm run --silent check
@@ -61,9 +64,9 @@ e2e: e2e/node_modules
 
 # Each fuzz test for a little while.
 fuzz:
-	for p in $$(go list ./...); do \
+	for dir in . $(ENGINES); do (cd $$dir && for p in $$(go list ./...); do \
 		for f in $$(go test -list '^Fuzz' $$p | grep ^Fuzz); do go test -run '^$$' -fuzz "^$$f$$" -fuzztime 20s $$p || exit 1; done \
-	done
+	done) || exit 1; done
 
 lint:
 	config=$$PWD/.golangci.yml; for dir in $(PLUGINS) $(ENGINES) bench e2e; do (cd $$dir && go run $(LINT) run -c $$config ./...) || exit 1; done

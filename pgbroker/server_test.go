@@ -48,9 +48,9 @@ func program(t testing.TB, name string) string {
 		return path
 	}
 	if os.Getenv("CI") == "true" {
-		t.Fatalf("%s is missing: run scripts/setup postgres", name)
+		t.Fatalf("%s is missing: run scripts/setup", name)
 	}
-	t.Skipf("%s is missing: run scripts/setup postgres", name)
+	t.Skipf("%s is missing: run scripts/setup", name)
 	return ""
 }
 

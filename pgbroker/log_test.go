@@ -16,45 +16,6 @@ import (
 	"github.com/echo-pull/pull/pgbroker"
 )
 
-// Transactions that commit late do not move a message behind the back of a
-// reader: two nodes with many publishers, each transaction open for a random
-// time.
-func TestOrderOfOffsetsIsTheOrderOfCommits(t *testing.T) {
-	t.Parallel()
-	const publishers, each = 8, 60
-	s, prefix := shared(t), newPrefix()
-	nodes := []*pgbroker.Broker{newBroker(t, s, prefix), newBroker(t, s, prefix)}
-	_, function, _ := strings.Cut(pgbroker.Schema(prefix), "CREATE OR REPLACE FUNCTION "+prefix+"publish(")
-	slow := strings.Replace(function, "END $$", "PERFORM pg_sleep(random() * 0.003);\nEND $$", 1)
-	s.exec(t, "CREATE OR REPLACE FUNCTION "+prefix+"publish("+slow)
-	var tails []*tail
-	for range 3 {
-		tails = append(tails, follow(t, nodes[0]), follow(t, nodes[1]))
-	}
-
-	var all sync.WaitGroup
-	for p := range publishers {
-		all.Go(func() {
-			for i := range each {
-				publish(t, nodes[rand.IntN(2)], fmt.Sprint(p, " ", i))
-			}
-		})
-	}
-	all.Wait()
-	publish(t, nodes[0], "end")
-
-	first := tails[0].sees(t, "end")
-	if len(first) != publishers*each+1 {
-		t.Errorf("got %d messages, want %d", len(first), publishers*each+1)
-	}
-	unbroken(t, first)
-	for _, l := range tails[1:] {
-		if got := l.sees(t, "end"); !slices.Equal(got, first) {
-			t.Errorf("got %d messages, want the same %d as another subscriber", len(got), len(first))
-		}
-	}
-}
-
 func TestSizes(t *testing.T) {
 	t.Parallel()
 	s := shared(t)
@@ -83,40 +44,6 @@ func TestSizes(t *testing.T) {
 		if entries[i].message != string(want) {
 			t.Errorf("message %d has %d bytes, want the %d that were published", i, len(entries[i].message), len(want))
 		}
-	}
-}
-
-func TestWindowOfManyMessages(t *testing.T) {
-	t.Parallel()
-	const many = 100_000
-	s := shared(t)
-	b := newBroker(t, s, newPrefix())
-	batch := make([]string, 1000)
-	for i := 0; i < many; i += len(batch) {
-		for j := range batch {
-			batch[j] = strconv.Itoa(i + j)
-		}
-		publish(t, b, batch...)
-	}
-	seen := make(chan struct{})
-	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
-	defer cancel()
-	next := 0
-	err := b.Subscribe(ctx, time.Hour, func(_ string, _ uint64, message []byte) {
-		if string(message) != strconv.Itoa(next) {
-			t.Errorf("got %q, want %d", message, next)
-			cancel()
-		}
-		if next++; next == many {
-			close(seen)
-			cancel()
-		}
-	})
-
-	select {
-	case <-seen:
-	default:
-		t.Errorf("got %d messages and %v, want %d", next, err, many)
 	}
 }
 

@@ -26,6 +26,7 @@ import (
 type server struct {
 	dir     string
 	options []string
+	largest int       // the largest file that the server may write, in MiB; 0: any
 	stdin   io.Closer // the server ends when it closes, so also when the tests die
 	ended   chan struct{}
 }
@@ -167,7 +168,11 @@ func (s *server) start(t testing.TB) {
 func (s *server) launch(t testing.TB) {
 	t.Helper()
 	args := append([]string{program(t, "postgres"), "-D", s.data(), "-k", s.dir, "-c", "listen_addresses="}, s.options...)
-	cmd := exec.Command("/bin/sh", append([]string{"-c", `"$@" </dev/null 3<&- & p=$!; (read -r _ <&3; kill -QUIT $p) & w=$!; wait $p; kill $w`, "sh"}, args...)...)
+	limit := "unlimited"
+	if s.largest > 0 {
+		limit = strconv.Itoa(s.largest << 20 / 512)
+	}
+	cmd := exec.Command("/bin/sh", append([]string{"-c", "ulimit -f " + limit + `; "$@" </dev/null 3<&- & p=$!; (read -r _ <&3; kill -QUIT $p) & w=$!; wait $p; kill $w`, "sh"}, args...)...)
 	cmd.SysProcAttr = command(t, "postgres").SysProcAttr
 	cmd.Dir = s.dir
 	logs, err := os.OpenFile(filepath.Join(s.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)

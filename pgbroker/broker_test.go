@@ -73,6 +73,7 @@ func TestBroker(t *testing.T) {
 					},
 					Delay:  l.delay,
 					Skew:   l.skew,
+					Notice: 2 * patience, // how soon it must be is the promise of a test of its own, which knows how busy the machine is
 					Rewind: l.rewind,
 				},
 			})

@@ -13,9 +13,6 @@ import (
 	"github.com/echo-pull/pull/pgbroker"
 )
 
-// patience is how soon a dead server must be noticed.
-const patience = 5 * time.Second
-
 // A restart of the server loses nothing that Publish has returned nil for, so
 // the epoch stays, whatever the server was doing.
 func TestRestartOfTheServerLosesNothing(t *testing.T) {
@@ -99,16 +96,16 @@ func TestDeadServerIsNoticedAndHealed(t *testing.T) {
 			l := follow(t, b)
 			publish(t, b, "before")
 			before := find(l.sees(t, "before"), "before")
-			start := time.Now()
+			watch := newStopwatch(t)
 
 			fault.begin(s, t)
 
 			err := b.Publish(context.Background(), []byte("during"))
-			if took := time.Since(start); err == nil || took > patience {
+			if took := time.Since(watch.start); err == nil || took > watch.limit() {
 				t.Errorf("Publish returned %v after %v, want an error within %v", err, took, patience)
 			}
 			at, err := l.fails(t, 1)
-			if took := at.Sub(start); took > patience {
+			if took := at.Sub(watch.start); took > watch.limit() {
 				t.Errorf("Subscribe returned %v after %v, want %v", err, took, patience)
 			}
 			fault.end(s, t)
@@ -162,9 +159,9 @@ func TestLostLogIsAnotherEpoch(t *testing.T) {
 
 			lose(s, t)
 
-			start := time.Now()
+			watch := newStopwatch(t)
 			at, err := l.fails(t, len(failed)+1)
-			if took := at.Sub(start); took > patience {
+			if took := at.Sub(watch.start); took > watch.limit() {
 				t.Errorf("Subscribe returned %v after %v, want %v", err, took, patience)
 			}
 			publish(t, b, "after")

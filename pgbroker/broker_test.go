@@ -55,7 +55,7 @@ func TestBroker(t *testing.T) {
 					return func() { test.end(l.server, t) }
 				},
 				Lose:     l.lose,
-				Patience: 30 * time.Second, // other tests keep the machine busy
+				Patience: time.Minute, // other tests keep the machine busy
 				Faults: brokertest.Faults{
 					Restart: func(t testing.TB, b brokertest.Broker) brokertest.Broker {
 						l.restart(t)

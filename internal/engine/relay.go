@@ -38,10 +38,11 @@ type relay struct {
 	check   func(message []byte) error
 	report  func(error)
 
-	wake    chan struct{}
-	since   atomic.Int64 // when the oldest event that is left was inserted, unix nanoseconds; 0 if none is
-	passing sync.Mutex   // guards outage, and lets passes take turns
-	outage  outage       // of the database or the log
+	wake     chan struct{}
+	requests atomic.Uint32 // that have sent an event with a key
+	since    atomic.Int64  // when the oldest event that is left was inserted, unix nanoseconds; 0 if none is
+	passing  sync.Mutex    // guards outage, and lets passes take turns
+	outage   outage        // of the database or the log
 }
 
 // newRelay returns the relay of an engine, whose publisher and hub exist.

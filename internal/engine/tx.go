@@ -3,11 +3,9 @@ package engine
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"github.com/echo-pull/pull/internal/broker"
@@ -97,11 +95,10 @@ func (o *Outbox) txKey(key string, t *event.Target) string {
 	defer o.mu.Unlock()
 
 	for o.txID == 0 {
-		o.txID = rand.Uint64() //nolint:gosec // no secret
+		o.txID = o.engine.relay.requests.Add(1)
 	}
 	h := sha256.New()
-	_, _ = h.Write(binary.BigEndian.AppendUint64(nil, o.txID))
-	_, _ = h.Write([]byte(key + "\x00"))
+	_, _ = fmt.Fprintf(h, "%s %d %s\x00", o.engine.hub.ID, o.txID, key)
 	_, _ = h.Write(event.AppendTarget(nil, "", t))
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }

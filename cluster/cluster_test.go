@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/echo-pull/pull/cluster/engines"
 	"github.com/echo-pull/pull/internal/modeltest"
 )
 
@@ -19,29 +20,29 @@ var (
 // gap, because pages recover at the other nodes. If the engine is restarted as
 // well, a page that moves meanwhile may get a gap.
 func TestCluster(t *testing.T) {
-	for _, e := range engines() {
+	for _, e := range engines.Shared() {
 		for _, restarts := range []bool{false, true} {
-			if restarts && !e.isServer {
+			if restarts && !e.IsServer {
 				continue
 			}
-			name := e.name + "/" + map[bool]string{false: "nodes are killed", true: "nodes are killed and the engine restarts"}[restarts]
+			name := e.Name + "/" + map[bool]string{false: "nodes are killed", true: "nodes are killed and the engine restarts"}[restarts]
 			t.Run(name, func(t *testing.T) {
-				s := e.start(t)
+				s := e.Start(t, nil)
 				w := modeltest.World{
-					Open: openProcess(e, s.address), Nodes: 3, Pages: *clusterPages, Sockets: true, Calm: true,
+					Open: openProcess(e, s.Address), Nodes: 3, Pages: *clusterPages, Sockets: true, Calm: true,
 					Mix:  modeltest.Mix{Users: *clusterPages, Tags: 60, Everyone: 100},
 					Rate: *clusterRate, Publishers: 16, Crashes: 6, Duration: *clusterLong, Seed: seed(),
 					Gapless: !restarts,
 				}
 				if restarts {
-					w.Faults = []modeltest.Fault{s.restart}
+					w.Faults = []modeltest.Fault{s.Restart}
 				}
-				log, closer, err := e.open(s.address)
+				l, err := s.Open()
 				if err != nil {
 					t.Fatal(err)
 				}
-				defer func() { _ = closer() }()
-				w.Log = log
+				defer func() { _ = l.Close() }()
+				w.Log = l.Broker
 				w.Live(t)
 			})
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/echo-pull/pull"
+	"github.com/echo-pull/pull/cluster/engines"
 	"github.com/echo-pull/pull/internal/memnet"
 )
 
@@ -31,19 +32,12 @@ const (
 // A node that joins derives all watches from the log, and ten nodes agree on who
 // is online. The test logs what that costs.
 func TestJoin(t *testing.T) {
-	t.Run("in memory", func(t *testing.T) {
-		log := &pull.Memory{Count: 10_000_000, Bytes: 1 << 32}
-		testJoin(t, func() (pull.Broker, func() error, error) { return log, func() error { return nil }, nil })
-	})
-	for _, e := range engines() {
-		t.Run(e.name, func(t *testing.T) {
-			s := e.start(t)
-			testJoin(t, func() (pull.Broker, func() error, error) { return e.open(s.address) })
-		})
+	for _, e := range append(engines.Shared(), engines.Memory()) {
+		t.Run(e.Name, func(t *testing.T) { testJoin(t, e.Start(t, nil).Open) })
 	}
 }
 
-func testJoin(t *testing.T, open func() (pull.Broker, func() error, error)) {
+func testJoin(t *testing.T, open func() (engines.Log, error)) {
 	t.Helper()
 	first := join(t, open)
 	began := time.Now()
@@ -92,15 +86,15 @@ type joined struct {
 	listener *memnet.Listener
 }
 
-func join(t *testing.T, open func() (pull.Broker, func() error, error)) *joined {
+func join(t *testing.T, open func() (engines.Log, error)) *joined {
 	t.Helper()
-	log, closer, err := open()
+	l, err := open()
 	if err != nil {
 		t.Fatal(err)
 	}
 	p, err := pull.New(pull.Config{
 		User:   func(c echo.Context) (string, error) { return c.QueryParam("user"), nil },
-		Broker: log, Logger: slog.New(slog.DiscardHandler),
+		Broker: l.Broker, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -120,7 +114,7 @@ func join(t *testing.T, open func() (pull.Broker, func() error, error)) *joined 
 		if err := p.Shutdown(ctx); err != nil {
 			t.Error(err)
 		}
-		if err := closer(); err != nil {
+		if err := l.Close(); err != nil {
 			t.Error(err)
 		}
 	})

@@ -7,11 +7,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/echo-pull/pull/cluster/engines"
 )
 
-// TestMain is a node if a test has started this process as one. Otherwise it
+// TestMain is a node or a server if a test has started this process as one. Otherwise it
 // fails when a test has left a goroutine behind.
 func TestMain(m *testing.M) {
+	engines.Main()
 	if name := os.Getenv(nodeEngine); name != "" {
 		serveNode(name, os.Getenv(nodeAddress))
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/echo-pull/pull"
+	"github.com/echo-pull/pull/cluster/engines"
 	"github.com/echo-pull/pull/internal/modeltest"
 )
 
@@ -32,13 +33,26 @@ func seed() uint64 {
 // it once and in order, or is notified of a gap.
 func TestModel(t *testing.T) {
 	seed := seed()
-	for _, e := range engines() {
-		t.Run(e.name, func(t *testing.T) {
-			t.Logf("replay with -run 'TestModel/%s' -seed %d", e.name, seed)
-			s := e.start(t)
-			local := modeltest.Local{Start: app, Network: "tcp", Log: func() (pull.Broker, func() error, error) { return e.open(s.address) }}
-			w := modeltest.World{Open: local.Open, Nodes: e.nodes, Faults: s.faults, Crashes: 4, Duration: *modelLong, Seed: seed}
+	for _, e := range engines.Shared() {
+		t.Run(e.Name, func(t *testing.T) {
+			t.Logf("replay with -run 'TestModel/%s' -seed %d", e.Name, seed)
+			s := e.Start(t, frozenFor)
+			local := modeltest.Local{Start: app, Network: "tcp", Log: func() (pull.Broker, func() error, error) {
+				l, err := s.Open()
+				return l.Broker, l.Close, err
+			}}
+			w := modeltest.World{Open: local.Open, Nodes: e.Nodes, Faults: s.Faults, Crashes: 4, Duration: *modelLong, Seed: seed}
 			w.Live(t)
 		})
 	}
+}
+
+// frozenFor returns for how long an engine is frozen. Long runs have some that
+// last until the nodes notice.
+func frozenFor(r *rand.Rand) time.Duration {
+	longest := min(1500*time.Millisecond, *modelLong/4)
+	if *modelLong >= 30*time.Second && r.IntN(3) == 0 {
+		longest = 10 * time.Second
+	}
+	return time.Duration(r.Int64N(int64(longest)))
 }

@@ -17,6 +17,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/echo-pull/pull/cluster/engines"
 	"github.com/echo-pull/pull/internal/modeltest"
 )
 
@@ -30,26 +31,26 @@ const (
 // it gets SIGTERM, or when the test has ended.
 func serveNode(name, address string) {
 	err := func() error {
-		all := engines()
-		e := all[slices.IndexFunc(all, func(e engine) bool { return e.name == name })]
-		log, closer, err := e.open(address)
+		all := engines.Shared()
+		e := all[slices.IndexFunc(all, func(e engines.Engine) bool { return e.Name == name })]
+		l, err := e.Open(address)
 		if err != nil {
 			return err
 		}
-		app, err := app(modeltest.Config{Broker: log})
+		app, err := app(modeltest.Config{Broker: l.Broker})
 		if err != nil {
 			return err
 		}
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			return err
 		}
 		server := &http.Server{Handler: app.Routes, ReadHeaderTimeout: time.Minute}
 		served := make(chan error, 1)
-		go func() { served <- server.Serve(l) }()
+		go func() { served <- server.Serve(listener) }()
 		terminated, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 		defer cancel()
-		_, _ = fmt.Fprintln(os.Stdout, l.Addr())
+		_, _ = fmt.Fprintln(os.Stdout, listener.Addr())
 		go func() {
 			_, _ = io.Copy(io.Discard, os.Stdin)
 			os.Exit(2) // nobody is there any more
@@ -57,7 +58,7 @@ func serveNode(name, address string) {
 		<-terminated.Done()
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()
-		err = errors.Join(server.Shutdown(ctx), app.Shutdown(ctx), closer())
+		err = errors.Join(server.Shutdown(ctx), app.Shutdown(ctx), l.Close())
 		<-served
 		return err
 	}()
@@ -77,10 +78,10 @@ type process struct {
 }
 
 // openProcess starts a node that is a process: a World's Open.
-func openProcess(e engine, address string) func(*modeltest.World, int) (*modeltest.Node, error) {
+func openProcess(e engines.Engine, address string) func(*modeltest.World, int) (*modeltest.Node, error) {
 	return func(*modeltest.World, int) (*modeltest.Node, error) {
 		p := &process{cmd: exec.Command(os.Args[0])}
-		p.cmd.Env = append(os.Environ(), nodeEngine+"="+e.name, nodeAddress+"="+address)
+		p.cmd.Env = append(os.Environ(), nodeEngine+"="+e.Name, nodeAddress+"="+address)
 		p.cmd.Stderr = &p.stderr
 		stdin, err := p.cmd.StdinPipe()
 		if err != nil {

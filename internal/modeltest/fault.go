@@ -51,6 +51,9 @@ func (w *World) happen(f *Fault, r *rand.Rand) {
 	if f.Loses {
 		w.losses.Add(1)
 	}
+	if f.Renews {
+		w.renewed.Add(1)
+	}
 	w.t.Logf("%s, for %s", f.Name, time.Since(began).Round(time.Millisecond))
 }
 

@@ -76,6 +76,7 @@ type World struct {
 	number  atomic.Uint64 // of the last event
 	sent    sync.Map      // number of an event that is in the log → the value of losses before it was sent
 	losses  atomic.Int64  // how often the log was lost
+	renewed atomic.Int64  // how often the log may have got another epoch without a loss
 	stops   atomic.Int64  // nodes that ended as planned before the end
 	crashes atomic.Int64
 	healthy sync.Mutex   // held by a fault of the log, and while a node ends as planned
@@ -88,6 +89,10 @@ type World struct {
 type Fault struct {
 	Name  string
 	Loses bool // messages may be lost, so the epoch changes
+
+	// Renews says that the epoch may change although nothing is lost: the nodes
+	// cannot prove that.
+	Renews bool
 
 	// Happen causes the fault and returns when it is over.
 	Happen func(r *rand.Rand) error

@@ -24,8 +24,7 @@ type Postgres struct {
 	owner    owner
 	dir      string
 	options  []string
-	life     *os.File      // the server ends when it is closed
-	ended    chan struct{} // closed when the server has ended; nil before the first start
+	process  *process // nil before the first start
 }
 
 // NewPostgres starts a server with an empty cluster, which ends with the test.
@@ -59,7 +58,7 @@ func (p *Postgres) Start() error {
 	}
 	err = eventually(func() error {
 		select {
-		case <-p.ended: // processes of a killed server were still there
+		case <-p.process.ended: // processes of a killed server were still there
 			if err := p.launch(); err != nil {
 				return err
 			}
@@ -77,12 +76,8 @@ func (p *Postgres) Start() error {
 // Stop ends the server at once and waits for it. A new start recovers from the
 // WAL, as after a crash.
 func (p *Postgres) Stop() {
-	if p.ended == nil {
-		return
-	}
 	p.Thaw()
-	_ = p.life.Close()
-	<-p.ended
+	p.process.end()
 }
 
 // Restart ends the server as an administrator does, and starts it.
@@ -90,7 +85,7 @@ func (p *Postgres) Restart() error {
 	if err := p.signalFirst(syscall.SIGINT); err != nil {
 		return err
 	}
-	<-p.ended
+	<-p.process.ended
 	p.Stop()
 	return p.Start()
 }
@@ -144,26 +139,14 @@ func (p *Postgres) data() string { return filepath.Join(p.dir, "data") }
 
 func (p *Postgres) launch() error {
 	args := append([]string{"-D", p.data(), "-k", p.dir, "-c", "listen_addresses="}, p.options...)
-	cmd, life, err := guarded(filepath.Join(p.programs, "postgres"), args...)
+	process, err := p.owner.launch(p.dir, "QUIT", filepath.Join(p.programs, "postgres"), args...)
 	if err != nil {
 		return err
 	}
-	logs, err := os.OpenFile(filepath.Join(p.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
-	if err != nil {
-		return err
+	if p.process != nil {
+		_ = p.process.life.Close()
 	}
-	cmd.Dir, cmd.SysProcAttr, cmd.Stdout, cmd.Stderr = p.dir, p.owner.attributes(), logs, logs
-	err = cmd.Start()
-	_, _ = logs.Close(), cmd.ExtraFiles[0].Close()
-	if err != nil {
-		return errors.Join(err, life.Close())
-	}
-	if p.life != nil {
-		_ = p.life.Close()
-	}
-	ended := make(chan struct{})
-	p.life, p.ended = life, ended
-	go func() { _ = cmd.Wait(); close(ended) }()
+	p.process = process
 	return nil
 }
 

@@ -4,6 +4,7 @@ package servertest
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -87,17 +88,42 @@ func (o owner) directory(t testing.TB) string {
 	return dir
 }
 
-// guarded returns a command that ends, by SIGQUIT to the program, when the
-// returned file is closed, so also when this process dies.
-func guarded(program string, args ...string) (*exec.Cmd, *os.File, error) {
-	const script = `"$@" </dev/null 3<&- & p=$!; (read -r _ <&3; kill -QUIT $p) & w=$!; wait $p; kill $w`
+// A process is a program that ends when this process does.
+type process struct {
+	life  *os.File      // the program ends when it is closed
+	ended chan struct{} // closed when the program has ended
+}
+
+// launch starts a program in a directory, in which the file log gets what it
+// prints. The program gets the signal, such as KILL, when the process is ended.
+func (o owner) launch(dir, signal, program string, args ...string) (*process, error) {
+	script := `"$@" </dev/null 3<&- & p=$!; (read -r _ <&3; kill -` + signal + ` $p) & w=$!; wait $p; kill $w`
 	cmd := exec.Command("/bin/sh", append([]string{"-c", script, "sh", program}, args...)...)
+	logs, err := os.OpenFile(filepath.Join(dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = logs.Close() }()
 	alive, life, err := os.Pipe()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	cmd.ExtraFiles = []*os.File{alive} // the caller closes it after the start
-	return cmd, life, nil
+	defer func() { _ = alive.Close() }()
+	cmd.Dir, cmd.SysProcAttr, cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = dir, o.attributes(), logs, logs, []*os.File{alive}
+	if err := cmd.Start(); err != nil {
+		return nil, errors.Join(err, life.Close())
+	}
+	ended := make(chan struct{})
+	go func() { _ = cmd.Wait(); close(ended) }()
+	return &process{life, ended}, nil
+}
+
+// end ends the program and waits for it. The receiver may be nil.
+func (p *process) end() {
+	if p != nil {
+		_ = p.life.Close()
+		<-p.ended
+	}
 }
 
 // eventually calls f until it returns nil, for half a minute at most.

@@ -1,4 +1,4 @@
-package cluster_test
+package engines
 
 import (
 	"context"
@@ -10,27 +10,26 @@ import (
 	"testing"
 	"time"
 
-	_ "modernc.org/sqlite"
+	_ "modernc.org/sqlite" // the driver
 
-	"github.com/echo-pull/pull"
 	"github.com/echo-pull/pull/internal/modeltest"
 	"github.com/echo-pull/pull/sqlitebroker"
 )
 
-func sqlite() engine {
-	return engine{name: "sqlite", nodes: 1, start: startSQLite, open: openSQLite}
-}
-
-func startSQLite(t *testing.T) *server {
-	t.Helper()
-	file := filepath.Join(t.TempDir(), "app.db")
-	return &server{
-		address: file,
-		faults: []modeltest.Fault{
-			{Name: "long transaction", Happen: func(r *rand.Rand) error { return write(file, frozenFor(r)) }},
+// SQLite is a file, which is synced as far as the default of sqlitebroker says.
+func SQLite() Engine {
+	e := Engine{Name: "sqlite", Nodes: 1, Open: openSQLite}
+	e.Start = func(t testing.TB, frozen func(*rand.Rand) time.Duration) *Server {
+		t.Helper()
+		file := filepath.Join(t.TempDir(), "app.db")
+		s := e.newServer(file)
+		s.Faults = []modeltest.Fault{
+			{Name: "long transaction", Happen: func(r *rand.Rand) error { return write(file, frozen(r)) }},
 			loss("emptied tables", func() error { return write(file, 0, `DELETE FROM pull_meta`, `DELETE FROM pull_log`) }),
-		},
+		}
+		return s
 	}
+	return e
 }
 
 // write executes statements in a transaction that takes a while.
@@ -54,14 +53,14 @@ func write(file string, lasts time.Duration, statements ...string) (err error) {
 	return tx.Commit()
 }
 
-func openSQLite(file string) (pull.Broker, func() error, error) {
+func openSQLite(file string) (Log, error) {
 	db, err := sql.Open("sqlite", "file:"+file+"?_pragma=busy_timeout(5000)")
 	if err != nil {
-		return nil, nil, err
+		return Log{}, err
 	}
 	b, err := sqlitebroker.New(sqlitebroker.Config{DB: db, Create: true, KeepCount: 10_000_000, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
-		return nil, nil, errors.Join(err, db.Close())
+		return Log{}, errors.Join(err, db.Close())
 	}
-	return b, db.Close, nil
+	return Log{b, db.Close}, nil
 }

@@ -4,42 +4,69 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
+
+	"github.com/echo-pull/pull"
 )
 
-// A deadly driver kills its own process with SIGKILL before a certain step: a
-// call of the driver that begins or ends a transaction, or that concerns the
-// outbox, its relay or the application's table.
-type deadly struct {
-	driver.Driver
-	steps *atomic.Int64 // that are left
+// A countdown kills its own process with SIGKILL before a certain step.
+type countdown struct{ left atomic.Int64 }
+
+func countdownFrom(step int64) *countdown {
+	c := new(countdown)
+	c.left.Store(step)
+	return c
 }
 
-// openDeadly opens a database whose process dies before the step with the number.
-func openDeadly(name, source string, step int64) (*sql.DB, error) {
+func (c *countdown) step() {
+	if c.left.Add(-1) == 0 {
+		_ = syscall.Kill(syscall.Getpid(), syscall.SIGKILL)
+		select {}
+	}
+}
+
+// A deadly driver's steps are the calls that begin or end a transaction, or that
+// concern the outbox, its relay or the application's table.
+type deadly struct {
+	driver.Driver
+	steps *countdown
+}
+
+// openDeadly opens a database with a deadly driver.
+func openDeadly(name, source string, steps *countdown) (*sql.DB, error) {
 	db, err := sql.Open(name, source)
 	if err != nil {
 		return nil, err
 	}
-	steps := new(atomic.Int64)
-	steps.Store(step)
-	d := deadly{db.Driver(), steps}
-	return sql.OpenDB(deadlyConnector{d, source}), db.Close()
+	return sql.OpenDB(deadlyConnector{deadly{db.Driver(), steps}, source}), db.Close()
 }
 
-// before is called before each step.
+// before is called before each call.
 func (d deadly) before(statement string) {
 	for _, word := range []string{"", "outbox", "relay", "move", "number", "tasks", "next = next"} {
 		if word == statement || word != "" && strings.Contains(statement, word) {
-			if d.steps.Add(-1) == 0 {
-				_ = syscall.Kill(syscall.Getpid(), syscall.SIGKILL)
-				select {}
-			}
+			d.steps.step()
 			return
 		}
 	}
+}
+
+// A deadlyLog's steps are around each Publish of events of tasks.
+type deadlyLog struct {
+	pull.Broker
+	steps *countdown
+}
+
+func (l deadlyLog) Publish(ctx context.Context, messages ...[]byte) error {
+	if !slices.ContainsFunc(messages, task.Match) {
+		return l.Broker.Publish(ctx, messages...)
+	}
+	l.steps.step()
+	defer l.steps.step()
+	return l.Broker.Publish(ctx, messages...)
 }
 
 type deadlyConnector struct {

@@ -31,9 +31,7 @@ const (
 // it gets SIGTERM, or when the test has ended.
 func serveNode(name, address string) {
 	err := func() error {
-		all := engines.Shared()
-		e := all[slices.IndexFunc(all, func(e engines.Engine) bool { return e.Name == name })]
-		l, err := e.Open(address)
+		l, err := engineNamed(name).Open(address)
 		if err != nil {
 			return err
 		}
@@ -67,6 +65,11 @@ func serveNode(name, address string) {
 		os.Exit(1)
 	}
 	os.Exit(0)
+}
+
+func engineNamed(name string) engines.Engine {
+	all := engines.Shared()
+	return all[slices.IndexFunc(all, func(e engines.Engine) bool { return e.Name == name })]
 }
 
 // A process is a node that can be killed.

@@ -1,0 +1,102 @@
+package cluster_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/echo-pull/pull"
+	"github.com/echo-pull/pull/cluster/engines"
+	"github.com/echo-pull/pull/internal/memnet"
+)
+
+// The outbox is in a database and the log elsewhere, so an event may enter the log
+// twice. A process is killed between any two steps of transactions, of the relay
+// and around each publish. Pages get whatever was committed once, and nothing else:
+// one that is connected to another node, and one that recovers at a new node.
+func TestKilledBetweenAnyTwoStepsWithAnotherLogReachesPagesOnce(t *testing.T) {
+	databases := ledgers(t)
+	for _, e := range []engines.Engine{engines.Redis(), engines.NATS()} {
+		for name, create := range databases {
+			t.Run(name+" and "+e.Name, func(t *testing.T) {
+				t.Parallel()
+				s := e.Start(t, nil)
+				page := openPage(t, join(t, s.Open).listener, "")
+				t.Cleanup(page.close)
+				killBetweenSteps(t, func(t *testing.T, step int) (killed bool, outcome string) {
+					l := create(t, e.Name+strconv.Itoa(step))
+					l.Engine, l.Address = e.Name, s.Address
+					db := l.database(t)
+					killed = (&victim{l, 10 * step, int64(step)}).run(t)
+					waiting, saved := inOutbox(t, db), tasks(t, db)
+					l.reachPages(t, db, page, step)
+					return killed, fmt.Sprint(len(saved), len(saved)-waiting)
+				})
+				expectRepetitions(t, s)
+			})
+		}
+	}
+}
+
+// reachPages starts the next node, which relays what is left, and compares the
+// table with what the pages get.
+func (l ledger) reachPages(t *testing.T, db *sql.DB, page *reader, step int) {
+	t.Helper()
+	a, closer, err := l.open(db, countdownFrom(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener := memnet.Listen()
+	server := &http.Server{Handler: a.echo, ReadHeaderTimeout: time.Minute}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	other := openPage(t, listener, page.cursor())
+	for end := time.Now().Add(20 * time.Second); inOutbox(t, db) > 0; {
+		if time.Now().After(end) {
+			t.Fatalf("step %d: events stay in the outbox", step)
+		}
+		<-time.After(time.Millisecond)
+	}
+	err = a.Send(t.Context(), pull.Shared(), pull.Event{Module: "tasks", Command: "end", Params: map[string]int{"task": step}})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	saved := tasks(t, db)
+	if got := page.until(t, step); !slices.Equal(got, saved) {
+		t.Errorf("killed before step %d: a page got the events %v, want those of the tasks %v", step, got, saved)
+	}
+	if got := other.until(t, step); !slices.Equal(got, saved) {
+		t.Errorf("killed before step %d: a page that recovers got the events %v, want those of the tasks %v", step, got, saved)
+	}
+	other.close()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	if err := errors.Join(server.Close(), a.Shutdown(ctx), closer()); err != nil {
+		t.Error(err)
+	}
+	<-served
+}
+
+// expectRepetitions checks that the log has events twice. Otherwise no process has
+// died after a publish, and the test proves nothing.
+func expectRepetitions(t *testing.T, s *engines.Server) {
+	t.Helper()
+	l, err := s.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	all := readTasks(t, l.Broker)
+	once := len(slices.Compact(slices.Sorted(slices.Values(all))))
+	t.Logf("the log has %d messages with %d events", len(all), once)
+	if once == len(all) {
+		t.Error("no event is in the log twice, want some")
+	}
+}

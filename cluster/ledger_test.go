@@ -57,12 +57,12 @@ func (l ledger) open(db *sql.DB, steps *countdown) (a *relayApp, closer func() e
 		return nil, nil, err
 	}
 	if l.Engine != "" {
-		log, err := engineNamed(l.Engine).Open(l.Address)
+		elsewhere, err := engineNamed(l.Engine).Open(l.Address)
 		if err != nil {
 			return nil, nil, err
 		}
 		config.TxOutbox, _ = config.Broker.(pull.TxOutbox)
-		config.Broker, closer = deadlyLog{log.Broker, steps}, log.Close
+		config.Broker, closer = deadlyLog{elsewhere.Broker, steps}, elsewhere.Close
 	}
 	p, err := pull.New(config)
 	if err != nil {
@@ -144,7 +144,8 @@ func (v *victim) save() error {
 	return errors.Join(a.Shutdown(ctx), closer(), db.Close())
 }
 
-// database opens the database, with the application's table and the broker's.
+// database opens the database, with the application's table and the broker's. The
+// caller closes it.
 func (l ledger) database(t *testing.T) *sql.DB {
 	t.Helper()
 	db, err := sql.Open(l.Driver, l.Source)
@@ -157,7 +158,6 @@ func (l ledger) database(t *testing.T) *sql.DB {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = db.Close() })
 	return db
 }
 

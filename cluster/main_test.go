@@ -1,9 +1,11 @@
 package cluster_test
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +19,10 @@ func TestMain(m *testing.M) {
 	engines.Main()
 	if name := os.Getenv(nodeEngine); name != "" {
 		serveNode(name, os.Getenv(nodeAddress))
+	}
+	flag.Parse()
+	if flag.Lookup("test.parallel").Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
+		_ = flag.Set("test.parallel", "6") // most tests wait most of the time
 	}
 	code := m.Run()
 	if left := leftovers(20 * time.Second); code == 0 && len(left) > 0 {

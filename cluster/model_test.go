@@ -32,9 +32,11 @@ func seed() uint64 {
 // Whatever happens to nodes and to the engine, each page receives every event for
 // it once and in order, or is notified of a gap.
 func TestModel(t *testing.T) {
+	t.Parallel()
 	seed := seed()
 	for _, e := range engines.Shared() {
 		t.Run(e.Name, func(t *testing.T) {
+			t.Parallel()
 			t.Logf("replay with -run 'TestModel/%s' -seed %d", e.Name, seed)
 			s := e.Start(t, frozenFor)
 			local := modeltest.Local{Start: app, Network: "tcp", Log: func() (pull.Broker, func() error, error) {

@@ -21,6 +21,7 @@ import (
 // and around each publish. Pages get whatever was committed once, and nothing else:
 // one that is connected to another node, and one that recovers at a new node.
 func TestKilledBetweenAnyTwoStepsWithAnotherLogReachesPagesOnce(t *testing.T) {
+	t.Parallel()
 	databases := ledgers(t)
 	for _, e := range []engines.Engine{engines.Redis(), engines.NATS()} {
 		for name, create := range databases {
@@ -33,7 +34,9 @@ func TestKilledBetweenAnyTwoStepsWithAnotherLogReachesPagesOnce(t *testing.T) {
 					l := create(t, e.Name+strconv.Itoa(step))
 					l.Engine, l.Address = e.Name, s.Address
 					db := l.database(t)
+					defer func() { _ = db.Close() }()
 					killed = (&victim{l, 10 * step, int64(step)}).run(t)
+					l.expireLease(t, db)
 					waiting, saved := inOutbox(t, db), tasks(t, db)
 					l.reachPages(t, db, page, step)
 					return killed, fmt.Sprint(len(saved), len(saved)-waiting)
@@ -41,6 +44,19 @@ func TestKilledBetweenAnyTwoStepsWithAnotherLogReachesPagesOnce(t *testing.T) {
 				expectRepetitions(t, s)
 			})
 		}
+	}
+}
+
+// expireLease ends the seconds for which the process that was killed has the outbox
+// for itself. That they end by themselves, the modules test.
+func (l ledger) expireLease(t *testing.T, db *sql.DB) {
+	t.Helper()
+	statement := "UPDATE pull_relay SET until = 0"
+	if l.Driver == "pgx" {
+		statement = "UPDATE pull_relay SET until = '-infinity'"
+	}
+	if _, err := db.ExecContext(t.Context(), statement); err != nil {
+		t.Fatal(err)
 	}
 }
 

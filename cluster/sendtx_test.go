@@ -29,11 +29,14 @@ func TestKilledBetweenAnyTwoStepsSendsWhatWasCommitted(t *testing.T) {
 		}
 		return
 	}
+	t.Parallel()
 	for name, create := range ledgers(t) {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			killBetweenSteps(t, func(t *testing.T, step int) (killed bool, outcome string) {
 				l := create(t, "step"+strconv.Itoa(step))
 				db := l.database(t)
+				defer func() { _ = db.Close() }()
 				killed = (&victim{l, 1, int64(step)}).run(t)
 				return killed, l.compare(t, db, step)
 			})
@@ -109,14 +112,14 @@ func inOutbox(t *testing.T, db *sql.DB) (waiting int) {
 var task = regexp.MustCompile(`"command":"saved","params":{"task":(\d+)}`)
 
 // readTasks returns the tasks of the events in the log.
-func readTasks(t *testing.T, log pull.Broker) (all []int) {
+func readTasks(t *testing.T, broker pull.Broker) (all []int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	if err := log.Publish(ctx, []byte("end")); err != nil {
+	if err := broker.Publish(ctx, []byte("end")); err != nil {
 		t.Fatal(err)
 	}
-	err := log.Subscribe(ctx, time.Hour, func(_ string, _ uint64, message []byte) {
+	err := broker.Subscribe(ctx, time.Hour, func(_ string, _ uint64, message []byte) {
 		if found := task.FindSubmatch(message); found != nil {
 			id, _ := strconv.Atoi(string(found[1]))
 			all = append(all, id)

@@ -25,7 +25,7 @@ type Engine struct {
 	// Start starts an empty engine, which ends with the test. A fault that
 	// freezes it lasts as long as frozen returns, which may be nil if no fault
 	// happens.
-	Start func(t testing.TB, frozen func(*rand.Rand) time.Duration) *Server
+	Start func(tb testing.TB, frozen func(*rand.Rand) time.Duration) *Server
 
 	// Open opens the log in a server with this address, in any process. It is
 	// nil if only Server.Open can.

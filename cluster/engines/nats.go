@@ -17,9 +17,9 @@ import (
 // NATS is a NATS server in a process of its own that keeps the stream in files.
 func NATS() Engine {
 	e := Engine{Name: "nats", Nodes: 2, IsServer: true, Open: openNATS}
-	e.Start = func(t testing.TB, frozen func(*rand.Rand) time.Duration) *Server {
-		t.Helper()
-		n := newNATSServer(t)
+	e.Start = func(tb testing.TB, frozen func(*rand.Rand) time.Duration) *Server {
+		tb.Helper()
+		n := newNATSServer(tb)
 		s := e.newServer(n.url())
 		s.Restart = fault("restart", n.restart)
 		s.Faults = []modeltest.Fault{
@@ -62,15 +62,15 @@ func openNATS(url string) (Log, error) {
 // EmbeddedNATS is a NATS server inside the process that keeps the stream in its
 // memory.
 func EmbeddedNATS() Engine {
-	return Engine{Name: "nats, embedded in memory", Nodes: 1, Start: func(t testing.TB, _ func(*rand.Rand) time.Duration) *Server {
-		t.Helper()
-		server, err := natsbroker.Embedded(natsbroker.EmbeddedConfig{StoreDir: t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
+	return Engine{Name: "nats, embedded in memory", Nodes: 1, Start: func(tb testing.TB, _ func(*rand.Rand) time.Duration) *Server {
+		tb.Helper()
+		server, err := natsbroker.Embedded(natsbroker.EmbeddedConfig{StoreDir: tb.TempDir(), Logger: slog.New(slog.DiscardHandler)})
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
-		t.Cleanup(func() {
+		tb.Cleanup(func() {
 			if err := server.Close(); err != nil {
-				t.Error(err)
+				tb.Error(err)
 			}
 		})
 		return &Server{Open: func() (Log, error) {

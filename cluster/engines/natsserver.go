@@ -85,16 +85,16 @@ type natsServer struct {
 }
 
 // newNATSServer starts a server with an empty store, which ends with the test.
-func newNATSServer(t testing.TB) *natsServer {
-	t.Helper()
+func newNATSServer(tb testing.TB) *natsServer {
+	tb.Helper()
 	port, err := freePort()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	s := &natsServer{settings: natsSettings{Dir: t.TempDir(), Port: port}}
-	t.Cleanup(func() { _ = s.kill() })
+	s := &natsServer{settings: natsSettings{Dir: tb.TempDir(), Port: port}}
+	tb.Cleanup(func() { _ = s.kill() })
 	if err := s.start(); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return s
 }

@@ -16,9 +16,9 @@ import (
 // Postgres is a PostgreSQL server that syncs each commit. Nodes use LISTEN.
 func Postgres() Engine {
 	e := Engine{Name: "postgres", Nodes: 2, IsServer: true, Open: openPostgres}
-	e.Start = func(t testing.TB, frozen func(*rand.Rand) time.Duration) *Server {
-		t.Helper()
-		p := servertest.NewPostgres(t)
+	e.Start = func(tb testing.TB, frozen func(*rand.Rand) time.Duration) *Server {
+		tb.Helper()
+		p := servertest.NewPostgres(tb)
 		exec := func(statement string) func() error { return func() error { return p.Exec(statement) } }
 		s := e.newServer(p.URL())
 		s.Restart = fault("restart", p.Restart)

@@ -17,9 +17,9 @@ import (
 // can prove that nothing is lost, so the log gets another epoch.
 func Redis() Engine {
 	e := Engine{Name: "redis", Nodes: 2, IsServer: true, Open: openRedis}
-	e.Start = func(t testing.TB, frozen func(*rand.Rand) time.Duration) *Server {
-		t.Helper()
-		r := servertest.NewRedis(t)
+	e.Start = func(tb testing.TB, frozen func(*rand.Rand) time.Duration) *Server {
+		tb.Helper()
+		r := servertest.NewRedis(tb)
 		exec := func(command string) func() error { return func() error { return r.Exec(command) } }
 		s := e.newServer(r.URL())
 		s.Restart = doubt("restart", r.Restart)

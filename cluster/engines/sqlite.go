@@ -19,9 +19,9 @@ import (
 // SQLite is a file, which is synced as far as the default of sqlitebroker says.
 func SQLite() Engine {
 	e := Engine{Name: "sqlite", Nodes: 1, Open: openSQLite}
-	e.Start = func(t testing.TB, frozen func(*rand.Rand) time.Duration) *Server {
-		t.Helper()
-		file := filepath.Join(t.TempDir(), "app.db")
+	e.Start = func(tb testing.TB, frozen func(*rand.Rand) time.Duration) *Server {
+		tb.Helper()
+		file := filepath.Join(tb.TempDir(), "app.db")
 		s := e.newServer(file)
 		s.Faults = []modeltest.Fault{
 			{Name: "long transaction", Happen: func(r *rand.Rand) error { return write(file, frozen(r)) }},

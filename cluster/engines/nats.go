@@ -62,7 +62,7 @@ func openNATS(url string) (Log, error) {
 // EmbeddedNATS is a NATS server inside the process that keeps the stream in its
 // memory.
 func EmbeddedNATS() Engine {
-	return Engine{Name: "nats, embedded in memory", Nodes: 1, Start: func(tb testing.TB, _ func(*rand.Rand) time.Duration) *Server {
+	return Engine{Name: "nats embedded", Nodes: 1, Start: func(tb testing.TB, _ func(*rand.Rand) time.Duration) *Server {
 		tb.Helper()
 		server, err := natsbroker.Embedded(natsbroker.EmbeddedConfig{StoreDir: tb.TempDir(), Logger: slog.New(slog.DiscardHandler)})
 		if err != nil {

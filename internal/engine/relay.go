@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -41,13 +40,13 @@ type relay struct {
 	wake     chan struct{}
 	requests atomic.Uint32 // that have sent an event with a key
 	since    atomic.Int64  // when the oldest event that is left was inserted, unix nanoseconds; 0 if none is
-	passing  sync.Mutex    // guards outage, and lets passes take turns
+	passing  chan struct{} // holds a token while a pass runs: passes take turns, and own outage
 	outage   outage        // of the database or the log
 }
 
 // newRelay returns the relay of an engine, whose publisher and hub exist.
 func (e *Engine) newRelay() *relay {
-	r := &relay{outbox: e.config.TxOutbox, check: e.checkRelayed, report: e.config.OnError, wake: make(chan struct{}, 1)}
+	r := &relay{outbox: e.config.TxOutbox, check: e.checkRelayed, report: e.config.OnError, wake: make(chan struct{}, 1), passing: make(chan struct{}, 1)}
 	r.outage = outage{report: e.config.OnError, logger: e.config.Logger, over: "pull: events of transactions are relayed again"}
 	if r.outbox != nil {
 		r.publish = e.publishRelayed
@@ -79,9 +78,12 @@ func (r *relay) wakeUp() { signal.Send(r.wake) }
 
 // pass moves everything that is in the outbox, and reports whether it could.
 func (r *relay) pass(ctx context.Context) bool {
-	r.passing.Lock()
-	defer r.passing.Unlock()
-
+	select {
+	case r.passing <- struct{}{}:
+		defer func() { <-r.passing }()
+	case <-ctx.Done():
+		return true
+	}
 	for more := true; more && ctx.Err() == nil; {
 		var bad []error
 		oldest, again, err := r.outbox.Relay(ctx, func(message []byte) error {
@@ -91,6 +93,9 @@ func (r *relay) pass(ctx context.Context) bool {
 			}
 			return err
 		}, r.publish)
+		for _, err := range bad { // they may be marked although Relay failed
+			r.report(fmt.Errorf("pull: an event in the transactional outbox cannot be sent and was marked as failed: %w", err))
+		}
 		if ctx.Err() != nil {
 			break
 		}
@@ -102,9 +107,6 @@ func (r *relay) pass(ctx context.Context) bool {
 			return false
 		}
 		r.outage.Succeed()
-		for _, err := range bad {
-			r.report(fmt.Errorf("pull: an event in the transactional outbox cannot be sent and was marked as failed: %w", err))
-		}
 		more = again
 	}
 	return true
@@ -145,11 +147,19 @@ var errNotAnEvent = errors.New("pull: not an event of SendTx")
 
 // publishRelayed publishes messages of an outbox that is not in the log's
 // database. It waits until this node has applied them, so that a burst does not
-// exceed the bounds of the embedded log.
+// exceed the bounds of the embedded log. It leaves out those that this node has
+// received from the log after an earlier try, so that a log that is slow gets on.
 func (e *Engine) publishRelayed(ctx context.Context, source string, numbers []uint64, messages [][]byte) error {
 	node := envelope.OutboxID(source)
 	for i, raw := range messages {
 		envelope.Stamp(raw, node, numbers[i])
+	}
+	applied := e.hub.AppliedFrom(node)
+	for len(messages) > 0 && numbers[0] <= applied {
+		numbers, messages = numbers[1:], messages[1:]
+	}
+	if len(messages) == 0 {
+		return nil
 	}
 	limited, cancel := context.WithTimeout(ctx, relayTimeout)
 	defer cancel()

@@ -33,6 +33,8 @@ CREATE INDEX IF NOT EXISTS {bare}outbox_key ON pull_outbox (key) WHERE key IS NO
 
 CREATE INDEX IF NOT EXISTS {bare}outbox_number ON pull_outbox (number) WHERE number IS NOT NULL;
 
+CREATE INDEX IF NOT EXISTS {bare}outbox_waiting ON pull_outbox (id) WHERE number IS NULL AND failed IS NULL;
+
 -- What is needed to move events into another log: the name of the outbox, the largest number, and which node is doing
 -- it, until when.
 CREATE TABLE IF NOT EXISTS pull_relay (
@@ -210,8 +212,10 @@ BEGIN
 	IF current_setting('synchronous_commit') = 'off' THEN
 		PERFORM set_config('synchronous_commit', 'on', true);
 	END IF;
+	PERFORM set_config('bytea_output', 'hex', true); -- drivers cannot read another format in text
 	INSERT INTO pull_relay DEFAULT VALUES ON CONFLICT DO NOTHING;
-	UPDATE pull_relay SET holder = who, until = clock_timestamp() + lease WHERE holder = who OR until < clock_timestamp()
+	UPDATE pull_relay SET holder = who, until = clock_timestamp() + lease
+		WHERE holder = who OR until NOT BETWEEN clock_timestamp() AND clock_timestamp() + lease -- the clock may have been set back
 		RETURNING source, greatest(number, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint) INTO outbox, last;
 	IF NOT FOUND OR EXISTS (SELECT FROM pull_outbox WHERE number IS NOT NULL AND id <> ALL (ids)) THEN
 		RETURN;

@@ -14,7 +14,7 @@ type texts struct {
 	publish, since, read, trim string
 	renew, notify, channel     string
 
-	insert, replace, waiting, fail, move, number, remove, release string // of the outbox
+	outbox, insert, replace, waiting, fail, move, number, remove, release string // of the outbox
 }
 
 func statements(prefix string) texts {
@@ -29,9 +29,7 @@ func statements(prefix string) texts {
 		trim:    name.Replace(`SELECT pull_trim($1::bigint * interval '1 microsecond', $2::bigint, $3::bigint)`),
 		renew:   name.Replace(`SELECT pull_renew($1::text)`),
 		notify:  `SELECT pg_notify($1::text, $2::text)`,
-		insert:  name.Replace(`INSERT INTO pull_outbox (message) VALUES ($1::bytea)`),
-		replace: name.Replace(`WITH gone AS (DELETE FROM pull_outbox WHERE key = $2::text AND number IS NULL)
-			INSERT INTO pull_outbox (message, key) VALUES ($1::bytea, $2::text)`),
+		outbox:  name.Replace(outboxSQL),
 		waiting: name.Replace(waitingSQL),
 		fail:    name.Replace(`UPDATE pull_outbox SET failed = $2::text, number = NULL WHERE id = $1::bigint`),
 		move:    name.Replace(`SELECT log_epoch, log_last, log_mark FROM pull_move($1::text::bigint[], $2::text, $3::bigint, $4::bigint)`),
@@ -41,6 +39,18 @@ func statements(prefix string) texts {
 		channel: strings.ReplaceAll(prefix, ".", "_") + "log",
 	}
 }
+
+// insertInto sets the statements of SendTx. They name the schema, because the
+// search_path of an application's transaction may be another one.
+func (t *texts) insertInto(table string) {
+	t.insert = `INSERT INTO ` + table + ` (message) VALUES ($1::bytea)`
+	t.replace = `WITH gone AS (DELETE FROM ` + table + ` WHERE key = $2::text AND number IS NULL)
+		INSERT INTO ` + table + ` (message, key) VALUES ($1::bytea, $2::text)`
+}
+
+// outboxSQL returns the name of the outbox, with its schema.
+const outboxSQL = `SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = to_regclass('pull_outbox')`
 
 // existsSQL reports whether the log is there. It reads a table so that the server
 // first takes note of what others have created.
@@ -104,7 +114,7 @@ SELECT "offset", (extract(epoch FROM at) * 1000000)::bigint, message, NULL, 0, 0
 
 // waitingSQL returns the messages that are to be moved next, and how long they
 // have been in the outbox, in microseconds: those that have numbers, or if there
-// are none, those that were inserted first.
+// are none, those that were inserted first. Like readSQL, it sets bytea_output.
 const waitingSQL = `
 WITH numbered AS MATERIALIZED (
 	SELECT id, at, message, number FROM pull_outbox WHERE number IS NOT NULL ORDER BY number LIMIT {messages}
@@ -116,4 +126,5 @@ WITH numbered AS MATERIALIZED (
 )
 SELECT id, (extract(epoch FROM clock_timestamp() - at) * 1000000)::bigint, message FROM (
 	SELECT id, at, message, number, sum(octet_length(message)) OVER (ORDER BY number, id) - octet_length(message) AS ahead FROM few
-) AS summed WHERE ahead < {bytes} ORDER BY number, id`
+) AS summed, (SELECT set_config('bytea_output', 'hex', true)) AS hex
+WHERE ahead < {bytes} ORDER BY number, id`

@@ -172,6 +172,27 @@ BEGIN
 	log_mark := (extract(epoch FROM moment) * 1000000)::bigint;
 END $$;
 
+-- pull_waiting returns the messages that are to be moved next, at most so many and about so many bytes, and how long they
+-- have been in the outbox, in microseconds: those that have numbers, or if there are none, those that were inserted first.
+-- The table is mostly empty when the server takes its statistics. With them, it would read all that waits, and sort it.
+CREATE OR REPLACE FUNCTION pull_waiting(messages integer, bytes integer)
+RETURNS TABLE (message_id bigint, waits bigint, content bytea)
+LANGUAGE plpgsql STABLE SET enable_seqscan = off SET enable_bitmapscan = off AS $$
+BEGIN
+	RETURN QUERY
+	WITH numbered AS MATERIALIZED (
+		SELECT id, at, message, number FROM pull_outbox WHERE number IS NOT NULL ORDER BY number LIMIT messages
+	), few AS (
+		SELECT id, at, message, number FROM numbered
+		UNION ALL
+		(SELECT id, at, message, number FROM pull_outbox WHERE number IS NULL AND failed IS NULL AND NOT EXISTS (SELECT FROM numbered)
+			ORDER BY id LIMIT messages)
+	)
+	SELECT id, (extract(epoch FROM clock_timestamp() - at) * 1000000)::bigint, message FROM (
+		SELECT id, at, message, number, sum(octet_length(message)) OVER (ORDER BY number, id) - octet_length(message) AS ahead FROM few
+	) AS summed WHERE ahead < bytes ORDER BY number, id;
+END $$;
+
 -- pull_move moves messages from the outbox to the log, in the order in which they were inserted. One node does it at a
 -- time. A row that some transaction has locked stays for now. It returns no epoch if nothing was moved.
 CREATE OR REPLACE FUNCTION pull_move(ids bigint[], known_epoch text, known_offset bigint, known_mark bigint,

@@ -77,6 +77,7 @@ SELECT CASE
 	WHEN to_regclass('pull_relay') IS NULL THEN 'the table pull_relay is missing'
 	WHEN to_regprocedure('pull_head(text,bigint,bigint)') IS NULL THEN 'the function pull_head is missing'
 	WHEN to_regprocedure('pull_move(bigint[],text,bigint,bigint)') IS NULL THEN 'the function pull_move is missing'
+	WHEN to_regprocedure('pull_waiting(integer,integer)') IS NULL THEN 'the function pull_waiting is missing'
 	WHEN to_regprocedure('pull_number(bigint[],text,interval)') IS NULL THEN 'the function pull_number is missing'
 	WHEN to_regprocedure('pull_epoch()') IS NULL THEN 'the function pull_epoch is missing'
 	WHEN to_regprocedure('pull_since(interval)') IS NULL THEN 'the function pull_since is missing'
@@ -113,18 +114,6 @@ UNION ALL
 SELECT "offset", (extract(epoch FROM at) * 1000000)::bigint, message, NULL, 0, 0, 0, 0 FROM fresh`
 
 // waitingSQL returns the messages that are to be moved next, and how long they
-// have been in the outbox, in microseconds: those that have numbers, or if there
-// are none, those that were inserted first. Like readSQL, it sets bytea_output.
+// have been in the outbox, in microseconds. Like readSQL, it sets bytea_output.
 const waitingSQL = `
-WITH numbered AS MATERIALIZED (
-	SELECT id, at, message, number FROM pull_outbox WHERE number IS NOT NULL ORDER BY number LIMIT {messages}
-), few AS (
-	SELECT id, at, message, number FROM numbered
-	UNION ALL
-	(SELECT id, at, message, number FROM pull_outbox WHERE number IS NULL AND failed IS NULL AND NOT EXISTS (SELECT FROM numbered)
-		ORDER BY id LIMIT {messages})
-)
-SELECT id, (extract(epoch FROM clock_timestamp() - at) * 1000000)::bigint, message FROM (
-	SELECT id, at, message, number, sum(octet_length(message)) OVER (ORDER BY number, id) - octet_length(message) AS ahead FROM few
-) AS summed, (SELECT set_config('bytea_output', 'hex', true)) AS hex
-WHERE ahead < {bytes} ORDER BY number, id`
+SELECT message_id, waits, content FROM pull_waiting({messages}, {bytes}), (SELECT set_config('bytea_output', 'hex', true)) AS hex`

@@ -118,3 +118,32 @@ func (l slowLog) Publish(ctx context.Context, messages ...[]byte) error {
 	}
 	return nil
 }
+
+// An application that inserts faster than the relay moves keeps Shutdown no longer than
+// its context.
+func TestShutdownDoesNotWaitForAnOutboxThatIsNeverEmpty(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newApp(t, func(c *pull.Config) { c.TxOutbox = endless{new(txTable)} })
+		pass(2 * time.Second)
+		began := time.Now()
+
+		err := a.end(t)
+
+		if took := time.Since(began); err != nil || took > 5*time.Second {
+			t.Errorf("Shutdown took %v and returned %v, want less than 5 seconds and nil", took, err)
+		}
+	})
+}
+
+// endless is an outbox that has always more.
+type endless struct{ *txTable }
+
+func (endless) Relay(
+	ctx context.Context, _ func([]byte) error, _ func(context.Context, string, []uint64, [][]byte) error,
+) (oldest time.Duration, more bool, err error) {
+	select {
+	case <-time.After(10 * time.Millisecond):
+	case <-ctx.Done():
+	}
+	return time.Second, true, ctx.Err()
+}

@@ -85,31 +85,38 @@ func (r *relay) pass(ctx context.Context) bool {
 		return true
 	}
 	for more := true; more && ctx.Err() == nil; {
-		var bad []error
-		oldest, again, err := r.outbox.Relay(ctx, func(message []byte) error {
-			err := r.check(message)
-			if err != nil {
-				bad = append(bad, err)
-			}
-			return err
-		}, r.publish)
-		for _, err := range bad { // they may be marked although Relay failed
-			r.report(fmt.Errorf("pull: an event in the transactional outbox cannot be sent and was marked as failed: %w", err))
-		}
-		if ctx.Err() != nil {
-			break
-		}
-		if err == nil || oldest > 0 { // otherwise it is not known
-			r.age(oldest)
-		}
-		if err != nil {
+		var err error
+		if more, err = r.step(ctx); err != nil && ctx.Err() == nil {
 			r.outage.Report(fmt.Errorf("pull: relay events of transactions: %w", err))
 			return false
 		}
-		r.outage.Succeed()
-		more = again
 	}
 	return true
+}
+
+// step moves some events, and returns whether there are more.
+func (r *relay) step(ctx context.Context) (more bool, err error) {
+	var bad []error
+	oldest, more, err := r.outbox.Relay(ctx, func(message []byte) error {
+		err := r.check(message)
+		if err != nil {
+			bad = append(bad, err)
+		}
+		return err
+	}, r.publish)
+	for _, err := range bad { // they may be marked although Relay failed
+		r.report(fmt.Errorf("pull: an event in the transactional outbox cannot be sent and was marked as failed: %w", err))
+	}
+	if ctx.Err() != nil {
+		return false, err
+	}
+	if err == nil || oldest > 0 { // otherwise it is not known
+		r.age(oldest)
+	}
+	if err == nil {
+		r.outage.Succeed()
+	}
+	return more, err
 }
 
 // age records the age of the oldest event that is left.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -23,18 +22,18 @@ type engine struct {
 }
 
 // openEngine opens the engine at an address.
-func openEngine(ctx context.Context, address string) (engine, error) {
+func openEngine(address string) (engine, error) {
 	scheme, rest, _ := strings.Cut(address, ":")
 	switch scheme {
 	case "postgres", "postgresql":
-		return openPostgres(ctx, address)
+		return openPostgres(address)
 	case "sqlite":
-		return openSQLite(ctx, rest)
+		return openSQLite(rest)
 	}
 	return engine{}, fmt.Errorf("--broker is %q, want postgres://… or sqlite:FILE", address)
 }
 
-func openPostgres(ctx context.Context, url string) (engine, error) {
+func openPostgres(url string) (engine, error) {
 	db, err := sql.Open("pgx", url)
 	if err != nil {
 		return engine{}, err
@@ -44,10 +43,10 @@ func openPostgres(ctx context.Context, url string) (engine, error) {
 	if err != nil {
 		return engine{}, errors.Join(err, db.Close())
 	}
-	return newSQLEngine(ctx, db, log)
+	return newSQLEngine(db, log)
 }
 
-func openSQLite(ctx context.Context, file string) (engine, error) {
+func openSQLite(file string) (engine, error) {
 	db, err := sql.Open("sqlite", "file:"+file+"?_pragma=busy_timeout(5000)")
 	if err != nil {
 		return engine{}, err
@@ -56,11 +55,11 @@ func openSQLite(ctx context.Context, file string) (engine, error) {
 	if err != nil {
 		return engine{}, errors.Join(err, db.Close())
 	}
-	return newSQLEngine(ctx, db, log)
+	return newSQLEngine(db, log)
 }
 
-func newSQLEngine(ctx context.Context, db *sql.DB, log pull.Broker) (engine, error) {
-	tasks, err := openSQL(ctx, db)
+func newSQLEngine(db *sql.DB, log pull.Broker) (engine, error) {
+	tasks, err := openSQL(db)
 	if err != nil {
 		return engine{}, errors.Join(err, db.Close())
 	}

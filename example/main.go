@@ -39,7 +39,7 @@ func main() {
 	check(err)
 	shared := engine{close: func() error { return nil }}
 	if *broker != "" {
-		shared, err = openEngine(ctx, *broker)
+		shared, err = openEngine(*broker)
 		check(err)
 		config.Broker = shared.log
 	}

@@ -14,11 +14,11 @@ type sqlStore struct{ db *sql.DB }
 // openSQL creates the table if it is missing; a real application has migrations.
 // Nodes that start at the same time may disturb one another there, so it tries
 // twice.
-func openSQL(ctx context.Context, db *sql.DB) (sqlStore, error) {
+func openSQL(db *sql.DB) (sqlStore, error) {
 	const table = `CREATE TABLE IF NOT EXISTS tasks (id TEXT PRIMARY KEY, title TEXT NOT NULL, done BOOLEAN NOT NULL)`
-	_, err := db.ExecContext(ctx, table)
+	_, err := db.ExecContext(context.Background(), table)
 	if err != nil {
-		_, err = db.ExecContext(ctx, table)
+		_, err = db.ExecContext(context.Background(), table)
 	}
 	return sqlStore{db}, err
 }

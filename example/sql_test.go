@@ -11,7 +11,7 @@ import (
 // openSQLiteStore returns an empty store in a file.
 func openSQLiteStore(t *testing.T) store {
 	t.Helper()
-	e, err := openEngine(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "tasks.db"))
+	e, err := openEngine("sqlite:"+filepath.Join(t.TempDir(), "tasks.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +42,7 @@ func TestChangeThatCannotBeAnnouncedIsRolledBack(t *testing.T) {
 
 func TestUnknownEngineIsAnError(t *testing.T) {
 	for _, address := range []string{"mysql://localhost", "tasks.db"} {
-		if _, err := openEngine(t.Context(), address); err == nil {
+		if _, err := openEngine(address); err == nil {
 			t.Errorf("%s: no error", address)
 		}
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"maps"
 
 	"github.com/echo-pull/pull"
 )
@@ -73,9 +74,7 @@ func removing(id string) edit {
 // itself stays as it is.
 func (l list) changed(e edit) (list, task, error) {
 	next := list{Revision: l.Revision + 1, Tasks: make(map[string]task, len(l.Tasks)+1)}
-	for id, t := range l.Tasks {
-		next.Tasks[id] = t
-	}
+	maps.Copy(next.Tasks, l.Tasks)
 	t, err := e(next.Tasks)
 	t.Revision = next.Revision
 	return next, t, err

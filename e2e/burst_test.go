@@ -15,13 +15,14 @@ const record = `
 	BX.addCustomEvent("onPullGap", () => { gaps++ })
 	0`
 
-// changing changes tasks until burst.on is false: one in three requests adds a task,
-// one changes and one deletes any of those that the page shows. It counts those that
-// succeed.
+// changing changes tasks until burst.on is false, by four requests at a time: one in
+// three adds a task, one changes and one deletes any of those that the page shows. It
+// counts those that succeed.
 const changing = `
-	window.burst = { on: true, done: 0 }
-	burst.ended = (async () => {
-		for (let n = 0; burst.on; n++) {
+	window.burst = { on: true, sent: 0, done: 0 }
+	burst.work = async () => {
+		while (burst.on) {
+			const n = burst.sent++
 			const ids = [...document.querySelectorAll("#tasks [data-task]")].map((item) => item.dataset.task)
 			const id = ids[Math.floor(Math.random() * ids.length)]
 			const body = new URLSearchParams({ title: page.me + " " + n, done: n % 2 === 0 })
@@ -30,20 +31,21 @@ const changing = `
 				: ["/tasks/" + id, { method: "DELETE" }]
 			const response = await fetch(path, init).catch(() => null)
 			if (response?.ok) burst.done++
-			await new Promise((resolve) => setTimeout(resolve, response ? 5 : 100))
+			else await new Promise((resolve) => setTimeout(resolve, 50))
 		}
-	})()
+	}
+	burst.ended = Promise.all([burst.work(), burst.work(), burst.work(), burst.work()])
 	0`
 
 // changeAtOnce has two pages change the same tasks as fast as they can, and calls
-// fault in the middle. The last change happens when all others have ended.
-func changeAtOnce(t *testing.T, ann, bob *tab, fault func()) {
+// each fault in the middle. The last change happens when all others have ended.
+func changeAtOnce(t *testing.T, ann, bob *tab, faults ...func()) {
 	t.Helper()
 	pages := []*tab{ann, bob}
 	more := func() {
 		t.Helper()
 		for _, page := range pages {
-			page.run(`burst.goal = burst.done + 50`)
+			page.run(`burst.goal = burst.done + 30`)
 		}
 		for _, page := range pages {
 			page.until(`burst.done >= burst.goal`)
@@ -58,8 +60,10 @@ func changeAtOnce(t *testing.T, ann, bob *tab, fault func()) {
 	}
 
 	more()
-	fault()
-	more()
+	for _, fault := range faults {
+		fault()
+		more()
+	}
 	for _, page := range pages {
 		page.run(`burst.on = false; burst.ended`)
 	}

@@ -7,7 +7,6 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
-	"slices"
 	"sync"
 	"testing"
 )
@@ -27,9 +26,7 @@ type proxy struct {
 func newProxy(t *testing.T, nodes ...*example) *proxy {
 	t.Helper()
 	p := &proxy{at: make(map[string]string)}
-	for _, node := range nodes {
-		p.nodes = append(p.nodes, node.url)
-	}
+	p.use(nodes...)
 	server := httptest.NewServer(&httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(p.next(r.In))
@@ -61,11 +58,14 @@ func (p *proxy) next(r *http.Request) *url.URL {
 	return u
 }
 
-// leaveOut gives that node no more requests.
-func (p *proxy) leaveOut(node *example) {
+// use gives all requests from now on to these nodes.
+func (p *proxy) use(nodes ...*example) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.nodes = slices.DeleteFunc(slices.Clone(p.nodes), func(url string) bool { return url == node.url })
+	p.nodes = p.nodes[:0]
+	for _, node := range nodes {
+		p.nodes = append(p.nodes, node.url)
+	}
 }
 
 // nodeOf returns the URL of the node to which a person's page has connected last.

@@ -1,6 +1,8 @@
-# make test    installs what is missing, then runs all tests but those of pgbroker, in a real browser and behind nginx; skips nothing
+# make test    installs what is missing, then runs all tests but those of natsbroker, pgbroker and redisbroker, in a real browser and behind nginx; skips nothing
 # make check   what needs no browser, in about a minute
 # make test-postgres   pgbroker, with a PostgreSQL server that its tests start
+# make test-nats       natsbroker, with NATS servers that its tests start
+# make test-redis      redisbroker, with Redis servers that its tests start
 # make lint    golangci-lint
 # make bench   pull beside its peers, about half an hour; see bench/README.md
 # make build   the browser client's bundle, client/dist
@@ -15,7 +17,7 @@ PLUGINS = . $(patsubst %/go.mod,%,$(wildcard v[0-9]*/go.mod))
 # The modules with logs on engines.
 ENGINES = $(patsubst %/go.mod,%,$(wildcard *broker/go.mod))
 
-.PHONY: test test-postgres check setup vet go client e2e engines fuzz lint bench build screenshot release
+.PHONY: test test-postgres test-nats test-redis check setup vet go client e2e engines fuzz lint bench build screenshot release
 
 test: export CI ?= true
 test: setup vet go client e2e engines
@@ -41,7 +43,7 @@ go:
 	cd bench && go test -race ./...
 	cd example && go test -race ./...
 
-# The logs on engines come last: they keep the disk busy. That in PostgreSQL has a target of its own, because its tests
+# The logs on engines come last: they keep the disk busy. Those in servers have targets of their own, because their tests
 # measure how soon faults are noticed, and need a machine that does nothing else.
 engines:
 	cd sqlitebroker && go test -race ./...
@@ -50,6 +52,16 @@ test-postgres: export CI ?= true
 test-postgres:
 	./scripts/setup postgres
 	cd pgbroker && go test -race -count=1 ./...
+
+# Its servers are part of its test program: there is nothing to install.
+test-nats: export CI ?= true
+test-nats:
+	cd natsbroker && go test -race -count=1 -parallel 4 ./...
+
+test-redis: export CI ?= true
+test-redis:
+	./scripts/setup redis
+	cd redisbroker && go test -race -count=1 -parallel 4 ./...  # they mostly wait
 
 client: client/node_modules
 	cd client && npm run --silent types && npm test --silent && npm run --silent check

@@ -59,6 +59,20 @@
 // error. A node that still reaches an old primary, which goes on beside the new
 // one, keeps reading it; fence the old primary, as failover managers do.
 //
+// # Events that leave with a transaction
+//
+// The broker is also a pull.TxOutbox: SendTx inserts an event into the table
+// pull_outbox, as a part of the application's transaction. It takes no lock that
+// others wait for, and sends no notification, which would make all commits of the
+// server wait for one another. Once the transaction is committed, a node moves the
+// event into the log, in one statement, so that it is there exactly once. Events
+// leave in the order in which they were inserted; those of a transaction that
+// commits late leave when it has. A row that another transaction has locked waits,
+// and keeps no other waiting.
+//
+// If the plugin's log is elsewhere, set Config.TxOutbox of the plugin to the broker.
+// Its table pull_log then stays empty.
+//
 // # Tables
 //
 // [Schema] returns the SQL. Privileges are needed to select, insert, update and

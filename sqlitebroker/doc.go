@@ -64,6 +64,18 @@
 //   - Rows of the log are changed by hand: not noticed. Deleted ones are a hole,
 //     which pages are told of.
 //
+// # Events that leave with a transaction
+//
+// The broker is also a pull.TxOutbox: SendTx inserts an event into the table
+// pull_outbox, as a part of the application's transaction. Once it is committed,
+// the plugin moves the event into the log, in one transaction, so that it is there
+// exactly once. If the computer loses its power, an event survives if the
+// application's transaction does; that depends on the setting of synchronous of the
+// application's connection.
+//
+// If the plugin's log is elsewhere, set Config.TxOutbox of the plugin to the broker.
+// Its table pull_log then stays empty.
+//
 // # Several processes
 //
 // Several processes on one computer may use the file, such as the old and the new

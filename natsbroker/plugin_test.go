@@ -1,0 +1,168 @@
+package natsbroker_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/echo-pull/pull"
+)
+
+// node starts an application of the cluster.
+func node(t *testing.T, b pull.Broker) (*pull.Plugin, string) {
+	t.Helper()
+	p, err := pull.New(pull.Config{
+		User:    func(c echo.Context) (string, error) { return c.QueryParam("user"), nil },
+		Broker:  b,
+		OnError: func(err error) { t.Log(err) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Register(pull.Module{ID: "tasks"}); err != nil {
+		t.Fatal(err)
+	}
+	e := echo.New()
+	e.Use(p.Middleware())
+	p.Mount(e.Group("/pull"))
+	e.POST("/tasks", pull.Handler(func(c pull.Context) error {
+		event := pull.Event{Module: "tasks", Command: "update", Params: map[string]string{"title": c.QueryParam("title")}}
+		if err := c.Pull().Send(pull.User("7"), event); err != nil {
+			return err
+		}
+		return c.NoContent(http.StatusNoContent)
+	}))
+	server := httptest.NewServer(e)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err := p.Shutdown(ctx); err != nil {
+			t.Error(err)
+		}
+		server.Close()
+	})
+	return p, server.URL
+}
+
+// page opens a page of user 7 and returns what it gets.
+func page(t *testing.T, url string) <-chan string {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/pull?user=7&client=page-1", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Accept", "text/event-stream")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := make(chan string, 1000)
+	go func() {
+		defer close(lines)
+		for scanner := bufio.NewScanner(response.Body); scanner.Scan(); {
+			if data, found := strings.CutPrefix(scanner.Text(), "data:"); found {
+				lines <- data
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		cancel()
+		for range lines { // until the reader has ended
+		}
+		_ = response.Body.Close()
+		http.DefaultClient.CloseIdleConnections()
+	})
+	return lines
+}
+
+func gets(t *testing.T, lines <-chan string, text string) {
+	t.Helper()
+	var got []string
+	end := time.After(20 * time.Second)
+	for {
+		select {
+		case line, open := <-lines:
+			got = append(got, line)
+			if strings.Contains(line, text) {
+				return
+			}
+			if !open {
+				t.Fatalf("the stream ended after %q, want %q", got, text)
+			}
+		case <-end:
+			t.Fatalf("got %q, want %q", got, text)
+		}
+	}
+}
+
+func post(t *testing.T, url string) {
+	t.Helper()
+	response, err := http.Post(url, "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	if response.StatusCode != http.StatusNoContent {
+		t.Fatalf("got status %d", response.StatusCode)
+	}
+}
+
+// An event that a handler on one node sends reaches the page at another, also
+// across an outage of the server, and the page is told when the log was lost.
+func TestEventReachesThePageAtAnotherNode(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	_, first := node(t, newBroker(t, s, "pull"))
+	_, second := node(t, newBroker(t, s, "pull"))
+	lines := page(t, second)
+	gets(t, lines, `"command":"hello"`)
+
+	post(t, first+"/tasks?title=one")
+	gets(t, lines, `"title":"one"`)
+
+	s.stop()
+	post(t, first+"/tasks?title=two")
+	s.start(t)
+	gets(t, lines, `"title":"two"`)
+
+	remove(t, s)
+	post(t, first+"/tasks?title=three")
+	gets(t, lines, `"recovered":false`)
+	post(t, first+"/tasks?title=four")
+	gets(t, lines, `"title":"four"`)
+}
+
+// Three nodes with a server in each process outlive one of them.
+func TestEmbeddedThreeServePages(t *testing.T) {
+	t.Parallel()
+	servers, configs := embeddedThree(t)
+	var urls []string
+	var plugins []*pull.Plugin
+	for _, s := range servers {
+		p, url := node(t, embeddedBroker(t, s))
+		urls, plugins = append(urls, url), append(plugins, p)
+	}
+	lines := page(t, urls[2])
+	gets(t, lines, `"command":"hello"`)
+	post(t, urls[0]+"/tasks?title=one")
+	gets(t, lines, `"title":"one"`)
+
+	if err := errors.Join(plugins[0].Shutdown(t.Context()), servers[0].Close()); err != nil {
+		t.Fatal(err)
+	}
+	post(t, urls[1]+"/tasks?title=two")
+	gets(t, lines, `"title":"two"`)
+
+	again := embedded(t, configs[0])
+	_, url := node(t, embeddedBroker(t, again))
+	post(t, url+"/tasks?title=three")
+	gets(t, lines, `"title":"three"`)
+}

@@ -1,8 +1,8 @@
-# make test    installs what is missing, then runs all tests but those of natsbroker, pgbroker and redisbroker, in a real browser and behind nginx; skips nothing
+# make test    installs what is missing, then runs all tests, in a real browser, behind nginx and with real engines; skips nothing
 # make check   what needs no browser, in about a minute
-# make test-postgres   pgbroker, with a PostgreSQL server that its tests start
-# make test-nats       natsbroker, with NATS servers that its tests start
-# make test-redis      redisbroker, with Redis servers that its tests start
+# make test-postgres, test-redis, test-nats, test-sqlite   one engine, with the servers that its tests start
+# make cluster   several nodes, and nodes that are killed, on each engine
+# make fuzz    each fuzz test for 20 seconds
 # make lint    golangci-lint
 # make bench   pull beside its peers, about half an hour; see bench/README.md
 # make build   the browser client's bundle, client/dist
@@ -17,10 +17,10 @@ PLUGINS = . $(patsubst %/go.mod,%,$(wildcard v[0-9]*/go.mod))
 # The modules with logs on engines.
 ENGINES = $(patsubst %/go.mod,%,$(wildcard *broker/go.mod))
 
-.PHONY: test test-postgres test-nats test-redis check setup vet go client e2e engines fuzz lint bench build screenshot release
+.PHONY: test test-postgres test-redis test-nats test-sqlite check setup vet go client e2e engines cluster fuzz lint bench build screenshot release
 
 test: export CI ?= true
-test: setup vet go client e2e engines
+test: setup vet go client e2e engines cluster
 
 check: vet go client
 
@@ -36,6 +36,7 @@ vet:
 	cd bench && go vet ./... && go build -o /dev/null .
 	cd example && go vet ./...
 	cd e2e && go vet ./...
+	cd cluster && go vet ./...
 
 go:
 	go test -race ./...
@@ -43,25 +44,26 @@ go:
 	cd bench && go test -race ./...
 	cd example && go test -race ./...
 
-# The logs on engines come last: they keep the disk busy. Those in servers have targets of their own, because their tests
-# measure how soon faults are noticed, and need a machine that does nothing else.
-engines:
-	cd sqlitebroker && go test -race ./...
+# The logs on engines come last, one after another: they keep the disk busy.
+engines: $(ENGINES:%=engine-%)
 
-test-postgres: export CI ?= true
+engine-%:
+	cd $* && go test -race -count=1 -parallel 4 ./...  # most of them wait most of the time
+
+test-postgres test-redis test-nats test-sqlite: export CI ?= true
 test-postgres:
 	./scripts/setup postgres
-	cd pgbroker && go test -race -count=1 ./...
-
-# Its servers are part of its test program: there is nothing to install.
-test-nats: export CI ?= true
-test-nats:
-	cd natsbroker && go test -race -count=1 -parallel 4 ./...
-
-test-redis: export CI ?= true
+	$(MAKE) engine-pgbroker
 test-redis:
 	./scripts/setup redis
-	cd redisbroker && go test -race -count=1 -parallel 4 ./...  # they mostly wait
+	$(MAKE) engine-redisbroker
+test-nats: engine-natsbroker
+test-sqlite: engine-sqlitebroker
+
+# Several nodes on the logs on engines, and the model on each. Measure with, for example,
+# -run TestCluster -cluster.long 1m, without -race.
+cluster:
+	cd cluster && go test -race -count=1 ./...
 
 client: client/node_modules
 	cd client && npm run --silent types && npm test --silent && npm run --silent check
@@ -75,12 +77,12 @@ e2e: e2e/node_modules
 
 # Each fuzz test for a little while.
 fuzz:
-	for p in $$(go list ./...); do \
+	for dir in . $(ENGINES); do (cd $$dir && for p in $$(go list ./...); do \
 		for f in $$(go test -list '^Fuzz' $$p | grep ^Fuzz); do go test -run '^$$' -fuzz "^$$f$$" -fuzztime 20s $$p || exit 1; done \
-	done
+	done) || exit 1; done
 
 lint:
-	config=$$PWD/.golangci.yml; for dir in $(PLUGINS) $(ENGINES) bench e2e example; do (cd $$dir && go run $(LINT) run -c $$config ./...) || exit 1; done
+	config=$$PWD/.golangci.yml; for dir in $(PLUGINS) $(ENGINES) bench cluster e2e example; do (cd $$dir && go run $(LINT) run -c $$config ./...) || exit 1; done
 
 bench:
 	$(MAKE) -C bench bench

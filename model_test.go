@@ -1,13 +1,18 @@
 package pull_test
 
 import (
+	"context"
 	"flag"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -59,6 +64,60 @@ func TestModel(t *testing.T) {
 			w.Live(t)
 		})
 	}
+}
+
+// A test that compares nothing would pass, too: what the plugin loses, or delivers
+// to others, must be reported.
+func TestModelNoticesWhatThePluginLoses(t *testing.T) {
+	shared := new(pull.Memory)
+	local := modeltest.Local{
+		Start:   func(c modeltest.Config) (*modeltest.App, error) { c.Broker = forgetful{c.Broker}; return startModel(c) },
+		Network: "memory",
+		Log:     func() (pull.Broker, func() error, error) { return shared, func() error { return nil }, nil },
+	}
+	w := modeltest.World{Open: local.Open, Crashes: -1, Duration: 300 * time.Millisecond, Seed: 1}
+	expected := &mistakes{TB: t}
+
+	w.Live(expected)
+
+	if !expected.contain("did not see") {
+		t.Errorf("the model reported %q, want that pages did not see events", expected.list)
+	}
+}
+
+// forgetful is a log of which the plugin cannot read every tenth message.
+type forgetful struct{ pull.Broker }
+
+func (f forgetful) Subscribe(ctx context.Context, window time.Duration, deliver func(epoch string, offset uint64, message []byte)) error {
+	return f.Broker.Subscribe(ctx, window, func(epoch string, offset uint64, message []byte) {
+		if offset%10 == 0 {
+			message = []byte("foreign")
+		}
+		deliver(epoch, offset, message)
+	})
+}
+
+// mistakes collects what a test reports.
+type mistakes struct {
+	testing.TB
+	mu   sync.Mutex // guards list
+	list []string
+}
+
+func (m *mistakes) Errorf(format string, args ...any) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+
+	m.list = append(m.list, fmt.Sprintf(format, args...))
+}
+
+func (m *mistakes) Error(args ...any) { m.Errorf("%s", fmt.Sprint(args...)) }
+
+func (m *mistakes) contain(text string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+
+	return slices.ContainsFunc(m.list, func(mistake string) bool { return strings.Contains(mistake, text) })
 }
 
 // ofModel returns the faults that lose nothing.

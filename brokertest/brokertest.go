@@ -14,7 +14,9 @@ import (
 	"time"
 )
 
-// A Broker is pull.Broker, whose documentation is the contract.
+// A Broker is pull.Broker, whose documentation is the contract. An engine that
+// cannot take messages of 4 MiB has a method MaxMessageBytes() int as well. Publish
+// then refuses larger messages, and all that is published with them.
 type Broker interface {
 	Publish(ctx context.Context, messages ...[]byte) error
 	Subscribe(ctx context.Context, window time.Duration, deliver func(epoch string, offset uint64, message []byte)) error

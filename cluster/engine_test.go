@@ -19,6 +19,9 @@ type engine struct {
 	// nodes is how many nodes the model has.
 	nodes int
 
+	// isServer says that the engine is a process of its own, which can restart.
+	isServer bool
+
 	// start starts the engine for a test.
 	start func(t *testing.T) *server
 
@@ -34,8 +37,7 @@ type server struct {
 	// faults are what can happen to the engine.
 	faults []modeltest.Fault
 
-	// restart is the fault of a planned restart, which loses nothing. A zero
-	// value means that there is nothing to restart.
+	// restart is the fault of a planned restart, which loses nothing.
 	restart modeltest.Fault
 }
 

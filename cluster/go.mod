@@ -12,6 +12,7 @@ require (
 	github.com/echo-pull/pull v0.0.0
 	github.com/echo-pull/pull/pgbroker v0.0.0
 	github.com/echo-pull/pull/sqlitebroker v0.0.0
+	github.com/gorilla/websocket v1.5.3
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/labstack/echo/v4 v4.16.0
 	modernc.org/sqlite v1.58.0
@@ -20,7 +21,6 @@ require (
 require (
 	github.com/dustin/go-humanize v1.0.1 // indirect
 	github.com/google/uuid v1.6.0 // indirect
-	github.com/gorilla/websocket v1.5.3 // indirect
 	github.com/jackc/pgpassfile v1.0.0 // indirect
 	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
 	github.com/jackc/puddle/v2 v2.2.3 // indirect

@@ -13,7 +13,7 @@ import (
 )
 
 func postgres() engine {
-	return engine{name: "postgres", nodes: 2, start: startPostgres, open: openPostgres}
+	return engine{name: "postgres", nodes: 2, isServer: true, start: startPostgres, open: openPostgres}
 }
 
 func startPostgres(t *testing.T) *server {

@@ -29,7 +29,6 @@ type Broker struct {
 
 	publisher publisher
 	notifier  notifier
-	outage    outage
 
 	mu    sync.Mutex                 // guards what follows
 	known position                   // the newest message that this node knows to be in the log

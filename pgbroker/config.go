@@ -38,7 +38,8 @@ type Config struct {
 	Prefix string
 
 	// KeepAge is how long a message stays in the log. It must not be shorter
-	// than the plugin's WindowAge. Default 10 minutes.
+	// than the plugin's WindowAge and WatchTTL: a node that starts learns from
+	// the log who watches what. Default 1 hour.
 	KeepAge time.Duration
 
 	// KeepCount is how many messages stay in the log at most. Default 1,000,000.
@@ -61,7 +62,7 @@ func (c *Config) complete() (*pgx.ConnConfig, error) {
 		c.Prefix = "pull_"
 	}
 	if c.KeepAge == 0 {
-		c.KeepAge = 10 * time.Minute
+		c.KeepAge = time.Hour
 	}
 	if c.KeepCount == 0 {
 		c.KeepCount = 1_000_000

@@ -52,8 +52,15 @@
 //     that knows the lost messages is still running, nobody can notice this.
 //
 // Then the pages are notified of a gap. A server that is dead or does not answer
-// is noticed within five seconds, and Subscribe returns an error once. When the
-// server is back, the nodes go on by themselves.
+// is noticed within five seconds: Publish and Subscribe return errors, which the
+// plugin reports once. When the server is back, the nodes go on by themselves.
+//
+// Windows and ages are measured by the server's clock alone, so the clocks of nodes
+// do not matter. Settings of the role do not matter either, such as
+// default_transaction_isolation or bytea_output. Its statement_timeout must leave
+// time for a batch of 4 MiB.
+//
+// If the server has no room on its disk, Publish returns errors until it has.
 //
 // The broker reads only from the primary. On a standby, Subscribe returns an
 // error. A node that still reaches an old primary, which goes on beside the new

@@ -14,6 +14,7 @@ import (
 
 // TestExample runs the package example as two processes.
 func TestExample(t *testing.T) {
+	t.Parallel()
 	if os.Getenv("EXAMPLE") == "run" {
 		Example()
 		return

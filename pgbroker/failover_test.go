@@ -34,6 +34,7 @@ func (s *server) caughtUp(t testing.TB, message string) {
 // An asynchronous standby that is promoted misses the last messages. The nodes
 // learn it at once, and no offset means two messages in one epoch.
 func TestPromotedStandbyThatLaggedIsAnotherEpoch(t *testing.T) {
+	t.Parallel()
 	primary := newServer(t)
 	b := newBroker(t, primary, "pull_")
 	publish(t, b, "1")
@@ -55,9 +56,9 @@ func TestPromotedStandbyThatLaggedIsAnotherEpoch(t *testing.T) {
 	standby.start(t)
 	standby.exec(t, "SELECT pg_promote()")
 
-	start := time.Now()
+	watch := newStopwatch(t)
 	publish(t, other, "4")
-	if took := time.Since(start); took > patience {
+	if took := time.Since(watch.start); took > watch.limit() {
 		t.Errorf("the nodes needed %v to find the new primary", took)
 	}
 	for _, l := range []*tail{l, second} {
@@ -79,6 +80,7 @@ func TestPromotedStandbyThatLaggedIsAnotherEpoch(t *testing.T) {
 
 // While no server takes writes, the log is out of reach: a standby is not read.
 func TestStandbyIsNotRead(t *testing.T) {
+	t.Parallel()
 	primary := newServer(t)
 	b := newBroker(t, primary, "pull_")
 	publish(t, b, "1")
@@ -95,6 +97,7 @@ func TestStandbyIsNotRead(t *testing.T) {
 
 // The old primary goes on beside the new one. What it takes is another log's.
 func TestMessagesOfAnOldPrimaryAreNoneOfTheNewOne(t *testing.T) {
+	t.Parallel()
 	primary := newServer(t)
 	old := newBroker(t, primary, "pull_")
 	publish(t, old, "1")
@@ -116,6 +119,7 @@ func TestMessagesOfAnOldPrimaryAreNoneOfTheNewOne(t *testing.T) {
 
 // A backup that is restored to a point in time is another log from there on.
 func TestRestoredBackupIsAnotherEpoch(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	b := newBroker(t, s, "pull_")
 	publish(t, b, "1")

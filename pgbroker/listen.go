@@ -10,6 +10,12 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
+// How long a listener waits before it connects again.
+const (
+	shortestWait = 50 * time.Millisecond
+	longestWait  = 2 * time.Second
+)
+
 // How long a listener believes that silence means that there is nothing, and how
 // long it then waits for what it has sent itself.
 const (
@@ -72,7 +78,7 @@ func (s *subscription) listenOnce(ctx context.Context) error {
 
 // open begins to listen. A pooler would take LISTEN, and then keep every
 // notification to itself, or hand it to another client. It gives itself away: it
-// has a process id of its own.
+// has a process id of its own. A listener idles, for longer than its role may.
 func (s *subscription) open(ctx context.Context, conn *pgx.Conn, probe string) error {
 	var pid uint32
 	if err := conn.QueryRow(ctx, "SELECT pg_backend_pid()").Scan(&pid); err != nil {
@@ -81,7 +87,8 @@ func (s *subscription) open(ctx context.Context, conn *pgx.Conn, probe string) e
 	if pid != conn.PgConn().PID() {
 		return errPooled
 	}
-	_, err := conn.Exec(ctx, fmt.Sprintf("LISTEN %q; LISTEN %q", s.sql.channel, probe))
+	const stay = "SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'idle_session_timeout'" // new in 14
+	_, err := conn.Exec(ctx, fmt.Sprintf("%s; LISTEN %q; LISTEN %q", stay, s.sql.channel, probe))
 	return err
 }
 

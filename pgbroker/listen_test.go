@@ -2,6 +2,7 @@ package pgbroker_test
 
 import (
 	"bytes"
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -45,7 +46,7 @@ func listeners(t testing.TB, s *server, want int) []int {
 	eventually(t, func() error {
 		db := open(t, s.url())
 		defer func() { _ = db.Close() }()
-		rows, err := db.QueryContext(t.Context(), "SELECT pid FROM pg_stat_activity WHERE application_name = 'pull' AND query LIKE 'LISTEN%' ORDER BY 1")
+		rows, err := db.QueryContext(t.Context(), "SELECT pid FROM pg_stat_activity WHERE application_name = 'pull' AND query LIKE '%LISTEN %' ORDER BY 1")
 		if err != nil {
 			return err
 		}
@@ -67,6 +68,7 @@ func listeners(t testing.TB, s *server, want int) []int {
 }
 
 func TestTerminatedListenerIsReplacedAndMissesNothing(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	var logged record
 	logger := func(c *pgbroker.Config) { c.Logger = slog.New(slog.NewTextHandler(&logged, nil)) }
@@ -92,10 +94,51 @@ func TestTerminatedListenerIsReplacedAndMissesNothing(t *testing.T) {
 	}
 }
 
-// A quiet listener stays: its silence is not taken for an outage.
-func TestQuietListenerStays(t *testing.T) {
+// Whatever becomes of the listener, nodes that publish all the time lose nothing.
+func TestTerminatedListenersUnderLoadMissNothing(t *testing.T) {
+	t.Parallel()
+	const times = 5
 	s := newServer(t)
-	b := newBroker(t, s, "pull_")
+	nodes := []*pgbroker.Broker{newBroker(t, s, "pull_"), newBroker(t, s, "pull_")}
+	tails := []*tail{follow(t, nodes[0]), follow(t, nodes[1])}
+	ctx, cancel := context.WithCancel(t.Context())
+	var load sync.WaitGroup
+	for _, b := range nodes {
+		load.Go(func() {
+			for n := 0; ctx.Err() == nil; n++ {
+				if err := b.Publish(context.Background(), fmt.Append(nil, n)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	for range times {
+		for _, pid := range listeners(t, s, len(nodes)) {
+			s.exec(t, fmt.Sprintf("SELECT pg_terminate_backend(%d)", pid))
+		}
+	}
+	cancel()
+	load.Wait()
+	publish(t, nodes[0], "end")
+
+	first := tails[0].sees(t, "end")
+	unbroken(t, first)
+	if second := tails[1].sees(t, "end"); !slices.Equal(first, second) {
+		t.Errorf("one node got %d messages and the other %d, want the same", len(first), len(second))
+	}
+	for _, l := range tails {
+		if _, failed, _ := l.state(); len(failed) > 0 {
+			t.Errorf("got errors %v, want none: the log is within reach", failed)
+		}
+	}
+}
+
+// A quiet listener stays: its silence is not taken for an outage, and the server
+// does not end it where sessions must not idle.
+func TestQuietListenerStays(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	b := newBroker(t, s, "pull_", func(c *pgbroker.Config) { c.URL += "&idle_session_timeout=1000" })
 	follow(t, b)
 	before := listeners(t, s, 1)
 	db := open(t, s.url())
@@ -152,6 +195,7 @@ func bouncer(t testing.TB, s *server) string {
 // Behind PgBouncer in transaction mode the log works, with notifications if URL
 // leads past it.
 func TestPgBouncer(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	pooled := bouncer(t, s)
 	for name, test := range map[string]struct {
@@ -206,6 +250,7 @@ func TestPgBouncer(t *testing.T) {
 
 // A URL that leads to another server is noticed: notifications do not arrive.
 func TestURLOfAnotherServerIsNoticed(t *testing.T) {
+	t.Parallel()
 	s, other := newServer(t), shared(t)
 	var logged record
 	b := newBroker(t, s, "pull_", func(c *pgbroker.Config) {

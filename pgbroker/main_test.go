@@ -1,9 +1,11 @@
 package pgbroker_test
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -12,10 +14,13 @@ import (
 // TestMain ends the common server, and fails when a test has left a goroutine
 // behind.
 func TestMain(m *testing.M) {
-	code := m.Run()
-	if common.end != nil {
-		common.end()
+	flag.Parse()
+	if flag.Lookup("test.parallel").Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
+		_ = flag.Set("test.parallel", "6") // most tests wait most of the time
 	}
+	code := m.Run()
+	common.shared.keeper.end()
+	common.template.keeper.end()
 	if left := leftovers(20 * time.Second); code == 0 && len(left) > 0 {
 		fmt.Fprintf(os.Stderr, "%d goroutines are left:\n\n%s\n", len(left), strings.Join(left, "\n\n"))
 		code = 1

@@ -10,6 +10,7 @@ import (
 )
 
 func TestMissingTablesAreAnErrorWithTheSQL(t *testing.T) {
+	t.Parallel()
 	s, prefix := shared(t), newPrefix()
 	config := pgbroker.Config{DB: open(t, s.url()), Prefix: prefix}
 
@@ -35,6 +36,7 @@ func TestMissingTablesAreAnErrorWithTheSQL(t *testing.T) {
 }
 
 func TestTablesThatWouldMakeHolesAreRefused(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct{ change, want string }{
 		"unlogged":  {"ALTER TABLE pull_log SET UNLOGGED", "UNLOGGED"},
 		"hidden":    {"ALTER TABLE pull_log ENABLE ROW LEVEL SECURITY", "ROW LEVEL SECURITY"},
@@ -65,6 +67,7 @@ func TestTablesThatWouldMakeHolesAreRefused(t *testing.T) {
 }
 
 func TestConfigurationsThatCannotWorkAreErrors(t *testing.T) {
+	t.Parallel()
 	s := shared(t)
 	db, single := open(t, s.url()), open(t, s.url())
 	single.SetMaxOpenConns(1)
@@ -92,6 +95,7 @@ func TestConfigurationsThatCannotWorkAreErrors(t *testing.T) {
 
 // Nodes that start at the same time all want to create the tables.
 func TestNodesCreateTheTablesTogether(t *testing.T) {
+	t.Parallel()
 	s := shared(t)
 	s.exec(t, "DROP SCHEMA IF EXISTS events CASCADE")
 	s.exec(t, "CREATE SCHEMA events")
@@ -115,6 +119,7 @@ func TestNodesCreateTheTablesTogether(t *testing.T) {
 
 // The pool belongs to the application.
 func TestCloseLeavesTheAppsPoolOpen(t *testing.T) {
+	t.Parallel()
 	s := shared(t)
 	db := open(t, s.url())
 	b, err := pgbroker.New(pgbroker.Config{DB: db, Create: true, Prefix: newPrefix()})

@@ -3,8 +3,11 @@ package pgbroker_test
 import (
 	"bufio"
 	"context"
+	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -15,12 +18,13 @@ import (
 )
 
 // node starts an application of the cluster.
-func node(t *testing.T, b pull.Broker) (*pull.Plugin, string) {
+func node(t *testing.T, b pull.Broker, onError func(error)) (*pull.Plugin, string) {
 	t.Helper()
 	p, err := pull.New(pull.Config{
 		User:    func(c echo.Context) (string, error) { return c.QueryParam("user"), nil },
 		Broker:  b,
-		OnError: func(err error) { t.Log(err) },
+		OnError: onError,
+		Logger:  slog.New(slog.NewTextHandler(t.Output(), nil)),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -114,12 +118,18 @@ func post(t *testing.T, url string) {
 	}
 }
 
+func logs(t *testing.T) func(error) {
+	t.Helper()
+	return func(err error) { t.Log(err) }
+}
+
 // An event that a handler on one node sends reaches the page at another, also
 // across an outage of the server, and the page is told when the log was lost.
 func TestEventReachesThePageAtAnotherNode(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
-	_, first := node(t, newBroker(t, s, "pull_"))
-	_, second := node(t, newBroker(t, s, "pull_"))
+	_, first := node(t, newBroker(t, s, "pull_"), logs(t))
+	_, second := node(t, newBroker(t, s, "pull_"), logs(t))
 	lines := page(t, second)
 	gets(t, lines, `"command":"hello"`)
 
@@ -136,4 +146,61 @@ func TestEventReachesThePageAtAnotherNode(t *testing.T) {
 	gets(t, lines, `"recovered":false`)
 	post(t, first+"/tasks?title=four")
 	gets(t, lines, `"title":"four"`)
+}
+
+// Events that handlers send while the server restarts wait, and arrive once and
+// in order. Each node reports the outage once.
+func TestRestartUnderLoadLosesNoEvent(t *testing.T) {
+	t.Parallel()
+	const events, outage = 300, 100
+	s := newServer(t)
+	var told record
+	report := func(err error) { _, _ = fmt.Fprintln(&told, err) }
+	_, first := node(t, newBroker(t, s, "pull_"), report)
+	_, second := node(t, newBroker(t, s, "pull_"), report)
+	lines := page(t, second)
+	gets(t, lines, `"command":"hello"`)
+
+	for n := range events {
+		switch n {
+		case outage:
+			s.kill(t)
+		case 2 * outage:
+			s.start(t)
+		}
+		post(t, first+"/tasks?title="+strconv.Itoa(n))
+	}
+
+	for n, got := range titles(t, lines, events) {
+		if got != strconv.Itoa(n) {
+			t.Fatalf("got event %s, want %d", got, n)
+		}
+	}
+	for text, most := range map[string]int{"pull: publish: ": 2, "pull: subscription: ": 2, "log broke": 0} {
+		if n := told.count(text); n > most {
+			t.Errorf("the nodes reported %q %d times, want at most %d:\n%s", text, n, most, told.out.String())
+		}
+	}
+}
+
+// titles waits for so many events and returns their titles. A frame may have
+// several.
+func titles(t *testing.T, lines <-chan string, count int) []string {
+	t.Helper()
+	var all []string
+	for end := time.After(30 * time.Second); len(all) < count; {
+		select {
+		case line, open := <-lines:
+			if !open {
+				t.Fatalf("the stream ended after %q", all)
+			}
+			for _, part := range strings.Split(line, `"title":"`)[1:] {
+				title, _, _ := strings.Cut(part, `"`)
+				all = append(all, title)
+			}
+		case <-end:
+			t.Fatalf("got %d events %q, want %d", len(all), all, count)
+		}
+	}
+	return all
 }

@@ -26,6 +26,7 @@ import (
 type server struct {
 	dir     string
 	options []string
+	largest int       // the largest file that the server may write, in MiB; 0: any
 	stdin   io.Closer // the server ends when it closes, so also when the tests die
 	ended   chan struct{}
 }
@@ -48,9 +49,9 @@ func program(t testing.TB, name string) string {
 		return path
 	}
 	if os.Getenv("CI") == "true" {
-		t.Fatalf("%s is missing: run scripts/setup postgres", name)
+		t.Fatalf("%s is missing: run scripts/setup", name)
 	}
-	t.Skipf("%s is missing: run scripts/setup postgres", name)
+	t.Skipf("%s is missing: run scripts/setup", name)
 	return ""
 }
 
@@ -111,9 +112,20 @@ func directory(t testing.TB) string {
 func newServer(t testing.TB, options ...string) *server {
 	t.Helper()
 	s := &server{dir: directory(t), options: options}
-	s.wipe(t)
+	copyData(t, template(t), s.data())
 	s.start(t)
 	return s
+}
+
+// template returns an empty cluster to copy, which takes less time than to create
+// another one.
+func template(t testing.TB) string {
+	t.Helper()
+	return common.template.get(t, func(t testing.TB) *server {
+		s := &server{dir: directory(t)}
+		s.wipe(t)
+		return s
+	}).data()
 }
 
 func (s *server) data() string { return filepath.Join(s.dir, "data") }
@@ -156,7 +168,11 @@ func (s *server) start(t testing.TB) {
 func (s *server) launch(t testing.TB) {
 	t.Helper()
 	args := append([]string{program(t, "postgres"), "-D", s.data(), "-k", s.dir, "-c", "listen_addresses="}, s.options...)
-	cmd := exec.Command("/bin/sh", append([]string{"-c", `"$@" </dev/null 3<&- & p=$!; (read -r _ <&3; kill -QUIT $p) & w=$!; wait $p; kill $w`, "sh"}, args...)...)
+	limit := "unlimited"
+	if s.largest > 0 {
+		limit = strconv.Itoa(s.largest << 20 / 512)
+	}
+	cmd := exec.Command("/bin/sh", append([]string{"-c", "ulimit -f " + limit + `; "$@" </dev/null 3<&- & p=$!; (read -r _ <&3; kill -QUIT $p) & w=$!; wait $p; kill $w`, "sh"}, args...)...)
 	cmd.SysProcAttr = command(t, "postgres").SysProcAttr
 	cmd.Dir = s.dir
 	logs, err := os.OpenFile(filepath.Join(s.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
@@ -276,6 +292,7 @@ func open(t testing.TB, url string) *sql.DB {
 	if err != nil {
 		t.Fatal(err)
 	}
+	db.SetMaxIdleConns(10) // a test may have many subscriptions of one broker
 	t.Cleanup(func() { _ = db.Close() })
 	return db
 }
@@ -313,25 +330,33 @@ func eventually(t testing.TB, f func() error, more ...func() string) {
 	}
 }
 
-// common is the server of the tests that do not break one.
-var common struct {
-	sync.Mutex
+// common has what the tests share until all of them have ended.
+var common struct{ shared, template lasting }
+
+// A lasting server begins with the first test that needs it.
+type lasting struct {
+	mu     sync.Mutex // guards what follows
 	server *server
-	end    func()
+	keeper keeper
 }
 
-// shared returns the server that tests share; each has a prefix of its own.
+func (l *lasting) get(t testing.TB, begin func(testing.TB) *server) *server {
+	t.Helper()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+
+	if l.server == nil {
+		l.keeper.TB = t
+		l.server = begin(&l.keeper)
+	}
+	return l.server
+}
+
+// shared returns the server of the tests that do not break one; each has a prefix
+// of its own.
 func shared(t testing.TB) *server {
 	t.Helper()
-	common.Lock()
-	defer common.Unlock()
-
-	if common.server == nil {
-		keep := &keeper{TB: t}
-		common.server = newServer(keep, "-c", "max_connections=200")
-		common.end = keep.end
-	}
-	return common.server
+	return common.shared.get(t, func(t testing.TB) *server { return newServer(t, "-c", "max_connections=400") })
 }
 
 // keeper keeps what a test has started until all tests have ended.

@@ -24,25 +24,16 @@ var (
 	errNameless = errors.New("the row with the name of the log was deleted")
 )
 
-// Subscribe implements pull.Broker. It returns an error once when the server
-// goes out of reach. If it is called again meanwhile, it waits for the server.
+// Subscribe implements pull.Broker. It returns an error when the server is out of
+// reach, or when the log has become another one; then subscribe again.
 func (b *Broker) Subscribe(ctx context.Context, window time.Duration, deliver func(epoch string, offset uint64, message []byte)) error {
-	began := time.Now()
-	for wait := shortestWait; ; wait = min(2*wait, longestWait) {
-		s := &subscription{Broker: b, began: began, window: window, deliver: deliver, woken: b.join()}
-		err := s.run(ctx)
-		b.leave(s.woken)
-		if ctx.Err() != nil {
-			return nil //nolint:nilerr // it has ended as the caller wished
-		}
-		err = b.explain(err)
-		if b.outage.isNews(err) {
-			return fmt.Errorf("pgbroker: subscribe: %w", err)
-		}
-		if !pause(ctx, wait) {
-			return nil
-		}
+	s := &subscription{Broker: b, began: time.Now(), window: window, deliver: deliver, woken: b.join()}
+	defer b.leave(s.woken)
+	err := s.run(ctx)
+	if ctx.Err() != nil {
+		return nil
 	}
+	return fmt.Errorf("pgbroker: subscribe: %w", b.explain(err))
 }
 
 // A subscription reads the log from a position on.
@@ -73,13 +64,17 @@ func (s *subscription) run(ctx context.Context) error {
 	return s.follow(ctx)
 }
 
+// slack is how much earlier a window may begin, for the time that the query needs
+// to reach the server, by whose clock windows are measured.
+const slack = time.Second
+
 // start finds where the window begins.
 func (s *subscription) start(ctx context.Context) error {
 	since, err := within(ctx, patience+time.Second, func(ctx context.Context, _ func(time.Duration)) (since int64, err error) {
 		if err := s.prepare(ctx); err != nil {
 			return 0, err
 		}
-		window := s.window + time.Since(s.began) // it has taken a while to get here
+		window := s.window + time.Since(s.began) + slack
 		err = s.db.QueryRowContext(ctx, s.sql.since, window.Microseconds()).Scan(&since)
 		return since, err
 	})
@@ -123,7 +118,6 @@ func (s *subscription) read(ctx context.Context) (more bool, err error) {
 	if err := s.judge(ctx, &p, known); err != nil {
 		return false, err
 	}
-	s.outage.end()
 	for _, r := range p.records {
 		if ctx.Err() != nil {
 			break

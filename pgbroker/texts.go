@@ -83,7 +83,8 @@ WHERE c.oid = to_regclass('pull_log')`
 // readSQL returns the messages after an offset, and one row, with offset 0,
 // about the log: its epoch, its last offset, the marks of the messages at two
 // offsets, and the size of the messages that come with it. All of it is of one
-// snapshot. Without an order of its own, the server need not sort it.
+// snapshot. Without an order of its own, the server need not sort it. A role may
+// have another bytea_output, which drivers cannot read in text.
 const readSQL = `
 WITH fresh AS MATERIALIZED (
 	SELECT "offset", at, message FROM (
@@ -97,6 +98,7 @@ SELECT 0::bigint AS "offset", 0::bigint AS mark, NULL::bytea AS message,
 	coalesce((SELECT (extract(epoch FROM at) * 1000000)::bigint FROM pull_log WHERE "offset" = $1::bigint), 0) AS own,
 	coalesce((SELECT (extract(epoch FROM at) * 1000000)::bigint FROM pull_log WHERE "offset" = $2::bigint), 0) AS known,
 	coalesce((SELECT sum(octet_length(message)) FROM fresh), 0)::bigint AS size
+WHERE set_config('bytea_output', 'hex', true) IS NOT NULL
 UNION ALL
 SELECT "offset", (extract(epoch FROM at) * 1000000)::bigint, message, NULL, 0, 0, 0, 0 FROM fresh`
 

@@ -107,8 +107,9 @@ func suite(change func(*sqlitebroker.Config)) brokertest.Suite {
 	file := func(b brokertest.Broker) string { return b.(*node).file }
 	freeze := func(t testing.TB, b brokertest.Broker) func() { return lock(t, file(b)) }
 	return brokertest.Suite{
-		Open:  func(t testing.TB) brokertest.Broker { return start(t, newFile(t), change) },
-		Break: func(b brokertest.Broker) func() { return lock(quiet{}, file(b)) },
+		Open:     func(t testing.TB) brokertest.Broker { return start(t, newFile(t), change) },
+		Patience: time.Minute, // other tests keep the machine busy
+		Break:    func(b brokertest.Broker) func() { return lock(quiet{}, file(b)) },
 		Lose: func(b brokertest.Broker) {
 			execute(quiet{}, file(b), "DELETE FROM pull_meta", "DELETE FROM pull_log")
 		},

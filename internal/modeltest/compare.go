@@ -2,6 +2,9 @@ package modeltest
 
 // compare compares what the pages received with the log.
 func (w *World) compare() {
+	w.log.mu.Lock()
+	defer w.log.mu.Unlock()
+
 	numbers := make(map[uint64]bool)
 	var events int
 	var m *model
@@ -59,8 +62,11 @@ func (w *World) summarize(events int) {
 			got += len(part.got)
 		}
 	}
-	w.t.Logf("%d events in %d epochs, %d seen by %d pages, %d gaps, %d of them within an epoch",
-		events, len(w.log.order), got, len(w.pages), gaps, within)
+	w.t.Logf("%d events in %d epochs, %d seen by %d pages, %d gaps, %d of them within an epoch; %d nodes were killed and %d restarted",
+		events, len(w.log.order), got, len(w.pages), gaps, within, w.crashes.Load(), w.stops.Load())
+	if w.Gapless && gaps > 0 {
+		w.t.Errorf("pages were notified of %d gaps, want none", gaps)
+	}
 	if got == 0 {
 		w.t.Error("no page has seen anything")
 	}

@@ -11,15 +11,23 @@ import (
 // ends.
 func (w *World) endNodes(ctx context.Context, r *rand.Rand) {
 	for w.quietly(ctx, r) {
-		i := r.IntN(w.Nodes)
-		if n := w.nodes[i].Load(); r.IntN(8) < w.Crashes {
-			w.crash(n)
+		numbers := []int{r.IntN(w.Nodes)}
+		if r.IntN(8) < w.Crashes {
+			if r.IntN(3) == 0 { // all, so that pages cannot go elsewhere
+				numbers = r.Perm(w.Nodes)
+			}
+			for _, i := range numbers {
+				w.crash(w.nodes[i].Load())
+			}
 		} else {
 			w.healthy.Lock() // what waits in a node cannot leave it while the log is down
-			w.stop(n)
+			w.stops.Add(1)
+			w.stop(w.nodes[numbers[0]].Load())
 			w.healthy.Unlock()
 		}
-		w.open(i)
+		for _, i := range numbers {
+			w.open(i)
+		}
 	}
 }
 
@@ -61,7 +69,7 @@ func (w *World) gapWithin(p *page, offset uint64, cursor string) {
 // quietly lets some time pass. It reports whether the world goes on.
 func (w *World) quietly(ctx context.Context, r *rand.Rand) bool {
 	select {
-	case <-time.After(time.Duration(100+r.IntN(500)) * time.Millisecond * time.Duration(w.Nodes)):
+	case <-time.After(time.Duration(100+r.IntN(500)) * time.Millisecond * time.Duration(min(w.Nodes, 2))):
 		return ctx.Err() == nil
 	case <-ctx.Done():
 		return false
@@ -93,6 +101,7 @@ func (w *World) stop(n *Node) {
 }
 
 func (w *World) crash(n *Node) {
+	w.crashes.Add(1)
 	if w.CrashesLose {
 		defer w.losses.Add(1)
 	}

@@ -15,7 +15,7 @@ import (
 
 // A record is everything that the log has delivered to anybody.
 type record struct {
-	t      *testing.T
+	t      testing.TB
 	mu     sync.Mutex // guards what follows
 	order  []string   // epochs, the oldest first
 	epochs map[string]map[uint64]entry
@@ -83,18 +83,43 @@ func (r *recorder) Subscribe(ctx context.Context, window time.Duration, deliver 
 	})
 }
 
-// Follow records a log until ctx ends.
-func (w *World) Follow(ctx context.Context, b broker.Broker) {
-	for ctx.Err() == nil {
-		err := b.Subscribe(ctx, time.Hour, w.log.add)
-		if err == nil {
-			return
+// follow records World.Log. stop returns when the record has what the pages have.
+func (w *World) follow() (stop func()) {
+	if w.Log == nil {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for ctx.Err() == nil {
+			_ = w.Log.Subscribe(ctx, time.Hour, w.log.add)
+			select {
+			case <-time.After(20 * time.Millisecond):
+			case <-ctx.Done():
+			}
 		}
-		select {
-		case <-time.After(20 * time.Millisecond):
-		case <-ctx.Done():
+	}()
+	return func() {
+		for end := time.Now().Add(10 * time.Second); !w.log.covers(w.pages) && time.Now().Before(end); {
+			<-time.After(10 * time.Millisecond)
+		}
+		cancel()
+		<-ended
+	}
+}
+
+// covers reports whether the record reaches as far as the pages have come.
+func (l *record) covers(pages []*page) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+
+	for _, p := range pages {
+		if _, has := l.epochs[p.epoch][p.position]; !has && p.position > 0 {
+			return false
 		}
 	}
+	return true
 }
 
 func parseEntry(raw []byte) entry {

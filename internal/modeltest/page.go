@@ -36,10 +36,17 @@ type page struct {
 type part struct {
 	epoch      string
 	from, upTo uint64
-	rendered   []uint64 // cursors of requests that granted a watch
-	excused    bool     // a grant came too late for the page, which was notified
+	rendered   []rendered
+	excused    bool // a grant came too late for the page, which was notified
 	got        []uint64
 	numbers    []uint64
+}
+
+// rendered is the request that a page comes from: what it has granted, and from
+// where on.
+type rendered struct {
+	tag    string
+	cursor uint64
 }
 
 // live reconnects until the page has received the end.
@@ -66,7 +73,7 @@ func (p *page) restless(n int) bool {
 // render reloads the page: it starts from the cursor in a response.
 func (p *page) render(n *Node) error {
 	tag := ""
-	if p.user != "" && p.chance.IntN(2) == 0 {
+	if p.user != "" && !p.world.Calm && p.chance.IntN(2) == 0 {
 		tag = p.world.Mix.tag(p.chance)
 	}
 	body, err := n.get("/page?watch="+tag, http.Header{UserHeader: {p.user}})
@@ -78,7 +85,7 @@ func (p *page) render(n *Node) error {
 	p.position, _ = strconv.ParseUint(digits, 10, 64)
 	p.parts = append(p.parts, &part{epoch: p.epoch, from: p.position, upTo: p.position})
 	if tag != "" {
-		p.part().rendered = append(p.part().rendered, p.position)
+		p.part().rendered = append(p.part().rendered, rendered{tag, p.position})
 	}
 	return nil
 }

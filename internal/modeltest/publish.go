@@ -24,37 +24,41 @@ func (w *World) publish(ctx context.Context, r *rand.Rand) {
 		pause := time.Duration(r.IntN(20)) * time.Millisecond
 		if w.Rate > 0 {
 			due = due.Add(time.Duration(events*w.Publishers) * time.Second / time.Duration(w.Rate))
-			pause = time.Until(due)
+			if pause = time.Until(due); events == 0 {
+				pause = time.Millisecond // the node is down
+			}
 		}
 		<-time.After(pause)
 	}
 }
 
-// send makes a request that sends events, and returns how many.
+// send makes a request that sends events, and returns how many were accepted.
 func (w *World) send(n *Node, r *rand.Rand) (events int) {
 	if r.IntN(3) == 0 {
-		w.sendDirectly(n, r)
-		return 1
+		return w.sendDirectly(n, r)
 	}
 	p, events := w.pages[r.IntN(len(w.pages))], 1+r.IntN(6)
 	header := http.Header{UserHeader: {p.user}}
 	header.Set(clientHeader, p.client)
-	_ = n.send(w.query(r, events), header)
+	if n.send(w.query(r, events), header) != nil {
+		return 0
+	}
 	return events
 }
 
 // sendDirectly sends an event outside requests. If the log has accepted it, it
 // must be there.
-func (w *World) sendDirectly(n *Node, r *rand.Rand) {
+func (w *World) sendDirectly(n *Node, r *rand.Rand) (events int) {
 	losses := w.losses.Load()
 	path := "/direct?" + w.query(r, 1)
 	if n.operate(path) != nil {
-		return
+		return 0
 	}
 	request, _ := http.NewRequestWithContext(context.Background(), http.MethodPost, path, nil)
 	if d := drawFrom(request).next(); !d.params.isForNobody() {
 		w.sent.Store(d.params.Number, losses)
 	}
+	return 1
 }
 
 // query describes events for [drawFrom], with numbers that no others have.

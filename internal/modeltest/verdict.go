@@ -13,12 +13,12 @@ import (
 
 // A model is what pages should receive according to a log.
 type model struct {
-	t       *testing.T
+	t       testing.TB
 	epoch   string
 	entries map[uint64]entry
 	events  []uint64 // offsets, ascending, each message once
 	watches map[[2]string][]*watch
-	earlier map[[2]string]uint64 // watches of earlier epochs → where they end. The nodes that had them still do
+	earlier map[[2]string]uint64 // watches of earlier epochs, which nodes may still have → where they end
 }
 
 // A watch is the period in which a user watches a tag: after since and before
@@ -27,7 +27,7 @@ type model struct {
 // between since and granted.
 type watch struct{ since, granted, until uint64 }
 
-func newModel(t *testing.T, epoch string, entries map[uint64]entry, before *model) *model {
+func newModel(t testing.TB, epoch string, entries map[uint64]entry, before *model) *model {
 	m := &model{t: t, epoch: epoch, entries: entries, watches: make(map[[2]string][]*watch), earlier: before.surviving()}
 	offsets := make([]uint64, 0, len(entries))
 	for offset := range entries {
@@ -81,21 +81,18 @@ func (m *model) take(offset uint64, e *entry) {
 	}
 }
 
-// surviving returns the watches that had not ended in the log, or in one before.
+// surviving returns the watches of the log and of those before. A node that has
+// not read the end of a log before it was lost still has those that ended there.
 func (m *model) surviving() map[[2]string]uint64 {
 	left := make(map[[2]string]uint64)
 	if m == nil {
 		return left
 	}
-	for key, until := range m.earlier {
-		if until == math.MaxUint64 {
-			left[key] = until
-		}
+	for key := range m.earlier {
+		left[key] = math.MaxUint64
 	}
-	for key, list := range m.watches {
-		if list[len(list)-1].until == 0 {
-			left[key] = math.MaxUint64
-		}
+	for key := range m.watches {
+		left[key] = math.MaxUint64
 	}
 	return left
 }
@@ -106,7 +103,7 @@ func (m *model) check(p *page, part *part) {
 		got[offset] = part.numbers[i]
 	}
 	mistakes := 0
-	report := func(format string, args ...any) {
+	wrong := func(format string, args ...any) {
 		if mistakes++; mistakes <= 5 {
 			m.t.Errorf(format, args...)
 		}
@@ -121,15 +118,15 @@ func (m *model) check(p *page, part *part) {
 		v := m.verdict(p, part, offset)
 		switch params := m.entries[offset].params; {
 		case !seen && v == always:
-			report("%s did not see %s.%d (between %d and %d, rendered at %v): %s", p, m.epoch, offset, part.from, part.upTo, part.rendered, describe(&params))
+			wrong("%s did not see %s.%d (between %d and %d, rendered at %v): %s", p, m.epoch, offset, part.from, part.upTo, part.rendered, describe(&params))
 		case seen && v == never:
-			report("%s saw %s.%d, which is not for it: %s", p, m.epoch, offset, describe(&params))
+			wrong("%s saw %s.%d, which is not for it: %s", p, m.epoch, offset, describe(&params))
 		case seen && number != params.Number:
-			report("%s saw number %d at %s.%d, want %d", p, number, m.epoch, offset, params.Number)
+			wrong("%s saw number %d at %s.%d, want %d", p, number, m.epoch, offset, params.Number)
 		}
 	}
 	for offset := range got {
-		report("%s saw %s.%d, which the log does not hold (or a second time)", p, m.epoch, offset)
+		wrong("%s saw %s.%d, which the log does not hold (or a second time)", p, m.epoch, offset)
 	}
 }
 
@@ -158,7 +155,7 @@ func (m *model) verdict(p *page, part *part, offset uint64) verdict {
 		for _, tag := range t.Tags {
 			key := [2]string{p.user, tag}
 			for _, watch := range m.watches[key] {
-				best = max(best, watch.verdict(part, offset))
+				best = max(best, watch.verdict(part, tag, offset))
 			}
 			if until, has := m.earlier[key]; has && offset < until {
 				best = max(best, perhaps)
@@ -168,11 +165,11 @@ func (m *model) verdict(p *page, part *part, offset uint64) verdict {
 	return best
 }
 
-func (w *watch) verdict(part *part, offset uint64) verdict {
+func (w *watch) verdict(part *part, tag string, offset uint64) verdict {
 	switch {
 	case offset <= w.since || w.until > 0 && offset >= w.until:
 		return never
-	case offset > w.granted || slices.Contains(part.rendered, w.since) && !part.excused:
+	case offset > w.granted || slices.Contains(part.rendered, rendered{tag, w.since}) && !part.excused:
 		return always
 	}
 	return perhaps

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/echo-pull/pull/internal/broker"
 )
 
 // A World is an application on one or more nodes, its pages and its faults. Set
@@ -17,6 +19,10 @@ type World struct {
 	// Open starts a node. It is called again after the node has ended, until it
 	// returns no error.
 	Open func(w *World, number int) (*Node, error)
+
+	// Log is what the record is taken from, if the nodes are other processes.
+	// Default: the nodes record what they get, see [World.Record].
+	Log broker.Broker
 
 	// Nodes is how many nodes there are. Default 1.
 	Nodes int
@@ -30,8 +36,11 @@ type World struct {
 
 	// Calm has pages read as fast as they can and stay connected as long as
 	// their node lives. Default: they stop reading for a while, break off, and
-	// are loaded again, at random.
+	// are loaded again with another watch, at random.
 	Calm bool
+
+	// Gapless says that no page may be notified of a gap.
+	Gapless bool
 
 	// Mix is to whom the events are.
 	Mix Mix
@@ -60,17 +69,19 @@ type World struct {
 	// Seed determines what is drawn at random.
 	Seed uint64
 
-	t       *testing.T
+	t       testing.TB
 	log     record
 	pages   []*page
 	nodes   []atomic.Pointer[Node]
 	number  atomic.Uint64 // of the last event
 	sent    sync.Map      // number of an event that is in the log → the value of losses before it was sent
 	losses  atomic.Int64  // how often the log was lost
-	healthy sync.Mutex    // held by a fault of the log, and while a node ends as planned
-	trouble atomic.Int64  // when the last fault of the log was over, in Unix nanoseconds; later than now during one
-	calm    atomic.Bool   // nothing breaks any more
-	over    atomic.Bool   // the test has failed, so pages stop
+	stops   atomic.Int64  // nodes that ended as planned before the end
+	crashes atomic.Int64
+	healthy sync.Mutex   // held by a fault of the log, and while a node ends as planned
+	trouble atomic.Int64 // when the last fault of the log was over, in Unix nanoseconds; later than now during one
+	calm    atomic.Bool  // nothing breaks any more
+	over    atomic.Bool  // the test has failed, so pages stop
 }
 
 // A Fault is something that can happen to the log.
@@ -84,7 +95,7 @@ type Fault struct {
 
 // Live runs the world, and reports as errors what pages have missed, got twice,
 // or got though it was not for them.
-func (w *World) Live(t *testing.T) {
+func (w *World) Live(t testing.TB) {
 	w.t, w.log.t = t, t
 	w.Nodes, w.Pages = cmp.Or(w.Nodes, 1), cmp.Or(w.Pages, 40)
 	w.Crashes, w.Duration = cmp.Or(w.Crashes, 2), cmp.Or(w.Duration, 2*time.Second)
@@ -94,6 +105,7 @@ func (w *World) Live(t *testing.T) {
 	for i := range w.Nodes {
 		w.open(i)
 	}
+	stop := w.follow()
 	ctx, cancel := context.WithTimeout(t.Context(), w.Duration)
 	defer cancel()
 	var readers sync.WaitGroup
@@ -110,6 +122,7 @@ func (w *World) Live(t *testing.T) {
 	for i := range w.Nodes {
 		w.stop(w.nodes[i].Load())
 	}
+	stop()
 	w.compare()
 }
 
@@ -127,7 +140,7 @@ func (w *World) beBusy(ctx context.Context) {
 
 func (w *World) newPage(i int) *page {
 	p := &page{
-		world: w, number: i, chance: w.chance(1000 + i), events: i%4 == 3 && !w.Sockets, native: i%8 == 7,
+		world: w, number: i, chance: w.chance(1000 + i), events: i%4 == 3 && !w.Sockets, native: i%8 == 7 && !w.Sockets,
 		user: strconv.Itoa(i % w.Mix.Users), client: "page-" + strconv.Itoa(i),
 	}
 	if i == w.Pages-1 {

@@ -1,0 +1,137 @@
+package cluster_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/echo-pull/pull/internal/modeltest"
+)
+
+// The environment of a process that is a node.
+const (
+	nodeEngine  = "PULL_NODE_ENGINE"
+	nodeAddress = "PULL_NODE_ADDRESS"
+)
+
+// serveNode is a process that is a node. It prints where it listens. It ends when
+// it gets SIGTERM, or when the test has ended.
+func serveNode(name, address string) {
+	err := func() error {
+		all := engines()
+		e := all[slices.IndexFunc(all, func(e engine) bool { return e.name == name })]
+		log, closer, err := e.open(address)
+		if err != nil {
+			return err
+		}
+		app, err := app(modeltest.Config{Broker: log})
+		if err != nil {
+			return err
+		}
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		server := &http.Server{Handler: app.Routes, ReadHeaderTimeout: time.Minute}
+		served := make(chan error, 1)
+		go func() { served <- server.Serve(l) }()
+		terminated, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+		defer cancel()
+		_, _ = fmt.Fprintln(os.Stdout, l.Addr())
+		go func() {
+			_, _ = io.Copy(io.Discard, os.Stdin)
+			os.Exit(2) // nobody is there any more
+		}()
+		<-terminated.Done()
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		defer cancel()
+		err = errors.Join(server.Shutdown(ctx), app.Shutdown(ctx), closer())
+		<-served
+		return err
+	}()
+	if err != nil {
+		_, _ = fmt.Fprintln(os.Stdout, "error:", strings.ReplaceAll(err.Error(), "\n", "; "))
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// A process is a node that can be killed.
+type process struct {
+	cmd    *exec.Cmd
+	life   io.Closer // the process ends when it is closed
+	output *bufio.Reader
+	stderr bytes.Buffer
+}
+
+// openProcess starts a node that is a process: a World's Open.
+func openProcess(e engine, address string) func(*modeltest.World, int) (*modeltest.Node, error) {
+	return func(*modeltest.World, int) (*modeltest.Node, error) {
+		p := &process{cmd: exec.Command(os.Args[0])}
+		p.cmd.Env = append(os.Environ(), nodeEngine+"="+e.name, nodeAddress+"="+address)
+		p.cmd.Stderr = &p.stderr
+		stdin, err := p.cmd.StdinPipe()
+		if err != nil {
+			return nil, err
+		}
+		stdout, err := p.cmd.StdoutPipe()
+		if err != nil {
+			return nil, err
+		}
+		p.life, p.output = stdin, bufio.NewReader(stdout)
+		if err := p.cmd.Start(); err != nil {
+			return nil, err
+		}
+		where, err := p.output.ReadString('\n')
+		if err != nil || strings.HasPrefix(where, "error") {
+			p.kill()
+			return nil, fmt.Errorf("the process printed %q: %w\n%s", where, err, p.stderr.String())
+		}
+		return p.node(strings.TrimSpace(where)), nil
+	}
+}
+
+func (p *process) node(where string) *modeltest.Node {
+	dial := func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, where)
+	}
+	client := &http.Client{Transport: &http.Transport{DialContext: dial, MaxIdleConnsPerHost: 32}}
+	return &modeltest.Node{
+		Scheme: "http", Dial: dial, Client: client, Operator: client,
+		Stop: func() error {
+			client.CloseIdleConnections()
+			return p.terminate()
+		},
+		Crash: p.kill,
+	}
+}
+
+// terminate ends the process as a deploy does.
+func (p *process) terminate() error {
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	rest, _ := io.ReadAll(p.output)
+	if err := p.cmd.Wait(); err != nil {
+		return fmt.Errorf("%w: %s\n%s", err, rest, p.stderr.String())
+	}
+	return nil
+}
+
+// kill is kill −9.
+func (p *process) kill() {
+	_ = p.cmd.Process.Kill()
+	_ = p.cmd.Wait()
+}

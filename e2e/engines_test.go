@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	_ "github.com/jackc/pgx/v5/stdlib"
+	natsserver "github.com/nats-io/nats-server/v2/server"
 	_ "modernc.org/sqlite"
 
 	"github.com/echo-pull/pull/internal/servertest"
@@ -20,6 +21,28 @@ var engines = []struct {
 	start func(*testing.T) string
 }{
 	{"PostgreSQL", func(t *testing.T) string { t.Helper(); return servertest.NewPostgres(t).URL() }},
+	{"Redis", func(t *testing.T) string { t.Helper(); return servertest.NewRedis(t).URL() }},
+	{"NATS", newNATS},
+}
+
+// newNATS starts a NATS server in this process and returns its URL.
+func newNATS(t *testing.T) string {
+	t.Helper()
+	server, err := natsserver.NewServer(&natsserver.Options{
+		Host: "127.0.0.1", Port: natsserver.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoLog: true, NoSigs: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.Start()
+	t.Cleanup(func() {
+		server.Shutdown()
+		server.WaitForShutdown()
+	})
+	if !server.ReadyForConnections(patience) {
+		t.Fatal("the NATS server has not started")
+	}
+	return server.ClientURL()
 }
 
 // changes are all changes of the tasks that a database has committed, as triggers

@@ -27,10 +27,14 @@ func openEngine(address string) (engine, error) {
 	switch scheme {
 	case "postgres", "postgresql":
 		return openPostgres(address)
+	case "redis", "rediss", "unix":
+		return openRedis(address)
+	case "nats", "tls":
+		return openNATS(address)
 	case "sqlite":
 		return openSQLite(rest)
 	}
-	return engine{}, fmt.Errorf("--broker is %q, want postgres://… or sqlite:FILE", address)
+	return engine{}, fmt.Errorf("--broker is %q, want postgres://…, redis://…, nats://… or sqlite:FILE", address)
 }
 
 func openPostgres(url string) (engine, error) {

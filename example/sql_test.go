@@ -11,7 +11,7 @@ import (
 // openSQLiteStore returns an empty store in a file.
 func openSQLiteStore(t *testing.T) store {
 	t.Helper()
-	e, err := openEngine("sqlite:"+filepath.Join(t.TempDir(), "tasks.db"))
+	e, err := openEngine("sqlite:" + filepath.Join(t.TempDir(), "tasks.db"))
 	if err != nil {
 		t.Fatal(err)
 	}

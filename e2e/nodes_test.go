@@ -108,6 +108,30 @@ func TestNodesKilledInABurstTakeNothingAlong(t *testing.T) {
 	})
 }
 
+func TestNginxAsPrintedSpreadsPagesOverNodes(t *testing.T) {
+	t.Parallel()
+	address := newSQLite(t) // as docs/engines.md shows, and without a server
+	first, second, _ := twoNodes(t, address)
+	url := behindNginx(t, first.url, second.url)
+	ann := newPerson(t, "ann").open(t, url+"/")
+	bob := newPerson(t, "bob").open(t, url+"/m")
+	ann.connected()
+	bob.connected()
+	bob.submit("/tasks", "title", "before")
+	ann.shows("#tasks .title", "before")
+
+	first.kill()
+
+	for _, page := range []*tab{ann, bob} {
+		page.connected()
+	}
+	bob.submit("/tasks", "title", "after")
+	for _, page := range []*tab{ann, bob} {
+		page.shows("#tasks .title", "after")
+		page.never(calls("onPullGap", "true"))
+	}
+}
+
 func TestOnlyNodeKilledInABurstTakesNothingAlong(t *testing.T) {
 	t.Parallel()
 	address := newSQLite(t)

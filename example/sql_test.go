@@ -8,10 +8,10 @@ import (
 	"github.com/echo-pull/pull"
 )
 
-// openSQLiteStore returns an empty store in a file.
-func openSQLiteStore(t *testing.T) store {
+// openStore opens the store at an address, and closes it with the test.
+func openStore(t *testing.T, address string) store {
 	t.Helper()
-	e, err := openEngine("sqlite:" + filepath.Join(t.TempDir(), "tasks.db"))
+	e, err := openEngine(address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -21,6 +21,11 @@ func openSQLiteStore(t *testing.T) store {
 		}
 	})
 	return e.tasks
+}
+
+func openSQLiteStore(t *testing.T) store {
+	t.Helper()
+	return openStore(t, "sqlite:"+filepath.Join(t.TempDir(), "tasks.db"))
 }
 
 func TestSQLiteStoreKeepsTheContract(t *testing.T) { testStore(t, openSQLiteStore(t)) }

@@ -176,7 +176,7 @@ func (f *faults) swapLastTwo() {
 	last := f.count()
 	_ = f.log.Subscribe(ctx, time.Hour, func(name string, offset uint64, message []byte) {
 		epoch = name
-		if all = append(all, message); int(offset) == last { //nolint:gosec // a few
+		if all = append(all, message); int(offset) == last {
 			cancel()
 		}
 	})

@@ -31,12 +31,12 @@ type Outbox struct {
 	mu         sync.Mutex     // guards the fields below
 	taken      bool           // first belongs to a published batch
 	transacted bool           // SendTx was called: the epilogue wakes the relay
+	txID       uint32         // number of the request, for the keys of SendTx; 0 until it is needed
 	events     [][]byte       // envelopes; nil if a later event with the same key has replaced it
 	first      [1][]byte      // memory for events: most requests send one
 	keys       map[string]int // index in events by key and target
 
-	held, heldBytes int32  // the part of the publisher's queue that the request uses
-	txID            uint64 // part of the keys of SendTx; 0 until it is needed
+	held, heldBytes int32 // the part of the publisher's queue that the request uses
 }
 
 // outboxKey is the key of a request's innermost outbox in its context.

@@ -38,10 +38,11 @@ type relay struct {
 	check   func(message []byte) error
 	report  func(error)
 
-	wake    chan struct{}
-	since   atomic.Int64 // when the oldest event that is left was inserted, unix nanoseconds; 0 if none is
-	passing sync.Mutex   // guards outage, and lets passes take turns
-	outage  outage       // of the database or the log
+	wake     chan struct{}
+	requests atomic.Uint32 // that have sent an event with a key
+	since    atomic.Int64  // when the oldest event that is left was inserted, unix nanoseconds; 0 if none is
+	passing  sync.Mutex    // guards outage, and lets passes take turns
+	outage   outage        // of the database or the log
 }
 
 // newRelay returns the relay of an engine, whose publisher and hub exist.
@@ -81,32 +82,43 @@ func (r *relay) pass(ctx context.Context) bool {
 	r.passing.Lock()
 	defer r.passing.Unlock()
 
-	for more := true; more && ctx.Err() == nil; {
-		var bad []error
-		oldest, again, err := r.outbox.Relay(ctx, func(message []byte) error {
-			err := r.check(message)
-			if err != nil {
-				bad = append(bad, err)
-			}
-			return err
-		}, r.publish)
+	for ctx.Err() == nil {
+		more, err := r.step(ctx)
 		if ctx.Err() != nil {
 			break
-		}
-		if err == nil || oldest > 0 { // otherwise it is not known
-			r.age(oldest)
 		}
 		if err != nil {
 			r.outage.Report(fmt.Errorf("pull: relay events of transactions: %w", err))
 			return false
 		}
 		r.outage.Succeed()
-		for _, err := range bad {
-			r.report(fmt.Errorf("pull: an event in the transactional outbox cannot be sent and was marked as failed: %w", err))
+		if !more {
+			break
 		}
-		more = again
 	}
 	return true
+}
+
+// step moves some of what is in the outbox, and reports whether there is more.
+func (r *relay) step(ctx context.Context) (more bool, err error) {
+	var bad []error
+	oldest, more, err := r.outbox.Relay(ctx, func(message []byte) error {
+		err := r.check(message)
+		if err != nil {
+			bad = append(bad, err)
+		}
+		return err
+	}, r.publish)
+	if err == nil || oldest > 0 { // otherwise it is not known
+		r.age(oldest)
+	}
+	if err != nil {
+		return false, err
+	}
+	for _, err := range bad {
+		r.report(fmt.Errorf("pull: an event in the transactional outbox cannot be sent and was marked as failed: %w", err))
+	}
+	return more, nil
 }
 
 // age records the age of the oldest event that is left.

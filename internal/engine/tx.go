@@ -3,11 +3,9 @@ package engine
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"github.com/echo-pull/pull/internal/broker"
@@ -30,12 +28,18 @@ var (
 // errors as [Plugin.Send] except for [ErrQueueFull], or the error of the
 // transaction. It does not look at Event.Key.
 func (e *Engine) SendTx(ctx context.Context, tx broker.Tx, t event.Target, ev event.Event) error {
-	return e.insertTx(ctx, tx, &t, &ev, "", "")
+	if err := e.checkTx(ctx, tx); err != nil {
+		return err
+	}
+	raw, err := e.encode(&t, &ev, "", time.Now())
+	if err != nil || raw == nil {
+		return err
+	}
+	return e.insertTx(ctx, tx, "", raw)
 }
 
-// insertTx writes an event into the transactional outbox, as a part of tx. It
-// deletes earlier events with the same key, unless that is empty.
-func (e *Engine) insertTx(ctx context.Context, tx broker.Tx, t *event.Target, ev *event.Event, sender, key string) error {
+// checkTx returns an error if nothing can be written into the transaction.
+func (e *Engine) checkTx(ctx context.Context, tx broker.Tx) error {
 	switch {
 	case e.relay.outbox == nil:
 		return ErrNoTx
@@ -44,13 +48,12 @@ func (e *Engine) insertTx(ctx context.Context, tx broker.Tx, t *event.Target, ev
 	case ctx.Err() != nil:
 		return ctx.Err()
 	}
-	raw, err := e.encode(t, ev, sender, time.Now())
-	if err != nil || raw == nil {
-		return err
-	}
-	if err := e.publisher.Accepts(); err != nil {
-		return err
-	}
+	return e.publisher.Accepts()
+}
+
+// insertTx writes an envelope into the transactional outbox, as a part of tx. It
+// deletes earlier ones with the same key, unless that is empty.
+func (e *Engine) insertTx(ctx context.Context, tx broker.Tx, key string, raw []byte) error {
 	if err := e.relay.outbox.InsertTx(ctx, tx, key, raw); err != nil {
 		return fmt.Errorf("pull: write the event into the transaction: %w", err)
 	}
@@ -79,11 +82,18 @@ func (o *Outbox) SendTx(tx broker.Tx, t event.Target, e event.Event) error {
 	if o.ended.Load() {
 		return ErrTooLate
 	}
+	if err := o.engine.checkTx(o.scope, tx); err != nil {
+		return err
+	}
+	raw, err := o.engine.encode(&t, &e, o.sender(&e), time.Now())
+	if err != nil || raw == nil {
+		return err
+	}
 	key := ""
 	if e.Key != "" {
 		key = o.txKey(e.Key, &t)
 	}
-	if err := o.engine.insertTx(o.scope, tx, &t, &e, o.sender(&e), key); err != nil {
+	if err := o.engine.insertTx(o.scope, tx, key, raw); err != nil {
 		return err
 	}
 	o.wakeRelay()
@@ -97,11 +107,10 @@ func (o *Outbox) txKey(key string, t *event.Target) string {
 	defer o.mu.Unlock()
 
 	for o.txID == 0 {
-		o.txID = rand.Uint64() //nolint:gosec // no secret
+		o.txID = o.engine.relay.requests.Add(1)
 	}
 	h := sha256.New()
-	_, _ = h.Write(binary.BigEndian.AppendUint64(nil, o.txID))
-	_, _ = h.Write([]byte(key + "\x00"))
+	_, _ = fmt.Fprintf(h, "%s %d %s\x00", o.engine.hub.ID, o.txID, key)
 	_, _ = h.Write(event.AppendTarget(nil, "", t))
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }

@@ -67,7 +67,7 @@ func noteChanges(t *testing.T, address string) *changes {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	for _, statement := range strings.Split(triggers, ";;") {
+	for statement := range strings.SplitSeq(triggers, ";;") {
 		if _, err := db.ExecContext(t.Context(), statement); err != nil {
 			t.Fatalf("%s: %v", statement, err)
 		}

@@ -1,8 +1,7 @@
 package e2e
 
 import (
-	"io"
-	"log"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -33,7 +32,7 @@ func newProxy(t *testing.T, nodes ...*example) *proxy {
 			r.SetXForwarded()
 			r.Out.Host = r.In.Host
 		},
-		ErrorLog: log.New(io.Discard, "", 0), // of nodes that were killed
+		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0), // of nodes that were killed
 	})
 	t.Cleanup(server.Close)
 	p.url = server.URL

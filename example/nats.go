@@ -23,16 +23,20 @@ func openNATS(url string) (engine, error) {
 	if err != nil {
 		return engine{}, err
 	}
-	end := func() error { conn.Close(); return nil }
-	log, err := natsbroker.New(natsbroker.Config{Conn: conn, Create: true})
+	broker, err := natsbroker.New(natsbroker.Config{Conn: conn, Create: true})
 	if err != nil {
-		return engine{}, errors.Join(err, end())
+		conn.Close()
+		return engine{}, err
+	}
+	end := func() error {
+		defer conn.Close()
+		return broker.Close()
 	}
 	tasks, err := openBucket(conn)
 	if err != nil {
-		return engine{}, errors.Join(err, log.Close(), end())
+		return engine{}, errors.Join(err, end())
 	}
-	return engine{log, tasks, func() error { return errors.Join(log.Close(), end()) }}, nil
+	return engine{broker, tasks, end}, nil
 }
 
 func openBucket(conn *nats.Conn) (natsStore, error) {

@@ -14,7 +14,10 @@ import (
 // A redisStore keeps the list in a hash: the tasks by id, and the revision. A change
 // and its event are two steps. If a node dies in between, pages notice that with the
 // next change, by the revision that is missing.
-type redisStore struct{ client *redis.Client }
+type redisStore struct {
+	client *redis.Client
+	script *redis.Script // redisChange
+}
 
 const (
 	redisKey      = "tasks"
@@ -27,12 +30,12 @@ func openRedis(url string) (engine, error) {
 		return engine{}, err
 	}
 	client := redis.NewClient(options)
-	log, err := redisbroker.New(redisbroker.Config{Client: client})
+	broker, err := redisbroker.New(redisbroker.Config{Client: client})
 	if err != nil {
 		return engine{}, errors.Join(err, client.Close())
 	}
-	end := func() error { return errors.Join(log.Close(), client.Close()) }
-	return engine{log, redisStore{client}, end}, nil
+	end := func() error { return errors.Join(broker.Close(), client.Close()) }
+	return engine{broker, redisStore{client, redis.NewScript(redisChange)}, end}, nil
 }
 
 func (s redisStore) all(ctx context.Context) (list, error) {
@@ -89,19 +92,19 @@ func (s redisStore) remove(ctx context.Context, id string, announce announcer) e
 	return announce(nil, t)
 }
 
-// changeRedis changes a task and counts that, in one step. It returns the revision,
+// redisChange changes a task and counts that, in one step. It returns the revision,
 // and the task as it was. HSETNX needs no task before; the other commands do.
-var changeRedis = redis.NewScript(`
+const redisChange = `
 	local key, command, id = KEYS[1], ARGV[1], ARGV[2]
 	local before = redis.call('HGET', key, id)
 	if not before and command ~= 'HSETNX' then
 		return {0, ''}
 	end
 	redis.call(command, key, id, unpack(ARGV, 3))
-	return {redis.call('HINCRBY', key, '` + redisRevision + `', 1), before or ''}`)
+	return {redis.call('HINCRBY', key, '` + redisRevision + `', 1), before or ''}`
 
 func (s redisStore) change(ctx context.Context, command, id string, value ...any) (revision int64, before string, err error) {
-	got, err := changeRedis.Run(ctx, s.client, []string{redisKey}, append([]any{command, id}, value...)...).Slice()
+	got, err := s.script.Run(ctx, s.client, []string{redisKey}, append([]any{command, id}, value...)...).Slice()
 	if err != nil {
 		return 0, "", err
 	}

@@ -39,7 +39,7 @@ type relay struct {
 	report  func(error)
 
 	wake     chan struct{}
-	requests atomic.Uint32 // that have sent an event with a key
+	requests atomic.Uint32 // that have called SendTx
 	since    atomic.Int64  // when the oldest event that is left was inserted, unix nanoseconds; 0 if none is
 	passing  sync.Mutex    // guards outage, and lets passes take turns
 	outage   outage        // of the database or the log

@@ -89,39 +89,30 @@ func (o *Outbox) SendTx(tx broker.Tx, t event.Target, e event.Event) error {
 	if err != nil || raw == nil {
 		return err
 	}
-	key := ""
-	if e.Key != "" {
-		key = o.txKey(e.Key, &t)
-	}
-	if err := o.engine.insertTx(o.scope, tx, key, raw); err != nil {
+	if err := o.engine.insertTx(o.scope, tx, o.txKey(&e, &t), raw); err != nil {
 		return err
 	}
-	o.wakeRelay()
+	if o.ended.Load() { // meanwhile: no epilogue will wake the relay
+		o.engine.relay.wakeUp()
+	}
 	return nil
 }
 
-// txKey returns a key that no other request has. Rows of other requests cannot
-// be replaced.
-func (o *Outbox) txKey(key string, t *event.Target) string {
+// txKey returns the key of an event that replaces earlier ones, or "". No other
+// request has it. Afterwards the epilogue wakes the relay.
+func (o *Outbox) txKey(e *event.Event, t *event.Target) string {
 	o.mu.Lock()
-	defer o.mu.Unlock()
-
 	for o.txID == 0 {
 		o.txID = o.engine.relay.requests.Add(1)
 	}
+	id := o.txID
+	o.mu.Unlock()
+
+	if e.Key == "" {
+		return ""
+	}
 	h := sha256.New()
-	_, _ = fmt.Fprintf(h, "%s %d %s\x00", o.engine.hub.ID, o.txID, key)
+	_, _ = fmt.Fprintf(h, "%s %d %s\x00", o.engine.hub.ID, id, e.Key)
 	_, _ = h.Write(event.AppendTarget(nil, "", t))
 	return hex.EncodeToString(h.Sum(nil)[:16])
-}
-
-// wakeRelay has the epilogue wake the relay, or wakes it now if the request has
-// ended meanwhile.
-func (o *Outbox) wakeRelay() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-
-	if o.transacted = true; o.ended.Load() {
-		o.engine.relay.wakeUp()
-	}
 }

@@ -265,7 +265,7 @@ func TestNodeThatMayLackWatchesNotifiesOfAGap(t *testing.T) {
 				a := f.node(t)
 				defer a.stop(t)
 				pass(time.Hour)
-				last := uint64(f.count()) //nolint:gosec // a few
+				last := uint64(f.count())
 				pass(c.age)
 				f.set(func(f *faults) { f.trimmed = last })
 				var reports reports

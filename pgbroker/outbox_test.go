@@ -3,8 +3,8 @@ package pgbroker_test
 import (
 	"context"
 	"database/sql"
-	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -108,7 +108,7 @@ func TestLateCommitKeepsNoOtherEventWaiting(t *testing.T) {
 	l := follow(t, b)
 	late := insert(t, b, db, "", "late")
 	for i := range 600 { // more than one step
-		insert(t, b, db, "", fmt.Sprint(i)).commit(t)
+		insert(t, b, db, "", strconv.Itoa(i)).commit(t)
 	}
 	insert(t, b, db, "", "locked").commit(t)
 	locking, err := db.BeginTx(t.Context(), nil)

@@ -4,9 +4,9 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -155,7 +155,14 @@ func scanWaiting(rows *sql.Rows, err error) (found []waiting, _ error) {
 	return found, rows.Err()
 }
 
+// encodeIDs returns ids as a JSON array.
 func encodeIDs(ids []int64) string {
-	text, _ := json.Marshal(ids) // numbers can be encoded
-	return string(text)
+	text := []byte{'['}
+	for i, id := range ids {
+		if i > 0 {
+			text = append(text, ',')
+		}
+		text = strconv.AppendInt(text, id, 10)
+	}
+	return string(append(text, ']'))
 }

@@ -38,7 +38,7 @@ type relay struct {
 	report  func(error)
 
 	wake     chan struct{}
-	requests atomic.Uint32 // that have sent an event with a key
+	requests atomic.Uint32 // that have called SendTx
 	since    atomic.Int64  // when the oldest event that is left was inserted, unix nanoseconds; 0 if none is
 	passing  chan struct{} // holds a token while a pass runs: passes take turns, and own outage
 	outage   outage        // of the database or the log
@@ -84,17 +84,24 @@ func (r *relay) pass(ctx context.Context) bool {
 	case <-ctx.Done():
 		return true
 	}
-	for more := true; more && ctx.Err() == nil; {
-		var err error
-		if more, err = r.step(ctx); err != nil && ctx.Err() == nil {
+	for ctx.Err() == nil {
+		more, err := r.step(ctx)
+		if ctx.Err() != nil {
+			break
+		}
+		if err != nil {
 			r.outage.Report(fmt.Errorf("pull: relay events of transactions: %w", err))
 			return false
+		}
+		r.outage.Succeed()
+		if !more {
+			break
 		}
 	}
 	return true
 }
 
-// step moves some events, and returns whether there are more.
+// step moves some of what is in the outbox, and reports whether there is more.
 func (r *relay) step(ctx context.Context) (more bool, err error) {
 	var bad []error
 	oldest, more, err := r.outbox.Relay(ctx, func(message []byte) error {
@@ -104,17 +111,11 @@ func (r *relay) step(ctx context.Context) (more bool, err error) {
 		}
 		return err
 	}, r.publish)
-	for _, err := range bad { // they may be marked although Relay failed
+	for _, err := range bad { // they may have been marked even if Relay has failed
 		r.report(fmt.Errorf("pull: an event in the transactional outbox cannot be sent and was marked as failed: %w", err))
-	}
-	if ctx.Err() != nil {
-		return false, err
 	}
 	if err == nil || oldest > 0 { // otherwise it is not known
 		r.age(oldest)
-	}
-	if err == nil {
-		r.outage.Succeed()
 	}
 	return more, err
 }

@@ -104,7 +104,7 @@ func (h *Hub) applyMessage(d broker.Delivery, received time.Time) {
 	}
 	e.At = max(0, min(e.At, now)) // the clocks of other nodes may be wrong
 	if h.applied.Load() == 0 {
-		received = received.Add(newNodeTimeout - nodeTimeout) // the message may be older than this node: its age is unknown
+		received = received.Add(newNodeTimeout - NodeTimeout) // the message may be older than this node: its age is unknown
 	}
 	from, fresh := h.receive(&e, d.Raw, received)
 	if e.Kind != envelope.KindEvent || !fresh {

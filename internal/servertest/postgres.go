@@ -68,7 +68,7 @@ func (p *Postgres) Start() error {
 		return db.PingContext(context.Background())
 	})
 	if err != nil {
-		log, _ := os.ReadFile(filepath.Join(p.dir, "log"))
+		log, _ := os.ReadFile(filepath.Join(p.dir, logFile))
 		err = fmt.Errorf("start of PostgreSQL: %w\n%s", err, log)
 	}
 	return errors.Join(err, db.Close())
@@ -144,26 +144,14 @@ func (p *Postgres) data() string { return filepath.Join(p.dir, "data") }
 
 func (p *Postgres) launch() error {
 	args := append([]string{"-D", p.data(), "-k", p.dir, "-c", "listen_addresses="}, p.options...)
-	cmd, life, err := guarded(filepath.Join(p.programs, "postgres"), args...)
+	life, ended, err := launch(p.owner, p.dir, "QUIT", filepath.Join(p.programs, "postgres"), args...)
 	if err != nil {
 		return err
-	}
-	logs, err := os.OpenFile(filepath.Join(p.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
-	if err != nil {
-		return err
-	}
-	cmd.Dir, cmd.SysProcAttr, cmd.Stdout, cmd.Stderr = p.dir, p.owner.attributes(), logs, logs
-	err = cmd.Start()
-	_, _ = logs.Close(), cmd.ExtraFiles[0].Close()
-	if err != nil {
-		return errors.Join(err, life.Close())
 	}
 	if p.life != nil {
 		_ = p.life.Close()
 	}
-	ended := make(chan struct{})
 	p.life, p.ended = life, ended
-	go func() { _ = cmd.Wait(); close(ended) }()
 	return nil
 }
 

@@ -4,6 +4,7 @@ package servertest
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -87,17 +88,43 @@ func (o owner) directory(t testing.TB) string {
 	return dir
 }
 
-// guarded returns a command that ends, by SIGQUIT to the program, when the
-// returned file is closed, so also when this process dies.
-func guarded(program string, args ...string) (*exec.Cmd, *os.File, error) {
-	const script = `"$@" </dev/null 3<&- & p=$!; (read -r _ <&3; kill -QUIT $p) & w=$!; wait $p; kill $w`
-	cmd := exec.Command("/bin/sh", append([]string{"-c", script, "sh", program}, args...)...)
+// guarded returns a command that ends, by a signal to the program, when the returned
+// file is closed, so also when this process dies. The shell starts the program with
+// SIGINT and SIGQUIT ignored, so the program must handle them to end by them.
+func guarded(signal, program string, args ...string) (*exec.Cmd, *os.File, error) {
+	const script = `s=$1; shift; "$@" </dev/null 3<&- & p=$!; (read -r _ <&3; kill -$s $p) & w=$!; wait $p; kill $w`
+	cmd := exec.Command("/bin/sh", append([]string{"-c", script, "sh", signal, program}, args...)...)
 	alive, life, err := os.Pipe()
 	if err != nil {
 		return nil, nil, err
 	}
 	cmd.ExtraFiles = []*os.File{alive} // the caller closes it after the start
 	return cmd, life, nil
+}
+
+// logFile has what a server writes, in its directory.
+const logFile = "log"
+
+// launch starts a server in its directory. The server ends, by the signal, when life
+// is closed; ended is closed when it has.
+func launch(o owner, dir, signal, program string, args ...string) (life *os.File, ended chan struct{}, err error) {
+	cmd, life, err := guarded(signal, program, args...)
+	if err != nil {
+		return nil, nil, err
+	}
+	logs, err := os.OpenFile(filepath.Join(dir, logFile), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return nil, nil, errors.Join(err, cmd.ExtraFiles[0].Close(), life.Close())
+	}
+	cmd.Dir, cmd.SysProcAttr, cmd.Stdout, cmd.Stderr = dir, o.attributes(), logs, logs
+	err = cmd.Start()
+	_, _ = logs.Close(), cmd.ExtraFiles[0].Close()
+	if err != nil {
+		return nil, nil, errors.Join(err, life.Close())
+	}
+	ended = make(chan struct{})
+	go func() { _ = cmd.Wait(); close(ended) }()
+	return life, ended, nil
 }
 
 // eventually calls f until it returns nil, for half a minute at most.

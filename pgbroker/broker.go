@@ -28,6 +28,7 @@ type Broker struct {
 	isolation bool // transactions are not READ COMMITTED by default
 
 	publisher publisher
+	horizon   horizon // of the outbox
 	notifier  notifier
 
 	mu    sync.Mutex                 // guards what follows

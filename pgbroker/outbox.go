@@ -79,7 +79,9 @@ func (b *Broker) Relay(
 
 // waiting returns the messages that are to be moved next.
 func (b *Broker) waiting(ctx context.Context) ([]waiting, error) {
-	return within(ctx, patience+forBytes(4*relayBytes), func(ctx context.Context, _ func(time.Duration)) (found []waiting, err error) {
+	began := time.Now()
+	after := b.horizon.begin(began)
+	found, err := within(ctx, patience+forBytes(4*relayBytes), func(ctx context.Context, _ func(time.Duration)) (found []waiting, err error) {
 		err = b.query(ctx, func(rows *sql.Rows) error {
 			var w waiting
 			var age int64
@@ -87,22 +89,31 @@ func (b *Broker) waiting(ctx context.Context) ([]waiting, error) {
 			w.age = max(time.Duration(age)*time.Microsecond, 1)
 			found = append(found, w)
 			return err
-		}, b.sql.waiting)
+		}, b.sql.waiting, after)
 		return found, err
 	})
+	last := int64(0)
+	for _, w := range found {
+		last = max(last, w.id)
+	}
+	b.horizon.end(after, time.Since(began), last)
+	return found, err
 }
 
 // sort returns the ids of the messages that pass the check, and their size, and
 // marks the others as failed.
 func (b *Broker) sort(ctx context.Context, found []waiting, check func([]byte) error) (good []int64, size int64, err error) {
+	bad := make(map[string][]int64) // by reason
 	for _, w := range found {
-		reason := check(w.message)
-		if reason == nil {
-			good = append(good, w.id)
-			size += int64(len(w.message))
+		if reason := check(w.message); reason != nil {
+			bad[reason.Error()] = append(bad[reason.Error()], w.id)
 			continue
 		}
-		if err := b.exec(ctx, b.sql.fail, w.id, reason.Error()); err != nil {
+		good = append(good, w.id)
+		size += int64(len(w.message))
+	}
+	for reason, ids := range bad {
+		if err := b.exec(ctx, b.sql.fail, array(ids), reason); err != nil {
 			return nil, 0, err
 		}
 	}

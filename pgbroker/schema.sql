@@ -173,9 +173,10 @@ BEGIN
 END $$;
 
 -- pull_waiting returns the messages that are to be moved next, at most so many and about so many bytes, and how long they
--- have been in the outbox, in microseconds: those that have numbers, or if there are none, those that were inserted first.
+-- have been in the outbox, in microseconds: those that have numbers, or if there are none, those that were inserted first
+-- after an id.
 -- The table is mostly empty when the server takes its statistics. With them, it would read all that waits, and sort it.
-CREATE OR REPLACE FUNCTION pull_waiting(messages integer, bytes integer)
+CREATE OR REPLACE FUNCTION pull_waiting(messages integer, bytes integer, after bigint)
 RETURNS TABLE (message_id bigint, waits bigint, content bytea)
 LANGUAGE plpgsql STABLE SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 BEGIN
@@ -185,7 +186,7 @@ BEGIN
 	), few AS (
 		SELECT id, at, message, number FROM numbered
 		UNION ALL
-		(SELECT id, at, message, number FROM pull_outbox WHERE number IS NULL AND failed IS NULL AND NOT EXISTS (SELECT FROM numbered)
+		(SELECT id, at, message, number FROM pull_outbox WHERE number IS NULL AND failed IS NULL AND id > after AND NOT EXISTS (SELECT FROM numbered)
 			ORDER BY id LIMIT messages)
 	)
 	SELECT id, (extract(epoch FROM clock_timestamp() - at) * 1000000)::bigint, message FROM (

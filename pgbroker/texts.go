@@ -31,7 +31,8 @@ func statements(prefix string) texts {
 		notify:  `SELECT pg_notify($1::text, $2::text)`,
 		outbox:  name.Replace(outboxSQL),
 		waiting: name.Replace(waitingSQL),
-		fail:    name.Replace(`UPDATE pull_outbox SET failed = $2::text, number = NULL WHERE id = $1::bigint`),
+		fail: name.Replace(`UPDATE pull_outbox SET failed = $2::text, number = NULL WHERE id IN (
+			SELECT id FROM pull_outbox WHERE id = ANY ($1::text::bigint[]) FOR UPDATE SKIP LOCKED)`),
 		move:    name.Replace(`SELECT log_epoch, log_last, log_mark FROM pull_move($1::text::bigint[], $2::text, $3::bigint, $4::bigint)`),
 		number:  name.Replace(`SELECT outbox, message_id, message_number, content FROM pull_number($1::text::bigint[], $2::text, $3::bigint * interval '1 microsecond')`),
 		remove:  name.Replace(`DELETE FROM pull_outbox WHERE id = ANY ($1::text::bigint[])`),
@@ -74,10 +75,12 @@ SELECT CASE
 	WHEN to_regclass('pull_meta') IS NULL THEN 'the table pull_meta is missing'
 	WHEN to_regprocedure('pull_publish(bytea,integer[],integer[],text,bigint,bigint)') IS NULL THEN 'the function pull_publish is missing'
 	WHEN to_regclass('pull_outbox') IS NULL THEN 'the table pull_outbox is missing'
+	WHEN (SELECT relpersistence FROM pg_class WHERE oid = to_regclass('pull_outbox')) <> 'p' THEN 'the table pull_outbox is UNLOGGED or TEMPORARY, so events can be lost'
+	WHEN (SELECT relrowsecurity FROM pg_class WHERE oid = to_regclass('pull_outbox')) THEN 'ROW LEVEL SECURITY is enabled for pull_outbox, which can hide events'
 	WHEN to_regclass('pull_relay') IS NULL THEN 'the table pull_relay is missing'
 	WHEN to_regprocedure('pull_head(text,bigint,bigint)') IS NULL THEN 'the function pull_head is missing'
 	WHEN to_regprocedure('pull_move(bigint[],text,bigint,bigint)') IS NULL THEN 'the function pull_move is missing'
-	WHEN to_regprocedure('pull_waiting(integer,integer)') IS NULL THEN 'the function pull_waiting is missing'
+	WHEN to_regprocedure('pull_waiting(integer,integer,bigint)') IS NULL THEN 'the function pull_waiting is missing'
 	WHEN to_regprocedure('pull_number(bigint[],text,interval)') IS NULL THEN 'the function pull_number is missing'
 	WHEN to_regprocedure('pull_epoch()') IS NULL THEN 'the function pull_epoch is missing'
 	WHEN to_regprocedure('pull_since(interval)') IS NULL THEN 'the function pull_since is missing'
@@ -116,4 +119,4 @@ SELECT "offset", (extract(epoch FROM at) * 1000000)::bigint, message, NULL, 0, 0
 // waitingSQL returns the messages that are to be moved next, and how long they
 // have been in the outbox, in microseconds. Like readSQL, it sets bytea_output.
 const waitingSQL = `
-SELECT message_id, waits, content FROM pull_waiting({messages}, {bytes}), (SELECT set_config('bytea_output', 'hex', true)) AS hex`
+SELECT message_id, waits, content FROM pull_waiting({messages}, {bytes}, $1::bigint), (SELECT set_config('bytea_output', 'hex', true)) AS hex`

@@ -34,6 +34,7 @@ vet:
 	done  # state files are locked in ways of their own on each system
 	for dir in $(ENGINES); do (cd $$dir && go vet ./... && GOOS=darwin go vet ./... && GOOS=windows go build ./...) || exit 1; done
 	cd bench && go vet ./... && go build -o /dev/null .
+	cd example && go vet ./...
 	cd e2e && go vet ./...
 	cd cluster && go vet ./...
 
@@ -41,6 +42,7 @@ go:
 	go test -race ./...
 	go run ./scripts/port5 -race ./...  # the same tests against Echo v5, and its own
 	cd bench && go test -race ./...
+	cd example && go test -race ./...
 
 # The logs on engines come last, one after another: they keep the disk busy.
 engines: $(ENGINES:%=engine-%)
@@ -80,7 +82,7 @@ fuzz:
 	done) || exit 1; done
 
 lint:
-	config=$$PWD/.golangci.yml; for dir in $(PLUGINS) $(ENGINES) bench cluster e2e; do (cd $$dir && go run $(LINT) run -c $$config ./...) || exit 1; done
+	config=$$PWD/.golangci.yml; for dir in $(PLUGINS) $(ENGINES) bench cluster e2e example; do (cd $$dir && go run $(LINT) run -c $$config ./...) || exit 1; done
 
 bench:
 	$(MAKE) -C bench bench

@@ -23,6 +23,7 @@ type faults struct {
 	hold    chan struct{}              // Publish blocks until it is closed
 	lose    int                        // that many deliveries are skipped
 	shift   uint64                     // added to all offsets
+	trimmed uint64                     // the log no longer has the messages up to this offset
 	epoch   string                     // replaces the epoch of the log
 	running map[int]context.CancelFunc // end the subscriptions
 	begun   int                        // subscriptions so far
@@ -83,7 +84,7 @@ func (f *faults) Publish(ctx context.Context, messages ...[]byte) error {
 
 func (f *faults) Subscribe(ctx context.Context, window time.Duration, deliver func(string, uint64, []byte)) error {
 	f.mu.Lock()
-	ordered, away, shift, name := f.log, f.away, f.shift, f.epoch
+	ordered, away, shift, name, trimmed := f.log, f.away, f.shift, f.epoch, f.trimmed
 	inner, cancel := context.WithCancel(ctx)
 	number := f.begun
 	f.begun++
@@ -96,7 +97,7 @@ func (f *faults) Subscribe(ctx context.Context, window time.Duration, deliver fu
 		return away
 	}
 	err := ordered.Subscribe(inner, window, func(epoch string, offset uint64, message []byte) {
-		if inner.Err() == nil && !f.loses() {
+		if inner.Err() == nil && offset > trimmed && !f.loses() {
 			deliver(cmp.Or(name, epoch), offset+shift, message)
 		}
 	})
@@ -176,7 +177,7 @@ func (f *faults) swapLastTwo() {
 	last := f.count()
 	_ = f.log.Subscribe(ctx, time.Hour, func(name string, offset uint64, message []byte) {
 		epoch = name
-		if all = append(all, message); int(offset) == last { //nolint:gosec // a few
+		if all = append(all, message); int(offset) == last {
 			cancel()
 		}
 	})

@@ -130,6 +130,6 @@ type txBroker struct {
 }
 
 func newTxBroker() txBroker {
-	log := new(pull.Memory)
-	return txBroker{log, &txTable{log: func(messages ...[]byte) error { return log.Publish(context.Background(), messages...) }}}
+	memory := new(pull.Memory)
+	return txBroker{memory, &txTable{log: func(messages ...[]byte) error { return memory.Publish(context.Background(), messages...) }}}
 }

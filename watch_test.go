@@ -247,3 +247,41 @@ func TestWatchesInParallel(t *testing.T) {
 		t.Errorf("%d watchers of ALL, want 8", got)
 	}
 }
+
+// A log that has dropped the grants of watches that still live makes a new node
+// notify pages of a gap, because their events may miss them.
+func TestNodeThatMayLackWatchesNotifiesOfAGap(t *testing.T) {
+	for name, c := range map[string]struct {
+		age       time.Duration // of the first message that the log has
+		recovered bool
+		reports   int
+	}{
+		"trimmed":     {10 * time.Minute, false, 1},
+		"long enough": {40 * time.Minute, true, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFaults()
+				a := f.node(t)
+				defer a.stop(t)
+				pass(time.Hour)
+				last := uint64(f.count())
+				pass(c.age)
+				f.set(func(f *faults) { f.trimmed = last })
+				var reports reports
+				b := newApp(t, func(config *pull.Config) { config.Broker, config.OnError = f, reports.add })
+				defer b.stop(t)
+				_, cursor := b.fresh(t, "1")
+
+				hello := b.dial(t, "1", "?cursor="+cursor).hello(t)
+
+				if got := hello.Params["recovered"]; got != c.recovered {
+					t.Errorf("got recovered %v, want %v", got, c.recovered)
+				}
+				if n := reports.count("the log begins"); n != c.reports {
+					t.Errorf("got %d reports, want %d", n, c.reports)
+				}
+			})
+		})
+	}
+}

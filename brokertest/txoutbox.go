@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -204,68 +205,92 @@ func manyInTx(b *txBench) error {
 
 func everyNode(b *txBench) error {
 	const writers, each = 4, 50
-	nodes := []TxBroker{b.tx, b.suite.Join(b.t, b.tx), b.suite.Join(b.t, b.tx)}
 	r := b.subscribe()
-	var writing, relaying sync.WaitGroup
-	errs := make([]error, writers+len(nodes))
-	for w := range writers {
-		writing.Go(func() {
-			for i := range each {
-				end := (*sql.Tx).Commit
-				if i%7 == 3 {
-					end = (*sql.Tx).Rollback
-				}
-				if err := b.insert(end, fmt.Sprintf("%d %d", w, i)); err != nil {
-					errs[w] = err
-					return
-				}
-			}
-		})
-	}
 	done := make(chan struct{})
-	for n, node := range nodes {
-		relaying.Go(func() {
-			for errs[writers+n] == nil {
-				errs[writers+n] = b.relay(node)
-				select {
-				case <-done:
-					return
-				default:
-				}
-			}
-		})
-	}
-	writing.Wait()
+	relaying := inParallel(3, func(n int) error {
+		node := b.tx
+		if n > 0 {
+			node = b.suite.Join(b.t, b.tx)
+		}
+		return b.relayUntil(node, done)
+	})
+	err := inParallel(writers, func(w int) error { return b.write(w, each) })()
 	close(done)
-	relaying.Wait()
-	if err := errors.Join(errors.Join(errs...), b.relay(b.tx), b.publish("end")); err != nil {
+	if err := errors.Join(err, relaying(), b.relay(b.tx), b.publish("end")); err != nil {
 		return err
 	}
 	log, err := b.read(r, "end")
 	if err := errors.Join(err, steady(log)); err != nil {
 		return err
 	}
-	return writersInOrder(texts(log[:len(log)-1]), writers, each)
+	got := texts(log[:len(log)-1])
+	var errs []error
+	for w := range writers {
+		errs = append(errs, wrote(got, w, each))
+	}
+	return errors.Join(errs...)
 }
 
-// writersInOrder returns an error unless every writer has all messages that it has
+// inParallel starts calls of f, and returns a function that waits for them.
+func inParallel(count int, f func(n int) error) (wait func() error) {
+	var running sync.WaitGroup
+	errs := make([]error, count)
+	for n := range count {
+		running.Go(func() { errs[n] = f(n) })
+	}
+	return func() error {
+		running.Wait()
+		return errors.Join(errs...)
+	}
+}
+
+// relayUntil relays on a node again and again.
+func (b *txBench) relayUntil(node TxBroker, done <-chan struct{}) error {
+	for {
+		if err := b.relay(node); err != nil {
+			return err
+		}
+		select {
+		case <-done:
+			return nil
+		default:
+		}
+	}
+}
+
+// isLost reports whether a writer rolls back its message with a number.
+func isLost(i int) bool { return i%7 == 3 }
+
+// write inserts the messages of a writer, each in a transaction.
+func (b *txBench) write(writer, count int) error {
+	for i := range count {
+		end := (*sql.Tx).Commit
+		if isLost(i) {
+			end = (*sql.Tx).Rollback
+		}
+		if err := b.insert(end, fmt.Sprintf("%d %d", writer, i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wrote returns an error unless the log has all messages that a writer has
 // committed, once and in order.
-func writersInOrder(got []string, writers, each int) error {
-	for w := range writers {
-		var own, want []string
-		for _, m := range got {
-			if m[0] == byte('0'+w) {
-				own = append(own, m)
-			}
+func wrote(log []string, writer, count int) error {
+	var got, want []string
+	for _, m := range log {
+		if strings.HasPrefix(m, strconv.Itoa(writer)+" ") {
+			got = append(got, m)
 		}
-		for i := range each {
-			if i%7 != 3 {
-				want = append(want, fmt.Sprintf("%d %d", w, i))
-			}
+	}
+	for i := range count {
+		if !isLost(i) {
+			want = append(want, fmt.Sprintf("%d %d", writer, i))
 		}
-		if !slices.Equal(own, want) {
-			return fmt.Errorf("got %q, want %q", own, want)
-		}
+	}
+	if !slices.Equal(got, want) {
+		return fmt.Errorf("got %q, want %q", got, want)
 	}
 	return nil
 }
@@ -284,115 +309,6 @@ func age(b *txBench) error {
 	}
 	if oldest, more, err := b.tx.Relay(b.ctx, anything, nil); oldest != 0 || more || err != nil {
 		return fmt.Errorf("after the message has left got %v, %v and %w, want 0 and false", oldest, more, err)
-	}
-	return nil
-}
-
-// A foreign log takes messages from an outbox.
-type foreign struct {
-	source   string
-	numbers  []uint64
-	messages []string
-	err      error
-}
-
-func (f *foreign) publish(_ context.Context, source string, numbers []uint64, messages [][]byte) error {
-	f.source = source
-	for i, m := range messages {
-		f.numbers = append(f.numbers, numbers[i])
-		f.messages = append(f.messages, string(m))
-		clear(m) // it may
-	}
-	return f.err
-}
-
-func anotherLogOfTx(b *txBench) error {
-	second := b.suite.Join(b.t, b.tx)
-	var before, again, after foreign
-	before.err = errors.New("it is not known whether the log has them")
-	if err := b.insert((*sql.Tx).Commit, "1", "2"); err != nil {
-		return err
-	}
-	if _, _, err := b.tx.Relay(b.ctx, anything, before.publish); !errors.Is(err, before.err) {
-		return fmt.Errorf("got %w, want the error of publish", err)
-	}
-	if err := b.insert((*sql.Tx).Commit, "3"); err != nil {
-		return err
-	}
-	for range 3 {
-		if _, _, err := second.Relay(b.ctx, anything, again.publish); err != nil {
-			return err
-		}
-	}
-	if err := b.insert((*sql.Tx).Commit, "4"); err != nil {
-		return err
-	}
-	if _, _, err := b.tx.Relay(b.ctx, anything, after.publish); err != nil {
-		return err
-	}
-	all := slices.Concat(again.numbers, after.numbers)
-	switch {
-	case !slices.Equal(before.messages, []string{"1", "2"}), !slices.Equal(again.messages, []string{"1", "2", "3"}), !slices.Equal(after.messages, []string{"4"}):
-		return fmt.Errorf("got %q, then %q and %q", before.messages, again.messages, after.messages)
-	case !slices.Equal(before.numbers, again.numbers[:2]):
-		return fmt.Errorf("got the numbers %v, and %v the second time", before.numbers, again.numbers)
-	case !slices.IsSorted(all) || len(slices.Compact(slices.Clone(all))) != 4 || all[0] == 0:
-		return fmt.Errorf("got the numbers %v, want rising ones", all)
-	case before.source == "" || before.source != again.source || again.source != after.source:
-		return fmt.Errorf("got the sources %q, %q and %q, want one", before.source, again.source, after.source)
-	}
-	return nil
-}
-
-func oneNode(b *txBench) error {
-	second := b.suite.Join(b.t, b.tx)
-	if err := b.insert((*sql.Tx).Commit, "1"); err != nil {
-		return err
-	}
-	var first, other foreign
-	var meanwhile error
-	_, _, err := b.tx.Relay(b.ctx, anything, func(ctx context.Context, source string, numbers []uint64, messages [][]byte) error {
-		meanwhile = b.insert((*sql.Tx).Commit, "2")
-		_, _, err := second.Relay(ctx, anything, other.publish)
-		meanwhile = errors.Join(meanwhile, err)
-		return first.publish(ctx, source, numbers, messages)
-	})
-	if err := errors.Join(err, meanwhile); err != nil {
-		return err
-	}
-	if len(other.messages) > 0 {
-		return fmt.Errorf("another node has published %q meanwhile", other.messages)
-	}
-	_, _, err = second.Relay(b.ctx, anything, other.publish)
-	if !slices.Equal(first.messages, []string{"1"}) || !slices.Equal(other.messages, []string{"2"}) {
-		return fmt.Errorf("got %q, then %q, want 1, then 2", first.messages, other.messages)
-	}
-	return err
-}
-
-func takenOver(b *txBench) error {
-	second := b.suite.Join(b.t, b.tx)
-	if err := b.insert((*sql.Tx).Commit, "1", "2"); err != nil {
-		return err
-	}
-	var first, other foreign
-	began := time.Now()
-	_, _, err := b.tx.Relay(b.ctx, anything, func(ctx context.Context, source string, numbers []uint64, messages [][]byte) error {
-		for len(other.messages) == 0 && ctx.Err() == nil { // this node stands still
-			if _, _, err := second.Relay(ctx, anything, other.publish); err != nil {
-				return err
-			}
-		}
-		return first.publish(ctx, source, numbers, messages)
-	})
-	if err != nil {
-		return err
-	}
-	if took := time.Since(began); took > 5*time.Second {
-		return fmt.Errorf("it took %v", took)
-	}
-	if !slices.Equal(first.numbers, other.numbers) || !slices.Equal(first.messages, other.messages) {
-		return fmt.Errorf("got %v %q, then %v %q", other.numbers, other.messages, first.numbers, first.messages)
 	}
 	return nil
 }

@@ -34,7 +34,7 @@ http {
 var nginxBlock = regexp.MustCompile("(?ms)^```nginx\n(.*?)^```$")
 
 // printedNginx returns the block in docs/production.md, with the addresses of this test.
-func printedNginx(t *testing.T, listen, app string) string {
+func printedNginx(t *testing.T, listen string, apps ...string) string {
 	t.Helper()
 	page, err := os.ReadFile("../docs/production.md")
 	if err != nil {
@@ -45,7 +45,7 @@ func printedNginx(t *testing.T, listen, app string) string {
 		t.Fatalf("%d blocks for nginx in docs/production.md, want one", len(blocks))
 	}
 	printed := blocks[0][1]
-	for example, here := range map[string]string{"listen 80;": "listen " + listen + ";", "127.0.0.1:8080": app} {
+	for example, here := range map[string]string{"listen 80;": "listen " + listen + ";", "127.0.0.1:8080": strings.Join(apps, "; server ")} {
 		if strings.Count(printed, example) != 1 {
 			t.Fatalf("docs/production.md does not print %q once", example)
 		}
@@ -69,11 +69,11 @@ func findNginx(t *testing.T) string {
 	return ""
 }
 
-// behindNginx runs nginx in front of the site, configured as docs/production.md
-// shows, and returns its address. nginx inherits the listener, as it does from
+// behindNginx runs nginx in front of applications with these URLs, configured as
+// docs/production.md shows, and returns its address. nginx inherits the listener, as it does from
 // its predecessor during an update, so no other process can take the port and
 // early connections wait until it has started.
-func behindNginx(t *testing.T, s *site) string {
+func behindNginx(t *testing.T, urls ...string) string {
 	t.Helper()
 	path, dir := findNginx(t), t.TempDir()
 	listener, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
@@ -91,7 +91,11 @@ func behindNginx(t *testing.T, s *site) string {
 		user = "user root;"
 	}
 	addr := listener.Addr().String()
-	config := fmt.Sprintf(aroundPrinted, user, printedNginx(t, addr, strings.TrimPrefix(s.url, "http://")))
+	apps := make([]string, 0, len(urls))
+	for _, url := range urls {
+		apps = append(apps, strings.TrimPrefix(url, "http://"))
+	}
+	config := fmt.Sprintf(aroundPrinted, user, printedNginx(t, addr, apps...))
 	if err := os.WriteFile(filepath.Join(dir, "nginx.conf"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +127,7 @@ func (p *tab) transport(want string) {
 func TestNginxAsPrintedCarriesWebSocketsAcrossARestart(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, func(c *pull.Config) { c.StateFile = filepath.Join(t.TempDir(), "state") })
-	page := newPerson(t, "ann").open(t, behindNginx(t, s)+"/page")
+	page := newPerson(t, "ann").open(t, behindNginx(t, s.url)+"/page")
 	page.transport("websocket")
 	s.send(pull.User("ann"), 1)
 	page.heard(1)
@@ -143,7 +147,7 @@ func TestNginxAsPrintedCarriesStreamsAcrossARestart(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, func(c *pull.Config) { c.StateFile = filepath.Join(t.TempDir(), "state") })
 	s.breakWith(refuseUpgrades)
-	page := newPerson(t, "ann").open(t, behindNginx(t, s)+"/page?watch=TASK_7")
+	page := newPerson(t, "ann").open(t, behindNginx(t, s.url)+"/page?watch=TASK_7")
 	page.transport("sse")
 	s.send(pull.Tag("TASK_7"), 1)
 	page.heard(1)
@@ -181,7 +185,7 @@ func through(t *testing.T, method, address, origin, body string) *http.Response 
 func TestNginxAsPrintedHoldsNothingBack(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, nil)
-	url := behindNginx(t, s)
+	url := behindNginx(t, s.url)
 	through(t, http.MethodGet, url+"/page?watch=TASK_7", url, "")
 	stream := bufio.NewScanner(through(t, http.MethodGet, url+"/pull?client=0123456789abcdef", url, "").Body)
 	next := func(words string) {
@@ -208,7 +212,7 @@ func TestNginxAsPrintedHoldsNothingBack(t *testing.T) {
 
 func TestNginxAsPrintedKeepsTheOrigin(t *testing.T) {
 	t.Parallel()
-	url := behindNginx(t, newSite(t, nil))
+	url := behindNginx(t, newSite(t, nil).url)
 	for origin, want := range map[string]int{
 		url:                     http.StatusSwitchingProtocols,
 		"http://localhost":      http.StatusForbidden,

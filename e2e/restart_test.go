@@ -27,7 +27,7 @@ func TestPlannedRestartOfTheExampleLosesNothing(t *testing.T) {
 		page.connected()
 		page.never(calls("onPullGap", "true"))
 	}
-	ann.clean("WebSocket", "ERR_CONNECTION_REFUSED")
+	ann.clean("WebSocket", "ERR_CONNECTION_REFUSED", "426") // the probe after a refused handshake may reach the new process
 	late := e.list("eve")
 	late.shows("#tasks .title", "before")
 	late.shows("#tasks .title", "after")
@@ -56,7 +56,7 @@ func TestCrashOfTheExampleIsTold(t *testing.T) {
 	ann.shows("#tasks .title", "after")
 	eve.submit("/say", "text", "a note") // she watches the page again
 	eve.shows("#messages span", "a note")
-	ann.clean("WebSocket", "ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET")
+	ann.clean("WebSocket", "ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "426")
 }
 
 // rename changes the title in a file of tasks.

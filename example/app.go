@@ -1,11 +1,11 @@
 package main
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -17,21 +17,7 @@ import (
 // An app is the shared task list and the chat about it.
 type app struct {
 	pull  *pull.Plugin
-	tasks *list
-	turn  sync.Mutex // held while a change happens
-}
-
-// inTurn runs one change at a time. The form is read first, so that nobody waits
-// for a slow client.
-func (a *app) inTurn(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		if err := readForm(c); err != nil {
-			return err
-		}
-		a.turn.Lock()
-		defer a.turn.Unlock()
-		return next(c)
-	}
+	tasks store
 }
 
 // page renders the template with the name of the route. The page's client
@@ -39,15 +25,18 @@ func (a *app) inTurn(next echo.HandlerFunc) echo.HandlerFunc {
 // event in between. From then on the user receives what is sent to the page's
 // address, until the page stops extending its watch.
 func (a *app) page(c pull.Context) error {
-	tasks := a.tasks.all()
+	tasks, err := a.tasks.all(c.Request().Context())
+	if err != nil {
+		return err
+	}
 	id := c.Param("id")
-	if _, ok := tasks[id]; id != "" && !ok {
+	if _, ok := tasks.Tasks[id]; id != "" && !ok {
 		return errGone
 	}
 	if err := c.Pull().Watch(c.Request().URL.Path); err != nil {
 		return err
 	}
-	data := map[string]any{"Head": head(c, a.pull), "Request": c, "Tasks": tasks, "Task": tasks[id]}
+	data := map[string]any{"Head": head(c, a.pull), "Request": c, "List": tasks, "Task": tasks.Tasks[id]}
 	return c.Render(http.StatusOK, c.Path(), data)
 }
 
@@ -59,35 +48,31 @@ func (a *app) save(c pull.Context) error {
 	}
 	t := task{ID: c.Param("id"), Title: title, Done: c.FormValue("done") == "true"}
 	if t.ID == "" {
-		t.ID = time.Now().Format("20060102-150405.000000")
-	} else if _, ok := a.tasks.all()[t.ID]; !ok {
-		return errGone
+		t.ID = time.Now().UTC().Format("20060102-150405.000000-") + rand.Text()[:8]
+		return a.tasks.add(c.Request().Context(), t, announce(c, "save"))
 	}
-	if err := announce(c, "save", t); err != nil {
-		return err
-	}
-	return a.tasks.put(t)
+	return a.tasks.update(c.Request().Context(), t, announce(c, "save"))
 }
 
 // remove deletes a task, and notifies everyone.
 func (a *app) remove(c pull.Context) error {
-	t, ok := a.tasks.all()[c.Param("id")]
-	if !ok {
-		return errGone
-	}
-	if err := announce(c, "delete", t); err != nil {
-		return err
-	}
-	return a.tasks.remove(t.ID)
+	return a.tasks.remove(c.Request().Context(), c.Param("id"), announce(c, "delete"))
 }
 
-// announce sends a change to everyone, and to the admin page with its author.
-// Both events are published together when the handler has succeeded.
-func announce(c pull.Context, command string, t task) error {
-	by := map[string]any{"by": c.Get("user"), "task": t}
-	return errors.Join(
-		c.Pull().Send(pull.Shared(), pull.Event{Module: "tasks", Command: command, Params: t}),
-		c.Pull().Send(pull.Tag("/admin"), pull.Event{Module: "audit", Command: command, Params: by}))
+// announce returns a function that sends a change to everyone, and to the admin
+// page with its author. Both events leave together: with the transaction, or else
+// when the handler has succeeded.
+func announce(c pull.Context, command string) announcer {
+	return func(tx pull.Tx, t task) error {
+		send := c.Pull().Send
+		if tx != nil {
+			send = func(to pull.Target, e pull.Event) error { return c.Pull().SendTx(tx, to, e) }
+		}
+		by := map[string]any{"by": c.Get("user"), "task": t}
+		return errors.Join(
+			send(pull.Shared(), pull.Event{Module: "tasks", Command: command, Params: t}),
+			send(pull.Tag("/admin"), pull.Event{Module: "audit", Command: command, Params: by}))
+	}
 }
 
 // say sends a message. If the handler fails afterwards, nobody receives it.

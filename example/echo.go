@@ -32,14 +32,6 @@ func serve(ctx context.Context, e *echo.Echo, l net.Listener) error {
 // head returns the script tag of a page.
 func head(c pull.Context, p *pull.Plugin) template.HTML { return p.Head(c) }
 
-// readForm reads the whole body of a request.
-func readForm(c echo.Context) error {
-	if _, err := c.FormParams(); err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, "the form cannot be read").SetInternal(err)
-	}
-	return nil
-}
-
 // handleErrors makes showError respond to errors, and Echo to those that it declines.
 func handleErrors(e *echo.Echo) {
 	e.HTTPErrorHandler = func(err error, c echo.Context) {

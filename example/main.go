@@ -28,7 +28,8 @@ func main() {
 		return map[string]pull.Platform{"/m": pull.Mobile}[c.Path()]
 	}}
 	addr := flag.String("addr", "127.0.0.1:8080", "where to listen")
-	flag.StringVar(&config.StateFile, "state", "", "file that carries events over a restart; the tasks are kept beside it")
+	broker := flag.String("broker", "", "what several nodes share: postgres://…, redis://…, nats://… or sqlite:FILE (default: nothing, for one node)")
+	flag.StringVar(&config.StateFile, "state", "", "file that carries events over a restart of one node; the tasks are kept beside it")
 	flag.DurationVar(&config.PresenceGrace, "grace", 0, "how long a user who has left counts as online (default 15s)")
 	flag.Parse()
 
@@ -36,21 +37,29 @@ func main() {
 	defer stop()
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", *addr) // first: New takes over the state file
 	check(err)
+	shared := engine{close: func() error { return nil }}
+	if *broker != "" {
+		shared, err = openEngine(*broker)
+		check(err)
+		config.Broker = shared.log
+	}
 	p, err := pull.New(config)
 	check(err)
 	check(p.Register( // which modules send events, and which pages need the client for them
 		pull.Module{ID: "tasks", Use: pull.PublicSection}, pull.Module{ID: "im", Use: pull.PublicSection},
 		pull.Module{ID: "audit", Use: pull.AdminSection}))
-	tasks, err := openList(config.StateFile) // after New: the last process has released both files
-	check(err)
+	if shared.tasks == nil {
+		shared.tasks, err = openFile(config.StateFile) // after New: the last process has released both files
+		check(err)
+	}
 	e := echo.New()
-	routes(e, &app{pull: p, tasks: tasks})
+	routes(e, &app{pull: p, tasks: shared.tasks})
 
 	slog.Info("open http://" + listener.Addr().String() + " in two windows")
 	err = serve(ctx, e, listener)
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	check(errors.Join(err, p.Shutdown(ctx))) // after the server: its last requests still send events
+	check(errors.Join(err, p.Shutdown(ctx), shared.close())) // after the server: its last requests still send events
 }
 
 func check(err error) {
@@ -67,16 +76,13 @@ func routes(e *echo.Echo, a *app) {
 	e.StaticFS("/static", echo.MustSubFS(files, "static"))
 	a.pull.Mount(e.Group("/pull"))
 
-	// Changes run one at a time, with the plugin's middleware inside, so that
-	// events are published in the order of the changes.
-	look := []echo.MiddlewareFunc{enter, a.pull.Middleware()}
-	change := []echo.MiddlewareFunc{enter, a.inTurn, a.pull.Middleware()}
+	inside := []echo.MiddlewareFunc{enter, a.pull.Middleware()}
 	for _, path := range []string{"/", "/m", "/tasks/:id"} {
-		e.GET(path, pull.Handler(a.page), look...)
+		e.GET(path, pull.Handler(a.page), inside...)
 	}
-	e.GET("/admin", pull.Handler(a.page), append(look, a.pull.Section(pull.AdminSection))...)
-	e.POST("/tasks", pull.Handler(a.save), change...)
-	e.POST("/tasks/:id", pull.Handler(a.save), change...)
-	e.DELETE("/tasks/:id", pull.Handler(a.remove), change...)
-	e.POST("/say", pull.Handler(a.say), change...)
+	e.GET("/admin", pull.Handler(a.page), append(inside, a.pull.Section(pull.AdminSection))...)
+	e.POST("/tasks", pull.Handler(a.save), inside...)
+	e.POST("/tasks/:id", pull.Handler(a.save), inside...)
+	e.DELETE("/tasks/:id", pull.Handler(a.remove), inside...)
+	e.POST("/say", pull.Handler(a.say), inside...)
 }

@@ -42,8 +42,9 @@ type Config struct {
 	Memory bool
 
 	// KeepAge is how long a message stays in the stream that Create creates. It
-	// must not be shorter than the plugin's WindowAge, which holds for a stream
-	// of your own, too. Default 10 minutes.
+	// must not be shorter than the plugin's WindowAge and WatchTTL, which holds
+	// for a stream of your own, too: a node that starts learns from the log who
+	// watches what. Default 1 hour.
 	KeepAge time.Duration
 
 	// KeepCount is how many messages that stream has at most. A batch counts as
@@ -71,7 +72,7 @@ func (c *Config) complete() error {
 		c.Replicas = 1
 	}
 	if c.KeepAge == 0 {
-		c.KeepAge = 10 * time.Minute
+		c.KeepAge = time.Hour
 	}
 	if c.KeepCount == 0 {
 		c.KeepCount = 1_000_000

@@ -28,6 +28,7 @@ type Broker struct {
 	isolation bool // transactions are not READ COMMITTED by default
 
 	publisher publisher
+	horizon   horizon // of the outbox
 	notifier  notifier
 
 	mu    sync.Mutex                 // guards what follows
@@ -56,13 +57,17 @@ func (b *Broker) Close() error {
 	return nil
 }
 
-// learn finds out how transactions begin.
+// learn finds out how transactions begin, and where the outbox is.
 func (b *Broker) learn(ctx context.Context) error {
-	var isolation, fsync string
+	var isolation, fsync, outbox string
 	const query = `SELECT current_setting('default_transaction_isolation'), current_setting('fsync')`
 	if err := b.db.QueryRowContext(ctx, query).Scan(&isolation, &fsync); err != nil {
 		return err
 	}
+	if err := b.db.QueryRowContext(ctx, b.sql.outbox).Scan(&outbox); err != nil {
+		return err
+	}
+	b.sql.insertInto(outbox)
 	b.isolation = isolation != "read committed"
 	if fsync == "off" {
 		b.config.Logger.Warn("pgbroker: the server's setting fsync is off: a crash of its machine can damage the log")

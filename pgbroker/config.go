@@ -112,7 +112,10 @@ func New(config Config) (*Broker, error) {
 	}
 	b.sql = statements(config.Prefix)
 	_, err = within(context.Background(), 2*patience, func(ctx context.Context, _ func(time.Duration)) (struct{}, error) {
-		return struct{}{}, errors.Join(b.prepare(ctx), b.learn(ctx))
+		if err := b.prepare(ctx); err != nil {
+			return struct{}{}, err
+		}
+		return struct{}{}, b.learn(ctx)
 	})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("pgbroker: %w", err), b.Close())

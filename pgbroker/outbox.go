@@ -49,6 +49,10 @@ func (b *Broker) Relay(
 	if len(found) == 0 {
 		return 0, false, nil
 	}
+	read := int64(0)
+	for _, w := range found {
+		read += int64(len(w.message))
+	}
 	good, size, err := b.sort(ctx, found, check)
 	if err != nil {
 		return found[0].age, false, fmt.Errorf("pgbroker: mark a message as failed: %w", err)
@@ -67,7 +71,7 @@ func (b *Broker) Relay(
 		}
 		return found[0].age, false, err
 	}
-	if full := len(found) == relayMessages || size >= relayBytes; full {
+	if full := len(found) == relayMessages || read >= relayBytes; full {
 		return found[0].age, true, nil
 	}
 	return 0, false, nil
@@ -75,36 +79,41 @@ func (b *Broker) Relay(
 
 // waiting returns the messages that are to be moved next.
 func (b *Broker) waiting(ctx context.Context) ([]waiting, error) {
-	return within(ctx, patience+forBytes(4*relayBytes), func(ctx context.Context, _ func(time.Duration)) (found []waiting, err error) {
-		rows, err := b.db.QueryContext(ctx, b.sql.waiting)
-		if err != nil {
-			return nil, err
-		}
-		defer func() { _ = rows.Close() }()
-		for rows.Next() {
+	began := time.Now()
+	after := b.horizon.begin(began)
+	found, err := within(ctx, patience+forBytes(4*relayBytes), func(ctx context.Context, _ func(time.Duration)) (found []waiting, err error) {
+		err = b.query(ctx, func(rows *sql.Rows) error {
 			var w waiting
 			var age int64
-			if err := rows.Scan(&w.id, &age, &w.message); err != nil {
-				return nil, err
-			}
+			err := rows.Scan(&w.id, &age, &w.message)
 			w.age = max(time.Duration(age)*time.Microsecond, 1)
 			found = append(found, w)
-		}
-		return found, rows.Err()
+			return err
+		}, b.sql.waiting, after)
+		return found, err
 	})
+	last := int64(0)
+	for _, w := range found {
+		last = max(last, w.id)
+	}
+	b.horizon.end(after, time.Since(began), last)
+	return found, err
 }
 
 // sort returns the ids of the messages that pass the check, and their size, and
 // marks the others as failed.
 func (b *Broker) sort(ctx context.Context, found []waiting, check func([]byte) error) (good []int64, size int64, err error) {
+	bad := make(map[string][]int64) // by reason
 	for _, w := range found {
-		reason := check(w.message)
-		if reason == nil {
-			good = append(good, w.id)
-			size += int64(len(w.message))
+		if reason := check(w.message); reason != nil {
+			bad[reason.Error()] = append(bad[reason.Error()], w.id)
 			continue
 		}
-		if err := b.exec(ctx, b.sql.fail, w.id, reason.Error()); err != nil {
+		good = append(good, w.id)
+		size += int64(len(w.message))
+	}
+	for reason, ids := range bad {
+		if err := b.exec(ctx, b.sql.fail, array(ids), reason); err != nil {
 			return nil, 0, err
 		}
 	}
@@ -123,17 +132,54 @@ func (b *Broker) move(ctx context.Context, ids []int64, size int64) (moved bool,
 	}
 	b.knows(at)
 	b.wake()
-	b.announce()
+	b.announce() //nolint:contextcheck // it outlives the call
 	return true, nil
 }
 
 // exec runs a statement that returns nothing.
 func (b *Broker) exec(ctx context.Context, statement string, args ...any) error {
 	_, err := within(ctx, patience, func(ctx context.Context, _ func(time.Duration)) (struct{}, error) {
-		_, err := b.db.ExecContext(ctx, statement, args...)
-		return struct{}{}, err
+		return struct{}{}, b.query(ctx, func(*sql.Rows) error { return nil }, statement, args...)
 	})
 	return err
+}
+
+// query runs a statement and passes its rows to scan. It is READ COMMITTED: at other
+// levels, the server would abort transactions of the application that insert into
+// the outbox meanwhile.
+func (b *Broker) query(ctx context.Context, scan func(*sql.Rows) error, statement string, args ...any) error {
+	if !b.isolation {
+		return each(scan)(b.db.QueryContext(ctx, statement, args...))
+	}
+	tx, err := b.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }()
+
+	if _, err := tx.ExecContext(ctx, `SET LOCAL idle_in_transaction_session_timeout = '3s'`); err != nil {
+		return err
+	}
+	if err := each(scan)(tx.QueryContext(ctx, statement, args...)); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// each returns a function that passes the rows of a query to scan.
+func each(scan func(*sql.Rows) error) func(*sql.Rows, error) error {
+	return func(rows *sql.Rows, err error) error {
+		if err != nil {
+			return err
+		}
+		defer func() { _ = rows.Close() }()
+		for rows.Next() {
+			if err := scan(rows); err != nil {
+				return err
+			}
+		}
+		return rows.Err()
+	}
 }
 
 // array returns numbers as PostgreSQL writes an array: drivers encode texts alike,
@@ -188,19 +234,13 @@ type numbered struct {
 // number gives messages numbers; see pull_number.
 func (b *Broker) number(ctx context.Context, ids []int64) (numbered, error) {
 	return within(ctx, patience+forBytes(4*relayBytes), func(ctx context.Context, _ func(time.Duration)) (n numbered, err error) {
-		rows, err := b.db.QueryContext(ctx, b.sql.number, array(ids), b.id, leaseTime.Microseconds())
-		if err != nil {
-			return n, err
-		}
-		defer func() { _ = rows.Close() }()
-		for rows.Next() {
+		err = b.query(ctx, func(rows *sql.Rows) error {
 			var id, number int64
 			var message []byte
-			if err := rows.Scan(&n.source, &id, &number, &message); err != nil {
-				return n, err
-			}
+			err := rows.Scan(&n.source, &id, &number, &message)
 			n.ids, n.numbers, n.messages = append(n.ids, id), append(n.numbers, uint64(number)), append(n.messages, message) //nolint:gosec // above zero
-		}
-		return n, rows.Err()
+			return err
+		}, b.sql.number, array(ids), b.id, leaseTime.Microseconds())
+		return n, err
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -108,7 +109,7 @@ func TestLateCommitKeepsNoOtherEventWaiting(t *testing.T) {
 	l := follow(t, b)
 	late := insert(t, b, db, "", "late")
 	for i := range 600 { // more than one step
-		insert(t, b, db, "", fmt.Sprint(i)).commit(t)
+		insert(t, b, db, "", strconv.Itoa(i)).commit(t)
 	}
 	insert(t, b, db, "", "locked").commit(t)
 	locking, err := db.BeginTx(t.Context(), nil)
@@ -203,15 +204,21 @@ func TestRelayOutlivesTheServer(t *testing.T) {
 	}
 }
 
-// New names what is missing.
-func TestOutboxThatIsMissingIsAnError(t *testing.T) {
-	s, prefix := shared(t), newPrefix()
-	newBroker(t, s, prefix)
-	s.exec(t, "DROP TABLE "+prefix+"outbox")
+// New names what is wrong with the outbox.
+func TestOutboxThatCannotHoldEventsIsAnError(t *testing.T) {
+	for change, want := range map[string]string{
+		"DROP TABLE %soutbox":                            "outbox is missing",
+		"ALTER TABLE %soutbox SET UNLOGGED":              "UNLOGGED",
+		"ALTER TABLE %soutbox ENABLE ROW LEVEL SECURITY": "ROW LEVEL SECURITY",
+	} {
+		s, prefix := shared(t), newPrefix()
+		newBroker(t, s, prefix)
+		s.exec(t, fmt.Sprintf(change, prefix))
 
-	_, err := pgbroker.New(pgbroker.Config{DB: open(t, s.url()), Prefix: prefix})
+		_, err := pgbroker.New(pgbroker.Config{DB: open(t, s.url()), Prefix: prefix})
 
-	if err == nil || !strings.Contains(err.Error(), prefix+"outbox is missing") {
-		t.Errorf("got %v, want an error that names the table", err)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("after %q: got %v, want an error with %q", change, err, want)
+		}
 	}
 }

@@ -32,7 +32,7 @@ type pgxTx struct {
 }
 
 // ExecContext implements pull.Tx.
-func (t pgxTx) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) { //nolint:ireturn // as in database/sql
+func (t pgxTx) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
 	tag, err := t.tx.Exec(ctx, query, args...)
 	return pgxResult(tag.RowsAffected()), err
 }

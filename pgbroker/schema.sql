@@ -33,6 +33,8 @@ CREATE INDEX IF NOT EXISTS {bare}outbox_key ON pull_outbox (key) WHERE key IS NO
 
 CREATE INDEX IF NOT EXISTS {bare}outbox_number ON pull_outbox (number) WHERE number IS NOT NULL;
 
+CREATE INDEX IF NOT EXISTS {bare}outbox_waiting ON pull_outbox (id) WHERE number IS NULL AND failed IS NULL;
+
 -- What is needed to move events into another log: the name of the outbox, the largest number, and which node is doing
 -- it, until when.
 CREATE TABLE IF NOT EXISTS pull_relay (
@@ -170,6 +172,28 @@ BEGIN
 	log_mark := (extract(epoch FROM moment) * 1000000)::bigint;
 END $$;
 
+-- pull_waiting returns the messages that are to be moved next, at most so many and about so many bytes, and how long they
+-- have been in the outbox, in microseconds: those that have numbers, or if there are none, those that were inserted first
+-- after an id.
+-- The table is mostly empty when the server takes its statistics. With them, it would read all that waits, and sort it.
+CREATE OR REPLACE FUNCTION pull_waiting(messages integer, bytes integer, after bigint)
+RETURNS TABLE (message_id bigint, waits bigint, content bytea)
+LANGUAGE plpgsql STABLE SET enable_seqscan = off SET enable_bitmapscan = off AS $$
+BEGIN
+	RETURN QUERY
+	WITH numbered AS MATERIALIZED (
+		SELECT id, at, message, number FROM pull_outbox WHERE number IS NOT NULL ORDER BY number LIMIT messages
+	), few AS (
+		SELECT id, at, message, number FROM numbered
+		UNION ALL
+		(SELECT id, at, message, number FROM pull_outbox WHERE number IS NULL AND failed IS NULL AND id > after AND NOT EXISTS (SELECT FROM numbered)
+			ORDER BY id LIMIT messages)
+	)
+	SELECT id, (extract(epoch FROM clock_timestamp() - at) * 1000000)::bigint, message FROM (
+		SELECT id, at, message, number, sum(octet_length(message)) OVER (ORDER BY number, id) - octet_length(message) AS ahead FROM few
+	) AS summed WHERE ahead < bytes ORDER BY number, id;
+END $$;
+
 -- pull_move moves messages from the outbox to the log, in the order in which they were inserted. One node does it at a
 -- time. A row that some transaction has locked stays for now. It returns no epoch if nothing was moved.
 CREATE OR REPLACE FUNCTION pull_move(ids bigint[], known_epoch text, known_offset bigint, known_mark bigint,
@@ -210,8 +234,10 @@ BEGIN
 	IF current_setting('synchronous_commit') = 'off' THEN
 		PERFORM set_config('synchronous_commit', 'on', true);
 	END IF;
+	PERFORM set_config('bytea_output', 'hex', true); -- drivers cannot read another format in text
 	INSERT INTO pull_relay DEFAULT VALUES ON CONFLICT DO NOTHING;
-	UPDATE pull_relay SET holder = who, until = clock_timestamp() + lease WHERE holder = who OR until < clock_timestamp()
+	UPDATE pull_relay SET holder = who, until = clock_timestamp() + lease
+		WHERE holder = who OR until NOT BETWEEN clock_timestamp() AND clock_timestamp() + lease -- the clock may have been set back
 		RETURNING source, greatest(number, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint) INTO outbox, last;
 	IF NOT FOUND OR EXISTS (SELECT FROM pull_outbox WHERE number IS NOT NULL AND id <> ALL (ids)) THEN
 		RETURN;

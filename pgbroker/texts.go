@@ -14,7 +14,7 @@ type texts struct {
 	publish, since, read, trim string
 	renew, notify, channel     string
 
-	insert, replace, waiting, fail, move, number, remove, release string // of the outbox
+	outbox, insert, replace, waiting, fail, move, number, remove, release string // of the outbox
 }
 
 func statements(prefix string) texts {
@@ -29,11 +29,10 @@ func statements(prefix string) texts {
 		trim:    name.Replace(`SELECT pull_trim($1::bigint * interval '1 microsecond', $2::bigint, $3::bigint)`),
 		renew:   name.Replace(`SELECT pull_renew($1::text)`),
 		notify:  `SELECT pg_notify($1::text, $2::text)`,
-		insert:  name.Replace(`INSERT INTO pull_outbox (message) VALUES ($1::bytea)`),
-		replace: name.Replace(`WITH gone AS (DELETE FROM pull_outbox WHERE key = $2::text AND number IS NULL)
-			INSERT INTO pull_outbox (message, key) VALUES ($1::bytea, $2::text)`),
+		outbox:  name.Replace(outboxSQL),
 		waiting: name.Replace(waitingSQL),
-		fail:    name.Replace(`UPDATE pull_outbox SET failed = $2::text, number = NULL WHERE id = $1::bigint`),
+		fail: name.Replace(`UPDATE pull_outbox SET failed = $2::text, number = NULL WHERE id IN (
+			SELECT id FROM pull_outbox WHERE id = ANY ($1::text::bigint[]) FOR UPDATE SKIP LOCKED)`),
 		move:    name.Replace(`SELECT log_epoch, log_last, log_mark FROM pull_move($1::text::bigint[], $2::text, $3::bigint, $4::bigint)`),
 		number:  name.Replace(`SELECT outbox, message_id, message_number, content FROM pull_number($1::text::bigint[], $2::text, $3::bigint * interval '1 microsecond')`),
 		remove:  name.Replace(`DELETE FROM pull_outbox WHERE id = ANY ($1::text::bigint[])`),
@@ -41,6 +40,18 @@ func statements(prefix string) texts {
 		channel: strings.ReplaceAll(prefix, ".", "_") + "log",
 	}
 }
+
+// insertInto sets the statements of SendTx. They name the schema, because the
+// search_path of an application's transaction may be another one.
+func (t *texts) insertInto(table string) {
+	t.insert = `INSERT INTO ` + table + ` (message) VALUES ($1::bytea)`
+	t.replace = `WITH gone AS (DELETE FROM ` + table + ` WHERE key = $2::text AND number IS NULL)
+		INSERT INTO ` + table + ` (message, key) VALUES ($1::bytea, $2::text)`
+}
+
+// outboxSQL returns the name of the outbox, with its schema.
+const outboxSQL = `SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = to_regclass('pull_outbox')`
 
 // existsSQL reports whether the log is there. It reads a table so that the server
 // first takes note of what others have created.
@@ -64,9 +75,12 @@ SELECT CASE
 	WHEN to_regclass('pull_meta') IS NULL THEN 'the table pull_meta is missing'
 	WHEN to_regprocedure('pull_publish(bytea,integer[],integer[],text,bigint,bigint)') IS NULL THEN 'the function pull_publish is missing'
 	WHEN to_regclass('pull_outbox') IS NULL THEN 'the table pull_outbox is missing'
+	WHEN (SELECT relpersistence FROM pg_class WHERE oid = to_regclass('pull_outbox')) <> 'p' THEN 'the table pull_outbox is UNLOGGED or TEMPORARY, so events can be lost'
+	WHEN (SELECT relrowsecurity FROM pg_class WHERE oid = to_regclass('pull_outbox')) THEN 'ROW LEVEL SECURITY is enabled for pull_outbox, which can hide events'
 	WHEN to_regclass('pull_relay') IS NULL THEN 'the table pull_relay is missing'
 	WHEN to_regprocedure('pull_head(text,bigint,bigint)') IS NULL THEN 'the function pull_head is missing'
 	WHEN to_regprocedure('pull_move(bigint[],text,bigint,bigint)') IS NULL THEN 'the function pull_move is missing'
+	WHEN to_regprocedure('pull_waiting(integer,integer,bigint)') IS NULL THEN 'the function pull_waiting is missing'
 	WHEN to_regprocedure('pull_number(bigint[],text,interval)') IS NULL THEN 'the function pull_number is missing'
 	WHEN to_regprocedure('pull_epoch()') IS NULL THEN 'the function pull_epoch is missing'
 	WHEN to_regprocedure('pull_since(interval)') IS NULL THEN 'the function pull_since is missing'
@@ -103,17 +117,6 @@ UNION ALL
 SELECT "offset", (extract(epoch FROM at) * 1000000)::bigint, message, NULL, 0, 0, 0, 0 FROM fresh`
 
 // waitingSQL returns the messages that are to be moved next, and how long they
-// have been in the outbox, in microseconds: those that have numbers, or if there
-// are none, those that were inserted first.
+// have been in the outbox, in microseconds. Like readSQL, it sets bytea_output.
 const waitingSQL = `
-WITH numbered AS MATERIALIZED (
-	SELECT id, at, message, number FROM pull_outbox WHERE number IS NOT NULL ORDER BY number LIMIT {messages}
-), few AS (
-	SELECT id, at, message, number FROM numbered
-	UNION ALL
-	(SELECT id, at, message, number FROM pull_outbox WHERE number IS NULL AND failed IS NULL AND NOT EXISTS (SELECT FROM numbered)
-		ORDER BY id LIMIT {messages})
-)
-SELECT id, (extract(epoch FROM clock_timestamp() - at) * 1000000)::bigint, message FROM (
-	SELECT id, at, message, number, sum(octet_length(message)) OVER (ORDER BY number, id) - octet_length(message) AS ahead FROM few
-) AS summed WHERE ahead < {bytes} ORDER BY number, id`
+SELECT message_id, waits, content FROM pull_waiting({messages}, {bytes}, $1::bigint), (SELECT set_config('bytea_output', 'hex', true)) AS hex`

@@ -28,12 +28,13 @@ type Config struct {
 	Prefix string
 
 	// KeepAge is how long a message stays in the log. It must not be shorter
-	// than the plugin's WindowAge. Default 10 minutes.
+	// than the plugin's WindowAge and WatchTTL: a node that starts learns from
+	// the log who watches what. Default 1 hour.
 	KeepAge time.Duration
 
 	// KeepCount is how many messages stay in the log at most. The server trims
 	// once a second, so there may be more for a moment. They take the server's
-	// memory. Default 100,000.
+	// memory, about 400 bytes for an event of 300. Default 250,000.
 	KeepCount int
 
 	// Logger gets what happens beside the broker's calls: that the log has a new
@@ -50,10 +51,10 @@ func (c *Config) complete() error {
 		c.Prefix = "pull"
 	}
 	if c.KeepAge == 0 {
-		c.KeepAge = 10 * time.Minute
+		c.KeepAge = time.Hour
 	}
 	if c.KeepCount == 0 {
-		c.KeepCount = 100_000
+		c.KeepCount = 250_000
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()

@@ -43,7 +43,7 @@ type Config struct {
 	// the plugin's WindowAge and WatchTTL. Default 1 hour.
 	KeepAge time.Duration
 
-	// KeepCount is how many messages stay in the log at most. Default 100,000.
+	// KeepCount is how many messages stay in the log at most. Default 1,000,000.
 	// Twice that may be there for a moment.
 	KeepCount int
 
@@ -66,7 +66,7 @@ type Config struct {
 const (
 	defaultPrefix    = "pull_"
 	defaultKeepAge   = time.Hour
-	defaultKeepCount = 100_000
+	defaultKeepCount = 1_000_000
 	defaultBusy      = 5 * time.Second
 	defaultPoll      = 5 * time.Millisecond
 )

@@ -61,14 +61,7 @@ func (b *Broker) number(ctx context.Context, ids []int64) (source string, found 
 		if err := row.Scan(&others); err != nil || others {
 			return err
 		}
-		last = max(last, now.UnixMicro())
-		for _, id := range ids {
-			last++
-			if _, err := tx.StmtContext(ctx, b.queries.number).ExecContext(ctx, last, id); err != nil {
-				return err
-			}
-		}
-		if _, err := tx.StmtContext(ctx, b.queries.count).ExecContext(ctx, last); err != nil {
+		if err := b.setNumbers(ctx, tx, max(last, now.UnixMicro()), ids); err != nil {
 			return err
 		}
 		found, err = scanNumbered(tx.StmtContext(ctx, b.queries.numbered).QueryContext(ctx, list))
@@ -78,6 +71,18 @@ func (b *Broker) number(ctx context.Context, ids []int64) (source string, found 
 		err = nil
 	}
 	return source, found, err
+}
+
+// setNumbers gives messages that have none the numbers after last.
+func (b *Broker) setNumbers(ctx context.Context, tx *sql.Tx, last int64, ids []int64) error {
+	for _, id := range ids {
+		last++
+		if _, err := tx.StmtContext(ctx, b.queries.number).ExecContext(ctx, last, id); err != nil {
+			return err
+		}
+	}
+	_, err := tx.StmtContext(ctx, b.queries.count).ExecContext(ctx, last)
+	return err
 }
 
 func scanNumbered(rows *sql.Rows, err error) (found []waiting, _ error) {

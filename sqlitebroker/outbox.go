@@ -4,9 +4,9 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -108,21 +108,25 @@ func (b *Broker) readOutbox(ctx context.Context) (found []waiting, full bool, er
 // sort returns the ids of the messages that pass the check, and marks the others
 // as failed.
 func (b *Broker) sort(ctx context.Context, found []waiting, check func([]byte) error) (good []int64, err error) {
+	reasons := make(map[int64]string)
 	for _, w := range found {
-		reason := check(w.message)
-		if reason == nil {
-			good = append(good, w.id)
+		if reason := check(w.message); reason != nil {
+			reasons[w.id] = reason.Error()
 			continue
 		}
-		err := b.write(ctx, b.durability(), func(tx *sql.Tx) error {
-			_, err := tx.StmtContext(ctx, b.queries.fail).ExecContext(ctx, reason.Error(), w.id)
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
+		good = append(good, w.id)
 	}
-	return good, nil
+	if len(reasons) == 0 {
+		return good, nil
+	}
+	return good, b.write(ctx, b.durability(), func(tx *sql.Tx) error {
+		for id, reason := range reasons {
+			if _, err := tx.StmtContext(ctx, b.queries.fail).ExecContext(ctx, reason, id); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // takeOut deletes messages from the outbox and returns those that were there, in
@@ -155,7 +159,14 @@ func scanWaiting(rows *sql.Rows, err error) (found []waiting, _ error) {
 	return found, rows.Err()
 }
 
+// encodeIDs returns ids as a JSON array.
 func encodeIDs(ids []int64) string {
-	text, _ := json.Marshal(ids) // numbers can be encoded
-	return string(text)
+	text := []byte{'['}
+	for i, id := range ids {
+		if i > 0 {
+			text = append(text, ',')
+		}
+		text = strconv.AppendInt(text, id, 10)
+	}
+	return string(append(text, ']'))
 }

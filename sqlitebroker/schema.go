@@ -58,10 +58,11 @@ func statements(prefix string) [4]string {
 }
 
 // indexes returns the SQL that creates the indexes.
-func indexes(prefix string) [2]string {
-	return [2]string{
+func indexes(prefix string) [3]string {
+	return [3]string{
 		`CREATE INDEX IF NOT EXISTS ` + prefix + `outbox_key ON ` + prefix + `outbox (key) WHERE key IS NOT NULL`,
 		`CREATE INDEX IF NOT EXISTS ` + prefix + `outbox_number ON ` + prefix + `outbox (number) WHERE number IS NOT NULL`,
+		`CREATE INDEX IF NOT EXISTS ` + prefix + `outbox_waiting ON ` + prefix + `outbox (id) WHERE number IS NULL AND failed IS NULL`,
 	}
 }
 
@@ -254,7 +255,7 @@ func (b *Broker) prepare(ctx context.Context) error {
 		{&q.remove, `DELETE FROM ` + outbox + ` WHERE id IN (SELECT value FROM json_each(?)) RETURNING id, message`},
 		{&q.fail, `UPDATE ` + outbox + ` SET failed = ?, number = NULL WHERE id = ?`},
 		{&q.claim, `INSERT INTO ` + relay + ` (id, source, number, holder, until) VALUES (1, ?1, 0, ?1, ?3)
-			ON CONFLICT (id) DO UPDATE SET holder = ?1, until = ?3 WHERE holder = ?1 OR until < ?2 RETURNING source, number`},
+			ON CONFLICT (id) DO UPDATE SET holder = ?1, until = ?3 WHERE holder = ?1 OR until NOT BETWEEN ?2 AND ?3 RETURNING source, number`},
 		{&q.others, `SELECT EXISTS (SELECT 1 FROM ` + outbox + ` WHERE number IS NOT NULL AND id NOT IN (SELECT value FROM json_each(?)))`},
 		{&q.number, `UPDATE ` + outbox + ` SET number = ? WHERE id = ? AND number IS NULL AND failed IS NULL`},
 		{&q.numbered, `SELECT id, number, message FROM ` + outbox + ` WHERE number IS NOT NULL AND id IN (SELECT value FROM json_each(?)) ORDER BY number`},

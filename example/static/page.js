@@ -9,7 +9,41 @@ const page = {
   turn: Promise.resolve(),
 
   task(command, task) {
-    page.turn = page.turn.then(() => (command === "delete" ? page.drop(task.id) : page.put(task)))
+    page.turn = page.turn.then(() => {
+      if (!page.isNews(task)) return
+      if (command === "delete") page.drop(task.id)
+      else page.put(task)
+    })
+  },
+
+  /** The page shows every change up to this revision of the list, and of those after
+   *  it the early ones: which task each changed. */
+  revision: Number(document.getElementById("tasks")?.dataset.revision),
+  early: new Map(),
+  expected: 0,
+
+  /** Whether the list does not show a change yet. The events of two nodes can arrive
+   *  in another order than that of their changes. One that does not arrive at all was
+   *  lost with its node: then the list is fetched. If the store has no revisions,
+   *  events arrive in the order of the changes and none is lost. */
+  isNews({ id, revision }) {
+    if (!revision || Number.isNaN(page.revision)) return true
+    if (revision <= page.revision || page.early.has(revision)) return false
+    const overtaken = [...page.early].some(([other, its]) => its === id && other > revision)
+    page.early.set(revision, id)
+    while (page.early.delete(page.revision + 1)) page.revision++
+    if (page.early.size) page.expect(page.revision + 1)
+    return !overtaken
+  },
+
+  /** Fetches the list if a revision is still missing after a while. */
+  expect(revision) {
+    if (page.expected === revision) return
+    page.expected = revision
+    setTimeout(() => {
+      page.expected = 0
+      if (page.revision < revision) page.gap()
+    }, 3_000)
   },
 
   find: (id) => document.querySelector(`[data-task="${CSS.escape(id)}"]`),
@@ -71,6 +105,8 @@ const page = {
       if (!response.ok && response.status !== 404) throw new Error(response.statusText)
       const fresh = new DOMParser().parseFromString(await response.text(), "text/html")
       const tasks = [...fresh.querySelectorAll("#tasks [data-task]")].map(shown)
+      page.revision = Number(fresh.getElementById("tasks")?.dataset.revision)
+      page.early.clear()
       const ids = new Set(tasks.map(({ id }) => id))
       for (const item of document.querySelectorAll("#tasks [data-task]")) {
         if (!ids.has(item.dataset.task)) page.drop(item.dataset.task)

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"math"
 	"net/http"
 	"slices"
 	"sync"
@@ -28,16 +29,18 @@ type Outbox struct {
 	scope  *Scope
 	ended  atomic.Bool // set under mu
 
-	mu         sync.Mutex     // guards the fields below
-	taken      bool           // first belongs to a published batch
-	transacted bool           // SendTx was called: the epilogue wakes the relay
-	txID       uint32         // number of the request, for the keys of SendTx; 0 until it is needed
-	events     [][]byte       // envelopes; nil if a later event with the same key has replaced it
-	first      [1][]byte      // memory for events: most requests send one
-	keys       map[string]int // index in events by key and target
+	mu     sync.Mutex     // guards the fields below, of which the order saves memory
+	txID   uint32         // number of the request among those that have called SendTx; 0: it has not
+	events [][]byte       // envelopes; nil if a later event with the same key has replaced it
+	first  [1][]byte      // memory for events: most requests send one
+	keys   map[string]int // index in events by key and target
 
-	held, heldBytes int32 // the part of the publisher's queue that the request uses
+	held      int16 // the part of the publisher's queue that the request uses
+	taken     bool  // first belongs to a published batch
+	heldBytes int32
 }
+
+const _ = uint(math.MaxInt16 - publish.MaxRequestEvents) // held is large enough
 
 // outboxKey is the key of a request's innermost outbox in its context.
 type outboxKey struct{}
@@ -160,7 +163,7 @@ func (o *Outbox) takeUnlessEnded(ctx context.Context) (publish.Batch, error) {
 	if err := ctx.Err(); err != nil {
 		return publish.Batch{}, err
 	}
-	if o.transacted {
+	if o.txID != 0 {
 		o.engine.relay.wakeUp()
 	}
 	return o.take(), nil
@@ -194,7 +197,7 @@ func (o *Outbox) reserveShare(events, bytes int) error {
 // releaseShare releases a part that reserveShare has reserved; the caller holds
 // mu.
 func (o *Outbox) releaseShare(events, bytes int) {
-	o.held -= int32(events)     //nolint:gosec // less than the share
+	o.held -= int16(events)     //nolint:gosec // less than the share
 	o.heldBytes -= int32(bytes) //nolint:gosec // less than the share
 }
 
@@ -283,7 +286,7 @@ func (o *Outbox) finish(commit bool) {
 	if len(o.events) > 0 {
 		b = o.take()
 	}
-	transacted := o.transacted
+	transacted := o.txID != 0
 	o.mu.Unlock()
 	o.scope.endIdentity()
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -39,15 +38,15 @@ type relay struct {
 	report  func(error)
 
 	wake     chan struct{}
-	requests atomic.Uint32 // that have sent an event with a key
+	requests atomic.Uint32 // that have called SendTx
 	since    atomic.Int64  // when the oldest event that is left was inserted, unix nanoseconds; 0 if none is
-	passing  sync.Mutex    // guards outage, and lets passes take turns
+	passing  chan struct{} // holds a token while a pass runs: passes take turns, and own outage
 	outage   outage        // of the database or the log
 }
 
 // newRelay returns the relay of an engine, whose publisher and hub exist.
 func (e *Engine) newRelay() *relay {
-	r := &relay{outbox: e.config.TxOutbox, check: e.checkRelayed, report: e.config.OnError, wake: make(chan struct{}, 1)}
+	r := &relay{outbox: e.config.TxOutbox, check: e.checkRelayed, report: e.config.OnError, wake: make(chan struct{}, 1), passing: make(chan struct{}, 1)}
 	r.outage = outage{report: e.config.OnError, logger: e.config.Logger, over: "pull: events of transactions are relayed again"}
 	if r.outbox != nil {
 		r.publish = e.publishRelayed
@@ -79,35 +78,46 @@ func (r *relay) wakeUp() { signal.Send(r.wake) }
 
 // pass moves everything that is in the outbox, and reports whether it could.
 func (r *relay) pass(ctx context.Context) bool {
-	r.passing.Lock()
-	defer r.passing.Unlock()
-
-	for more := true; more && ctx.Err() == nil; {
-		var bad []error
-		oldest, again, err := r.outbox.Relay(ctx, func(message []byte) error {
-			err := r.check(message)
-			if err != nil {
-				bad = append(bad, err)
-			}
-			return err
-		}, r.publish)
+	select {
+	case r.passing <- struct{}{}:
+		defer func() { <-r.passing }()
+	case <-ctx.Done():
+		return true
+	}
+	for ctx.Err() == nil {
+		more, err := r.step(ctx)
 		if ctx.Err() != nil {
 			break
-		}
-		if err == nil || oldest > 0 { // otherwise it is not known
-			r.age(oldest)
 		}
 		if err != nil {
 			r.outage.Report(fmt.Errorf("pull: relay events of transactions: %w", err))
 			return false
 		}
 		r.outage.Succeed()
-		for _, err := range bad {
-			r.report(fmt.Errorf("pull: an event in the transactional outbox cannot be sent and was marked as failed: %w", err))
+		if !more {
+			break
 		}
-		more = again
 	}
 	return true
+}
+
+// step moves some of what is in the outbox, and reports whether there is more.
+func (r *relay) step(ctx context.Context) (more bool, err error) {
+	var bad []error
+	oldest, more, err := r.outbox.Relay(ctx, func(message []byte) error {
+		err := r.check(message)
+		if err != nil {
+			bad = append(bad, err)
+		}
+		return err
+	}, r.publish)
+	for _, err := range bad { // they may have been marked even if Relay has failed
+		r.report(fmt.Errorf("pull: an event in the transactional outbox cannot be sent and was marked as failed: %w", err))
+	}
+	if err == nil || oldest > 0 { // otherwise it is not known
+		r.age(oldest)
+	}
+	return more, err
 }
 
 // age records the age of the oldest event that is left.
@@ -145,11 +155,19 @@ var errNotAnEvent = errors.New("pull: not an event of SendTx")
 
 // publishRelayed publishes messages of an outbox that is not in the log's
 // database. It waits until this node has applied them, so that a burst does not
-// exceed the bounds of the embedded log.
+// exceed the bounds of the embedded log. It leaves out those that this node has
+// received from the log after an earlier try, so that a log that is slow gets on.
 func (e *Engine) publishRelayed(ctx context.Context, source string, numbers []uint64, messages [][]byte) error {
 	node := envelope.OutboxID(source)
 	for i, raw := range messages {
 		envelope.Stamp(raw, node, numbers[i])
+	}
+	applied := e.hub.AppliedFrom(node)
+	for len(messages) > 0 && numbers[0] <= applied {
+		numbers, messages = numbers[1:], messages[1:]
+	}
+	if len(messages) == 0 {
+		return nil
 	}
 	limited, cancel := context.WithTimeout(ctx, relayTimeout)
 	defer cancel()

@@ -33,7 +33,7 @@ func (e *Engine) drainAndStop(ctx context.Context) error {
 	err := e.publisher.Drain(ctx)
 	complete := err == nil // otherwise some events will never be in the log
 	if e.relay.outbox != nil {
-		e.relay.pass(ctx) // what stays leaves through another node, or after the next start
+		e.drainRelay(ctx)
 	}
 	e.publisher.Announce(envelope.Control(envelope.KindBye, time.Now()))
 	err = errors.Join(err, e.drainHub(ctx))
@@ -51,6 +51,14 @@ func (e *Engine) drainAndStop(ctx context.Context) error {
 		err = errors.Join(err, e.saveState())
 	}
 	return err
+}
+
+// drainRelay moves what is in the transactional outbox, but not for long: what stays
+// leaves through another node, or after the next start.
+func (e *Engine) drainRelay(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, relayTimeout)
+	defer cancel()
+	e.relay.pass(ctx)
 }
 
 // waitForShutdown waits for an earlier call of Shutdown and returns its result.

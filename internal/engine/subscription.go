@@ -32,9 +32,17 @@ const (
 // subscription until ctx ends.
 func (e *Engine) subscribe(ctx context.Context, window time.Duration) {
 	o := &outage{report: e.config.OnError, logger: e.config.Logger, over: "pull: the subscription works again"}
+	first := true
+	arrive := func(d *broker.Delivery) {
+		o.Succeed()
+		if first {
+			e.checkReach(d)
+			first = false
+		}
+	}
 	for wait := shortestWait; ; wait = min(2*wait, longestWait) {
 		began := time.Now()
-		err := e.subscribeOnce(ctx, window, o.Succeed)
+		err := e.subscribeOnce(ctx, window, arrive)
 		if ctx.Err() != nil {
 			return
 		}
@@ -52,8 +60,8 @@ func (e *Engine) subscribe(ctx context.Context, window time.Duration) {
 
 // subscribeOnce passes messages to the dispatcher until the subscription ends,
 // and returns why. It ends the subscription if the broker breaks its contract,
-// and calls succeed for each message that is in order.
-func (e *Engine) subscribeOnce(ctx context.Context, window time.Duration, succeed func()) error {
+// and calls arrive for each message that is in order.
+func (e *Engine) subscribeOnce(ctx context.Context, window time.Duration, arrive func(*broker.Delivery)) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	err := e.broker.Subscribe(ctx, window, func(epoch string, offset uint64, message []byte) {
@@ -62,7 +70,7 @@ func (e *Engine) subscribeOnce(ctx context.Context, window time.Duration, succee
 			cancel(broken)
 		}
 		if ctx.Err() == nil {
-			succeed()
+			arrive(&d)
 			e.dispatcher.Accept(ctx, d)
 		}
 	})

@@ -28,12 +28,18 @@ var (
 // errors as [Plugin.Send] except for [ErrQueueFull], or the error of the
 // transaction. It does not look at Event.Key.
 func (e *Engine) SendTx(ctx context.Context, tx broker.Tx, t event.Target, ev event.Event) error {
-	return e.insertTx(ctx, tx, &t, &ev, "", "")
+	if err := e.checkTx(ctx, tx); err != nil {
+		return err
+	}
+	raw, err := e.encode(&t, &ev, "", time.Now())
+	if err != nil || raw == nil {
+		return err
+	}
+	return e.insertTx(ctx, tx, "", raw)
 }
 
-// insertTx writes an event into the transactional outbox, as a part of tx. It
-// deletes earlier events with the same key, unless that is empty.
-func (e *Engine) insertTx(ctx context.Context, tx broker.Tx, t *event.Target, ev *event.Event, sender, key string) error {
+// checkTx returns an error if nothing can be written into the transaction.
+func (e *Engine) checkTx(ctx context.Context, tx broker.Tx) error {
 	switch {
 	case e.relay.outbox == nil:
 		return ErrNoTx
@@ -42,13 +48,12 @@ func (e *Engine) insertTx(ctx context.Context, tx broker.Tx, t *event.Target, ev
 	case ctx.Err() != nil:
 		return ctx.Err()
 	}
-	raw, err := e.encode(t, ev, sender, time.Now())
-	if err != nil || raw == nil {
-		return err
-	}
-	if err := e.publisher.Accepts(); err != nil {
-		return err
-	}
+	return e.publisher.Accepts()
+}
+
+// insertTx writes an envelope into the transactional outbox, as a part of tx. It
+// deletes earlier ones with the same key, unless that is empty.
+func (e *Engine) insertTx(ctx context.Context, tx broker.Tx, key string, raw []byte) error {
 	if err := e.relay.outbox.InsertTx(ctx, tx, key, raw); err != nil {
 		return fmt.Errorf("pull: write the event into the transaction: %w", err)
 	}
@@ -77,39 +82,37 @@ func (o *Outbox) SendTx(tx broker.Tx, t event.Target, e event.Event) error {
 	if o.ended.Load() {
 		return ErrTooLate
 	}
-	key := ""
-	if e.Key != "" {
-		key = o.txKey(e.Key, &t)
-	}
-	if err := o.engine.insertTx(o.scope, tx, &t, &e, o.sender(&e), key); err != nil {
+	if err := o.engine.checkTx(o.scope, tx); err != nil {
 		return err
 	}
-	o.wakeRelay()
+	raw, err := o.engine.encode(&t, &e, o.sender(&e), time.Now())
+	if err != nil || raw == nil {
+		return err
+	}
+	if err := o.engine.insertTx(o.scope, tx, o.txKey(&e, &t), raw); err != nil {
+		return err
+	}
+	if o.ended.Load() { // meanwhile: no epilogue will wake the relay
+		o.engine.relay.wakeUp()
+	}
 	return nil
 }
 
-// txKey returns a key that no other request has. Rows of other requests cannot
-// be replaced.
-func (o *Outbox) txKey(key string, t *event.Target) string {
+// txKey returns the key of an event that replaces earlier ones, or "". No other
+// request has it. Afterwards the epilogue wakes the relay.
+func (o *Outbox) txKey(e *event.Event, t *event.Target) string {
 	o.mu.Lock()
-	defer o.mu.Unlock()
-
 	for o.txID == 0 {
 		o.txID = o.engine.relay.requests.Add(1)
 	}
+	id := o.txID
+	o.mu.Unlock()
+
+	if e.Key == "" {
+		return ""
+	}
 	h := sha256.New()
-	_, _ = fmt.Fprintf(h, "%s %d %s\x00", o.engine.hub.ID, o.txID, key)
+	_, _ = fmt.Fprintf(h, "%s %d %s\x00", o.engine.hub.ID, id, e.Key)
 	_, _ = h.Write(event.AppendTarget(nil, "", t))
 	return hex.EncodeToString(h.Sum(nil)[:16])
-}
-
-// wakeRelay has the epilogue wake the relay, or wakes it now if the request has
-// ended meanwhile.
-func (o *Outbox) wakeRelay() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-
-	if o.transacted = true; o.ended.Load() {
-		o.engine.relay.wakeUp()
-	}
 }

@@ -104,9 +104,9 @@ func (h *Hub) applyMessage(d broker.Delivery, received time.Time) {
 	}
 	e.At = max(0, min(e.At, now)) // the clocks of other nodes may be wrong
 	if h.applied.Load() == 0 {
-		received = received.Add(newNodeTimeout - nodeTimeout) // the message may be older than this node: its age is unknown
+		received = received.Add(newNodeTimeout - NodeTimeout) // the message may be older than this node: its age is unknown
 	}
-	from, fresh := h.receive(&e, received)
+	from, fresh := h.receive(&e, d.Raw, received)
 	if e.Kind != envelope.KindEvent || !fresh {
 		h.history.Skip(e.At)
 		if fresh {
@@ -120,11 +120,11 @@ func (h *Hub) applyMessage(d broker.Delivery, received time.Time) {
 }
 
 // receive records who has sent a message, and reports whether the message is new.
-// An event without a name is new, since the log has it once, and comes from no
-// node.
-func (h *Hub) receive(e *envelope.Envelope, received time.Time) (from *peer, fresh bool) {
+// An event without a name comes from no node, and the log has it once. It is new
+// unless the log broke and delivers again what it had before.
+func (h *Hub) receive(e *envelope.Envelope, raw []byte, received time.Time) (from *peer, fresh bool) {
 	if e.IsUnnamed() {
-		return nil, e.Kind == envelope.KindEvent
+		return nil, e.Kind == envelope.KindEvent && h.names.isNew(raw)
 	}
 	from, fresh = h.presence.receive(e.Node, e.Seq, e.At, received)
 	if from.self {

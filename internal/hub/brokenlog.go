@@ -39,6 +39,7 @@ func (h *Hub) restartLog(d broker.Delivery) error {
 		h.watches.rebase(d.Offset - 1)
 		epoch = h.epochAfter(d)
 	}
+	h.names.breakLog()
 	h.startLog(d.Epoch, epoch, d.Offset)
 	h.requestUsers(time.Now())
 	clear(h.pendingEnds)

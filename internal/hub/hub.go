@@ -39,6 +39,7 @@ type Hub struct {
 
 	watches     watches
 	pendingEnds pendingEnds // ends of watches that are on their way into the log
+	forgotUntil time.Time   // until then there may be watches that this node does not know
 	countedAt   time.Time   // when the watches of a long list were last counted one by one
 
 	presence *presence

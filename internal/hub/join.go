@@ -52,7 +52,7 @@ func (h *Hub) addPage(p *Page, at *envelope.Cursor, began uint64) (w welcome, er
 	if h.roster.isBanned(p.User, began) {
 		return w, ErrDisconnected
 	}
-	recovered := at != nil && at.Epoch == h.epoch && h.history.Covers(at.Offset) && !h.watches.hasLost(p.User, at.Offset)
+	recovered := at != nil && at.Epoch == h.epoch && h.history.Covers(at.Offset) && !h.mayLackWatches(p.User, at.Offset)
 	p.last = h.history.Last()
 	if recovered {
 		p.last, p.behind = at.Offset, at.Offset != h.history.Last()
@@ -75,6 +75,22 @@ func (h *Hub) addPage(p *Page, at *envelope.Cursor, began uint64) (w welcome, er
 	}
 	p.Hold(h.epoch, sent, w.missed.more)
 	return w, nil
+}
+
+// mayLackWatches reports whether a user may watch a tag, or have watched it after
+// an offset, without this node knowing it.
+func (h *Hub) mayLackWatches(user string, offset uint64) bool {
+	forgotten := user != "" && !h.forgotUntil.IsZero() && time.Now().Before(h.forgotUntil)
+	return forgotten || h.watches.hasLost(user, offset)
+}
+
+// ForgetWatches makes known that until a time there may be watches that this node
+// does not know. A page of a user that returns before is notified of a gap.
+func (h *Hub) ForgetWatches(until time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+
+	h.forgotUntil = until
 }
 
 // sendGap notifies a live page of a gap: it is at the position of the log now.

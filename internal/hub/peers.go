@@ -12,9 +12,11 @@ import (
 const BeatEvery = 20 * time.Second
 
 const (
-	nodeTimeout    = 65 * time.Second        // after so long without a message a node is gone
-	cutOffTimeout  = nodeTimeout - BeatEvery // after so long without a message of its own this node is cut off from the log
-	newNodeTimeout = 25 * time.Second        // replaces nodeTimeout for nodes that have sent nothing since this node began
+	// NodeTimeout is after how long without a message a node is gone.
+	NodeTimeout = 65 * time.Second
+
+	cutOffTimeout  = NodeTimeout - BeatEvery // after so long without a message of its own this node is cut off from the log
+	newNodeTimeout = 25 * time.Second        // replaces NodeTimeout for nodes that have sent nothing since this node began
 )
 
 // A Change is a user coming online or going offline, on all nodes together.
@@ -133,7 +135,7 @@ func (p *presence) expireNodes(now time.Time, remember time.Duration) []Change {
 	var changes []Change
 	for id, node := range p.peers {
 		silence := min(now.Sub(node.received), now.Sub(p.reconnected))
-		timeout := nodeTimeout
+		timeout := NodeTimeout
 		if node.stopping {
 			timeout = p.graceFor // its pages are reconnecting to another node
 		}

@@ -28,5 +28,5 @@ func (h *Hub) SweepPresence(now time.Time) {
 		h.requestUsers(now)
 	}
 	h.announce()
-	h.addChanges(h.presence.expireNodes(now, max(h.history.MaxAge(), h.watches.ttl)+nodeTimeout))
+	h.addChanges(h.presence.expireNodes(now, max(h.history.MaxAge(), h.watches.ttl)+NodeTimeout))
 }

@@ -210,3 +210,24 @@ func TestEveryShutdownReturnsWhatTheFirstDid(t *testing.T) {
 		_ = a.end(t)
 	})
 }
+
+// A call of the broker that the end of the shutdown cuts off is no failure of the
+// broker.
+func TestShutdownDoesNotReportTheCallThatItEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFaults()
+		var reports reports
+		a := newApp(t, func(c *pull.Config) { c.Broker, c.OnError = f, reports.add })
+		a.fresh(t, "1")
+		f.set(func(f *faults) { f.hold = make(chan struct{}) })
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+
+		_ = a.server.shutdown(ctx)
+		_ = a.Shutdown(ctx) // the node's own messages do not reach the log
+
+		if reports.contain("pull: publish") {
+			t.Errorf("got %v, want no report of a failed call", reports.list)
+		}
+	})
+}

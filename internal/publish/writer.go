@@ -94,6 +94,9 @@ func (p *Publisher) write(ctx context.Context, chunk [][]byte) error {
 			p.pace(ctx, before)
 			return nil
 		}
+		if ctx.Err() != nil { // the shutdown has ended the call
+			return ErrClosed
+		}
 		p.outage.Report(fmt.Errorf("pull: publish: %w", err))
 		select {
 		case <-time.After(wait):

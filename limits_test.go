@@ -2,6 +2,7 @@ package pull_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -291,4 +292,26 @@ func (p *page) more(t *testing.T) (message, bool) {
 	m := p.waiting[0]
 	p.waiting = p.waiting[1:]
 	return m, true
+}
+
+// A limitedLog cannot hold messages above a size.
+type limitedLog struct{ pull.Memory }
+
+func (*limitedLog) MaxMessageBytes() int { return 1000 }
+
+func TestEventThatTheLogCannotHoldIsTooLarge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newApp(t, func(c *pull.Config) { c.Broker = new(limitedLog) })
+		defer a.stop(t)
+		r, _ := a.fresh(t, "1")
+		var size *pull.SizeError
+
+		err := a.Send(t.Context(), pull.User("1"), event("large", strings.Repeat("x", 1000)))
+
+		if !errors.As(err, &size) || size.Limit != 1000 || !errors.Is(err, pull.ErrTooLarge) {
+			t.Errorf("got %v, want ErrTooLarge with the limit of the log", err)
+		}
+		send(t, a, pull.User("1"), "small")
+		r.sees(t, "small")
+	})
 }

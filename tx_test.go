@@ -2,6 +2,7 @@ package pull_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"net/http"
 	"slices"
@@ -170,6 +171,8 @@ func TestSendTxReturnsWhatIsWrongAtTheCall(t *testing.T) {
 				{"module", c.Pull().SendTx(b.begin(), pull.User("1"), pull.Event{Module: "other", Command: "x"}), pull.ErrUnknownModule},
 				{"size", c.Pull().SendTx(b.begin(), pull.User("1"), huge), pull.ErrTooLarge},
 				{"transaction", c.Pull().SendTx(&fakeTx{err: errTx}, pull.User("1"), event("x", nil)), errTx},
+				{"typed nil", c.Pull().SendTx((*sql.Tx)(nil), pull.User("1"), event("x", nil)), nil},
+				{"database", c.Pull().SendTx(new(sql.DB), pull.User("1"), event("x", nil)), nil},
 				{"no transaction", c.Pull().SendTx(nil, pull.User("1"), event("x", nil)), nil},
 				{"ended context", a.SendTx(ended, b.begin(), pull.User("1"), event("x", nil)), context.Canceled},
 			} {

@@ -36,6 +36,7 @@ require (
 	github.com/echo-pull/pull/pgbroker v0.0.0 // indirect
 	github.com/echo-pull/pull/redisbroker v0.0.0 // indirect
 	github.com/echo-pull/pull/sqlitebroker v0.0.0 // indirect
+	github.com/gofrs/flock v0.13.2 // indirect
 	github.com/google/go-tpm v0.9.8 // indirect
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/jackc/pgpassfile v1.0.0 // indirect

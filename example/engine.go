@@ -30,11 +30,14 @@ func openEngine(address string) (engine, error) {
 	case "redis", "rediss", "unix":
 		return openRedis(address)
 	case "nats", "tls":
+		if !strings.HasPrefix(rest, "//") {
+			return openEmbedded(rest)
+		}
 		return openNATS(address)
 	case "sqlite":
 		return openSQLite(rest)
 	}
-	return engine{}, fmt.Errorf("--broker is %q, want postgres://…, redis://…, nats://… or sqlite:FILE", address)
+	return engine{}, fmt.Errorf("--broker is %q, want postgres://…, redis://…, nats://…, nats:DIR or sqlite:FILE", address)
 }
 
 func openPostgres(url string) (engine, error) {
@@ -51,7 +54,7 @@ func openPostgres(url string) (engine, error) {
 }
 
 func openSQLite(file string) (engine, error) {
-	db, err := sql.Open("sqlite", "file:"+file+"?_pragma=busy_timeout(5000)")
+	db, err := sql.Open("sqlite", "file:"+file+"?_txlock=immediate&_pragma=busy_timeout(5000)")
 	if err != nil {
 		return engine{}, err
 	}

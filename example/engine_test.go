@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/echo-pull/pull/internal/servertest"
-	"github.com/echo-pull/pull/natsbroker"
 )
 
 func TestPostgresStoreKeepsTheContract(t *testing.T) {
@@ -18,18 +17,5 @@ func TestRedisStoreKeepsTheContract(t *testing.T) {
 }
 
 func TestNATSStoreKeepsTheContract(t *testing.T) {
-	server, err := natsbroker.Embedded(natsbroker.EmbeddedConfig{StoreDir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	tasks, err := openBucket(server.Conn())
-	if err != nil {
-		t.Fatal(err)
-	}
-	testStore(t, tasks)
+	testStore(t, openStore(t, "nats:"+t.TempDir()))
 }

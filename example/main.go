@@ -28,8 +28,8 @@ func main() {
 		return map[string]pull.Platform{"/m": pull.Mobile}[c.Path()]
 	}}
 	addr := flag.String("addr", "127.0.0.1:8080", "where to listen")
-	broker := flag.String("broker", "", "what several nodes share: postgres://…, redis://…, nats://… or sqlite:FILE (default: nothing, for one node)")
-	flag.StringVar(&config.StateFile, "state", "", "file that carries events over a restart of one node; the tasks are kept beside it")
+	broker := flag.String("broker", "", "what several nodes share: postgres://…, redis://…, nats://… or sqlite:FILE; or for one node, nats:DIR, a NATS server inside the process (default: nothing, for one node)")
+	flag.StringVar(&config.StateFile, "state", "", "file that carries events over a restart of one node without --broker; the tasks are kept beside it")
 	flag.DurationVar(&config.PresenceGrace, "grace", 0, "how long a user who has left counts as online (default 15s)")
 	flag.Parse()
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -21,17 +22,29 @@ const natsKey = "list"
 func openNATS(url string) (engine, error) {
 	conn, err := nats.Connect(url, nats.MaxReconnects(-1))
 	if err != nil {
+		return engine{}, fmt.Errorf("connect to %s: %w", url, err)
+	}
+	return newNATSEngine(conn, func() error {
+		conn.Close()
+		return nil
+	})
+}
+
+// openEmbedded starts a NATS server inside the process, for one node.
+func openEmbedded(dir string) (engine, error) {
+	server, err := natsbroker.Embedded(natsbroker.EmbeddedConfig{StoreDir: dir})
+	if err != nil {
 		return engine{}, err
 	}
+	return newNATSEngine(server.Conn(), server.Close)
+}
+
+func newNATSEngine(conn *nats.Conn, disconnect func() error) (engine, error) {
 	broker, err := natsbroker.New(natsbroker.Config{Conn: conn, Create: true})
 	if err != nil {
-		conn.Close()
-		return engine{}, err
+		return engine{}, errors.Join(err, disconnect())
 	}
-	end := func() error {
-		defer conn.Close()
-		return broker.Close()
-	}
+	end := func() error { return errors.Join(broker.Close(), disconnect()) }
 	tasks, err := openBucket(conn)
 	if err != nil {
 		return engine{}, errors.Join(err, end())

@@ -36,7 +36,8 @@
 // for replicas that come and go with the load, use servers of their own. The nodes
 // should be near one another, within a few milliseconds.
 //
-// A program that does not call Embedded does not contain the server.
+// StoreDir belongs to one process at a time: stop the old one before you start the
+// new one. A program that does not call Embedded does not contain the server.
 //
 // # What it guarantees
 //

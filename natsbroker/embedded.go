@@ -10,10 +10,12 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"time"
 
+	"github.com/gofrs/flock"
 	natsserver "github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 )
@@ -21,8 +23,9 @@ import (
 // An EmbeddedConfig configures a [Server]. The zero value is one node whose log
 // ends with the process.
 type EmbeddedConfig struct {
-	// StoreDir is the directory of this server's data, on a local disk. No other
-	// server may use it. Default: a temporary one, which Close removes. A
+	// StoreDir is the directory of this server's data, on a local disk. It
+	// belongs to one process at a time: as long as another one runs, Embedded
+	// returns an error. So a deploy stops the old process first. Default: a temporary one, which Close removes. A
 	// cluster needs one that stays.
 	StoreDir string
 
@@ -67,7 +70,8 @@ type Server struct {
 	server    *natsserver.Server
 	conn      *nats.Conn
 	nodes     int
-	temporary string // a directory that Close removes
+	lock      *flock.Flock // of the directory of the data
+	temporary string       // a directory that Close removes
 }
 
 // Embedded starts a NATS server inside the process. It returns when the server
@@ -91,6 +95,9 @@ func (s *Server) open(config EmbeddedConfig) error {
 		}
 		options.StoreDir = s.temporary
 	}
+	if err := s.lockStore(options.StoreDir); err != nil {
+		return err
+	}
 	if s.server, err = natsserver.NewServer(options); err != nil {
 		return err
 	}
@@ -105,6 +112,23 @@ func (s *Server) open(config EmbeddedConfig) error {
 	}
 	s.conn, err = nats.Connect("", nats.Name("pull"), nats.InProcessServer(s.server), nats.MaxReconnects(-1),
 		nats.UserInfo(options.Username, options.Password))
+	return err
+}
+
+// lockStore keeps other processes out of the directory of the data. Two servers
+// would damage it.
+func (s *Server) lockStore(dir string) error {
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return err
+	}
+	s.lock = flock.New(filepath.Join(dir, "pull.lock"))
+	ours, err := s.lock.TryLock()
+	if err == nil && !ours {
+		err = fmt.Errorf("StoreDir %s is used by another process", dir)
+	}
+	if err != nil {
+		s.lock = nil
+	}
 	return err
 }
 
@@ -125,10 +149,14 @@ func (s *Server) Close() error {
 		s.server.Shutdown()
 		s.server.WaitForShutdown()
 	}
-	if s.temporary == "" {
-		return nil
+	var err error
+	if s.lock != nil {
+		err = s.lock.Unlock()
 	}
-	if err := os.RemoveAll(s.temporary); err != nil {
+	if s.temporary != "" {
+		err = errors.Join(err, os.RemoveAll(s.temporary))
+	}
+	if err != nil {
 		return fmt.Errorf("natsbroker: embedded: %w", err)
 	}
 	return nil

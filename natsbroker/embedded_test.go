@@ -92,6 +92,31 @@ func TestTemporaryStoreIsRemoved(t *testing.T) {
 }
 
 // A server with another secret does not get into the cluster.
+// Two servers in one directory would damage it, as in a deploy in which two
+// processes overlap.
+func TestStoreBelongsToOneProcess(t *testing.T) {
+	config := natsbroker.EmbeddedConfig{StoreDir: t.TempDir()}
+	first, err := natsbroker.Embedded(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	if second, err := natsbroker.Embedded(config); err == nil || !strings.Contains(err.Error(), "used by another process") {
+		t.Errorf("got %v and %v, want an error", second, err)
+	}
+
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	third, err := natsbroker.Embedded(config)
+	if err != nil {
+		t.Fatalf("after the end of the first: %v", err)
+	}
+	if err := third.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestStrangerStaysOutOfTheCluster(t *testing.T) {
 	t.Parallel()
 	servers, configs := embeddedThree(t)

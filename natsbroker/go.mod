@@ -6,6 +6,7 @@ replace github.com/echo-pull/pull => ../
 
 require (
 	github.com/echo-pull/pull v0.0.0-00010101000000-000000000000
+	github.com/gofrs/flock v0.13.2
 	github.com/labstack/echo/v4 v4.16.0
 	github.com/nats-io/nats-server/v2 v2.15.2
 	github.com/nats-io/nats.go v1.55.0

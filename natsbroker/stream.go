@@ -47,7 +47,7 @@ func (b *Broker) prepare(ctx context.Context) (*jetstream.StreamInfo, error) {
 		}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("look at the stream %s: %w", b.config.Prefix, err)
+		return nil, fmt.Errorf("look at the stream %s: %w", b.config.Prefix, hint(err))
 	}
 	if err := b.refuse(&info.Config); err != nil {
 		return nil, err
@@ -196,4 +196,12 @@ func (b *Broker) refuse(c *jetstream.StreamConfig) error {
 		}
 	}
 	return nil
+}
+
+// hint adds to an error what the operator can do about it.
+func hint(err error) error {
+	if errors.Is(err, nats.ErrNoResponders) {
+		return fmt.Errorf("JetStream is starting, or is not enabled on the server (nats-server -js) or for this account: %w", err)
+	}
+	return err
 }

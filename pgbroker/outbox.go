@@ -44,6 +44,7 @@ func (b *Broker) Relay(
 ) (oldest time.Duration, more bool, err error) {
 	found, err := b.waiting(ctx)
 	if err != nil {
+		b.restore(err) //nolint:contextcheck // for the next call
 		return 0, false, fmt.Errorf("pgbroker: read the outbox: %w", b.explain(err))
 	}
 	if len(found) == 0 {

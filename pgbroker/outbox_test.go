@@ -3,6 +3,7 @@ package pgbroker_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -161,19 +162,22 @@ func TestPgxTx(t *testing.T) {
 	step(b.InsertTx(t.Context(), pgbroker.PgxTx(inner), "", []byte("inner")))
 	step(inner.Rollback(t.Context()))
 	step(b.InsertTx(t.Context(), pgbroker.PgxTx(outer), "k", []byte("end")))
+	result, err := pgbroker.PgxTx(outer).ExecContext(t.Context(), `SELECT FROM generate_series(1, 7)`)
+	step(err)
 	step(outer.Commit(t.Context()))
 	relay(t, b)
 
 	if got := messages(l.sees(t, "end")); !slices.Equal(got, []string{"outer", "end"}) {
 		t.Errorf("got %q, want outer and end", got)
 	}
-	result, err := pgbroker.PgxTx(conn).ExecContext(t.Context(), `SELECT FROM generate_series(1, 7)`)
-	step(err)
 	if n, err := result.RowsAffected(); n != 7 || err != nil {
 		t.Errorf("got %d rows and %v, want 7", n, err)
 	}
 	if _, err := result.LastInsertId(); err == nil {
 		t.Error("got no error of LastInsertId, which PostgreSQL does not have")
+	}
+	if got := pgbroker.PgxTx(nil); got != nil {
+		t.Errorf("of no transaction: got %v, want nil", got)
 	}
 }
 
@@ -201,6 +205,32 @@ func TestRelayOutlivesTheServer(t *testing.T) {
 
 	if got := messages(follow(t, b).sees(t, "end")); !slices.Equal(got, []string{"one", "end"}) {
 		t.Errorf("got %q, want one and end", got)
+	}
+}
+
+// Tables that are partly missing are created again, by New and by nodes that run.
+func TestMissingTablesAreCreatedAgain(t *testing.T) {
+	for _, table := range []string{"outbox", "relay", "log", "meta"} {
+		t.Run(table, func(t *testing.T) {
+			s, prefix := shared(t), newPrefix()
+			running := newBroker(t, s, prefix)
+			l := follow(t, running)
+			publish(t, running, "before")
+			l.sees(t, "before")
+			s.exec(t, "DROP TABLE IF EXISTS "+prefix+table)
+
+			eventually(t, func() error {
+				_, _, err := running.Relay(t.Context(), func([]byte) error { return nil }, nil)
+				return errors.Join(err, running.Publish(t.Context(), []byte("after")))
+			})
+			l.sees(t, "after")
+			s.exec(t, "DROP TABLE IF EXISTS "+prefix+table)
+			again := newBroker(t, s, prefix)
+
+			insert(t, again, open(t, s.url()), "", "sent").commit(t)
+			relay(t, again)
+			l.sees(t, "sent")
+		})
 	}
 }
 

@@ -5,7 +5,7 @@ import (
 	"database/sql"
 	"errors"
 
-	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5"
 )
 
 // PgxTx adapts a transaction of pgx for SendTx:
@@ -13,23 +13,16 @@ import (
 //	tx, err := pool.Begin(ctx)
 //	…
 //	err = c.Pull().SendTx(pgbroker.PgxTx(tx), target, event)
-//
-// Its argument is a pgx.Tx, or anything else with this method, such as a
-// *pgxpool.Pool.
-func PgxTx(tx interface {
-	Exec(ctx context.Context, sql string, arguments ...any) (pgconn.CommandTag, error)
-},
-) interface {
+func PgxTx(tx pgx.Tx) interface { //nolint:ireturn // pull.Tx
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 } {
+	if tx == nil {
+		return nil
+	}
 	return pgxTx{tx}
 }
 
-type pgxTx struct {
-	tx interface {
-		Exec(ctx context.Context, sql string, arguments ...any) (pgconn.CommandTag, error)
-	}
-}
+type pgxTx struct{ tx pgx.Tx }
 
 // ExecContext implements pull.Tx.
 func (t pgxTx) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {

@@ -28,19 +28,23 @@ func Schema(prefix string) string {
 	return strings.NewReplacer("pull_", prefix, "{bare}", bare).Replace(schema)
 }
 
-// prepare makes sure that the tables are there and can hold the log.
+// prepare makes sure that the tables and functions are there, and that they can
+// hold the log.
 func (b *Broker) prepare(ctx context.Context) error {
-	missing, err := b.inspect(ctx)
-	if err != nil || !missing {
+	missing, err := b.inspect(ctx, b.db)
+	if err != nil || missing == "" {
 		return err
 	}
 	if !b.config.Create {
-		return fmt.Errorf("the database has no table %slog. Set Config.Create, or run this SQL:\n\n%s", b.config.Prefix, Schema(b.config.Prefix))
+		return fmt.Errorf("%s is missing in the database. Set Config.Create, or run this SQL, which leaves what is there:\n\n%s",
+			missing, Schema(b.config.Prefix))
 	}
 	if err := b.create(ctx); err != nil {
 		return fmt.Errorf("create tables: %w", err)
 	}
-	_, err = b.inspect(ctx)
+	if missing, err = b.inspect(ctx, b.db); err == nil && missing != "" {
+		err = fmt.Errorf("%s is missing, although it was created", missing)
+	}
 	return err
 }
 
@@ -52,12 +56,10 @@ func (b *Broker) create(ctx context.Context) error {
 	}
 	defer func() { _ = tx.Rollback() }()
 
-	var exists bool
-	_, err = tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock(1886743660, 0)`)
-	if err == nil {
-		err = tx.QueryRowContext(ctx, b.sql.exists).Scan(&exists)
+	if _, err = tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock(1886743660, 0)`); err != nil {
+		return err
 	}
-	if err != nil || exists {
+	if missing, err := b.inspect(ctx, tx); err != nil || missing == "" {
 		return err
 	}
 	for statement := range strings.SplitSeq(Schema(b.config.Prefix), ";\n\n") {
@@ -68,27 +70,33 @@ func (b *Broker) create(ctx context.Context) error {
 	return tx.Commit()
 }
 
-// inspect reports whether the tables are missing, and returns an error for what
-// would make the log unreliable.
-func (b *Broker) inspect(ctx context.Context) (missing bool, err error) {
+// inspect returns what is missing, or an error for what would make the log
+// unreliable.
+func (b *Broker) inspect(ctx context.Context, db interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+},
+) (missing string, err error) {
 	var fault sql.NullString
-	err = b.db.QueryRowContext(ctx, b.sql.inspect).Scan(&fault)
+	err = db.QueryRowContext(ctx, b.sql.inspect).Scan(&fault)
 	if errors.Is(err, sql.ErrNoRows) {
-		return true, nil
+		return "the table " + b.config.Prefix + "log", nil
+	}
+	if what, isMissing := strings.CutSuffix(fault.String, " is missing"); err == nil && isMissing {
+		return what, nil
 	}
 	if err == nil && fault.String != "" {
 		err = fmt.Errorf("table %slog cannot hold the log: %s", b.config.Prefix, fault.String)
 	}
 	if err != nil {
-		return false, err
+		return "", err
 	}
 	var got int
-	err = b.db.QueryRowContext(ctx, b.sql.version).Scan(&got)
+	err = db.QueryRowContext(ctx, b.sql.version).Scan(&got)
 	switch {
 	case errors.Is(err, sql.ErrNoRows): // the next publish writes another
-		return false, nil
+		return "", nil
 	case err == nil && got != version:
 		err = fmt.Errorf("table %smeta has version %d, this module needs %d", b.config.Prefix, got, version)
 	}
-	return false, err
+	return "", err
 }

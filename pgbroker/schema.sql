@@ -1,13 +1,13 @@
 -- What pgbroker needs. pull_ is Config.Prefix.
 
-CREATE TABLE pull_meta (
+CREATE TABLE IF NOT EXISTS pull_meta (
 	one        boolean PRIMARY KEY DEFAULT true CHECK (one),
 	version    integer NOT NULL, -- of this schema
 	generation text    NOT NULL, -- names the log, together with the server's history
 	trimmed    bigint  NOT NULL DEFAULT 0 -- all messages up to this offset are deleted
 );
 
-CREATE TABLE pull_log (
+CREATE TABLE IF NOT EXISTS pull_log (
 	"offset" bigint      PRIMARY KEY,
 	at       timestamptz NOT NULL,
 	message  bytea       NOT NULL
@@ -15,7 +15,7 @@ CREATE TABLE pull_log (
 
 ALTER TABLE pull_log ALTER COLUMN message SET STORAGE EXTERNAL;
 
-INSERT INTO pull_meta (version, generation) VALUES (1, gen_random_uuid()::text);
+INSERT INTO pull_meta (version, generation) VALUES (1, gen_random_uuid()::text) ON CONFLICT DO NOTHING;
 
 -- The events of SendTx. number is that under which another log gets a message, and failed is why it cannot be sent.
 CREATE TABLE IF NOT EXISTS pull_outbox (

@@ -10,7 +10,7 @@ const (
 
 // texts are the statements, with the names of the configuration.
 type texts struct {
-	exists, inspect, version   string
+	inspect, version           string
 	publish, since, read, trim string
 	renew, notify, channel     string
 
@@ -20,7 +20,6 @@ type texts struct {
 func statements(prefix string) texts {
 	name := strings.NewReplacer("pull_", prefix, "{messages}", batchMessages, "{bytes}", batchBytes)
 	return texts{
-		exists:  name.Replace(existsSQL),
 		inspect: name.Replace(inspectSQL),
 		version: name.Replace(`SELECT version FROM pull_meta`),
 		publish: name.Replace(`SELECT log_epoch, log_last, log_mark FROM pull_publish($1::bytea, $2::text::integer[], $3::text::integer[], $4::text, $5::bigint, $6::bigint)`),
@@ -52,10 +51,6 @@ func (t *texts) insertInto(table string) {
 // outboxSQL returns the name of the outbox, with its schema.
 const outboxSQL = `SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = to_regclass('pull_outbox')`
-
-// existsSQL reports whether the log is there. It reads a table so that the server
-// first takes note of what others have created.
-const existsSQL = `SELECT EXISTS (SELECT FROM pg_class WHERE oid = to_regclass('pull_log'))`
 
 // inspectSQL returns one row if the log is there, with what is wrong with it.
 const inspectSQL = `

@@ -2,7 +2,7 @@
 // pages recover even if the process was killed. It needs database/sql and any
 // driver of SQLite 3.37 or later. It is tested with modernc.org/sqlite.
 //
-//	db, err := sql.Open("sqlite", "file:"+file+"?_pragma=busy_timeout(5000)")
+//	db, err := sql.Open("sqlite", "file:"+file+"?_txlock=immediate&_pragma=busy_timeout(5000)")
 //	if err != nil {
 //		return err
 //	}
@@ -35,7 +35,10 @@
 // Config.Busy, Publish returns an error, and the plugin publishes the same
 // messages again. Subscribers read on meanwhile, and never have a transaction
 // open while they deliver. Give the connections a busy_timeout, because the
-// application waits for the broker as well, a few milliseconds at a time.
+// application waits for the broker as well, a few milliseconds at a time, and
+// begin transactions that write with BEGIN IMMEDIATE (_txlock=immediate): one that
+// reads first and writes later would fail at once if the broker has written in
+// between.
 //
 // # What is lost, and when pages are told
 //

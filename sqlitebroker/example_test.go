@@ -21,7 +21,7 @@ func currentUser(echo.Context) (string, error) { return "ann", nil }
 
 // serveOnce is an application that starts, sends an event, and ends.
 func serveOnce(file, command string) error {
-	db, err := sql.Open("sqlite", "file:"+file+"?_pragma=busy_timeout(5000)")
+	db, err := sql.Open("sqlite", "file:"+file+"?_txlock=immediate&_pragma=busy_timeout(5000)")
 	if err != nil {
 		return err
 	}

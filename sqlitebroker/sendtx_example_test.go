@@ -82,7 +82,7 @@ func exampleDB(statements string) (db *sql.DB, end func()) {
 	if err != nil {
 		panic(err)
 	}
-	db, err = sql.Open("sqlite", "file:"+filepath.Join(dir, "app.db")+"?_pragma=busy_timeout(5000)")
+	db, err = sql.Open("sqlite", "file:"+filepath.Join(dir, "app.db")+"?_txlock=immediate&_pragma=busy_timeout(5000)")
 	if err == nil {
 		_, err = db.Exec(statements)
 	}

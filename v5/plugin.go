@@ -44,6 +44,10 @@ func New(config Config) (*Plugin, error) {
 // worker. It returns when the log has accepted the event. It returns the same
 // errors as [Outbox].Send, or the error of ctx if ctx ends first; the event may
 // then still be published. If ctx had ended before the call, nothing is sent.
+//
+// If the log is in a SQLite file, do not call Send, Flush or [Watches].Add while the
+// same code has an open transaction that has written to the file: the log would
+// wait for its end. SendTx is for that.
 func (p *Plugin) Send(ctx context.Context, t Target, e Event) error {
 	return p.engine.Send(ctx, t, e)
 }

@@ -160,7 +160,8 @@ type Memory = broker.Memory
 // Tx is the transaction that SendTx writes to. *sql.Tx of database/sql has the
 // method, and so have the transactions of sqlx, of ent with its feature
 // sql/execquery, and the ConnPool of gorm's Statement. Package pgbroker adapts
-// those of pgx. It is an alias of an interface of the standard library's types, so
+// those of pgx. A database itself, such as a *sql.DB, has the method as well, and is
+// not a transaction. It is an alias of an interface of the standard library's types, so
 // that another module can implement [TxOutbox] without importing this one.
 //
 //	type Tx = interface {
@@ -248,17 +249,23 @@ type TxOutbox = broker.TxOutbox
 // decides: if it is committed, the event leaves, even if the handler then fails
 // or the process dies. If it is rolled back, or never ends, the event never
 // leaves. The event is usually on its way when the response is, as with Send; if
-// the transaction ends after the request, it leaves within a second. Discard and
-// Flush do not affect it. Events of SendTx keep their order, in which they are
-// inserted. Between them and events of Send there is none.
+// the transaction ends after the request, it leaves within a second. Discard does
+// not affect it.
+//
+// Events of one transaction keep their order. Those of different transactions leave
+// in the order of SendTx, except that a transaction that commits late leaves late.
+// If the events of a row must have the order of its changes, change the row before
+// you call SendTx: then others wait for the row. Between events of SendTx and those
+// of Send there is no order.
 //
 // Of several events with the same Event.Key to the same target, which the request
 // sends in transactions, only the last leaves, unless an earlier one has already
 // left.
 //
-// SendTx returns [ErrNoTx] if the plugin has no transactional outbox, the same
-// errors as Send except for [ErrQueueFull] and [ErrOutboxFull], or the error of the
-// transaction. After an error of the transaction, roll it back.
+// SendTx returns [ErrNoTx] if the plugin has no transactional outbox, an error if tx
+// is no transaction but a database, the same errors as Send except for
+// [ErrQueueFull] and [ErrOutboxFull], or the error of the transaction. After an
+// error of the transaction, roll it back.
 //
 //	func (o *Outbox) Watch(tags ...string) error
 //

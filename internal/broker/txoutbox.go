@@ -9,7 +9,8 @@ import (
 // Tx is the transaction that SendTx writes to. *sql.Tx of database/sql has the
 // method, and so have the transactions of sqlx, of ent with its feature
 // sql/execquery, and the ConnPool of gorm's Statement. Package pgbroker adapts
-// those of pgx. It is an alias of an interface of the standard library's types, so
+// those of pgx. A database itself, such as a *sql.DB, has the method as well, and is
+// not a transaction. It is an alias of an interface of the standard library's types, so
 // that another module can implement [TxOutbox] without importing this one.
 type Tx = interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)

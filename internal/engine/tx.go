@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"crypto/sha256"
+	"database/sql"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -19,6 +20,7 @@ var (
 	ErrNoTx = errors.New("pull: the broker has no transactional outbox")
 
 	errNilTx = errors.New("pull: SendTx needs a transaction, got nil")
+	errNotTx = errors.New("pull: SendTx needs a transaction, got a database: the event would leave although the transaction is rolled back")
 )
 
 // SendTx writes an event into a transaction of the application, outside a
@@ -43,12 +45,32 @@ func (e *Engine) checkTx(ctx context.Context, tx broker.Tx) error {
 	switch {
 	case e.relay.outbox == nil:
 		return ErrNoTx
-	case tx == nil:
+	case isNil(tx):
 		return errNilTx
+	case isDatabase(tx):
+		return errNotTx
 	case ctx.Err() != nil:
 		return ctx.Err()
 	}
 	return e.publisher.Accepts()
+}
+
+// isNil reports whether there is no transaction.
+func isNil(tx broker.Tx) bool {
+	sqlTx, isSQL := tx.(*sql.Tx)
+	return tx == nil || isSQL && sqlTx == nil
+}
+
+// isDatabase reports whether tx is what begins transactions, such as a *sql.DB. A
+// *sql.Conn is allowed: it may have begun one by a statement of its own.
+func isDatabase(tx broker.Tx) bool {
+	if _, conn := tx.(*sql.Conn); conn {
+		return false
+	}
+	_, begins := tx.(interface {
+		BeginTx(ctx context.Context, options *sql.TxOptions) (*sql.Tx, error)
+	})
+	return begins
 }
 
 // insertTx writes an envelope into the transactional outbox, as a part of tx. It
@@ -64,17 +86,23 @@ func (e *Engine) insertTx(ctx context.Context, tx broker.Tx, key string, raw []b
 // decides: if it is committed, the event leaves, even if the handler then fails
 // or the process dies. If it is rolled back, or never ends, the event never
 // leaves. The event is usually on its way when the response is, as with Send; if
-// the transaction ends after the request, it leaves within a second. Discard and
-// Flush do not affect it. Events of SendTx keep their order, in which they are
-// inserted. Between them and events of Send there is none.
+// the transaction ends after the request, it leaves within a second. Discard does
+// not affect it.
+//
+// Events of one transaction keep their order. Those of different transactions leave
+// in the order of SendTx, except that a transaction that commits late leaves late.
+// If the events of a row must have the order of its changes, change the row before
+// you call SendTx: then others wait for the row. Between events of SendTx and those
+// of Send there is no order.
 //
 // Of several events with the same Event.Key to the same target, which the request
 // sends in transactions, only the last leaves, unless an earlier one has already
 // left.
 //
-// SendTx returns [ErrNoTx] if the plugin has no transactional outbox, the same
-// errors as Send except for [ErrQueueFull] and [ErrOutboxFull], or the error of the
-// transaction. After an error of the transaction, roll it back.
+// SendTx returns [ErrNoTx] if the plugin has no transactional outbox, an error if tx
+// is no transaction but a database, the same errors as Send except for
+// [ErrQueueFull] and [ErrOutboxFull], or the error of the transaction. After an
+// error of the transaction, roll it back.
 func (o *Outbox) SendTx(tx broker.Tx, t event.Target, e event.Event) error {
 	if o == nil {
 		return ErrNoOutbox

@@ -13,7 +13,7 @@ import (
 //	tx, err := pool.Begin(ctx)
 //	…
 //	err = c.Pull().SendTx(pgbroker.PgxTx(tx), target, event)
-func PgxTx(tx pgx.Tx) interface { //nolint:ireturn // pull.Tx
+func PgxTx(tx pgx.Tx) interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 } {
 	if tx == nil {

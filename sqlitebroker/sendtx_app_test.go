@@ -35,7 +35,7 @@ func newApp(db *sql.DB, config pull.Config) (*echo.Echo, *pull.Plugin, error) {
 // serveApp serves the application on a new database with the task 7.
 func serveApp(t *testing.T) (*httptest.Server, *pull.Plugin) {
 	t.Helper()
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(t.TempDir(), "app.db")+"?_pragma=busy_timeout(5000)")
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(t.TempDir(), "app.db")+"?_txlock=immediate&_pragma=busy_timeout(5000)")
 	if err != nil {
 		t.Fatal(err)
 	}

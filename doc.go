@@ -124,9 +124,9 @@
 // succeeded; nodes recognize and drop the second copy.
 //
 // [Memory] is the log of a single node. Package sqlitebroker keeps it in a SQLite
-// file, which survives a crash. Packages pgbroker and redisbroker are logs for
-// several nodes, in PostgreSQL and in Redis. Package brokertest contains the
-// contract as an executable suite for any other.
+// file, which survives a crash. Packages pgbroker, redisbroker and natsbroker are
+// logs for several nodes, in PostgreSQL, Redis and NATS. Package brokertest
+// contains the contract as an executable suite for any other.
 //
 // # Echo v5
 //

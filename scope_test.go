@@ -146,11 +146,14 @@ func TestRequestEndsAfterTheCallOfUser(t *testing.T) {
 	called, returned := make(chan struct{}), make(chan struct{})
 	var reading atomic.Bool
 	s := newSite(t, func(c *pull.Config) {
-		c.User = func(echo.Context) (string, error) {
+		c.User = func(request echo.Context) (string, error) {
 			reading.Store(true)
 			close(called)
 			<-returned
-			for range 1000 {
+			for pull.From(request.Request().Context()).Flush(t.Context()) == nil { // until the epilogue has begun
+				runtime.Gosched()
+			}
+			for range 1000 { // it must wait
 				runtime.Gosched()
 			}
 			reading.Store(false)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/echo-pull/pull/internal/servertest"
 	"github.com/echo-pull/pull/redisbroker"
 )
 
@@ -255,12 +256,11 @@ func TestMessagesOfAnOldPrimaryAreNoneOfTheNewOne(t *testing.T) {
 // freePort returns a port that nobody listens at.
 func freePort(t testing.TB) int {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := servertest.FreePort()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().(*net.TCPAddr).Port
+	return port
 }
 
 // newSentinels starts three sentinels that watch a primary, and returns their

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -19,6 +18,8 @@ import (
 	natsserver "github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/echo-pull/pull/internal/servertest"
 )
 
 // settingsVariable is the environment of a process that is a server.
@@ -87,7 +88,7 @@ type natsServer struct {
 // newNATSServer starts a server with an empty store, which ends with the test.
 func newNATSServer(tb testing.TB) *natsServer {
 	tb.Helper()
-	port, err := freePort()
+	port, err := servertest.FreePort()
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -97,15 +98,6 @@ func newNATSServer(tb testing.TB) *natsServer {
 		tb.Fatal(err)
 	}
 	return s
-}
-
-func freePort() (int, error) {
-	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	port := l.Addr().(*net.TCPAddr).Port //nolint:forcetypeassert // it is one
-	return port, l.Close()
 }
 
 func (s *natsServer) url() string { return fmt.Sprintf("nats://127.0.0.1:%d", s.settings.Port) }

@@ -17,7 +17,7 @@ func FreePort() (int, error) {
 	const lowest, highest, tries = 20_000, 32_000, 100
 	var last error
 	for range tries {
-		port := lowest + rand.IntN(highest-lowest) //nolint:gosec // no secret
+		port := lowest + rand.IntN(highest-lowest)
 		listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err == nil {
 			return port, listener.Close()

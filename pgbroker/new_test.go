@@ -57,7 +57,8 @@ func TestTablesThatWouldMakeHolesAreRefused(t *testing.T) {
 				s.exec(t, change)
 			}
 
-			_, err := pgbroker.New(pgbroker.Config{DB: open(t, s.url()), Prefix: prefix, Create: true})
+			create := !strings.HasSuffix(test.want, " is missing") // it would be created
+			_, err := pgbroker.New(pgbroker.Config{DB: open(t, s.url()), Prefix: prefix, Create: create})
 
 			if want := strings.ReplaceAll(test.want, "pull_", prefix); err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("got %v, want an error that names %q", err, want)

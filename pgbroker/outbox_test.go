@@ -210,21 +210,21 @@ func TestRelayOutlivesTheServer(t *testing.T) {
 
 // Tables that are partly missing are created again, by New and by nodes that run.
 func TestMissingTablesAreCreatedAgain(t *testing.T) {
-	for _, table := range []string{"outbox", "relay", "log", "meta"} {
-		t.Run(table, func(t *testing.T) {
+	for _, lost := range []string{"TABLE %soutbox", "TABLE %srelay", "TABLE %slog", "TABLE %smeta", "FUNCTION %ssince", "FUNCTION %shead"} {
+		t.Run(lost, func(t *testing.T) {
 			s, prefix := shared(t), newPrefix()
 			running := newBroker(t, s, prefix)
 			l := follow(t, running)
 			publish(t, running, "before")
 			l.sees(t, "before")
-			s.exec(t, "DROP TABLE IF EXISTS "+prefix+table)
+			s.exec(t, "DROP "+strings.Replace(fmt.Sprintf(lost, prefix), " ", " IF EXISTS ", 1))
 
 			eventually(t, func() error {
 				_, _, err := running.Relay(t.Context(), func([]byte) error { return nil }, nil)
 				return errors.Join(err, running.Publish(t.Context(), []byte("after")))
 			})
 			l.sees(t, "after")
-			s.exec(t, "DROP TABLE IF EXISTS "+prefix+table)
+			s.exec(t, "DROP "+strings.Replace(fmt.Sprintf(lost, prefix), " ", " IF EXISTS ", 1))
 			again := newBroker(t, s, prefix)
 
 			insert(t, again, open(t, s.url()), "", "sent").commit(t)

@@ -66,7 +66,7 @@ func New(config Config) (*Engine, error) {
 		// The log also holds what the dispatcher has not read yet.
 		count, bytes := config.WindowCount+publish.AheadMessages, config.WindowBytes+publish.AheadBytes
 		if config.TxOutbox != nil {
-			count, bytes = count+RelayMessages, bytes+RelayBytes
+			count, bytes = count+relayMessages, bytes+relayBytes
 		}
 		e.memory = broker.NewMemory(count, bytes, envelope.IsControl)
 		e.broker = e.memory

@@ -22,11 +22,11 @@ const relayEvery = time.Second
 // which an outbox reserves messages for a node.
 const relayTimeout = 3 * time.Second
 
-// RelayMessages and RelayBytes bound what the relay has handed to the embedded log
+// relayMessages and relayBytes bound what the relay has handed to the embedded log
 // and this node has not applied.
 const (
-	RelayMessages = 512
-	RelayBytes    = 32 << 20
+	relayMessages = 512
+	relayBytes    = 32 << 20
 )
 
 // A relay moves the events of SendTx from the transactional outbox into the log.

@@ -287,6 +287,7 @@ func TestFullStreamDropsTheOldest(t *testing.T) {
 	l := follow(t, b)
 	for n := range 100 {
 		publish(t, b, strconv.Itoa(n), string(make([]byte, 4<<10)))
+		l.sees(t, strconv.Itoa(n)) // it is never behind
 	}
 	publish(t, b, "end")
 	unbroken(t, l.sees(t, "end"))

@@ -139,10 +139,11 @@ package pull
 
 //go:generate go run ./scripts/aliases . v5
 //pull:share internal/event Event, Target, User, Tag, Shared, SizeError, ParamsError, ErrTooLarge
+//pull:share internal/notification Push, Urgency, UrgencyVeryLow, UrgencyLow, UrgencyNormal, UrgencyHigh, Notification, Pusher, Audience, Subscriber, RetryError, SubscriptionError
 //pull:share internal/broker Broker, Memory, Tx, TxOutbox
-//pull:share internal/engine Outbox, From, HeaderClient, Watches, Presence, Stats
+//pull:share internal/engine Outbox, From, HeaderClient, Watches, Presence, Pushes, Stats
 //pull:share internal/engine Module, Section, PublicSection, AdminSection, NoSection
-//pull:share internal/engine ErrUnknownModule, ErrTooLate, ErrOutboxFull, ErrNoOutbox, ErrGuest, ErrNoTx
+//pull:share internal/engine ErrUnknownModule, ErrTooLate, ErrOutboxFull, ErrNoOutbox, ErrGuest, ErrNoTx, ErrNoPusher
 //pull:share internal/hub OnlineScope, OnlineNobody, OnlineEveryone, OnlineWatchers, ErrTooManyWatches
 //pull:share internal/web Platform, Desktop, Mobile
 //pull:share internal/publish ErrQueueFull, ErrClosed

@@ -9,9 +9,9 @@ import (
 )
 
 // Mount serves the plugin's routes in the group, behind the application's own
-// middleware. The connection is at the group's prefix. Below it are watch,
-// pull.js, pull.mjs and pull.d.ts. Each route works with and without a trailing
-// slash. For requests that pass [Plugin.Middleware], the client's files, which
+// middleware. The connection is at the group's prefix. Below it are watch, push,
+// pull.js, pull.mjs, pull.d.ts, and for notifications pull-push.mjs and
+// pull-worker.js. Each route works with and without a trailing slash. For requests that pass [Plugin.Middleware], the client's files, which
 // contain nothing private, are served before the group's own middleware runs.
 //
 // Head renders the address of the last group that was mounted, or
@@ -29,6 +29,10 @@ func (r routes) GET(path string, h func(web.Context) error) (route string) {
 
 func (r routes) POST(path string, h func(web.Context) error) (route string) {
 	return r.group.POST(path, handlerOf(h)).Path
+}
+
+func (r routes) DELETE(path string, h func(web.Context) error) (route string) {
+	return r.group.DELETE(path, handlerOf(h)).Path
 }
 
 func handlerOf(h func(web.Context) error) echo.HandlerFunc {

@@ -1,6 +1,7 @@
 package pull
 
 import (
+	"context"
 	"log/slog"
 	"time"
 
@@ -161,6 +162,24 @@ type Config struct {
 	// online should clear that list when it starts.
 	OnOnline, OnOffline func(user string)
 
+	// Pusher sends notifications to users' devices, for events with a Push.
+	// Package push has one for browsers. Default: Send returns ErrNoPusher for
+	// such events.
+	Pusher Pusher
+
+	// PushPatience is how long a notification waits for a user who is online, but
+	// looks at no page. If the user looks at a page meanwhile, or reads what the
+	// notification is about, it is dropped. Users who are offline are notified at
+	// once. Default 15 seconds; a negative value means none.
+	PushPatience time.Duration
+
+	// PushAllow reports whether a user may be notified of an event. It is called
+	// at the moment of sending, on one node, and again for each retry, so it can
+	// look up whether the user has muted the conversation or left the project. The
+	// Params of the event are a json.RawMessage. A panic counts as false and is
+	// reported. ctx ends when the plugin shuts down. Default: every user may.
+	PushAllow func(ctx context.Context, user string, e Event) bool
+
 	// OnError receives errors that no call can return: the broker failed, the
 	// log broke, a state file is damaged. It receives only the first error of an
 	// outage of the broker; Logger gets the end. It must not block. Default: it
@@ -180,6 +199,7 @@ func (c *Config) engine() engine.Config {
 		MaxTagsPerUser: c.MaxTagsPerUser, MaxUsersPerTag: c.MaxUsersPerTag,
 		Tick: c.Tick, WatchTTL: c.WatchTTL, PresenceGrace: c.PresenceGrace,
 		Online: c.Online, OnOnline: c.OnOnline, OnOffline: c.OnOffline,
+		Pusher: c.Pusher, PushPatience: c.PushPatience, PushAllow: c.PushAllow,
 		OnError: c.OnError, Logger: c.Logger,
 	}
 }

@@ -66,6 +66,9 @@ func (p *Plugin) SendTx(ctx context.Context, tx Tx, t Target, e Event) error {
 // nil. An application with a single plugin needs only [From].
 func (p *Plugin) Outbox(ctx context.Context) *Outbox { return p.engine.Outbox(ctx) }
 
+// Push returns what withdraws notifications.
+func (p *Plugin) Push() Pushes { return p.engine.Pushes() }
+
 // Disconnect closes the user's sessions on all nodes with 4003. Their pages do
 // not reconnect by themselves. A page that is loaded again has to pass the
 // application's own authentication, so make that refuse the user before you

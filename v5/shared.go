@@ -9,6 +9,7 @@ import (
 	"github.com/echo-pull/pull/internal/engine"
 	"github.com/echo-pull/pull/internal/event"
 	"github.com/echo-pull/pull/internal/hub"
+	"github.com/echo-pull/pull/internal/notification"
 	"github.com/echo-pull/pull/internal/publish"
 	"github.com/echo-pull/pull/internal/web"
 )
@@ -20,7 +21,8 @@ import (
 //		Module string
 //
 //		// Command names what happened. It consists of letters, digits and the
-//		// characters . _ - and :, at most 100 bytes. Case is significant.
+//		// characters . _ - and :, at most 100 bytes. Case is significant. It may be
+//		// empty if Push is set: then pages receive nothing.
 //		Command string
 //
 //		// Params are passed to the page's handlers as JSON. Send encodes them once;
@@ -43,6 +45,12 @@ import (
 //		// request's user whose id is in the header Pull-Client. It has no effect
 //		// outside a request, or inside Config.User.
 //		ExceptSender bool
+//
+//		// Push also notifies the users at the target who look at no page, on their
+//		// devices. It needs Config.Pusher. For a tag, these are the users who watch it
+//		// when the event enters the log. For Shared, they are all users with devices.
+//		// Default nil, no notification.
+//		Push *Push
 //	}
 type Event = event.Event
 
@@ -85,6 +93,7 @@ func Shared() Target { return event.Shared() }
 //	type SizeError struct {
 //		Size  int // bytes of the encoded event
 //		Limit int // Config.EventBytes, or the largest size that can be sent
+//		// contains filtered or unexported fields
 //	}
 //
 //	func (e *SizeError) Error() string
@@ -107,8 +116,178 @@ type ParamsError = event.ParamsError
 
 // ErrTooLarge is returned by Send for an event of more than
 // Config.EventBytes, or of more than 16 MiB together with its target, 64
-// MiB outside a request. errors.As finds a [SizeError] with the numbers.
+// MiB outside a request, and for a notification of more than 3,993 bytes.
+// errors.As finds a [SizeError] with the numbers.
 var ErrTooLarge = event.ErrTooLarge
+
+// A Push is a notification on the devices of a user who is on no page. It goes
+// with an event, see Event.Push. A user who looks at a page gets the event and no
+// notification.
+//
+//	type Push struct {
+//		// Title is the first line. It is required.
+//		Title string `json:"title"`
+//
+//		// Body is the text below the title. A notification that does not fit into one
+//		// record of [MaxPayload] bytes is an error of Send; nothing is cut.
+//		Body string `json:"body,omitempty"`
+//
+//		// URL is the page that a click opens: a path of the application, or an
+//		// absolute http or https URL. Default "/".
+//		URL string `json:"url,omitempty"`
+//
+//		// Icon and Image are the URLs of a small picture beside the text and of a
+//		// large one below it. Not every platform shows them. Default none.
+//		Icon  string `json:"icon,omitempty"`
+//		Image string `json:"image,omitempty"`
+//
+//		// Badge is the number on the application's icon, where it has one; -1 removes
+//		// the number. Default 0, which leaves it as it is.
+//		Badge int `json:"badge,omitempty"`
+//
+//		// Tag names what the notification is about, such as a conversation, in at
+//		// most 255 bytes. A notification replaces an earlier one with the same tag,
+//		// whether that is shown or still waits. Withdraw and Read find notifications
+//		// by their tags. Default: the notification replaces none.
+//		Tag string `json:"tag,omitempty"`
+//
+//		// Topic has the effect of Tag at a push service: a message replaces one that
+//		// waits there for a device that is off. It consists of up to 32 letters,
+//		// digits, - and _ (RFC 8030, section 5.4). Default: derived from Tag.
+//		Topic string `json:"topic,omitempty"`
+//
+//		// Urgency tells a push service whether to wake a device that saves power
+//		// (RFC 8030, section 5.3). Default UrgencyNormal, and UrgencyHigh if Important
+//		// is set.
+//		Urgency Urgency `json:"urgency,omitempty"`
+//
+//		// TTL is how long after Send the notification is worth delivering, rounded up
+//		// to a second. Push services keep nothing longer than four weeks, to which a
+//		// longer TTL is reduced. Default 12 hours.
+//		TTL time.Duration `json:"ttl,omitempty"`
+//
+//		// Immediately sends the notification without waiting for Config.PushPatience.
+//		// Users who look at a page still get none.
+//		Immediately bool `json:"immediately,omitempty"`
+//
+//		// Important keeps the notification on the screen until the user reacts, where
+//		// the platform can do that, and makes it urgent.
+//		Important bool `json:"important,omitempty"`
+//
+//		// Silent shows the notification without sound and vibration.
+//		Silent bool `json:"silent,omitempty"`
+//	}
+type Push = notification.Push
+
+// An Urgency is how urgent a notification is (RFC 8030, section 5.3).
+//
+//	type Urgency string
+type Urgency = notification.Urgency
+
+// The urgencies of RFC 8030.
+const (
+	UrgencyVeryLow Urgency = "very-low" // on power and Wi-Fi: advertisements
+	UrgencyLow     Urgency = "low"      // on power or Wi-Fi: topic updates
+	UrgencyNormal  Urgency = "normal"   // on neither: chat messages, the default
+	UrgencyHigh    Urgency = "high"     // low battery: incoming calls, time-sensitive alerts
+)
+
+// A Notification is a push as a [Pusher] gets it.
+//
+//	type Notification struct {
+//		// Push has all defaults, except for Topic: its Tag, URL, Urgency and TTL are
+//		// set.
+//		Push
+//
+//		// ID names the notification. It is the same if the notification is sent
+//		// again, which happens after the crash of a node.
+//		ID string
+//
+//		// Module, Command and Params are those of the event. Command is empty if the
+//		// push goes with no command.
+//		Module, Command string
+//		Params          json.RawMessage
+//
+//		// Sent is when the application sent the event. Expires is Sent plus TTL.
+//		Sent, Expires time.Time
+//	}
+//
+//	func (n *Notification) Payload() []byte
+//
+// Payload returns the notification as JSON, at most [MaxPayload] bytes: a
+// declarative push message of the Push API, which the client's service worker
+// also understands.
+type Notification = notification.Notification
+
+// A Pusher sends notifications to users' devices, over Web Push as package push
+// does, or by any other service, or by mail. The plugin calls it for each user who
+// should get a notification, on one node. It must be safe for concurrent use.
+//
+// A Pusher may have these methods as well:
+//
+//   - Users(ctx context.Context, after string, limit int) ([]string, error) returns
+//     up to limit users with devices, in the order of their ids, whose ids are
+//     greater than after. Events to everyone need it.
+//
+//   - Key() string, Subscribe(ctx context.Context, user string, subscription
+//     []byte) error and Unsubscribe(ctx context.Context, user string, subscription
+//     []byte) error manage the subscriptions of browsers, see [Subscriber].
+//
+//     type Pusher interface {
+//     // Push sends a notification to all devices of a user, and returns when that
+//     // is done. A user without devices is no error. After a [RetryError] the
+//     // plugin calls Push again, unless meanwhile the user has looked at a page,
+//     // the notification was withdrawn or replaced, or it has expired. Any other
+//     // error is reported to Config.OnError. ctx ends when the plugin shuts down.
+//     Push(ctx context.Context, user string, n *Notification) error
+//     }
+type Pusher = notification.Pusher
+
+// An Audience is a [Pusher] that knows all users with devices.
+//
+//	type Audience interface {
+//		Users(ctx context.Context, after string, limit int) ([]string, error)
+//	}
+type Audience = notification.Audience
+
+// A Subscriber is a [Pusher] whose devices are browsers, which subscribe at
+// {mount}/push.
+//
+//	type Subscriber interface {
+//		// Key returns the public key with which browsers subscribe (RFC 8292), in
+//		// base64url.
+//		Key() string
+//
+//		// Subscribe saves the subscription of a user's browser, as the browser's
+//		// PushSubscription.toJSON returns it. If it was another user's, it moves. A
+//		// [SubscriptionError] is the client's fault.
+//		Subscribe(ctx context.Context, user string, subscription []byte) error
+//
+//		// Unsubscribe deletes the subscription if it is the user's, or does nothing.
+//		Unsubscribe(ctx context.Context, user string, subscription []byte) error
+//	}
+type Subscriber = notification.Subscriber
+
+// A RetryError is returned by a [Pusher] that wants to be called again.
+//
+//	type RetryError struct {
+//		After time.Duration // at least so much later
+//		Err   error         // why
+//	}
+//
+//	func (e *RetryError) Error() string
+//
+//	func (e *RetryError) Unwrap() error
+type RetryError = notification.RetryError
+
+// A SubscriptionError is the subscription of a browser that cannot be used.
+//
+//	type SubscriptionError struct {
+//		Reason string // for the client; it contains nothing private
+//	}
+//
+//	func (e *SubscriptionError) Error() string
+type SubscriptionError = notification.SubscriptionError
 
 // A Broker is one ordered log of messages that every node of an application
 // shares. Package brokertest contains this contract as an executable suite.
@@ -355,6 +534,32 @@ type Watches = engine.Watches
 // Users returns everyone who is online, sorted.
 type Presence = engine.Presence
 
+// Pushes gives access to the notifications that were sent. It is safe for
+// concurrent use.
+//
+//	type Pushes struct {
+//		// contains filtered or unexported fields
+//	}
+//
+//	func (p Pushes) Read(user, tag string) error
+//
+// Read records that a user has read what a tag is about, such as a conversation, on
+// any device. It withdraws the notifications with the tag of this user. A page does
+// the same with pull.read(tag).
+//
+//	func (p Pushes) Withdraw(t Target, tag string) error
+//
+// Withdraw makes the notifications with a tag, which were sent to users at the
+// target before, disappear: those that wait are dropped on all nodes, and those
+// that are shown are closed on every device with an open page, also one that
+// connects within the window. A device without one keeps what it shows until a
+// notification with the same tag replaces it: browsers do not let a server close a
+// notification without showing another.
+//
+// Withdraw returns when the withdrawal is on its way to the log. It returns
+// [ErrQueueFull], [ErrClosed], or an error for an invalid tag or target.
+type Pushes = engine.Pushes
+
 // Stats is a snapshot of the counters of a plugin on this node.
 //
 //	type Stats struct {
@@ -447,6 +652,11 @@ var (
 	// package pgbroker do.
 	ErrNoTx = engine.ErrNoTx
 )
+
+// ErrNoPusher is returned by Send for an event with a Push if there is no
+// Config.Pusher, and for one to everyone if the Pusher cannot list the users with
+// devices. Nothing was collected.
+var ErrNoPusher = engine.ErrNoPusher
 
 // OnlineScope sets which users receive one another's presence.
 //

@@ -14,7 +14,7 @@ import (
 // the log is bounded as well. Events stay.
 func TestControlMessagesTakeBoundedRoomInTheLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := NewMemory(100, 4<<10, envelope.IsControl)
+		m := NewMemory(100, 4<<10, envelope.IsTransient)
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		go func() { _ = Follow(ctx, m, time.Hour, func([]Delivery) {}) }()

@@ -112,6 +112,9 @@ func readFailed(ms *melody.Session, err error) {
 	s := socketOf(ms)
 	var closed *websocket.CloseError
 	var broken net.Error
+	if errors.As(err, &broken) && broken.Timeout() {
+		s.conn.lose() // no pong has come
+	}
 	switch {
 	case errors.As(err, &closed):
 		s.peerClosed.Store(true)

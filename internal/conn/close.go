@@ -44,6 +44,7 @@ func (c *Conn) CloseSlow() {
 	defer c.mu.Unlock()
 
 	if !c.ended {
+		c.lost = true
 		c.queueClose(closeTooSlow, "too slow")
 		c.owner.Settings().TooSlow.Add(1)
 	}
@@ -52,6 +53,7 @@ func (c *Conn) CloseSlow() {
 // closeSlowNow closes the connection before what is queued, because the page
 // reads too slowly. The caller holds mu.
 func (c *Conn) closeSlowNow() {
+	c.lost = true
 	c.dropAndClose(closeTooSlow, "too slow")
 	c.owner.Settings().TooSlow.Add(1)
 }
@@ -88,6 +90,23 @@ func (c *Conn) end() bool {
 	closing := c.ended
 	c.ended, c.catchingUp = true, false
 	return closing
+}
+
+// lose records that the client does not respond.
+func (c *Conn) lose() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+
+	c.lost = true
+}
+
+// IsLost reports whether the client did not respond in time, so that it may not
+// have received what was written lately.
+func (c *Conn) IsLost() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+
+	return c.lost
 }
 
 // Cut closes the connection at once, without a close message. It is called when

@@ -39,6 +39,7 @@ type Conn struct {
 	flushing    bool // Flush runs or is about to
 	catchingUp  bool // Flush has to read more of the window
 	ended       bool // the close message is queued, or the connection is gone: nothing is accepted
+	lost        bool // the client does not respond: what was written lately may not have arrived
 	requests    rate.Allowance
 }
 

@@ -28,6 +28,7 @@ func (c *Conn) Flush() {
 
 // fail cuts a connection that cannot be written to.
 func (c *Conn) fail(err error) {
+	c.lose()
 	if !c.end() && errors.Is(err, os.ErrDeadlineExceeded) {
 		c.owner.Settings().TooSlow.Add(1) // the client has read nothing for too long
 	}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -8,7 +9,9 @@ import (
 	"time"
 
 	"github.com/echo-pull/pull/internal/broker"
+	"github.com/echo-pull/pull/internal/event"
 	"github.com/echo-pull/pull/internal/hub"
+	"github.com/echo-pull/pull/internal/notification"
 	"github.com/echo-pull/pull/internal/publish"
 )
 
@@ -21,6 +24,7 @@ const (
 	defaultTick       = 25 * time.Second
 	defaultWatchTTL   = 32 * time.Minute
 	defaultGrace      = 15 * time.Second
+	defaultPatience   = 15 * time.Second
 )
 
 // A Config configures an Engine. Its fields have the meaning of the fields of the
@@ -48,8 +52,13 @@ type Config struct {
 	PresenceGrace       time.Duration
 	Online              hub.OnlineScope
 	OnOnline, OnOffline func(user string)
-	OnError             func(error)
-	Logger              *slog.Logger
+
+	Pusher       notification.Pusher
+	PushPatience time.Duration
+	PushAllow    func(ctx context.Context, user string, e event.Event) bool
+
+	OnError func(error)
+	Logger  *slog.Logger
 }
 
 // A duration longer than forever means no end, and a number larger than
@@ -79,6 +88,8 @@ func (c Config) withDefaults() (Config, error) {
 	fill(&c.Tick, defaultTick)
 	fill(&c.WatchTTL, defaultWatchTTL)
 	fill(&c.PresenceGrace, defaultGrace)
+	fill(&c.PushPatience, defaultPatience)
+	c.PushPatience = max(0, c.PushPatience)
 	c = c.bounded()
 	if c.Logger == nil {
 		c.Logger = slog.Default()
@@ -91,7 +102,7 @@ func (c Config) withDefaults() (Config, error) {
 
 // bounded returns the configuration with no value above forever or unbounded.
 func (c Config) bounded() Config {
-	for _, d := range []*time.Duration{&c.WindowAge, &c.Tick, &c.WatchTTL, &c.PresenceGrace} {
+	for _, d := range []*time.Duration{&c.WindowAge, &c.Tick, &c.WatchTTL, &c.PresenceGrace, &c.PushPatience} {
 		*d = min(*d, forever)
 	}
 	for _, n := range []*int{

@@ -21,7 +21,8 @@ import (
 //
 // It starts every goroutine: the publisher, the subscription to the broker, the
 // dispatcher and its workers, the clock, the one that calls the application's
-// hooks, and those of the pages. Everything else is passive.
+// hooks, those that send notifications, and those of the pages. Everything else is
+// passive.
 type Engine struct {
 	config     Config
 	broker     broker.Broker
@@ -33,7 +34,8 @@ type Engine struct {
 	dispatcher *hub.Dispatcher
 	hooks      *hooks
 	relay      *relay
-	maxMessage int // bytes of the largest message that the log can hold
+	notifier   *notifier // nil without Config.Pusher
+	maxMessage int       // bytes of the largest message that the log can hold
 
 	graceStarted chan struct{}      // the time of the next end of a grace has changed
 	stop         context.CancelFunc // ends the goroutines that start begins
@@ -60,6 +62,7 @@ func New(config Config) (*Engine, error) {
 	}
 	e := &Engine{config: config, broker: config.Broker, graceStarted: make(chan struct{}, 1), done: make(chan struct{})}
 	e.hooks = newHooks(config.OnOnline, config.OnOffline, config.OnError)
+	e.notifier = newNotifier(&e.config)
 	e.hub = e.newHub()
 	e.memory, _ = e.broker.(*broker.Memory)
 	if e.broker == nil {
@@ -68,7 +71,7 @@ func New(config Config) (*Engine, error) {
 		if config.TxOutbox != nil {
 			count, bytes = count+relayMessages, bytes+relayBytes
 		}
-		e.memory = broker.NewMemory(count, bytes, envelope.IsControl)
+		e.memory = broker.NewMemory(count, bytes, envelope.IsTransient)
 		e.broker = e.memory
 		if err := e.openState(); err != nil {
 			return nil, err
@@ -79,6 +82,7 @@ func New(config Config) (*Engine, error) {
 		e.maxMessage = min(e.maxMessage, limited.MaxMessageBytes())
 	}
 	e.relay = e.newRelay()
+	e.notifier.open(e)
 	e.publisher = publish.New(e.broker, e.hub.ID, e.hub, config.OnError,
 		&outage{report: config.OnError, logger: config.Logger, over: "pull: publishing works again"})
 	e.dispatcher = hub.NewDispatcher(e.hub, runtime.GOMAXPROCS(0)-1)
@@ -94,6 +98,7 @@ func (e *Engine) newHub() *hub.Hub {
 		MaxTagsPerUser: c.MaxTagsPerUser, MaxUsersPerTag: c.MaxUsersPerTag,
 		WindowAge: c.WindowAge, WindowCount: c.WindowCount, WindowBytes: c.WindowBytes,
 		WatchTTL: c.WatchTTL, Grace: c.PresenceGrace, Scope: c.Online, Tick: c.Tick,
+		Push: c.Pusher != nil, PushPatience: c.PushPatience, PushDue: e.notifier.wakeUp,
 		Report: c.OnError, Publish: func(raw []byte) { e.publisher.Announce(raw) }, Notify: e.hooks.notify,
 	}, c.QueueBytes, e.spawn)
 }
@@ -112,6 +117,9 @@ func (e *Engine) start() {
 	e.spawn(func() { e.hooks.run(ctx) })
 	if e.relay.outbox != nil {
 		e.spawn(func() { e.relay.run(ctx) })
+	}
+	if e.notifier != nil {
+		e.spawn(e.notifier.run)
 	}
 
 	e.publisher.Announce(envelope.Control(envelope.KindHello, time.Now()))

@@ -145,7 +145,7 @@ func (e *Engine) checkRelayed(message []byte) error {
 	switch {
 	case err != nil:
 		return err
-	case ev.Kind != envelope.KindEvent || !ev.IsUnnamed():
+	case !ev.Kind.IsEvent() || !ev.IsUnnamed():
 		return errNotAnEvent
 	}
 	return e.checkSize(len(message))

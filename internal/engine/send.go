@@ -41,6 +41,9 @@ func (e *Engine) encode(t *event.Target, ev *event.Event, sender string, now tim
 	if err := event.CheckTarget(t); err != nil {
 		return nil, err
 	}
+	if err := e.checkPush(t, ev); err != nil {
+		return nil, err
+	}
 	if event.IsNobody(t) {
 		return nil, nil
 	}

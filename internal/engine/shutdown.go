@@ -35,6 +35,7 @@ func (e *Engine) drainAndStop(ctx context.Context) error {
 	if e.relay.outbox != nil {
 		e.drainRelay(ctx)
 	}
+	e.notifier.drain(ctx)
 	e.publisher.Announce(envelope.Control(envelope.KindBye, time.Now()))
 	err = errors.Join(err, e.drainHub(ctx))
 	for _, p := range e.hub.StopJoining() {

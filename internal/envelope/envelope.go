@@ -21,7 +21,9 @@ import (
 //	expires sender term-count terms body
 //	term: shared users tags except
 //
-// and those of a control message are a list of strings. Numbers in contents are
+// With a notification, and in a message that withdraws one, a string precedes
+// them: what the notification is, or the tag that is withdrawn. The contents of a
+// control message are a list of strings. Numbers in contents are
 // uvarints. A list is its length and its strings, a string is its length and
 // its bytes. The body extends to the end. It is what pages receive, so that the
 // log, the window and every replay share one copy of it.
@@ -36,8 +38,9 @@ const (
 // A Kind is the kind of a message.
 type Kind byte
 
-// The kinds of messages. All but KindEvent are control messages, which nodes
-// send to one another. The comments list their strings.
+// The kinds of messages. KindEvent and those after KindRoster are for pages or
+// devices. The others are control messages, which nodes send to one another. The
+// comments list their strings.
 const (
 	KindEvent      Kind = iota + 1
 	KindWatch           // user, the cursor at which the watch begins, tags…
@@ -50,7 +53,22 @@ const (
 	KindOnline          // users who have come online on the node…
 	KindOffline         // users who have gone offline on the node…
 	KindRoster          // "part/parts", and a part of all users of the node…
+	KindLooked          // users who look at a page of the node…: they need no notification of what was sent before
+	KindNotified        // "id user"… of notifications that no node has to send any more; without a user: to all users
+	KindPush            // an event with a notification
+	KindPushOnly        // a notification with an event that pages do not receive
+	KindWithdraw        // an event that withdraws notifications
+
+	kinds
 )
+
+// IsEvent reports whether a message has the contents of an event.
+func (k Kind) IsEvent() bool { return k == KindEvent || k >= KindPush && k < kinds }
+
+// AppendPush appends what follows the header of an event with a notification.
+func AppendPush(b, push []byte) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(push))), push...)
+}
 
 // AppendHeader appends the header of an envelope. Its name is zero until
 // [Stamp] sets it.
@@ -78,11 +96,23 @@ func OutboxID(source string) string {
 // outbox is never taken for the running node with the lowest id.
 const outboxMark = '~'
 
+// IsOutbox reports whether the id of a node is that of a transactional outbox, or
+// of none.
+func IsOutbox(node []byte) bool { return node[0] == outboxMark || string(node) == noNode }
+
 // Seq returns the sequence number of an envelope, which its node has assigned.
 func Seq(raw []byte) uint64 { return binary.BigEndian.Uint64(raw[2+nodeIDBytes:]) }
 
-// IsControl reports whether an envelope is a control message.
-func IsControl(raw []byte) bool { return len(raw) < HeaderBytes || Kind(raw[1]) != KindEvent }
+// IsTransient reports whether an envelope matters only until every node has read
+// it. What became of a notification matters for as long as the notification is in
+// the log.
+func IsTransient(raw []byte) bool {
+	if len(raw) < HeaderBytes {
+		return true
+	}
+	k := Kind(raw[1])
+	return !k.IsEvent() && k != KindLooked && k != KindNotified
+}
 
 // Control encodes a control message.
 func Control(k Kind, at time.Time, list ...string) []byte {
@@ -115,6 +145,7 @@ type Envelope struct {
 	Expires uint64 // unix seconds; events only
 	Addr    Address
 	Body    []byte
+	Push    []byte   // the notification as JSON, or the tag that is withdrawn
 	List    []string // control messages only
 }
 
@@ -139,12 +170,15 @@ func Parse(raw []byte) (Envelope, error) {
 		At:   int64(binary.BigEndian.Uint64(raw[10+nodeIDBytes:])), //nolint:gosec // any bits are a time
 	}
 	r := reader{rest: raw[HeaderBytes:]}
-	if e.Kind != KindEvent {
+	if !e.Kind.IsEvent() {
 		e.List = r.strings()
-		if r.bad || len(r.rest) > 0 || e.Kind == 0 || e.Kind > KindRoster {
+		if r.bad || len(r.rest) > 0 || e.Kind == 0 || e.Kind >= kinds {
 			return Envelope{}, errMalformed
 		}
 		return e, nil
+	}
+	if e.Kind != KindEvent {
+		e.Push = r.string()
 	}
 	e.Expires = r.number()
 	start := r.rest

@@ -17,7 +17,8 @@ func FuzzParse(f *testing.F) {
 	raw = binary.AppendUvarint(raw, 1_700_000_100)
 	raw = append(AppendAddress(raw, "client", &first, or), `"module_id":"tasks"}`...)
 	f.Add(raw)
-	for k := KindEvent; k <= KindOffline+1; k++ {
+	for k := KindEvent; k <= kinds; k++ {
+		f.Add(append(AppendPush(AppendHeader(nil, k, now), []byte(`{"title":"T"}`)), raw[HeaderBytes:]...))
 		f.Add(Control(k, now, "1", "epoch.5", "T"))
 		f.Add(Control(k, now))
 	}
@@ -45,8 +46,11 @@ func FuzzParse(f *testing.F) {
 func rewrite(e *Envelope) []byte {
 	raw := AppendHeader(nil, e.Kind, time.Unix(0, e.At))
 	Stamp(raw, string(e.Node), e.Seq)
-	if e.Kind != KindEvent {
+	if !e.Kind.IsEvent() {
 		return appendList(raw, e.List)
+	}
+	if e.Kind != KindEvent {
+		raw = AppendPush(raw, e.Push)
 	}
 	raw = binary.AppendUvarint(raw, e.Expires)
 	raw = appendString(raw, string(e.Addr.Sender()))
@@ -87,9 +91,9 @@ func describe(e *Envelope) string {
 	b.Write(binary.BigEndian.AppendUint64(nil, e.Seq))
 	b.Write(binary.BigEndian.AppendUint64(nil, e.Expires))
 	b.WriteByte(byte(e.Kind))
-	write(string(e.Node), string(e.Body))
+	write(string(e.Node), string(e.Body), string(e.Push))
 	write(e.List...)
-	if e.Kind == KindEvent {
+	if e.Kind.IsEvent() {
 		write(string(e.Addr.Sender()))
 		for t := range e.Addr.Terms() {
 			if t.Shared {

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/notification"
 	"github.com/echo-pull/pull/internal/protocol"
 )
 
@@ -49,7 +50,10 @@ func (enc *encoder) encode(t *Target, e *Event, sender string, now time.Time, li
 	if err != nil {
 		return nil, err
 	}
-	b := envelope.AppendHeader(enc.raw[:0], envelope.KindEvent, now)
+	b := envelope.AppendHeader(enc.raw[:0], kindOf(e), now)
+	if e.Push != nil {
+		b = envelope.AppendPush(b, notification.Encode(e.Push))
+	}
 	b = binary.AppendUvarint(b, e.expires(now))
 	b = AppendTarget(b, sender, t)
 	head := len(b)
@@ -60,6 +64,33 @@ func (enc *encoder) encode(t *Target, e *Event, sender string, now time.Time, li
 		return nil, &SizeError{Size: size, Limit: limit}
 	}
 	return bytes.Clone(b), nil
+}
+
+// kindOf returns the kind of an event's envelope.
+func kindOf(e *Event) envelope.Kind {
+	switch {
+	case e.Push == nil:
+		return envelope.KindEvent
+	case e.Command == "":
+		return envelope.KindPushOnly
+	default:
+		return envelope.KindPush
+	}
+}
+
+// EncodeWithdrawal returns the envelope of an event that withdraws the
+// notifications with a tag of the users at a target. Both must have passed their
+// checks.
+func EncodeWithdrawal(t *Target, tag string, now time.Time) ([]byte, error) {
+	params, err := json.Marshal(map[string]string{"tag": tag})
+	if err != nil {
+		return nil, err
+	}
+	b := envelope.AppendPush(envelope.AppendHeader(nil, envelope.KindWithdraw, now), []byte(tag))
+	b = binary.AppendUvarint(b, new(Event).expires(now))
+	b = AppendTarget(b, "", t)
+	b = protocol.AppendEvent(b, "pull", "withdraw", params)
+	return append(new(protocol.Clock).AppendExtra(b, now), '}'), nil
 }
 
 // encodeParams returns the params as JSON on one line, never null. The result

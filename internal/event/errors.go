@@ -7,7 +7,8 @@ import (
 
 // ErrTooLarge is returned by Send for an event of more than
 // Config.EventBytes, or of more than 16 MiB together with its target, 64
-// MiB outside a request. errors.As finds a [SizeError] with the numbers.
+// MiB outside a request, and for a notification of more than 3,993 bytes.
+// errors.As finds a [SizeError] with the numbers.
 var ErrTooLarge = errors.New("pull: event too large")
 
 // A SizeError reports the size of an event that is too large. It wraps
@@ -15,9 +16,14 @@ var ErrTooLarge = errors.New("pull: event too large")
 type SizeError struct {
 	Size  int // bytes of the encoded event
 	Limit int // Config.EventBytes, or the largest size that can be sent
+
+	push bool // it is the notification
 }
 
 func (e *SizeError) Error() string {
+	if e.push {
+		return fmt.Sprintf("%v: its notification has %d bytes, the limit is %d", ErrTooLarge, e.Size, e.Limit)
+	}
 	return fmt.Sprintf("%v: %d bytes, the limit is %d", ErrTooLarge, e.Size, e.Limit)
 }
 

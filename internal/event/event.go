@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/notification"
 )
 
 const (
@@ -22,7 +23,8 @@ type Event struct {
 	Module string
 
 	// Command names what happened. It consists of letters, digits and the
-	// characters . _ - and :, at most 100 bytes. Case is significant.
+	// characters . _ - and :, at most 100 bytes. Case is significant. It may be
+	// empty if Push is set: then pages receive nothing.
 	Command string
 
 	// Params are passed to the page's handlers as JSON. Send encodes them once;
@@ -45,6 +47,12 @@ type Event struct {
 	// request's user whose id is in the header Pull-Client. It has no effect
 	// outside a request, or inside Config.User.
 	ExceptSender bool
+
+	// Push also notifies the users at the target who look at no page, on their
+	// devices. It needs Config.Pusher. For a tag, these are the users who watch it
+	// when the event enters the log. For Shared, they are all users with devices.
+	// Default nil, no notification.
+	Push *notification.Push
 }
 
 // Check returns an error if a field of the event is invalid. It converts the
@@ -54,11 +62,28 @@ func Check(e *Event) error {
 		return err
 	}
 	e.Module = strings.ToLower(e.Module)
-	if err := envelope.CheckName("command", e.Command, ":"); err != nil {
-		return err
+	if e.Command != "" || e.Push == nil {
+		if err := envelope.CheckName("command", e.Command, ":"); err != nil {
+			return err
+		}
 	}
 	if e.TTL < 0 {
 		return fmt.Errorf("pull: negative TTL %s of %s/%s", e.TTL, e.Module, e.Command)
+	}
+	if e.Push != nil {
+		return checkPush(e.Push)
+	}
+	return nil
+}
+
+// checkPush returns an error if a notification is invalid, or too large for a push
+// service.
+func checkPush(p *notification.Push) error {
+	if err := notification.Check(p); err != nil {
+		return err
+	}
+	if size := notification.Size(p); size > notification.MaxPayload {
+		return &SizeError{Size: size, Limit: notification.MaxPayload, push: true}
 	}
 	return nil
 }

@@ -79,3 +79,8 @@ func CheckTarget(t *Target) error {
 func AppendTarget(b []byte, sender string, t *Target) []byte {
 	return envelope.AppendAddress(b, sender, &t.first, t.or)
 }
+
+// IsShared reports whether a target includes everyone.
+func IsShared(t *Target) bool {
+	return t.first.Shared || slices.ContainsFunc(t.or, func(u envelope.Term) bool { return u.Shared })
+}

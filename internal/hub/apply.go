@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"bytes"
 	"fmt"
 	"time"
 
@@ -73,6 +74,7 @@ func (h *Hub) finishBatch() {
 	}
 	clear(r.touched[len(delivered):])
 	r.touched = delivered
+	h.publishLookers()
 	h.publishPosition()
 }
 
@@ -107,7 +109,7 @@ func (h *Hub) applyMessage(d broker.Delivery, received time.Time) {
 		received = received.Add(newNodeTimeout - NodeTimeout) // the message may be older than this node: its age is unknown
 	}
 	from, fresh := h.receive(&e, d.Raw, received)
-	if e.Kind != envelope.KindEvent || !fresh {
+	if !e.Kind.IsEvent() || !fresh {
 		h.history.Skip(e.At)
 		if fresh {
 			h.applyControl(&e, from)
@@ -115,8 +117,17 @@ func (h *Hub) applyMessage(d broker.Delivery, received time.Time) {
 		return
 	}
 	h.stats.messages.Add(1)
-	h.history.Append(window.NewMessage(e.At, e.Expires, d.Raw[len(d.Raw)-len(e.Addr)-len(e.Body):], len(e.Addr)), now)
-	h.route()
+	switch content := d.Raw[len(d.Raw)-len(e.Addr)-len(e.Body):]; e.Kind {
+	case envelope.KindPushOnly:
+		h.history.Skip(e.At)
+	default:
+		if len(e.Push) > 0 {
+			content = bytes.Clone(content) // the window does not count the notification, and must not keep it
+		}
+		h.history.Append(window.NewMessage(e.At, e.Expires, content, len(e.Addr)), now)
+		h.route()
+	}
+	h.applyNotification(&e, time.Unix(0, now))
 }
 
 // receive records who has sent a message, and reports whether the message is new.
@@ -124,7 +135,7 @@ func (h *Hub) applyMessage(d broker.Delivery, received time.Time) {
 // unless the log broke and delivers again what it had before.
 func (h *Hub) receive(e *envelope.Envelope, raw []byte, received time.Time) (from *peer, fresh bool) {
 	if e.IsUnnamed() {
-		return nil, e.Kind == envelope.KindEvent && h.names.isNew(raw)
+		return nil, e.Kind.IsEvent() && h.names.isNew(raw)
 	}
 	from, fresh = h.presence.receive(e.Node, e.Seq, e.At, received)
 	if from.self {

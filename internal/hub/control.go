@@ -28,7 +28,12 @@ func (h *Hub) applyControl(e *envelope.Envelope, from *peer) {
 		h.addChanges(h.presence.applyList(from, e.List, e.At))
 	case envelope.KindWatch, envelope.KindExtend, envelope.KindUnwatch:
 		h.applyWatch(e)
-	case envelope.KindEvent, envelope.KindDisconnect, envelope.KindHello, envelope.KindBeat, envelope.KindBye:
+	case envelope.KindLooked, envelope.KindNotified:
+		h.applyNews(e)
+	default: // the others say something of their node only
+	}
+	if e.Kind == envelope.KindBye {
+		h.takeOverNotes()
 	}
 }
 
@@ -50,7 +55,7 @@ func (h *Hub) confirm(e *envelope.Envelope) {
 		}
 	case envelope.KindBye:
 		h.stopped = true
-	case envelope.KindEvent, envelope.KindWatch, envelope.KindExtend, envelope.KindDisconnect, envelope.KindBeat:
+	default:
 	}
 }
 
@@ -61,7 +66,7 @@ func (h *Hub) serve(e *envelope.Envelope) {
 		h.round.disconnected = append(h.round.disconnected, e.List...)
 	case envelope.KindHello:
 		h.publishUsers()
-	case envelope.KindEvent, envelope.KindWatch, envelope.KindExtend, envelope.KindUnwatch, envelope.KindBeat, envelope.KindBye, envelope.KindOnline, envelope.KindOffline, envelope.KindRoster:
+	default:
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/echo-pull/pull/internal/conn"
 	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/pending"
 	"github.com/echo-pull/pull/internal/rate"
 	"github.com/echo-pull/pull/internal/window"
 )
@@ -47,6 +48,9 @@ type Hub struct {
 	updates  presenceUpdates // changes of presence that have not been sent to the pages
 	online   onlineList      // for pages that connect
 
+	pending *pending.List       // notifications that wait; nil without a pusher
+	lookers map[string]struct{} // users who look at a page and need not be notified of the batch that is being applied
+
 	roster   roster
 	stopping bool // no further page may join
 	stopped  bool // this node's bye has come back from the log
@@ -74,11 +78,15 @@ type Config struct {
 	Scope OnlineScope
 	Tick  time.Duration
 
-	// None of these functions may block. Publish and Notify are called with the
-	// hub's lock, Report without it.
+	Push         bool          // there is a pusher
+	PushPatience time.Duration // how long a user who is online may take to look at a page
+
+	// None of these functions may block. Publish, Notify and PushDue are called with
+	// the hub's lock, Report without it.
 	Report  func(error)    // passes an error to the application
 	Publish func([]byte)   // puts a control message into the log
 	Notify  func([]Change) // passes changes of presence to the application
+	PushDue func()         // a notification may be due, or what became of one may have to be published
 }
 
 // New returns a hub. queueBytes bounds the queue of each page; spawn starts the
@@ -86,7 +94,7 @@ type Config struct {
 func New(config Config, queueBytes int, spawn func(func())) *Hub {
 	c := &config
 	id := envelope.NewID()
-	return &Hub{
+	h := &Hub{
 		config: config, ID: id, Conns: conn.Settings{QueueBytes: queueBytes, Spawn: spawn},
 		names:       newNames(),
 		history:     window.New(c.WindowAge, c.WindowCount, c.WindowBytes, envelope.Keys),
@@ -96,6 +104,10 @@ func New(config Config, queueBytes int, spawn func(func())) *Hub {
 		roster:      newRoster(),
 		round:       new(round),
 	}
+	if config.Push {
+		h.pending, h.lookers = pending.NewList(id), make(map[string]struct{})
+	}
+	return h
 }
 
 // Cursor returns the position of the last message that was applied.

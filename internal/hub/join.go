@@ -103,7 +103,7 @@ func (h *Hub) sendGap(p *Page) {
 // encodeHello returns the first message of a connection, which also follows
 // each gap.
 func (h *Hub) encodeHello(p *Page, recovered bool) []byte {
-	hello := protocol.Hello{Epoch: h.epoch, Offset: h.history.Last(), User: p.User, Recovered: recovered, Tick: h.config.Tick}
+	hello := protocol.Hello{Epoch: h.epoch, Offset: h.history.Last(), User: p.User, Recovered: recovered, Tick: h.config.Tick, Push: h.config.Push}
 	return hello.Encode(time.Now())
 }
 
@@ -113,7 +113,12 @@ func (h *Hub) Leave(p *Page) (graceStarted bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 
-	if h.roster.remove(p) {
+	lost := p.IsLost()
+	last := h.roster.remove(p)
+	if lost {
+		h.pageLost(p, time.Now())
+	}
+	if last {
 		graceStarted = h.presence.userLeft(p.User, time.Now())
 		h.announce()
 	}

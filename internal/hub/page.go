@@ -11,8 +11,9 @@ type Page struct {
 	last      uint64 // the page has been given everything for it up to this offset
 	from      uint64 // the offset from which the page has recovered; 0 for none
 	index     int32  // in roster.all
-	slot      uint8  // the slot of a tick in which the page gets its ping
 	slotIndex int32  // index in roster.slots[slot]
+	looking   uint32 // unix second until which the user looks at the page, as far as the page has reported
+	slot      uint8  // the slot of a tick in which the page gets its ping
 	behind    bool   // the page still has to read messages after last from the window
 
 	// due are the bundles that the dispatcher is about to deliver. apply adds

@@ -3,6 +3,7 @@
 package notification
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/url"
 	"regexp"
@@ -19,7 +20,7 @@ type Push struct {
 	Title string `json:"title"`
 
 	// Body is the text below the title. A notification that does not fit into one
-	// record of [MaxPayload] bytes is an error of Send; nothing is cut.
+	// record of 3,993 bytes is an error of Send; nothing is cut.
 	Body string `json:"body,omitempty"`
 
 	// URL is the page that a click opens: a path of the application, or an
@@ -114,6 +115,24 @@ func Check(p *Push) error {
 		}
 	}
 	return nil
+}
+
+// Encode returns a push as the log has it. It must have passed its check.
+func Encode(p *Push) []byte {
+	b, err := json.Marshal(p)
+	if err != nil {
+		panic(fmt.Sprintf("pull: encode a notification: %v", err)) // strings, numbers and booleans
+	}
+	return b
+}
+
+// Decode returns a push from the log, which may contain anything.
+func Decode(b []byte) (Push, error) {
+	var p Push
+	if err := json.Unmarshal(b, &p); err != nil {
+		return Push{}, err
+	}
+	return p, Check(&p)
 }
 
 func (u Urgency) isValid() bool {

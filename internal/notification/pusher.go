@@ -31,7 +31,7 @@ func New(p Push, id string, sent time.Time) Notification {
 	return Notification{Push: p, ID: id, Sent: sent, Expires: sent.Add(p.TTL)}
 }
 
-// Payload returns the notification as JSON, at most [MaxPayload] bytes: a
+// Payload returns the notification as JSON, at most 3,993 bytes: a
 // declarative push message of the Push API, which the client's service worker
 // also understands.
 func (n *Notification) Payload() []byte { return n.payload() }

@@ -43,6 +43,7 @@ type Hello struct {
 	User      string
 	Recovered bool
 	Tick      time.Duration
+	Push      bool // users get notifications unless they look at a page: the page reports that
 }
 
 // Encode returns the message.
@@ -59,6 +60,9 @@ func (h *Hello) Encode(now time.Time) []byte {
 	b = strconv.AppendFloat(b, h.Tick.Seconds(), 'f', -1, 64)
 	b = append(b, `,"server_time_unix":`...)
 	b = appendUnix(b, now)
+	if h.Push {
+		b = append(b, `,"push":true`...)
+	}
 	return append(b, "}}"...)
 }
 

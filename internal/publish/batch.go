@@ -109,6 +109,14 @@ func (p *Publisher) Command(raw []byte) (seq uint64, err error) {
 	return seq, err
 }
 
+// Last returns the sequence number of the last message.
+func (p *Publisher) Last() uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+
+	return p.seq
+}
+
 // IsIdle reports whether the queue is empty and Run is not publishing.
 func (p *Publisher) IsIdle() bool {
 	p.mu.Lock()

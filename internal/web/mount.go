@@ -19,6 +19,7 @@ type mount struct {
 type Routes interface {
 	GET(path string, handler func(Context) error) (route string)
 	POST(path string, handler func(Context) error) (route string)
+	DELETE(path string, handler func(Context) error) (route string)
 }
 
 // Mount adds the plugin's routes. A prefix with a wildcard is reported as an
@@ -39,6 +40,9 @@ func (s *Server) Mount(r Routes) {
 	posts := make(map[string]bool)
 	for _, end := range []string{"", "/"} {
 		posts[r.POST(slash+"watch"+end, watch)] = true
+		r.GET(slash+"push"+end, withBoundBody(s.PushKey))
+		posts[r.POST(slash+"push"+end, withBoundBody(s.Subscribe))] = true
+		posts[r.DELETE(slash+"push"+end, withBoundBody(s.Unsubscribe))] = true
 	}
 	files := make(map[string]*asset)
 	for name, a := range assets {

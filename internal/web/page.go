@@ -85,6 +85,12 @@ func (p *page) Received(frame []byte) {
 			p.reply("watch", response)
 		}
 	}
+	if q.Looking != nil {
+		s.engine.Hub().SetLooking(&p.Page, *q.Looking, time.Now())
+	}
+	if q.Read != "" {
+		_ = s.read(p.User, q.Read) // the publisher's queue is full: the notification stays
+	}
 	if q.Seen != nil {
 		p.reply("seen", s.engine.Hub().SecondsSinceSeen(p.User, q.Seen))
 	}

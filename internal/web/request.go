@@ -15,6 +15,14 @@ import (
 type request struct {
 	Extend []string `json:"extend"` // tags whose watches are extended
 	Seen   []string `json:"seen"`   // users whose last visit is requested
+
+	Looking *bool  `json:"looking"` // whether the user looks at the page
+	Read    string `json:"read"`    // the tag of notifications that the user has read
+}
+
+// isEmpty reports whether nothing is requested.
+func (q *request) isEmpty() bool {
+	return q.Extend == nil && q.Seen == nil && q.Looking == nil && q.Read == ""
 }
 
 const listLimit = 100 // largest number of tags or users in a request
@@ -27,10 +35,13 @@ func parseRequest(frame []byte) (request, error) {
 	if err := json.Unmarshal(frame, &q); err != nil {
 		return request{}, errRequest
 	}
-	if q.Extend == nil && q.Seen == nil || len(q.Extend) > listLimit || len(q.Seen) > listLimit {
+	if q.isEmpty() || len(q.Extend) > listLimit || len(q.Seen) > listLimit {
 		return request{}, errRequest
 	}
 	if envelope.CheckIDs("tag", q.Extend) != nil || envelope.CheckIDs("user", q.Seen) != nil {
+		return request{}, errRequest
+	}
+	if q.Read != "" && envelope.CheckIDs("tag", []string{q.Read}) != nil {
 		return request{}, errRequest
 	}
 	return q, nil
@@ -54,6 +65,12 @@ func (s *Server) Watch(c Context) error {
 		return refuse(http.StatusBadRequest, err.Error())
 	}
 	c.Response().Header().Set("Cache-Control", "no-store")
+	if p := s.engine.Hub().FindPage(user, c.Request().Header.Get(engine.HeaderClient)); p != nil && q.Looking != nil {
+		s.engine.Hub().SetLooking(p, *q.Looking, time.Now())
+	}
+	if q.Read != "" && !s.read(user, q.Read) {
+		return s.refuseRetry(c, http.StatusServiceUnavailable, "try again")
+	}
 	if q.Extend != nil {
 		response, err := s.engine.Extend(user, q.Extend)
 		if err != nil {
@@ -62,6 +79,12 @@ func (s *Server) Watch(c Context) error {
 		return c.JSON(http.StatusOK, response)
 	}
 	return c.JSON(http.StatusOK, s.engine.Hub().SecondsSinceSeen(user, q.Seen))
+}
+
+// read records that a user has read what a tag is about, and reports whether it
+// could.
+func (s *Server) read(user, tag string) bool {
+	return user == "" || s.engine.Pusher() == nil || s.engine.Pushes().Read(user, tag) == nil
 }
 
 // allowRequest reports whether a page may send one more request now. It counts the

@@ -1,0 +1,52 @@
+package hub
+
+import (
+	"slices"
+	"time"
+
+	"github.com/echo-pull/pull/internal/envelope"
+)
+
+// lookFor is how long a page that was used counts as being looked at. A page that
+// is used reports that once a minute.
+const lookFor = 5 * time.Minute
+
+// SetLooking records whether the user looks at a page. A look makes the
+// notifications of what was sent before unnecessary.
+func (h *Hub) SetLooking(p *Page, looking bool, now time.Time) { //nolint:revive // what the page reports, not a mode
+	h.mu.Lock()
+	defer h.mu.Unlock()
+
+	if h.pending == nil || p.User == "" {
+		return
+	}
+	looked := looking || p.isLookedAt(now)
+	p.looking = 0
+	if looking {
+		p.looking = uint32(now.Add(lookFor).Unix()) //nolint:gosec // until 2106
+	}
+	if looked && h.pending.Awaits(p.User) { // a page that is hidden now was connected until now
+		h.pending.Confirmed(p.User)
+		h.config.Publish(envelope.Control(envelope.KindLooked, now, p.User))
+	}
+}
+
+// isLookedAt reports whether the user looks at the page. The caller holds mu.
+func (p *Page) isLookedAt(now time.Time) bool { return int64(p.looking) > now.Unix() }
+
+// isLooking reports whether a user looks at a page of this node. The caller holds
+// mu.
+func (h *Hub) isLooking(user string, now time.Time) bool {
+	return slices.ContainsFunc(h.roster.users[user], func(p *Page) bool { return p.isLookedAt(now) })
+}
+
+// pageLost makes due what was held because of a page whose connection has turned
+// out to be dead. A page that only lost its connection returns within the
+// patience. The caller holds mu.
+func (h *Hub) pageLost(p *Page, now time.Time) {
+	if h.pending == nil || !p.isLookedAt(now) || h.isLooking(p.User, now) {
+		return
+	}
+	h.pending.Dead(p.User, now.Add(-h.deadAfter()), now.Add(h.config.PushPatience))
+	h.config.PushDue()
+}

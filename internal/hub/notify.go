@@ -1,0 +1,178 @@
+package hub
+
+import (
+	"time"
+
+	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/notification"
+	"github.com/echo-pull/pull/internal/pending"
+)
+
+// applyNotification applies the notification of an event, or the withdrawal of
+// notifications.
+func (h *Hub) applyNotification(e *envelope.Envelope, now time.Time) {
+	switch {
+	case h.pending == nil:
+	case e.Kind == envelope.KindWithdraw:
+		h.withdraw(e, string(e.Push), now)
+	case e.Kind == envelope.KindPush, e.Kind == envelope.KindPushOnly:
+		push, err := notification.Decode(e.Push)
+		if err != nil {
+			h.round.errs = append(h.round.errs, err)
+			return
+		}
+		h.addNote(h.newNote(e, push), now)
+	}
+}
+
+// newNote returns the notification of an event at the current position.
+func (h *Hub) newNote(e *envelope.Envelope, push notification.Push) *pending.Note {
+	id := envelope.Cursor{Epoch: h.epoch, Offset: h.history.Last()}.String()
+	return &pending.Note{
+		Notification: notification.New(push, id, time.Unix(0, e.At)),
+		Owner:        h.senderOf(e.Node), Addr: e.Addr, Body: e.Body,
+		Everyone: isToEveryone(e.Addr),
+	}
+}
+
+// senderOf returns the node that sends the notifications of an event: the one that
+// published the event, or of a transactional outbox, which is no node, the running
+// node with the lowest id. All nodes know the same, unless a node has just died;
+// then another one takes over.
+func (h *Hub) senderOf(node []byte) string {
+	if !envelope.IsOutbox(node) {
+		return string(node)
+	}
+	lowest := ""
+	for id, peer := range h.presence.peers {
+		if !peer.expired && !peer.stopping && !envelope.IsOutbox([]byte(id)) && (lowest == "" || id < lowest) {
+			lowest = id
+		}
+	}
+	return lowest
+}
+
+// isToEveryone reports whether an address includes everyone.
+func isToEveryone(a envelope.Address) bool {
+	for t := range a.Terms() {
+		if t.Shared {
+			return true
+		}
+	}
+	return false
+}
+
+// addNote adds a note for every user at its address. The recipients of a note to
+// everyone are found later, by the node that sends it.
+func (h *Hub) addNote(n *pending.Note, now time.Time) {
+	if !now.Before(n.Expires) {
+		return
+	}
+	h.pending.Begin(n)
+	if !n.Everyone {
+		h.eachAddressed(n.Addr, now, func(user string) { h.addRecipient(n, user, now) })
+		h.pending.End(n)
+	}
+	h.config.PushDue()
+}
+
+// eachAddressed calls visit for the users whom an address names, and those who
+// watch its tags. It may visit a user several times.
+func (h *Hub) eachAddressed(a envelope.Address, now time.Time, visit func(user string)) {
+	for t := range a.Terms() {
+		except := h.exceptions(t.Except)
+		visitUnlessExcepted := func(user string) {
+			if _, excepted := except[user]; !excepted {
+				visit(user)
+			}
+		}
+		for user := range t.Users.All() {
+			visitUnlessExcepted(string(user))
+		}
+		for tag := range t.Tags.All() {
+			for user := range h.watches.watchers(string(tag), now.UnixNano()) {
+				visitUnlessExcepted(user)
+			}
+		}
+	}
+}
+
+// addRecipient adds a note for a user, who may look at a page, be online without
+// looking, or be offline.
+func (h *Hub) addRecipient(n *pending.Note, user string, now time.Time) {
+	looking := h.isLooking(user, now)
+	switch {
+	case looking:
+		h.lookers[user] = struct{}{}
+		h.pending.Add(n, user, now.Add(h.deadAfter()), true)
+	case !h.presence.isOnline(user):
+		h.pending.Add(n, user, now, false)
+	case !n.Immediately:
+		h.pending.Add(n, user, n.Sent.Add(h.config.PushPatience), false)
+	case h.presence.isElsewhere(user):
+		h.pending.Add(n, user, now.Add(newsWait), false)
+	default:
+		h.pending.Add(n, user, now, false)
+	}
+}
+
+// newsWait is how long a notification without patience waits for another node, to
+// which the user is connected, to say that the user is looking.
+const newsWait = time.Second
+
+// deadAfter is how long a page may seem to be connected that is not: until it has
+// not responded to a ping in time.
+func (h *Hub) deadAfter() time.Duration { return 2*h.config.Tick + 15*time.Second }
+
+// isElsewhere reports whether a user is online on another node.
+func (p *presence) isElsewhere(user string) bool {
+	others := p.users[user]
+	if self := p.peers[p.self]; self != nil {
+		if _, here := self.users[user]; here {
+			others--
+		}
+	}
+	return others > 0
+}
+
+// withdraw removes the notifications with a tag of the users at an address.
+func (h *Hub) withdraw(e *envelope.Envelope, tag string, now time.Time) {
+	if isToEveryone(e.Addr) {
+		h.pending.WithdrawAll(tag, func(user string) bool { return h.isAddressed(e.Addr, user, now) })
+	}
+	h.eachAddressed(e.Addr, now, func(user string) { h.pending.Withdraw(user, tag) })
+}
+
+// isAddressed reports whether an address includes a user now.
+func (h *Hub) isAddressed(a envelope.Address, user string, now time.Time) bool {
+	for t := range a.Terms() {
+		if t.Except.Has(user) {
+			continue
+		}
+		if t.Shared || t.Users.Has(user) {
+			return true
+		}
+		for tag := range t.Tags.All() {
+			if h.watches.has(user, string(tag), now.UnixNano()) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// publishLookers lets the other nodes know which users look at pages of this node
+// and need no notification. The caller holds mu.
+func (h *Hub) publishLookers() {
+	for len(h.lookers) > 0 {
+		list := make([]string, 0, min(len(h.lookers), usersPerMessage))
+		for user := range h.lookers {
+			if len(list) == usersPerMessage {
+				break
+			}
+			list = append(list, user)
+			delete(h.lookers, user)
+		}
+		h.config.Publish(envelope.Control(envelope.KindLooked, time.Now(), list...))
+	}
+}

@@ -1,0 +1,185 @@
+package pending
+
+import (
+	"container/heap"
+	"slices"
+	"time"
+)
+
+// The bounds of a list. Beyond them the oldest notification of the user, or the
+// new one, is dropped.
+const (
+	MaxEntries = 200_000
+	MaxPerUser = 100
+)
+
+// A List holds notifications until they are sent or unnecessary. Every node has
+// the same entries, apart from the time that news takes, and each entry is sent by
+// one of them. A List is passive: its owner guards it.
+type List struct {
+	self  string // the node
+	notes map[string]*Note
+	users map[string][]*Entry // in the order in which they were added
+	due   queue               // what this node has to look at again, the earliest first
+	count int
+	marks []string // what the other nodes have to know, as KindNotified has it
+
+	everyone int // number of notes whose recipients are not all known
+
+	// Dropped counts the notifications that exceeded a bound.
+	Dropped uint64
+}
+
+// NewList returns the list of a node.
+func NewList(self string) *List {
+	return &List{self: self, notes: make(map[string]*Note), users: make(map[string][]*Entry)}
+}
+
+// Len returns the number of notifications that wait, each for one user.
+func (l *List) Len() int { return l.count }
+
+// Begin adds a note without recipients.
+func (l *List) Begin(n *Note) {
+	l.notes[n.ID] = n
+	if n.Everyone {
+		n.left++ // the search for recipients
+		l.everyone++
+	}
+}
+
+// End removes a note without recipients, which no one has been notified of. It is
+// called after the recipients of a note were added.
+func (l *List) End(n *Note) {
+	if n.left == 0 && n.first == nil {
+		delete(l.notes, n.ID)
+	}
+}
+
+// Add adds a recipient, to be notified at a time unless something happens before.
+// looking is set if the user looks at a page of this node: then the note is held
+// until that time, and dropped.
+//
+// A note replaces one with the same tag that waits, and takes over its time: a
+// user whom many notes reach is not notified later than by the first.
+func (l *List) Add(n *Note, user string, due time.Time, looking bool) { //nolint:revive // the user's state, not a mode
+	all := l.users[user]
+	for _, e := range slices.Clone(all) {
+		switch {
+		case e.Note.Tag != n.Tag:
+		case e.state == sending:
+			e.obsolete = true
+		case e.Note == n:
+			return // the user matches the target in several ways
+		default:
+			if e.state == waiting && e.due.Before(due) && !looking {
+				due = e.due
+			}
+			l.remove(e)
+		}
+	}
+	if l.count >= MaxEntries || !l.makeRoom(user) {
+		l.Dropped++
+		return
+	}
+	e := &Entry{Note: n, User: user, due: due, index: -1, nextOfNote: n.first}
+	if looking {
+		e.state = held
+	}
+	n.first = e
+	n.left++
+	l.count++
+	l.users[user] = append(l.users[user], e)
+	if l.isOurs(e) {
+		heap.Push(&l.due, e)
+	}
+}
+
+// makeRoom reports whether the user may have one more entry. It drops the oldest
+// one that is not being sent.
+func (l *List) makeRoom(user string) bool {
+	all := l.users[user]
+	if len(all) < MaxPerUser {
+		return true
+	}
+	for _, e := range all {
+		if e.state != sending {
+			l.Dropped++
+			l.remove(e)
+			return true
+		}
+	}
+	return false
+}
+
+// isOurs reports whether this node has to look at an entry when it is due.
+func (l *List) isOurs(e *Entry) bool { return e.state == held || e.ours || e.Note.Owner == l.self }
+
+// remove removes an entry, and its note with the last one.
+func (l *List) remove(e *Entry) {
+	if e.state == gone {
+		return
+	}
+	e.state = gone
+	l.count--
+	if e.index >= 0 {
+		heap.Remove(&l.due, e.index)
+	}
+	all := l.users[e.User]
+	if i := slices.Index(all, e); i >= 0 {
+		all = slices.Delete(all, i, i+1)
+	}
+	if len(all) == 0 {
+		delete(l.users, e.User)
+	} else {
+		l.users[e.User] = all
+	}
+	l.release(e.Note)
+}
+
+// release removes a note with its last entry. Its owner lets the other nodes know.
+func (l *List) release(n *Note) {
+	if n.left--; n.left > 0 || l.notes[n.ID] != n {
+		return
+	}
+	delete(l.notes, n.ID)
+	if n.Owner == l.self {
+		l.marks = append(l.marks, n.ID+" ")
+	}
+}
+
+// drop removes an entry, or makes it obsolete if it is being sent.
+func (l *List) drop(e *Entry) {
+	if e.state == sending {
+		e.obsolete = true
+		return
+	}
+	l.remove(e)
+}
+
+// A queue is a heap of entries by the time when they are due.
+type queue []*Entry
+
+func (q queue) Len() int           { return len(q) }
+func (q queue) Less(i, j int) bool { return q[i].due.Before(q[j].due) }
+func (q queue) Swap(i, j int) {
+	q[i], q[j] = q[j], q[i]
+	q[i].index, q[j].index = i, j
+}
+
+// Push implements [heap.Interface].
+func (q *queue) Push(x any) {
+	e := x.(*Entry) //nolint:forcetypeassert // holds nothing else
+	e.index = len(*q)
+	*q = append(*q, e)
+}
+
+// Pop implements [heap.Interface].
+func (q *queue) Pop() any {
+	old := *q
+	last := len(old) - 1
+	e := old[last]
+	old[last] = nil
+	e.index = -1
+	*q = old[:last]
+	return e
+}

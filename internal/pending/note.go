@@ -1,0 +1,78 @@
+// Package pending holds the notifications that the log has ordered and that
+// nobody needs to send yet: until when they wait, and what makes them unnecessary.
+package pending
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/notification"
+)
+
+// A Note is a notification for all its recipients, as every node has it from the
+// log. The list that it is in owns it; its exported fields do not change but for
+// Owner.
+type Note struct {
+	notification.Notification // without what is in Body
+
+	Owner string           // the node that sends it
+	Addr  envelope.Address // whom the event is for
+	Body  []byte           // of the event
+
+	first *Entry // its entries, linked by nextOfNote, including those that are gone
+	left  int    // its entries that are in the list
+
+	// Everyone is set while it is for all users with devices, and its owner is
+	// still finding out who they are. looked are those who have looked at a page
+	// meanwhile, and withdrawn is set when it was withdrawn.
+	Everyone  bool
+	looked    map[string]struct{}
+	withdrawn bool
+}
+
+// An Entry is a notification for one user.
+type Entry struct {
+	Note *Note
+	User string
+
+	due        time.Time
+	index      int // in List.due; -1 if it is not there
+	state      state
+	ours       bool // this node sends it, whoever owns the note
+	obsolete   bool // it is being sent, but is not to be tried again
+	tries      int  // how often it was tried
+	nextOfNote *Entry
+}
+
+// A state is what an entry waits for.
+type state uint8
+
+const (
+	waiting state = iota // for its time, or for another node to send it
+	held                 // the user looks at a page, from which nothing may come any more
+	sending              // for the pusher
+	gone                 // nothing: it is not in the list
+)
+
+// Tries returns how often the notification was tried before.
+func (e *Entry) Tries() int { return e.tries }
+
+// Waiting returns how many users still wait for the note.
+func (n *Note) Waiting() int { return n.left }
+
+// Complete returns the notification with the event in Body. It may be called by
+// several goroutines at once.
+func (n *Note) Complete() notification.Notification {
+	note := n.Notification
+	var e struct {
+		Module  string          `json:"module_id"`
+		Command string          `json:"command"`
+		Params  json.RawMessage `json:"params"`
+	}
+	body := append([]byte("{"), n.Body...)
+	if err := json.Unmarshal(body, &e); err == nil { // anyone may have written to the log
+		note.Module, note.Command, note.Params = e.Module, e.Command, e.Params
+	}
+	return note
+}

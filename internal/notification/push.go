@@ -172,6 +172,6 @@ func (p Push) withDefaults(id string) Push {
 	if p.TTL == 0 {
 		p.TTL = defaultTTL
 	}
-	p.TTL = min((p.TTL + time.Second - 1).Truncate(time.Second), longestTTL)
+	p.TTL = (min(p.TTL, longestTTL) + time.Second - 1).Truncate(time.Second)
 	return p
 }

@@ -133,6 +133,37 @@ func TestNodeThatStopsLeavesNotificationsToOthers(t *testing.T) {
 	})
 }
 
+// What a node was sending when it stopped is sent by another one at once.
+func TestNotificationThatAShutdownInterruptsIsSentByAnotherNode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log, notified, first := new(pull.Memory), newPostman(), newPostman()
+		interrupted := make(chan error, 1)
+		stops := newApp(t, func(c *pull.Config) {
+			c.Broker, c.Pusher = log, pusherFunc(func(ctx context.Context) error {
+				<-ctx.Done()
+				interrupted <- ctx.Err()
+				return ctx.Err()
+			})
+		})
+		lives := newApp(t, func(c *pull.Config) { c.Broker, c.Pusher = log, notified })
+		defer lives.stop(t)
+		sendEvent(t, stops, pull.User("42"), push("hi", ""))
+		synctest.Wait()
+
+		stops.stop(t)
+
+		if err := <-interrupted; err == nil {
+			t.Error("the call of the pusher was not interrupted")
+		}
+		notified.hasDelivered(t, 0, fmt.Sprintf("42 hi +%d", int(time.Since(first.began).Seconds())))
+	})
+}
+
+// A pusherFunc is a Pusher that does the same for every notification.
+type pusherFunc func(ctx context.Context) error
+
+func (f pusherFunc) Push(ctx context.Context, _ string, _ *pull.Notification) error { return f(ctx) }
+
 // An unplugged is a log of which one node can be cut off, as if it had died.
 type unplugged struct {
 	pull.Broker
@@ -179,6 +210,7 @@ func TestNodeThatDiesLeavesNotificationsToOthers(t *testing.T) {
 		lives := newApp(t, func(c *pull.Config) { c.Broker, c.Pusher, c.PushPatience = log, notified, time.Minute })
 		live(lives.dial(t, "42", ""))
 		sendEvent(t, dies, pull.User("42"), push("waits", ""))
+		synctest.Wait()
 
 		cable.unplug()
 
@@ -287,4 +319,45 @@ func TestNotificationsFromManyGoroutines(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A notification of a committed transaction is sent once, by one of the nodes,
+// whether the outbox is in the log or beside it, and also if the relay repeats it.
+func TestNotificationsOfTransactionsAreSentOnce(t *testing.T) {
+	for _, beside := range []bool{false, true} {
+		t.Run(fmt.Sprint("beside the log ", beside), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b, log, notified := newTxBroker(), new(pull.Memory), newPostman()
+				outbox := b.txTable
+				if beside {
+					outbox = &txTable{crashes: 2}
+				}
+				var nodes []*app
+				for range 3 {
+					nodes = append(nodes, newApp(t, func(c *pull.Config) {
+						c.Broker, c.Pusher = b, notified
+						if beside {
+							c.Broker, c.TxOutbox = log, outbox
+						}
+					}))
+				}
+				defer stopAll(t, nodes)
+				synctest.Wait()
+				for i, a := range nodes {
+					tx, lost := outbox.begin(), outbox.begin()
+					err := errors.Join(
+						a.SendTx(t.Context(), tx, pull.User("42"), push(fmt.Sprint("saved ", i), "")),
+						a.SendTx(t.Context(), lost, pull.User("42"), push("rolled back", "")))
+					if err != nil {
+						t.Fatal(err)
+					}
+					tx.commit()
+				}
+
+				if got := notified.delivered(3 * time.Second); len(got) != 3 || strings.Contains(fmt.Sprint(got), "rolled back") {
+					t.Errorf("got %q, want three notifications", got)
+				}
+			})
+		})
+	}
 }

@@ -491,6 +491,53 @@ func TestExpiredNotificationIsNotSent(t *testing.T) {
 	})
 }
 
+// A notification whose time is shorter than the patience is not sent too late.
+func TestNotificationThatExpiresWhileItWaitsIsNotSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, notified := newPushApp(t, nil)
+		defer a.stop(t)
+		live(a.dial(t, "42", ""))
+		e := push("hi", "")
+		e.Push.TTL = 10 * time.Second
+
+		sendEvent(t, a, pull.User("42"), e)
+
+		notified.hasDelivered(t, time.Hour)
+	})
+}
+
+// What is replaced or read while it is being sent is not tried again.
+func TestNotificationIsNotTriedAgainAfterANewerOne(t *testing.T) {
+	for name, act := range map[string]func(t *testing.T, a *app){
+		"replaced": func(t *testing.T, a *app) { sendEvent(t, a, pull.User("42"), push("new", "im-7")) },
+		"read":     func(t *testing.T, a *app) { _ = a.Push().Read("42", "im-7") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				tries := 0
+				a, notified := newPushApp(t, nil)
+				defer a.stop(t)
+				notified.fail = func(_ string, n *pull.Notification) error {
+					if n.Title == "new" {
+						return nil
+					}
+					tries++
+					pass(10 * time.Second)
+					return &pull.RetryError{After: time.Second, Err: errors.New("busy")}
+				}
+				sendEvent(t, a, pull.User("42"), push("old", "im-7"))
+				pass(time.Second)
+
+				act(t, a)
+
+				if notified.delivered(time.Hour); tries != 1 {
+					t.Errorf("got %d tries, want 1", tries)
+				}
+			})
+		})
+	}
+}
+
 // While a notification is on its way, a newer one with the same tag waits, or the
 // older one might replace it on the device.
 func TestNewerNotificationDoesNotOvertake(t *testing.T) {

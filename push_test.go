@@ -610,6 +610,25 @@ func TestUserOfADeadPageIsNotified(t *testing.T) {
 	})
 }
 
+// A page that reports anything was connected until then.
+func TestPageThatDiesLaterHasReceivedWhatWasSentBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, notified := newPushApp(t, nil)
+		defer a.stop(t)
+		p := a.dial(t, "42", "")
+		p.hello(t)
+		p.report(t, looks)
+		sendEvent(t, a, pull.User("42"), push("hi", "im-7"))
+		p.event(t)
+		p.report(t, hides)
+		p.SetPingHandler(func(string) error { return nil })
+
+		live(p)
+
+		notified.hasDelivered(t, time.Hour)
+	})
+}
+
 // A page that is closed properly has received what was sent before.
 func TestUserWhoClosesThePageIsNotNotifiedOfWhatItShowed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

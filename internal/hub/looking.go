@@ -12,7 +12,8 @@ import (
 const lookFor = 5 * time.Minute
 
 // SetLooking records whether the user looks at a page. A look makes the
-// notifications of what was sent before unnecessary.
+// notifications of what was sent before unnecessary. A page that is hidden has
+// received what was sent to it before.
 func (h *Hub) SetLooking(p *Page, looking bool, now time.Time) { //nolint:revive // what the page reports, not a mode
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -20,12 +21,11 @@ func (h *Hub) SetLooking(p *Page, looking bool, now time.Time) { //nolint:revive
 	if h.pending == nil || p.User == "" {
 		return
 	}
-	looked := looking || p.isLookedAt(now)
-	p.looking = 0
-	if looking {
-		p.looking = uint32(now.Add(lookFor).Unix()) //nolint:gosec // until 2106
+	if p.looking = 0; !looking {
+		return
 	}
-	if looked && h.pending.Awaits(p.User) { // a page that is hidden now was connected until now
+	p.looking = uint32(now.Add(lookFor).Unix()) //nolint:gosec // until 2106
+	if h.pending.Awaits(p.User) {
 		h.pending.Confirmed(p.User)
 		h.config.Publish(envelope.Control(envelope.KindLooked, now, p.User))
 	}

@@ -99,6 +99,7 @@ func (n *notifier) drain(ctx context.Context) {
 		n.awaitProgress(limited)
 	}
 	n.cancel()
+	<-n.idle // no call begins any more
 	n.awaitCalls(ctx)
 	n.publishMarks(time.Now())
 }

@@ -54,7 +54,8 @@ const (
 	KindOffline         // users who have gone offline on the node…
 	KindRoster          // "part/parts", and a part of all users of the node…
 	KindLooked          // users who look at a page of the node…: they need no notification of what was sent before
-	KindNotified        // "id user"… of notifications that no node has to send any more; without a user: to all users
+	KindNotified        // "id\nuser"… of notifications that no node has to send any more; without a user: to all users
+	KindClaim           // nodes whose notifications the node sends from now on…; "" for those of transactional outboxes
 	KindPush            // an event with a notification
 	KindPushOnly        // a notification with an event that pages do not receive
 	KindWithdraw        // an event that withdraws notifications
@@ -111,7 +112,7 @@ func IsTransient(raw []byte) bool {
 		return true
 	}
 	k := Kind(raw[1])
-	return !k.IsEvent() && k != KindLooked && k != KindNotified
+	return !k.IsEvent() && k != KindLooked && k != KindNotified && k != KindClaim
 }
 
 // Control encodes a control message.

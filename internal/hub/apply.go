@@ -75,6 +75,10 @@ func (h *Hub) finishBatch() {
 	clear(r.touched[len(delivered):])
 	r.touched = delivered
 	h.publishLookers()
+	if h.orphans {
+		h.orphans = false
+		h.claimNotes()
+	}
 	h.publishPosition()
 }
 

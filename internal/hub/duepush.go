@@ -140,6 +140,9 @@ func (h *Hub) applyNews(e *envelope.Envelope) {
 	case h.pending == nil:
 	case e.Kind == envelope.KindNotified:
 		h.pending.Notified(e.List)
+	case e.Kind == envelope.KindClaim:
+		h.pending.Claim(e.List, string(e.Node))
+		h.config.PushDue()
 	default:
 		for _, user := range e.List {
 			h.pending.Looked(user)
@@ -147,14 +150,17 @@ func (h *Hub) applyNews(e *envelope.Envelope) {
 	}
 }
 
-// takeOverNotes makes this node send what the nodes that are gone have not sent.
-func (h *Hub) takeOverNotes() {
-	if h.pending == nil || h.applied.Load() == 0 || !h.presence.hasLowestID() {
+// claimNotes makes one of the nodes send what the nodes that are gone have not
+// sent: the claim is valid when it comes back from the log. The caller holds mu.
+func (h *Hub) claimNotes() {
+	if h.pending == nil || h.applied.Load() == 0 || h.presence.peers[h.ID].stopping || !h.presence.hasLowestID() {
 		return
 	}
-	h.pending.TakeOver(func(node string) bool {
+	gone := h.pending.Orphans(func(node string) bool {
 		p := h.presence.peers[node]
 		return p == nil || p.expired || p.stopping
 	})
-	h.config.PushDue()
+	if len(gone) > 0 {
+		h.config.Publish(envelope.Control(envelope.KindClaim, time.Now(), gone...))
+	}
 }

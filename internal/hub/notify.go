@@ -30,26 +30,19 @@ func (h *Hub) newNote(e *envelope.Envelope, push notification.Push) *pending.Not
 	id := envelope.Cursor{Epoch: h.epoch, Offset: h.history.Last()}.String()
 	return &pending.Note{
 		Notification: notification.New(push, id, time.Unix(0, e.At)),
-		Owner:        h.senderOf(e.Node), Addr: e.Addr, Body: e.Body,
+		Owner:        senderOf(e.Node), Addr: e.Addr, Body: e.Body,
 		Everyone: isToEveryone(e.Addr),
 	}
 }
 
 // senderOf returns the node that sends the notifications of an event: the one that
-// published the event, or of a transactional outbox, which is no node, the running
-// node with the lowest id. All nodes know the same, unless a node has just died;
-// then another one takes over.
-func (h *Hub) senderOf(node []byte) string {
-	if !envelope.IsOutbox(node) {
-		return string(node)
+// published the event, or "" if it is from a transactional outbox, which is no node.
+// Then one of the nodes claims it.
+func senderOf(node []byte) string {
+	if envelope.IsOutbox(node) {
+		return ""
 	}
-	lowest := ""
-	for id, peer := range h.presence.peers {
-		if !peer.expired && !peer.stopping && !envelope.IsOutbox([]byte(id)) && (lowest == "" || id < lowest) {
-			lowest = id
-		}
-	}
-	return lowest
+	return string(node)
 }
 
 // isToEveryone reports whether an address includes everyone.
@@ -73,6 +66,7 @@ func (h *Hub) addNote(n *pending.Note, now time.Time) {
 		h.eachAddressed(n.Addr, now, func(user string) { h.addRecipient(n, user, now) })
 		h.pending.End(n)
 	}
+	h.orphans = h.orphans || n.Owner == ""
 	h.config.PushDue()
 }
 

@@ -29,5 +29,5 @@ func (h *Hub) SweepPresence(now time.Time) {
 	}
 	h.announce()
 	h.addChanges(h.presence.expireNodes(now, max(h.history.MaxAge(), h.watches.ttl)+NodeTimeout))
-	h.takeOverNotes()
+	h.claimNotes()
 }

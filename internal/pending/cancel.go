@@ -81,7 +81,7 @@ func (l *List) WithdrawAll(tag string, isAddressed func(user string) bool) {
 // Notified applies what another node, or this one, has done with notifications.
 func (l *List) Notified(marks []string) {
 	for _, mark := range marks {
-		id, user, _ := strings.Cut(mark, " ")
+		id, user, _ := strings.Cut(mark, markSeparator)
 		n := l.notes[id]
 		switch {
 		case n == nil:
@@ -120,21 +120,6 @@ func (l *List) Dead(user string, since, now time.Time) {
 		if e.state == held && !e.Note.Sent.Before(since) {
 			e.state, e.due, e.ours = waiting, now, true // the others know that the user was looking
 			heap.Fix(&l.due, e.index)
-		}
-	}
-}
-
-// TakeOver makes this node the owner of the notes of nodes that are gone.
-func (l *List) TakeOver(isGone func(node string) bool) {
-	for _, n := range l.notes {
-		if n.Owner == l.self || !isGone(n.Owner) {
-			continue
-		}
-		n.Owner = l.self
-		for e := n.first; e != nil; e = e.nextOfNote {
-			if e.state == waiting && e.index < 0 {
-				heap.Push(&l.due, e)
-			}
 		}
 	}
 }

@@ -57,7 +57,7 @@ func (l *List) Finish(e *Entry, retry time.Duration, now time.Time) {
 		heap.Push(&l.due, e)
 	} else {
 		if e.Note.left > 1 { // else the mark of the note says it
-			l.marks = append(l.marks, e.Note.ID+" "+e.User)
+			l.marks = append(l.marks, e.Note.ID+markSeparator+e.User)
 		}
 		l.remove(e)
 	}

@@ -13,6 +13,9 @@ const (
 	MaxPerUser = 100
 )
 
+// markSeparator separates the id and the user of a mark. Neither contains it.
+const markSeparator = "\n"
+
 // A List holds notifications until they are sent or unnecessary. Every node has
 // the same entries, apart from the time that news takes, and each entry is sent by
 // one of them. A List is passive: its owner guards it.
@@ -20,9 +23,11 @@ type List struct {
 	self  string // the node
 	notes map[string]*Note
 	users map[string][]*Entry // in the order in which they were added
-	due   queue               // what this node has to look at again, the earliest first
-	count int
-	marks []string // what the other nodes have to know, as KindNotified has it
+
+	owners map[string]int // number of notes of each owner
+	due    queue          // what this node has to look at again, the earliest first
+	count  int
+	marks  []string // what the other nodes have to know, as KindNotified has it
 
 	everyone int // number of notes whose recipients are not all known
 
@@ -32,7 +37,7 @@ type List struct {
 
 // NewList returns the list of a node.
 func NewList(self string) *List {
-	return &List{self: self, notes: make(map[string]*Note), users: make(map[string][]*Entry)}
+	return &List{self: self, notes: make(map[string]*Note), users: make(map[string][]*Entry), owners: make(map[string]int)}
 }
 
 // Len returns the number of notifications that wait, each for one user.
@@ -41,6 +46,7 @@ func (l *List) Len() int { return l.count }
 // Begin adds a note without recipients.
 func (l *List) Begin(n *Note) {
 	l.notes[n.ID] = n
+	l.owners[n.Owner]++
 	if n.Everyone {
 		n.left++ // the search for recipients
 		l.everyone++
@@ -51,7 +57,7 @@ func (l *List) Begin(n *Note) {
 // called after the recipients of a note were added.
 func (l *List) End(n *Note) {
 	if n.left == 0 && n.first == nil {
-		delete(l.notes, n.ID)
+		l.forget(n)
 	}
 }
 
@@ -141,9 +147,17 @@ func (l *List) release(n *Note) {
 	if n.left--; n.left > 0 || l.notes[n.ID] != n {
 		return
 	}
-	delete(l.notes, n.ID)
+	l.forget(n)
 	if n.Owner == l.self {
-		l.marks = append(l.marks, n.ID+" ")
+		l.marks = append(l.marks, n.ID+markSeparator)
+	}
+}
+
+// forget removes a note.
+func (l *List) forget(n *Note) {
+	delete(l.notes, n.ID)
+	if l.owners[n.Owner]--; l.owners[n.Owner] == 0 {
+		delete(l.owners, n.Owner)
 	}
 }
 

@@ -11,6 +11,7 @@ func FuzzParseRequest(f *testing.F) {
 	for _, s := range []string{
 		`{"extend":["T"]}`, `{"seen":["1"]}`, `{"extend":[],"seen":[]}`, `{}`, `null`, `[]`, `{"extend":null}`, `{"extend":[null]}`,
 		`{"extend":[""]}`, `{"extend":["` + strings.Repeat("x", envelope.MaxIDBytes+1) + `"]}`, `{"extend":["T"`, `{"EXTEND":["T"]}`, "\xff",
+		`{"looking":true}`, `{"looking":null}`, `{"looking":1}`, `{"read":"im-7"}`, `{"read":"\n"}`, `{"read":"` + strings.Repeat("x", envelope.MaxIDBytes+1) + `"}`,
 		`{"extend":[` + strings.Repeat(`"a",`, listLimit) + `"a"]}`,
 	} {
 		f.Add([]byte(s))
@@ -18,16 +19,16 @@ func FuzzParseRequest(f *testing.F) {
 	f.Fuzz(func(t *testing.T, frame []byte) {
 		q, err := parseRequest(frame)
 		if err != nil {
-			if q.Extend != nil || q.Seen != nil {
+			if !q.isEmpty() {
 				t.Errorf("got %+v beside %v, want nothing", q, err)
 			}
 			return
 		}
-		if q.Extend == nil && q.Seen == nil || len(q.Extend) > listLimit || len(q.Seen) > listLimit {
+		if q.isEmpty() || len(q.Extend) > listLimit || len(q.Seen) > listLimit {
 			t.Errorf("accepted %+v", q)
 		}
-		for _, id := range append(q.Extend, q.Seen...) {
-			if id == "" || len(id) > envelope.MaxIDBytes {
+		for _, id := range append(append(q.Extend, q.Seen...), q.Read) {
+			if id == "" && q.Read != "" || len(id) > envelope.MaxIDBytes {
 				t.Errorf("accepted the id %q", id)
 			}
 		}

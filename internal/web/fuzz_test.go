@@ -27,8 +27,11 @@ func FuzzParseRequest(f *testing.F) {
 		if q.isEmpty() || len(q.Extend) > listLimit || len(q.Seen) > listLimit {
 			t.Errorf("accepted %+v", q)
 		}
-		for _, id := range append(append(q.Extend, q.Seen...), q.Read) {
-			if id == "" && q.Read != "" || len(id) > envelope.MaxIDBytes {
+		if len(q.Read) > envelope.MaxIDBytes {
+			t.Errorf("accepted the tag %q", q.Read)
+		}
+		for _, id := range append(q.Extend, q.Seen...) {
+			if id == "" || len(id) > envelope.MaxIDBytes {
 				t.Errorf("accepted the id %q", id)
 			}
 		}

@@ -16,6 +16,10 @@ import (
 // TestMain is a server, if a benchmark has started this process as one.
 func TestMain(m *testing.M) {
 	engines.Main()
+	if os.Getenv(pushServiceVariable) != "" {
+		servePushes()
+		return
+	}
 	os.Exit(m.Run())
 }
 

@@ -12,6 +12,7 @@ replace (
 )
 
 require (
+	github.com/SherClockHolmes/webpush-go v1.4.0
 	github.com/centrifugal/centrifuge v0.40.1
 	github.com/coder/websocket v1.8.15
 	github.com/echo-pull/pull v0.0.0
@@ -37,6 +38,7 @@ require (
 	github.com/echo-pull/pull/redisbroker v0.0.0 // indirect
 	github.com/echo-pull/pull/sqlitebroker v0.0.0 // indirect
 	github.com/gofrs/flock v0.13.2 // indirect
+	github.com/golang-jwt/jwt/v5 v5.3.1 // indirect
 	github.com/google/go-tpm v0.9.8 // indirect
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/jackc/pgpassfile v1.0.0 // indirect

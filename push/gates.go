@@ -1,0 +1,126 @@
+package push
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/echo-pull/pull/internal/notification"
+)
+
+var errBusy = errors.New("too many notifications wait for this push service")
+
+const maxGates = 1024
+
+// gates bound the requests to each host, and keep everybody away from a host that
+// has asked for it. A host that hangs thus delays no other.
+type gates struct {
+	parallel int // requests at the same time
+	waiting  int // callers that wait for their turn
+
+	mu    sync.Mutex // guards hosts and what is in its gates, except for slots
+	hosts map[string]*gate
+}
+
+type gate struct {
+	slots chan struct{} // holds one for each request under way
+	users int           // requests under way, and callers that wait
+	until time.Time     // the host is left alone until then
+}
+
+// enter waits for a turn to send to a host, for as long as ctx lasts. After nil
+// the caller must call leave. Otherwise it returns a RetryError; if After is zero
+// in it, when to try again is up to the caller.
+func (g *gates) enter(ctx context.Context, host string) error {
+	gt, err := g.join(host)
+	if err != nil {
+		return err
+	}
+	select {
+	case gt.slots <- struct{}{}:
+	case <-ctx.Done():
+		g.quit(host, gt)
+		return &notification.RetryError{Err: fmt.Errorf("push: wait for %s: %w", host, context.Cause(ctx))}
+	}
+	if err := g.closed(host, gt); err != nil {
+		g.leave(host)
+		return err
+	}
+	return nil
+}
+
+// join counts one more user of a host's gate.
+func (g *gates) join(host string) (*gate, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+
+	gt := g.at(host)
+	if err := gt.closed(host); err != nil {
+		return nil, err
+	}
+	if gt.users >= g.parallel+g.waiting {
+		return nil, &notification.RetryError{Err: fmt.Errorf("push: %s: %w", host, errBusy)}
+	}
+	gt.users++
+	return gt, nil
+}
+
+// at returns the gate of a host. The caller holds the lock.
+func (g *gates) at(host string) *gate {
+	if gt, found := g.hosts[host]; found {
+		return gt
+	}
+	if len(g.hosts) >= maxGates {
+		maps.DeleteFunc(g.hosts, func(_ string, gt *gate) bool { return gt.users == 0 })
+	}
+	gt := &gate{slots: make(chan struct{}, g.parallel)}
+	g.hosts[host] = gt
+	return gt
+}
+
+func (g *gates) closed(host string, gt *gate) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return gt.closed(host)
+}
+
+func (gt *gate) closed(host string) error {
+	if wait := time.Until(gt.until); wait > 0 {
+		return &notification.RetryError{After: wait, Err: fmt.Errorf("push: %s has asked to wait for another %s", host, wait.Round(time.Second))}
+	}
+	return nil
+}
+
+// leave ends a turn.
+func (g *gates) leave(host string) {
+	g.mu.Lock()
+	gt := g.hosts[host]
+	g.mu.Unlock()
+
+	<-gt.slots
+	g.quit(host, gt)
+}
+
+// quit counts one user of a gate less, and removes a gate that nobody needs.
+func (g *gates) quit(host string, gt *gate) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+
+	if gt.users--; gt.users == 0 && time.Until(gt.until) <= 0 {
+		delete(g.hosts, host)
+	}
+}
+
+// close keeps everybody away from a host for some time.
+func (g *gates) close(host string, wait time.Duration) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+
+	gt := g.at(host)
+	if until := time.Now().Add(wait); until.After(gt.until) {
+		gt.until = until
+	}
+}

@@ -104,7 +104,7 @@ func TestPagesFindTheMountWhereverItIs(t *testing.T) {
 				t.Fatalf("got %s and %s, want %s and the script below it", url, src, tc.url)
 			}
 			root := strings.TrimSuffix(strings.Replace(tc.url, "/./", "/", 1), "/")
-			for path, want := range map[string]int{"/pull.js": 200, "/pull.mjs": 200, "/pull.d.ts": 200, "/pull.js/": 200, "/other.js": 404} {
+			for path, want := range map[string]int{"/pull.js": 200, "/pull.mjs": 200, "/pull.d.ts": 200, "/pull-push.mjs": 200, "/pull-worker.js": 200, "/pull.js/": 200, "/other.js": 404} {
 				if got := s.serve(http.MethodGet, root+path).Code; got != want {
 					t.Errorf("GET %s: got status %d, want %d", root+path, got, want)
 				}
@@ -207,13 +207,33 @@ func TestClientsFilesAreServedInFrontOfTheGroupsLogin(t *testing.T) {
 	}
 	s.Mount(s.Group("/pull", login))
 
-	for path, want := range map[string]int{"/pull/pull.js": 200, "/pull/pull.mjs": 200, "/pull/pull.d.ts": 200, "/pull": 401, "/pull/x": 401} {
+	for path, want := range map[string]int{"/pull/pull.js": 200, "/pull/pull.mjs": 200, "/pull/pull.d.ts": 200, "/pull/pull-push.mjs": 200, "/pull/pull-worker.js": 200, "/pull": 401, "/pull/x": 401} {
 		if got := s.serve(http.MethodGet, path).Code; got != want {
 			t.Errorf("GET %s: got status %d, want %d", path, got, want)
 		}
 	}
 	if got := s.serve(http.MethodPost, "/pull/watch").Code; got != http.StatusUnauthorized {
 		t.Errorf("POST /pull/watch: got status %d, want 401", got)
+	}
+}
+
+// A browser refuses a worker of another type, and asks for the header if the worker
+// is to show notifications for more than what is below the mount.
+func TestServiceWorkerMayBeRegisteredForTheWholeSite(t *testing.T) {
+	s := newSite(t, nil)
+	s.Mount(s.Group("/pull"))
+
+	for path, want := range map[string]string{"/pull/pull-worker.js": "/", "/pull/pull-push.mjs": "", "/pull/pull.js": ""} {
+		header := s.serve(http.MethodGet, path).Header()
+		if got := header.Get("Service-Worker-Allowed"); got != want {
+			t.Errorf("%s: got Service-Worker-Allowed %q, want %q", path, got, want)
+		}
+		if got := header.Get("Content-Type"); got != "text/javascript; charset=utf-8" {
+			t.Errorf("%s: got Content-Type %q, want JavaScript", path, got)
+		}
+		if got := header.Get("Cache-Control"); got != "no-cache" {
+			t.Errorf("%s: got Cache-Control %q, want no-cache", path, got)
+		}
 	}
 }
 

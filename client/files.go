@@ -16,6 +16,14 @@ var (
 	//go:embed dist/pull.mjs
 	Module []byte
 
+	// Push is pull-push.mjs, an ES module that the client loads for notifications.
+	//go:embed dist/pull-push.mjs
+	Push []byte
+
+	// Worker is pull-worker.js, the service worker that shows notifications.
+	//go:embed dist/pull-worker.js
+	Worker []byte
+
 	// Types is pull.d.ts, the types of the module.
 	//go:embed pull.d.ts
 	Types []byte

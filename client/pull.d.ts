@@ -112,6 +112,64 @@ export interface DebugInfo {
   watches: string[]
 }
 
+/** Whether this browser gets notifications. "denied": the user has forbidden them; a page
+ *  cannot ask again. "unsupported": the browser or the server cannot do it here. */
+export type PushState = "on" | "off" | "denied" | "unsupported"
+
+/** gesture: permission has to be asked for, which only a click or another action of the
+ *  user allows; nothing was asked.
+ *  denied: the user does not allow notifications.
+ *  timeout: the browser cannot reach its push service.
+ *  unsupported: the browser or the server cannot do it here; the message says which.
+ *  refused: the server does not take the subscription; the message has its reason.
+ *  failed: anything else, such as a network that is down; it may be tried again. */
+export type PushErrorCode = "gesture" | "denied" | "timeout" | "unsupported" | "refused" | "failed"
+
+export interface PushError extends Error {
+  code: PushErrorCode
+}
+
+export interface PushOptions {
+  /** A service worker of the application that imports pull-worker.js. Default: that file
+   *  is registered as a worker itself. */
+  registration?: ServiceWorkerRegistration | Promise<ServiceWorkerRegistration>
+  /** The scope of the worker that is registered. Default: the mount. */
+  scope?: string
+  /** Seconds to wait for the browser's push service. Default 10. */
+  timeout?: number
+}
+
+/** The browser's notifications for the user. They need https, or localhost, and a mount on
+ *  the page's own origin. */
+export interface Push {
+  /** Also keeps the subscription right: it moves to the user who has logged in, ends where
+   *  nobody is logged in, and is renewed if the server has another key. So call it on each
+   *  page, also on those of guests. It never rejects unless pull-push.mjs cannot be loaded. */
+  state(): Promise<PushState>
+  /** Turns notifications on for this browser. Call it when the user clicks: then it may ask
+   *  for permission. It rejects with a PushError, and then nothing is left behind. */
+  enable(options?: PushOptions): Promise<"on">
+  /** Turns them off, as far as possible without a network or a login as well. It does nothing
+   *  where there is nothing to turn off. Call it before a logout. It rejects with a PushError. */
+  disable(): Promise<void>
+}
+
+/** What was clicked. */
+export interface PushClick {
+  url: string
+  tag: string
+  title: string
+}
+
+declare global {
+  interface DocumentEventMap {
+    /** A notification was clicked and this page was focused. It goes to the URL unless a
+     *  listener calls preventDefault. A URL of another origin opens a window instead, without
+     *  this event. */
+    "pull:push": CustomEvent<PushClick>
+  }
+}
+
 /** A page's client: one connection, on which each message arrives once and in order.
  *  Every handler gets its own copy, save of what cannot be cloned; what it throws goes
  *  to the console. */
@@ -166,6 +224,11 @@ export class Pull {
    *  @param force extend at once */
   extendWatch(tag: string, force?: boolean): false | undefined
   clearWatch(tag: string): void
+
+  /** The user has read what notifications with this tag are about: those that have not been
+   *  sent yet are not. It is sent with the next connection if there is none now. */
+  read(tag: string): void
+  readonly push: Push
 
   /** Calls back whenever the user has come or gone. */
   subscribeUserStatusChange(userId: UserId, callback: (change: { userId: UserId; isOnline: boolean }) => void): Promise<void>

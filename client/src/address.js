@@ -15,11 +15,12 @@ export function withQuery(url, query) {
   return connect
 }
 
-/** Where a page on Server-Sent Events posts what it would send as a frame.
- *  @param {URL} url
+/** An address below the mount.
+ *  @param {URL | string} url of the mount, with or without a slash at its end
+ *  @param {string} path beginning with a slash
  *  @returns {URL} */
-export function watchAddress(url) {
-  const watch = new URL(url)
-  watch.pathname = watch.pathname.replace(/\/?$/, "/watch")
-  return watch
+export function below(url, path) {
+  const address = new URL(url)
+  address.pathname = address.pathname.replace(/\/?$/, path)
+  return address
 }

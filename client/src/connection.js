@@ -15,6 +15,7 @@ import { Timer } from "./timer.js"
  *  @property {(raw: unknown) => void} receive throws where the server broke the protocol
  *  @property {(error: unknown) => void} broken the server broke the protocol
  *  @property {(code: Code, reason: string) => void} tellPage
+ *  @property {() => void} look the page is shown or hidden
  *  @property {import("./status.js").Status} status
  *  @property {typeof globalThis} page */
 
@@ -114,6 +115,10 @@ export class Connection {
   hide() {
     this.#pause()
     this.#parts.status.hold()
+  }
+
+  look() {
+    this.#parts.look()
   }
 
   /** Something has arrived: what may now be silent starts again. A stream on which

@@ -10,12 +10,14 @@ import { invalid } from "./invalid.js"
  *  @property {string} [client] this page's id; default random
  *  @property {number | string} [extendEvery] seconds between two extensions of a watch; default 1740
  *  @property {RequestCredentials} [credentials] for requests; default same-origin
+ *  @property {URL} [mount] what pull.js is below
  *  @property {typeof globalThis.WebSocket} [WebSocket]
  *  @property {typeof globalThis.fetch} [fetch]
  *  @property {typeof globalThis} [page] default globalThis
  *
- *  @typedef {Required<Omit<Options, "url" | "cursor" | "user" | "extendEvery">>
- *    & { url: URL | null, cursor?: string, user?: string | number, extendEvery: number }} Completed */
+ *  A request to the server about notifications is not sent if it is of no use to it.
+ *  @typedef {Required<Omit<Options, "url" | "cursor" | "user" | "extendEvery" | "mount">>
+ *    & { url: URL | null, cursor?: string, user?: string | number, mount?: URL, extendEvery: number, send?(body: object): boolean }} Completed */
 
 /** Completes the options and checks them. Undefined and empty ones, as the script
  *  tag may have them, count as left out, save that an empty user is a guest.

@@ -5,13 +5,16 @@ import { ofDocument } from "./genuine.js"
  *  page with an open connection would not enter the back/forward cache. Each event
  *  may come without the other half of its pair.
  *  @param {typeof globalThis} page in workers most of these events never come
- *  @param {{ wake(): void, online(): void, offline(): void, hide(): void }} life
+ *  @param {{ wake(): void, online(): void, offline(): void, hide(): void, look(): void }} life
  *  @returns {() => void} ends it */
 export function follow(page, life) {
   const end = new AbortController()
   const wake = () => life.wake()
   const events = {
-    visibilitychange: () => ofDocument(page.document, "hidden") || wake(), // bubbles from the document
+    visibilitychange() {
+      life.look()
+      ofDocument(page.document, "hidden") || wake() // bubbles from the document
+    },
     focus: wake,
     online: () => life.online(),
     offline: () => life.offline(),

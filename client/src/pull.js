@@ -1,11 +1,13 @@
 import { withQuery } from "./address.js"
 import { Connection } from "./connection.js"
 import { Cursor } from "./cursor.js"
+import { ofDocument } from "./genuine.js"
 import { invalid } from "./invalid.js"
 import { LastSeen } from "./lastseen.js"
 import { kindOf, read } from "./message.js"
 import { complete } from "./options.js"
 import { Presence } from "./presence.js"
+import { push } from "./push.js"
 import { safely } from "./safely.js"
 import { Stream } from "./sse.js"
 import { Status } from "./status.js"
@@ -43,8 +45,16 @@ export class Pull {
   #presence = new Presence()
   #subscriptions = new Subscriptions()
   #capture = false
+  #sendsPush = false // the server, by its last hello
   /** The server's clock in ms, which the device's may differ from by hours. */
   #now = clockFrom(Date.now())
+
+  /** Notifications of this browser. */
+  push = {
+    state: () => push(this.#options, "state"),
+    enable: (/** @type {import("../pull.js").PushOptions} */ options) => push(this.#options, "enable", options),
+    disable: () => push(this.#options, "disable"),
+  }
 
   /** @param {import("./options.js").Options} options */
   constructor(options) {
@@ -68,7 +78,8 @@ export class Pull {
 
   /** @param {import("./options.js").Options} options */
   #begin(options) {
-    this.#options = complete(options)
+    const own = (this.#options = complete(options))
+    own.send = (body) => own === this.#options && this.#sendsPush && this.#connection.send(body)
     this.#cursor = new Cursor(this.#options.cursor)
     this.#watch = new Watch(
       this.#options.extendEvery * 1000,
@@ -141,6 +152,12 @@ export class Pull {
     this.#watch.delete(String(tag))
   }
 
+  /** The user has read what the notifications with this tag are about.
+   *  @param {string} tag */
+  read(tag) {
+    this.#push("read", tag)
+  }
+
   /** @param {import("./presence.js").UserId} userId
    *  @param {import("./presence.js").StatusCallback} callback
    *  @returns {Promise<void>} */
@@ -198,6 +215,7 @@ export class Pull {
         this.#report(error)
       },
       tellPage: (code, reason) => this.#emit("error", code, reason),
+      look: () => this.#look(),
       status: this.#status,
       page,
     })
@@ -248,6 +266,7 @@ export class Pull {
     if (command === "tick") this.#cursor.tick(params)
     if (command === "watch") this.#watch.answered(params)
     if (command === "seen") this.#lastSeen.answered(params)
+    if (command === "withdraw") this.#push(command, params.tag)
   }
 
   /** A page that was rendered for one user gets nothing that is another's, who has
@@ -262,11 +281,28 @@ export class Pull {
     }
     const gap = this.#cursor.hello(hello)
     const { server_time_unix, tick } = hello
+    this.#sendsPush = hello.push
     if (server_time_unix > 0) this.#now = clockFrom(server_time_unix * 1000)
     this.#connection.greet(tick)
     this.#watch.wake()
     this.#lastSeen.askFirst()
+    if (hello.push) this.#push("hello", hello.user)
+    this.#look()
     if (gap) this.#emit("gap")
+  }
+
+  /** Tells a server that sends notifications whether the page is looked at. A worker
+   *  is not. A page that is frozen or left is hidden before. */
+  #look() {
+    const { document } = this.#options.page
+    if (document) this.#options.send?.({ looking: !ofDocument(document, "hidden") })
+  }
+
+  /** What fails has no effect: nothing but notifications depends on it.
+   *  @param {"hello" | "read" | "withdraw"} name
+   *  @param {string} given a tag, or the user who is connected */
+  #push(name, given) {
+    push(this.#options, name, given).catch(() => {})
   }
 
   /** @param {import("./status.js").State} state */

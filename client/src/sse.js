@@ -1,4 +1,4 @@
-import { watchAddress } from "./address.js"
+import { below } from "./address.js"
 import { encode } from "./encode.js"
 import { EventStream } from "./eventstream.js"
 import { header } from "./tagrequests.js"
@@ -42,16 +42,16 @@ export class Stream {
   }
 
   /** Posts what a WebSocket would send as a frame, and hands the answer on in the
-   *  form in which a frame would bring it.
-   *  @param {{ extend?: string[], seen?: string[] }} body */
+   *  form in which a frame would bring it. That of other requests is empty.
+   *  @param {{ extend?: string[], seen?: string[], looking?: boolean, read?: string }} body */
   async send(body) {
     const { url, client } = this.#endpoint
     const headers = { "Content-Type": "application/json", [header]: client }
     try {
-      const response = await this.#fetch(watchAddress(/** @type {URL} */ (url)), { method: "POST", headers, body: encode(body) })
+      const response = await this.#fetch(below(/** @type {URL} */ (url), "/watch"), { method: "POST", headers, body: encode(body) })
       if (!response.ok) throw `status ${response.status}`
       const params = await response.json()
-      const answer = encode([{ module_id: "pull", command: body.extend ? "watch" : "seen", params }])
+      const answer = encode([{ module_id: "pull", command: body.extend ? "watch" : body.seen ? "seen" : "", params }])
       this.#unlessClosed(() => this.#listener.frame(answer))
     } catch (error) {
       if (body.extend) this.#unlessClosed(() => this.#failed(String(error)))

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { scheme, watchAddress, withQuery } from "../src/address.js"
+import { below, scheme, withQuery } from "../src/address.js"
 
 test("http becomes ws and https wss, and back", () => {
   assert.equal(scheme(new URL("http://a/pull"), "ws").href, "ws://a/pull")
@@ -15,7 +15,7 @@ test("the query keeps what the page gave, and has no cursor where there is none"
   assert.equal(url.search, "?tenant=9")
 })
 
-test("requests go to watch below the mount", () => {
-  assert.equal(watchAddress(new URL("https://a/pull?tenant=9")).href, "https://a/pull/watch?tenant=9")
-  assert.equal(watchAddress(new URL("https://a/pull/")).href, "https://a/pull/watch")
+test("addresses below the mount keep its query", () => {
+  assert.equal(below(new URL("https://a/pull?tenant=9"), "/watch").href, "https://a/pull/watch?tenant=9")
+  assert.equal(below("https://a/pull/", "/watch").href, "https://a/pull/watch")
 })

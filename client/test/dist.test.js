@@ -3,11 +3,13 @@ import { readFile } from "node:fs/promises"
 import { test } from "node:test"
 import { runInNewContext } from "node:vm"
 import { gzipSync } from "node:zlib"
-import { FakePage } from "./fakes.js"
+import { FakePage, fakeSockets, hello, settle } from "./fakes.js"
 
 const script = await readFile(new URL("../dist/pull.js", import.meta.url), "utf8")
 
 const module = await readFile(new URL("../dist/pull.mjs", import.meta.url), "utf8")
+const push = await readFile(new URL("../dist/pull-push.mjs", import.meta.url), "utf8")
+const worker = await readFile(new URL("../dist/pull-worker.js", import.meta.url), "utf8")
 
 /** @param {string} text
  *  @param {number} most */
@@ -17,10 +19,12 @@ function fits(text, most) {
 }
 
 test("pull.mjs is at most 6 KiB gzipped", () => fits(module, 6 * 1024))
-test("pull.js with the BX names is at most 7 KiB gzipped", () => fits(script, 7 * 1024))
+test("pull.js with the BX names is at most 7,450 bytes gzipped", () => fits(script, 7450))
+test("pull-push.mjs is at most 3.5 KiB gzipped", () => fits(push, 3.5 * 1024))
+test("pull-worker.js is at most 2 KiB gzipped", () => fits(worker, 2 * 1024))
 
-test("neither bundle needs what a strict Content Security Policy forbids", () => {
-  for (const text of [script, module]) assert.doesNotMatch(text, /\beval\b|\bFunction\(|innerHTML|createElement/)
+test("no bundle needs what a strict Content Security Policy forbids", () => {
+  for (const text of [script, module, push, worker]) assert.doesNotMatch(text, /\beval\b|\bFunction\(|innerHTML|createElement/)
 })
 
 test("no name that the bundles shorten is one of an object of the platform that the client touches", async () => {
@@ -28,7 +32,7 @@ test("no name that the bundles shorten is one of an object of the platform that 
   const internal = (/internal = `([^`]*)`/.exec(build)?.[1] ?? "").trim().split(/\s+/)
   const touched = [AbortController, AbortSignal, Array, EventTarget, Function, Headers, Map, Object, Promise, ReadableStream, ReadableStreamDefaultReader, Request, Response, Set, String, URL, URLSearchParams, WeakMap]
   const platform = touched.flatMap((one) => [one, one.prototype].flatMap(Object.getOwnPropertyNames))
-  const iteratorsAndDOM = ["next", "take", "drop", "remove", "connect", "close", "send", "hidden", "dataset", "src"]
+  const iteratorsAndDOM = ["next", "take", "drop", "remove", "connect", "close", "send", "hidden", "dataset", "src", "active", "waiting", "scope", "register", "subscribe", "options", "focus", "ports", "data", "tag"]
   assert.ok(internal.length > 20)
   assert.deepEqual(internal.filter((name) => platform.includes(name) || iteratorsAndDOM.includes(name)), [])
 })
@@ -56,6 +60,62 @@ test("pull.js reads its own tag and leaves only its names behind", () => {
   assert.equal(page.BX.PULL.cursor, "k3f9.7")
   assert.equal(page.BX.PULL.getDebugInfo().url, "https://example.com/pull")
   assert.deepEqual(names, ["window", "crypto"])
+})
+
+test("pull.js finds the file for notifications beside itself on a page that does not connect", async () => {
+  const { page } = evaluated(new Script({ off: "guest" }))
+  page.location.origin = "https://example.com"
+  assert.match(script, /await import\([^"'`]/)
+  await assert.rejects(page.BX.PULL.push.state(), { code: "ERR_VM_DYNAMIC_IMPORT_CALLBACK_MISSING" }) // it was tried
+  const elsewhere = evaluated(/** @type {any} */ (null)).page
+  assert.equal(await elsewhere.BX.PULL.push.state(), "unsupported")
+})
+
+test("pull.mjs loads the file for notifications from its mount when it is used first", async () => {
+  const { Pull } = await import(new URL("../dist/pull.mjs", import.meta.url).href)
+  const page = Object.assign(new FakePage(), { location: { origin: "null", href: "file:///app/" } })
+  const client = (/** @type {string} */ url) => new Pull({ url, page })
+  const { push: api } = client(new URL("../dist/", import.meta.url).href)
+  assert.equal(await api.state(), "unsupported") // the page is no browser's
+  await assert.rejects(api.enable(), { code: "unsupported", message: "pull: the browser has no push messages here" })
+  await api.disable()
+  await assert.rejects(client(new URL("../none", import.meta.url).href).push.state(), { code: "ERR_MODULE_NOT_FOUND" })
+})
+
+test("a page without a mount has no notifications, and says so with a code", async () => {
+  const { Pull } = await import(new URL("../dist/pull.mjs", import.meta.url).href)
+  const { push: api } = new Pull({ url: null, page: new FakePage() })
+  assert.equal(await api.state(), "unsupported")
+  await assert.rejects(api.enable(), { code: "unsupported" })
+})
+
+test("a server's command and what is read reach the file through the bundle", async (t) => {
+  const { Pull } = await import(new URL("../dist/pull.mjs", import.meta.url).href)
+  const page = Object.assign(new FakePage(), { location: { origin: "null", href: "file:///app/" } })
+  let closed = () => {}
+  const closing = new Promise((resolve) => (closed = () => resolve(true)))
+  const getNotifications = async (/** @type {any} */ { tag }) => (tag === "im-7" ? [{ close: closed }] : [])
+  Object.assign(page, { navigator: { serviceWorker: { getRegistrations: async () => [{ getNotifications }] } } })
+  const server = fakeSockets()
+  const pull = new Pull({ url: new URL("../dist/", import.meta.url).href, page, WebSocket: server.WebSocket })
+  t.after(() => pull.stop())
+  pull.start()
+  while (!server.sockets.length) await settle()
+  server.last.say(hello({ push: true }), { module_id: "pull", command: "withdraw", params: { tag: "im-7" }, id: 101 })
+  pull.read("im-8")
+  assert.equal(await closing, true)
+  assert.deepEqual(server.last.sent, ['{"looking":true}', '{"read":"im-8"}'])
+})
+
+test("pull-worker.js is a classic script that leaves no name behind", () => {
+  const scope = Object.assign(new EventTarget(), { location: new URL("https://example.com/pull/pull-worker.js") })
+  const before = Object.keys(scope)
+  /** @type {string[]} */
+  const names = []
+  Object.assign(scope, { addEventListener: (/** @type {string} */ name) => names.push(name) })
+  runInNewContext(worker, scope)
+  assert.deepEqual(names, ["push", "notificationclick", "pushsubscriptionchange", "install", "activate"])
+  assert.deepEqual(Object.keys(scope).filter((name) => !before.includes(name)), ["addEventListener"])
 })
 
 test("an element of the page that is named currentScript connects the page to nobody", () => {

@@ -4,6 +4,7 @@ import { helpers } from "../src/bx.js"
 import { customEvents } from "../src/customevents.js"
 import { LegacyPull } from "../src/legacy.js"
 import { Pull } from "../src/pull.js"
+import * as push from "../src/push/notifications.js"
 
 /** @import * as Public from "../pull.js" */
 
@@ -12,6 +13,14 @@ export const client = Pull
 
 /** @type {Public.LegacyPull} */
 export const legacy = /** @type {LegacyPull} */ (/** @type {unknown} */ (undefined))
+
+/** @param {any} options
+ *  @returns {Public.Push} */
+export const notifications = (options) => ({
+  state: () => push.state(options),
+  enable: (given) => push.enable(options, given),
+  disable: () => push.disable(options),
+})
 
 /** @type {Pick<Public.BXNames, "namespace" | "type" | "message" | "bind" | "ready">} */
 export const small = helpers(undefined)

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -26,6 +27,11 @@ func (n *notifier) search(note *pending.Note) {
 	audience := n.pusher.(notification.Audience) //nolint:forcetypeassert // Send has checked that
 	for after := ""; ; {
 		users, err := audience.Users(n.ctx, after, audiencePage)
+		if errors.Is(err, errors.ErrUnsupported) {
+			n.report(fmt.Errorf("pull: list the users to notify: %w", err))
+			n.hub.EndSearch(note)
+			return
+		}
 		if err != nil && n.ctx.Err() == nil {
 			n.report(fmt.Errorf("pull: list the users to notify: %w", err))
 			if !n.pause(audienceRetry) {

@@ -17,6 +17,9 @@ var assets = map[string]*asset{
 	"pull.js":   newAsset("text/javascript; charset=utf-8", client.Script),
 	"pull.mjs":  newAsset("text/javascript; charset=utf-8", client.Module),
 	"pull.d.ts": newAsset("text/plain; charset=utf-8", client.Types),
+
+	"pull-push.mjs":  newAsset("text/javascript; charset=utf-8", client.Push),
+	"pull-worker.js": newWorker(client.Worker),
 }
 
 // An asset is a file of the browser client.
@@ -25,11 +28,19 @@ type asset struct {
 	content []byte
 	version string // a hash of the content, for the URL
 	sum     string // another hash, for the attribute integrity
+	scope   string // of a service worker: the largest that a page may choose
 }
 
 func newAsset(mime string, content []byte) *asset {
 	version, sum := sha256.Sum256(content), sha512.Sum384(content)
-	return &asset{mime, content, hex.EncodeToString(version[:8]), "sha384-" + base64.StdEncoding.EncodeToString(sum[:])}
+	return &asset{mime: mime, content: content, version: hex.EncodeToString(version[:8]), sum: "sha384-" + base64.StdEncoding.EncodeToString(sum[:])}
+}
+
+// newWorker returns a service worker, which a page may register for the whole site.
+func newWorker(content []byte) *asset {
+	a := newAsset("text/javascript; charset=utf-8", content)
+	a.scope = "/"
+	return a
 }
 
 // serve sends a file of the client. The browser may keep it forever under the URL
@@ -41,6 +52,9 @@ func (a *asset) serve(c Context) error {
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("ETag", `"`+a.version+`"`)
 	header.Set("Cache-Control", "no-cache")
+	if a.scope != "" {
+		header.Set("Service-Worker-Allowed", a.scope)
+	}
 	if header.Get("Access-Control-Allow-Origin") == "" {
 		header.Set("Access-Control-Allow-Origin", "*")
 	}

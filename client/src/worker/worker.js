@@ -1,0 +1,3 @@
+import { addHandlers } from "./handlers.js"
+
+addHandlers(/** @type {any} */ (globalThis))

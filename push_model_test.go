@@ -3,6 +3,7 @@ package pull_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -47,7 +48,7 @@ func (w *pushWorld) start() {
 }
 
 func (w *pushWorld) step() {
-	user, node := fmt.Sprint(w.rand.IntN(modelUsers)), w.rand.IntN(len(w.nodes))
+	user, node := strconv.Itoa(w.rand.IntN(modelUsers)), w.rand.IntN(len(w.nodes))
 	switch n := w.rand.IntN(20); {
 	case n < 8:
 		m := modelPush{user, fmt.Sprintf("n%d.", len(w.sent)), time.Now()}
@@ -179,7 +180,7 @@ func TestNotificationsAtRandom(t *testing.T) {
 	for seed := range seeds {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := &pushWorld{t: t, rand: rand.New(rand.NewPCG(uint64(seed), 0)), log: new(pull.Memory), notified: newPostman()} //nolint:gosec // to repeat it
+				w := &pushWorld{t: t, rand: rand.New(rand.NewPCG(uint64(seed), 0)), log: new(pull.Memory), notified: newPostman()}
 				w.start()
 				w.start()
 				for range 80 {

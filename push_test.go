@@ -437,7 +437,7 @@ func TestNotificationIsTriedAgainUntilItIsUnnecessary(t *testing.T) {
 		tries int
 	}{
 		"until it succeeds": {func(*testing.T, *app) {}, 4},
-		"until it is read":  {func(t *testing.T, a *app) { _ = a.Push().Read("42", "im-7") }, 2},
+		"until it is read":  {func(_ *testing.T, a *app) { _ = a.Push().Read("42", "im-7") }, 2},
 		"until it is looked at": {func(t *testing.T, a *app) {
 			p := a.dial(t, "42", "")
 			live(p)
@@ -510,7 +510,7 @@ func TestNotificationThatExpiresWhileItWaitsIsNotSent(t *testing.T) {
 func TestNotificationIsNotTriedAgainAfterANewerOne(t *testing.T) {
 	for name, act := range map[string]func(t *testing.T, a *app){
 		"replaced": func(t *testing.T, a *app) { sendEvent(t, a, pull.User("42"), push("new", "im-7")) },
-		"read":     func(t *testing.T, a *app) { _ = a.Push().Read("42", "im-7") },
+		"read":     func(_ *testing.T, a *app) { _ = a.Push().Read("42", "im-7") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -129,7 +129,7 @@ var ErrTooLarge = event.ErrTooLarge
 //		Title string `json:"title"`
 //
 //		// Body is the text below the title. A notification that does not fit into one
-//		// record of [MaxPayload] bytes is an error of Send; nothing is cut.
+//		// record of 3,993 bytes is an error of Send; nothing is cut.
 //		Body string `json:"body,omitempty"`
 //
 //		// URL is the page that a click opens: a path of the application, or an
@@ -214,7 +214,7 @@ const (
 //
 //	func (n *Notification) Payload() []byte
 //
-// Payload returns the notification as JSON, at most [MaxPayload] bytes: a
+// Payload returns the notification as JSON, at most 3,993 bytes: a
 // declarative push message of the Push API, which the client's service worker
 // also understands.
 type Notification = notification.Notification

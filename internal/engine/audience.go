@@ -24,23 +24,10 @@ func (n *notifier) search(note *pending.Note) {
 		case <-n.ctx.Done():
 		}
 	}()
-	audience := n.pusher.(notification.Audience) //nolint:forcetypeassert // Send has checked that
 	for after := ""; ; {
-		users, err := audience.Users(n.ctx, after, audiencePage)
-		if errors.Is(err, errors.ErrUnsupported) {
-			n.report(fmt.Errorf("pull: list the users to notify: %w", err))
-			n.hub.EndSearch(note)
-			return
-		}
-		if err != nil && n.ctx.Err() == nil {
-			n.report(fmt.Errorf("pull: list the users to notify: %w", err))
-			if !n.pause(audienceRetry) {
-				return
-			}
-			continue
-		}
-		if n.ctx.Err() != nil {
-			return
+		users, err := n.users(after)
+		if err != nil {
+			return // what was found is notified, and another node may go on
 		}
 		waiting, more := n.hub.AddRecipients(note, users)
 		n.wakeUp()
@@ -49,20 +36,38 @@ func (n *notifier) search(note *pending.Note) {
 			return
 		}
 		after = users[len(users)-1]
-		for ; waiting > audienceWaiting; waiting = n.hub.WaitingRecipients(note) {
-			if !n.pause(time.Second) {
-				return
-			}
+		for ; waiting > audienceWaiting && n.ctx.Err() == nil; waiting = n.hub.WaitingRecipients(note) {
+			n.pause(time.Second)
 		}
 	}
 }
 
-// pause waits, and reports whether the notifier still runs.
-func (n *notifier) pause(d time.Duration) bool {
+// users returns some of the users with devices, after one of them. It tries again
+// until it succeeds or the notifier ends. A pusher that cannot list users has none.
+func (n *notifier) users(after string) ([]string, error) {
+	audience := n.pusher.(notification.Audience) //nolint:forcetypeassert // Send has checked that
+	for {
+		users, err := audience.Users(n.ctx, after, audiencePage)
+		switch {
+		case n.ctx.Err() != nil:
+			return nil, n.ctx.Err()
+		case err == nil:
+			return users, nil
+		}
+		if err = fmt.Errorf("pull: list the users to notify: %w", err); n.reports.Allow(err.Error()) {
+			n.report(err)
+		}
+		if errors.Is(err, errors.ErrUnsupported) {
+			return nil, nil
+		}
+		n.pause(audienceRetry)
+	}
+}
+
+// pause waits, or until the notifier ends.
+func (n *notifier) pause(d time.Duration) {
 	select {
 	case <-time.After(d):
-		return true
 	case <-n.ctx.Done():
-		return false
 	}
 }

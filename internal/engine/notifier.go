@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -180,5 +179,5 @@ func backoff(tries int) time.Duration {
 
 // eventOf returns the event that a notification belongs to.
 func eventOf(note *notification.Notification) event.Event {
-	return event.Event{Module: note.Module, Command: note.Command, Params: json.RawMessage(note.Params), Push: &note.Push}
+	return event.Event{Module: note.Module, Command: note.Command, Params: note.Params, Push: &note.Push}
 }

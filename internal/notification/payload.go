@@ -55,7 +55,7 @@ func (p *Push) payload() []byte {
 
 // Size returns the size of a notification as JSON, in bytes.
 func Size(p *Push) int {
-	complete := p.withDefaults("")
+	complete := withDefaults(*p, "")
 	return len(complete.payload())
 }
 

@@ -4,6 +4,7 @@ package notification
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
 	"regexp"
@@ -94,7 +95,7 @@ var topics = regexp.MustCompile(`^[A-Za-z0-9_-]{0,32}$`)
 func Check(p *Push) error {
 	switch {
 	case p.Title == "":
-		return fmt.Errorf("pull: Push.Title is missing")
+		return errors.New("pull: Push.Title is missing")
 	case p.TTL < 0:
 		return fmt.Errorf("pull: negative Push.TTL %s", p.TTL)
 	case p.Badge < removesBadge:
@@ -156,7 +157,7 @@ func checkURL(s string) error {
 }
 
 // withDefaults returns the push as devices get it. id names the notification.
-func (p Push) withDefaults(id string) Push {
+func withDefaults(p Push, id string) Push {
 	if p.Tag == "" {
 		p.Tag = tagOf(id)
 	}

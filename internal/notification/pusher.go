@@ -27,7 +27,7 @@ type Notification struct {
 
 // New returns the notification of a push that was sent at a time.
 func New(p Push, id string, sent time.Time) Notification {
-	p = p.withDefaults(id)
+	p = withDefaults(p, id)
 	return Notification{Push: p, ID: id, Sent: sent, Expires: sent.Add(p.TTL)}
 }
 

@@ -3,6 +3,7 @@ package pending_test
 import (
 	"fmt"
 	"runtime"
+	"strconv"
 	"testing"
 	"time"
 
@@ -48,7 +49,7 @@ func TestListIsBounded(t *testing.T) {
 	l := pending.NewList("self")
 	n := newNote(l, "log.1", "", "self")
 	for i := range pending.MaxEntries + 7 {
-		l.Add(n, fmt.Sprint(i), start, false)
+		l.Add(n, strconv.Itoa(i), start, false)
 	}
 
 	if l.Len() != pending.MaxEntries || l.Dropped != 7 {
@@ -63,10 +64,10 @@ func TestListForgets(t *testing.T) {
 	for i := range 1000 {
 		n := newNote(l, fmt.Sprint("log.", i), "", []string{"self", "other"}[i%2])
 		l.Add(n, "42", start, i%3 == 0)
-		l.Add(n, fmt.Sprint(i), start.Add(time.Second), false)
+		l.Add(n, strconv.Itoa(i), start.Add(time.Second), false)
 		l.End(n)
 		l.Looked("42")
-		l.Notified([]string{n.ID + "\n" + fmt.Sprint(i), "log.unknown\n", "", "\n"})
+		l.Notified([]string{n.ID + "\n" + strconv.Itoa(i), "log.unknown\n", "", "\n"})
 	}
 	l.Due(start.Add(time.Hour), 10_000, nobodyLooks, time.Minute)
 	for more := true; more; {

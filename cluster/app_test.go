@@ -3,6 +3,7 @@ package cluster_test
 import (
 	"log/slog"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -17,6 +18,7 @@ func app(config modeltest.Config) (*modeltest.App, error) {
 		User:   func(c echo.Context) (string, error) { return c.Request().Header.Get(modeltest.UserHeader), nil },
 		Broker: config.Broker, Guests: true, Tick: 200 * time.Millisecond, PresenceGrace: 50 * time.Millisecond,
 		WindowCount: 1_000_000, Logger: slog.New(slog.DiscardHandler),
+		Pusher: newForwarder(os.Getenv(nodePusher)),
 	})
 	if err != nil {
 		return nil, err
@@ -32,6 +34,13 @@ func app(config modeltest.Config) (*modeltest.App, error) {
 			return err
 		}
 		return c.NoContent(http.StatusNoContent)
+	}))
+	e.POST("/notify", pull.Handler(func(c pull.Context) error {
+		push := &pull.Push{Title: c.QueryParam("title")}
+		if err := p.Send(c.Request().Context(), pull.User(c.QueryParam("to")), pull.Event{Module: "tasks", Push: push}); err != nil {
+			return err
+		}
+		return c.NoContent(http.StatusNoContent) // the log has it
 	}))
 	e.GET("/page", pull.Handler(func(c pull.Context) error {
 		cursor, err := modeltest.Page(c.Pull(), c.Request())

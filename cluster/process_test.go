@@ -25,6 +25,7 @@ import (
 const (
 	nodeEngine  = "PULL_NODE_ENGINE"
 	nodeAddress = "PULL_NODE_ADDRESS"
+	nodePusher  = "PULL_NODE_PUSHER"
 )
 
 // serveNode is a process that is a node. It prints where it listens. It ends when
@@ -81,10 +82,11 @@ type process struct {
 }
 
 // openProcess starts a node that is a process: a World's Open.
-func openProcess(e engines.Engine, address string) func(*modeltest.World, int) (*modeltest.Node, error) {
+func openProcess(e engines.Engine, address string, env ...string) func(*modeltest.World, int) (*modeltest.Node, error) {
 	return func(*modeltest.World, int) (*modeltest.Node, error) {
 		p := &process{cmd: exec.Command(os.Args[0])}
 		p.cmd.Env = append(os.Environ(), nodeEngine+"="+e.Name, nodeAddress+"="+address)
+		p.cmd.Env = append(p.cmd.Env, env...)
 		p.cmd.Stderr = &p.stderr
 		stdin, err := p.cmd.StdinPipe()
 		if err != nil {

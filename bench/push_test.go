@@ -69,10 +69,10 @@ func startPushService(b *testing.B) (string, *http.Client) {
 		b.Fatal(err)
 	}
 
-	likewise := httptest.NewTLSServer(http.NotFoundHandler()) // it has the same certificate
-	defer likewise.Close()
+	twin := httptest.NewTLSServer(http.NotFoundHandler()) // it has the same certificate
+	defer twin.Close()
 	roots := x509.NewCertPool()
-	roots.AddCert(likewise.Certificate())
+	roots.AddCert(twin.Certificate())
 	transport := &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{RootCAs: roots}}
 	b.Cleanup(transport.CloseIdleConnections)
 	return strings.TrimSpace(url), &http.Client{Transport: transport}

@@ -147,7 +147,8 @@ export interface Push {
    *  page, also on those of guests. It never rejects unless pull-push.mjs cannot be loaded. */
   state(): Promise<PushState>
   /** Turns notifications on for this browser. Call it when the user clicks: then it may ask
-   *  for permission. It rejects with a PushError, and then nothing is left behind. */
+   *  for permission. It rejects with a PushError, and then it has left no subscription
+   *  behind. */
   enable(options?: PushOptions): Promise<"on">
   /** Turns them off, as far as possible without a network or a login as well. It does nothing
    *  where there is nothing to turn off. Call it before a logout. It rejects with a PushError. */

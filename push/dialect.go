@@ -21,7 +21,6 @@ func postgres() *dialect {
 	d := sqlite()
 	d.numbered = true
 	d.create = []string{
-		`SELECT pg_advisory_xact_lock(1886745712)`, // IF NOT EXISTS fails if two create the table at once
 		`CREATE TABLE IF NOT EXISTS pull_push (hash TEXT PRIMARY KEY, user_id TEXT COLLATE "C" NOT NULL, subscription TEXT NOT NULL, seen BIGINT NOT NULL)`,
 		`CREATE INDEX IF NOT EXISTS pull_push_user ON pull_push (user_id, seen)`,
 	}
@@ -101,7 +100,7 @@ func (s *SQLStore) detect(ctx context.Context) (*dialect, error) {
 	switch {
 	case err != nil:
 		if other := s.db.QueryRowContext(ctx, `SELECT sqlite_version()`).Scan(&version); other != nil {
-			return nil, fmt.Errorf("neither PostgreSQL nor SQLite nor MySQL: %w", errors.Join(err, other))
+			return nil, fmt.Errorf("query the version of the database: %w", errors.Join(err, other))
 		}
 		return sqlite(), nil
 	case strings.Contains(version, "PostgreSQL"), strings.Contains(version, "CockroachDB"):
@@ -110,15 +109,16 @@ func (s *SQLStore) detect(ctx context.Context) (*dialect, error) {
 	return mysql(), nil
 }
 
-// ensure creates the table unless it exists, in which case no right to create one
-// is needed.
+// ensure creates the table. If it exists, no right to create one is needed, and
+// nothing waits for the locks of CREATE INDEX. If several processes create it at
+// the same time, PostgreSQL lets all but one fail, in spite of IF NOT EXISTS.
 func (s *SQLStore) ensure(ctx context.Context, d *dialect) error {
 	if s.exists(ctx) {
 		return nil
 	}
 	err := s.create(ctx, d)
 	if err != nil && s.exists(ctx) {
-		return nil // another process was faster
+		return nil
 	}
 	return err
 }

@@ -45,7 +45,7 @@
 //
 // The topic makes a message replace one that still waits at the push service. It
 // is Push.Topic, or else derived from Push.Tag and the endpoint with a secret, so
-// that a service cannot tell what the tag is or which devices share it. A
+// that a service can see neither the tag nor which devices share one. A
 // notification without a tag has no topic.
 //
 // The Authorization header has a token that is signed with the private key
@@ -67,10 +67,10 @@
 // restart forgets that; the notification's tag then makes a second one replace the
 // first.
 //
-// A RetryError comes with a time to wait: what the push service asked for in
-// Retry-After, up to an hour, or else one that doubles from 5 seconds to about
-// 10 minutes. It varies by chance, so that not all come back at once. While a service
-// that asked for time has it, Push sends nothing to it, for any user.
+// A RetryError comes with a time to wait: the service's Retry-After, up to an
+// hour, or else a time that doubles from 5 seconds to about 10 minutes. It varies
+// by chance, so that not all come back at once. Until its Retry-After has passed,
+// nothing is sent to a service, for any user.
 //
 // Each push service gets at most WebConfig.Parallel requests at a time, and
 // WebConfig.Waiting others wait for their turn, so a service that hangs delays

@@ -22,8 +22,8 @@ const (
 	keyBytes    = 16
 	nonceBytes  = 12
 
-	// padStep hides how long a notification is from the push service, which could
-	// otherwise tell "yes" from "no": the text is padded to a multiple of it.
+	// padStep hides the length of a notification from the push service, which could
+	// otherwise distinguish "yes" from "no": the text is padded to a multiple of it.
 	// Larger steps hide more, but devices pay for the traffic.
 	padStep = 128
 

@@ -64,7 +64,7 @@ func ExampleWebConfig_test() {
 	// <nil>
 }
 
-// A mailer is somebody's own Pusher. It sends notifications as mail, in addition
+// A mailer is an application's own Pusher. It sends notifications as mail, in addition
 // to Web Push or instead of it.
 type mailer struct {
 	server, from string

@@ -15,8 +15,8 @@ var errBusy = errors.New("too many notifications wait for this push service")
 
 const maxGates = 1024
 
-// gates bound the requests to each host, and keep everybody away from a host that
-// has asked for it. A host that hangs thus delays no other.
+// gates bound the requests to each host, and hold them back while a host's
+// Retry-After lasts. A host that hangs thus delays no other.
 type gates struct {
 	parallel int // requests at the same time
 	waiting  int // callers that wait for their turn
@@ -89,7 +89,7 @@ func (g *gates) closed(host string, gt *gate) error {
 
 func (gt *gate) closed(host string) error {
 	if wait := time.Until(gt.until); wait > 0 {
-		return &notification.RetryError{After: wait, Err: fmt.Errorf("push: %s has asked to wait for another %s", host, wait.Round(time.Second))}
+		return &notification.RetryError{After: wait, Err: fmt.Errorf("push: %s: the wait of its Retry-After ends in %s", host, wait.Round(time.Second))}
 	}
 	return nil
 }
@@ -104,7 +104,7 @@ func (g *gates) leave(host string) {
 	g.quit(host, gt)
 }
 
-// quit counts one user of a gate less, and removes a gate that nobody needs.
+// quit counts one user of a gate less, and removes a gate that is not needed.
 func (g *gates) quit(host string, gt *gate) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -114,7 +114,7 @@ func (g *gates) quit(host string, gt *gate) {
 	}
 }
 
-// close keeps everybody away from a host for some time.
+// close lets nothing through to a host for some time.
 func (g *gates) close(host string, wait time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

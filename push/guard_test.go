@@ -88,8 +88,8 @@ func TestGuardLetsOnlyPublicAddressesPass(t *testing.T) {
 // The name is on the list, but resolves to this machine.
 func TestGuardedClientConnectsToNoPrivateAddress(t *testing.T) {
 	t.Parallel()
-	asked := false
-	server := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked = true }))
+	reached := false
+	server := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached = true }))
 	defer server.Close()
 	client := guardedClient(1, 5*time.Second)
 	defer client.CloseIdleConnections()
@@ -109,7 +109,7 @@ func TestGuardedClientConnectsToNoPrivateAddress(t *testing.T) {
 			t.Errorf("%s: %v, want an address that is not public", host, err)
 		}
 	}
-	if asked {
+	if reached {
 		t.Error("the server got a request")
 	}
 }

@@ -16,7 +16,7 @@ func browserHosts() []string {
 	}
 }
 
-// A hostList says where notifications may be sent: "host:port", or "*.host:port"
+// A hostList lists where notifications may be sent: "host:port", or "*.host:port"
 // for all hosts below one.
 type hostList []string
 

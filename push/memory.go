@@ -57,7 +57,7 @@ func leastSeen(all map[string]*remembered) string {
 	return least
 }
 
-// remove removes an endpoint, whoever has it. The caller holds the lock.
+// remove removes an endpoint of any user. The caller holds the lock.
 func (m *MemoryStore) remove(endpoint string) {
 	user, found := m.owners[endpoint]
 	if !found {

@@ -241,9 +241,9 @@ func TestSlowResponseIsWaitedFor(t *testing.T) {
 	s := newService(t)
 	r := newRig(t, nil, s)
 	r.subscribe(t, "ann", s.URL+"/ann")
-	asked, goOn := make(chan struct{}), make(chan struct{})
+	arrived, goOn := make(chan struct{}), make(chan struct{})
 	s.respond("/ann", func(w http.ResponseWriter, _ *http.Request) {
-		close(asked)
+		close(arrived)
 		<-goOn
 		w.WriteHeader(http.StatusCreated)
 		_ = http.NewResponseController(w).Flush()
@@ -251,7 +251,7 @@ func TestSlowResponseIsWaitedFor(t *testing.T) {
 	})
 	result := make(chan error)
 	go func() { result <- r.Push(t.Context(), "ann", note("1")) }()
-	<-asked
+	<-arrived
 	select {
 	case err := <-result:
 		t.Errorf("returned %v before the response", err)
@@ -279,8 +279,8 @@ func TestLargeNotificationIsAnError(t *testing.T) {
 	}
 }
 
-// The topic is the same for the same tag at one endpoint only. It says nothing
-// about the tag.
+// The topic is the same for the same tag at one endpoint only. It does not
+// reveal the tag.
 func TestTopic(t *testing.T) {
 	t.Parallel()
 	s := newService(t)

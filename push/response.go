@@ -16,9 +16,9 @@ import (
 const (
 	maxReasonBytes = 300
 
-	// The wait before a retry doubles from shortestWait. A push service that asks
-	// for more than longestWait is tried again after longestWait: a mistake in
-	// one response must not stop all notifications for a day.
+	// The wait before a retry doubles from shortestWait. A Retry-After above
+	// longestWait counts as longestWait: a mistake in one response must not stop
+	// all notifications for a day.
 	shortestWait = 5 * time.Second
 	longestWait  = time.Hour
 	doublings    = 7
@@ -57,8 +57,8 @@ func isTemporary(status int) bool {
 	return status == http.StatusTooManyRequests || status == http.StatusRequestTimeout || status >= 500
 }
 
-// judge returns the error of a response. A service that says when to try again is
-// left alone until then.
+// judge returns the error of a response. A Retry-After closes the gate of the
+// service.
 func (w *WebPusher) judge(t target, response *http.Response) error {
 	reason := readReason(response.Body) // in any case, so that the connection can be used again
 	if isDelivered(response.StatusCode) || isGone(response.StatusCode) {
@@ -94,8 +94,8 @@ func readReason(body io.Reader) string {
 	return line
 }
 
-// retryAfter returns the wait that a Retry-After header asks for, in seconds or
-// until a date, or 0. It is bounded.
+// retryAfter returns the wait of a Retry-After header, which is in seconds or until
+// a date, or 0 if there is none. It is bounded.
 func retryAfter(header string) time.Duration {
 	if header == "" {
 		return 0
@@ -111,11 +111,11 @@ func retryAfter(header string) time.Duration {
 	return min(max(wait, time.Second), longestWait)
 }
 
-// spread returns when to try again: somewhat after what a service asked for, so
-// that not everybody comes at once, or after a wait that grows with the attempts.
-func spread(asked time.Duration, attempts int) time.Duration {
-	if asked > 0 {
-		return asked + rand.N(asked/10+time.Second) //nolint:gosec // no secret
+// spread returns when to try again: somewhat after the wait of a Retry-After, so
+// that not all come at once, or after a wait that grows with the attempts.
+func spread(given time.Duration, attempts int) time.Duration {
+	if given > 0 {
+		return given + rand.N(given/10+time.Second) //nolint:gosec // no secret
 	}
 	wait := shortestWait << min(attempts, doublings)
 	return wait/2 + rand.N(wait/2) //nolint:gosec // no secret

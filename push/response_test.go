@@ -45,7 +45,7 @@ func TestWaitGrowsAndIsSpread(t *testing.T) {
 			seen[got] = true
 		}
 		if got := spread(time.Minute, attempts); got < time.Minute || got > 67*time.Second {
-			t.Errorf("asked for a minute: %s", got)
+			t.Errorf("Retry-After of a minute: %s", got)
 		}
 	}
 	if len(seen) < 1000 {

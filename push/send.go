@@ -152,7 +152,7 @@ func withoutURL(err error) error {
 	return err
 }
 
-// note tells the store what a response says about a subscription.
+// note records in the store what a response means for its subscription.
 func (w *WebPusher) note(ctx context.Context, user string, t target, s *Subscription, status int) {
 	var err error
 	switch {
@@ -162,6 +162,6 @@ func (w *WebPusher) note(ctx context.Context, user string, t target, s *Subscrip
 		err = w.store.Seen(ctx, s.Endpoint, time.Now())
 	}
 	if err != nil {
-		w.log.Warn("the store of push subscriptions has failed", "service", t.host, "status", status, "error", err)
+		w.log.Warn("push: the store of subscriptions has failed", "service", t.host, "status", status, "error", err)
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// checkSubject returns an error unless a push service can reach somebody by the
+// checkSubject returns an error unless the operator of a push service can use the
 // subject (RFC 8292, section 2.1). Apple's refuses all messages whose subject is
 // malformed or at localhost, as BadJwtToken.
 func checkSubject(subject string) error {

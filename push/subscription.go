@@ -17,8 +17,8 @@ const (
 )
 
 // A Subscription is what a browser returns from PushSubscription.toJSON. Its
-// endpoint is a secret: with the application's private key, everybody who knows it
-// can send to the browser.
+// endpoint is a secret: with it and the application's private key anyone can send to
+// the browser.
 type Subscription struct {
 	// Endpoint is the URL at the browser's push service, at most 2 KiB. It
 	// identifies the subscription; upper and lower case differ.
@@ -40,11 +40,11 @@ type SubscriptionKeys struct {
 	Auth   string `json:"auth"`   // a secret of 16 bytes
 }
 
-// ParseSubscription parses the JSON of PushSubscription.toJSON, of at most 8 KiB.
+// parseSubscription parses the JSON of PushSubscription.toJSON, of at most 8 KiB.
 // It ignores members that it does not know. The error is a
 // [github.com/echo-pull/pull.SubscriptionError]. Whether notifications may be sent
 // to the endpoint is for [WebPusher.Subscribe] to check.
-func ParseSubscription(text []byte) (Subscription, error) {
+func parseSubscription(text []byte) (Subscription, error) {
 	s, err := readSubscription(text)
 	if err != nil {
 		return Subscription{}, err

@@ -26,7 +26,7 @@ func TestSubscriptionsOfBrowsersAreParsed(t *testing.T) {
 		subscriptionJSON("https://push.example/x", "1893456000000.25", goodP256dh, goodAuth) + "\n",
 		`{"endpoint":"https://push.example/x","keys":{"auth":"` + goodAuth + `","p256dh":"` + goodP256dh + `"},"new":[1]}`,
 	} {
-		s, err := ParseSubscription([]byte(text))
+		s, err := parseSubscription([]byte(text))
 		if err != nil || s.Endpoint != "https://push.example/x" || s.Keys.Auth != goodAuth || s.Keys.P256dh != goodP256dh {
 			t.Errorf("%s: %+v, %v", text, s, err)
 		}
@@ -54,7 +54,7 @@ func TestWrongSubscriptionsAreRefusedWithAReason(t *testing.T) {
 		subscriptionJSON(endpoint+strings.Repeat("x", 2048), "null", goodP256dh, goodAuth):   "longer",
 		subscriptionJSON(endpoint, "null", goodP256dh, goodAuth) + strings.Repeat(" ", 8192): "larger",
 	} {
-		_, err := ParseSubscription([]byte(text))
+		_, err := parseSubscription([]byte(text))
 		var refused *notification.SubscriptionError
 		if !errors.As(err, &refused) || !strings.Contains(refused.Reason, reason) {
 			t.Errorf("%.200q: %v, want %q", text, err, reason)
@@ -68,7 +68,7 @@ func FuzzParseSubscription(f *testing.F) {
 	f.Add([]byte(subscriptionJSON("https://push.example/\u00e9", "1e300", goodP256dh, goodAuth)))
 	f.Add([]byte(`{"ENDPOINT":"x","endpoint":"y"}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		s, err := ParseSubscription(text)
+		s, err := parseSubscription(text)
 		if err != nil {
 			if !errors.As(err, new(*notification.SubscriptionError)) {
 				t.Errorf("error %T", err)
@@ -89,7 +89,7 @@ func FuzzParseSubscription(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if again, err := ParseSubscription(stored); err != nil || again.Endpoint != s.Endpoint || again.Keys != s.Keys {
+		if again, err := parseSubscription(stored); err != nil || again.Endpoint != s.Endpoint || again.Keys != s.Keys {
 			t.Errorf("%+v came back as %+v, %v", s, again, err)
 		}
 	})

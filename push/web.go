@@ -29,8 +29,8 @@ type WebPusher struct {
 	progress *progress
 }
 
-// Web returns a sender of Web Push. It makes no connection. The error says which
-// field is wrong.
+// Web returns a sender of Web Push. It makes no connection. The error names the
+// field that is wrong.
 func Web(c WebConfig) (*WebPusher, error) {
 	c, err := c.withDefaults()
 	if err != nil {
@@ -105,8 +105,8 @@ type result struct {
 	err    error
 }
 
-// sum returns what Push returns. If there will be a retry, nobody is told of the
-// errors that are final, so they are logged.
+// sum returns what Push returns. With a retry, the errors that are final are
+// not returned, so they are logged.
 func (w *WebPusher) sum(key string, n *notification.Notification, attempts int, results []result) error {
 	var retries, failures []error
 	var done []device
@@ -129,7 +129,7 @@ func (w *WebPusher) sum(key string, n *notification.Notification, attempts int, 
 	}
 	w.progress.keep(key, n.Expires, done)
 	for _, err := range failures {
-		w.log.Error("a notification to a device has failed", "error", err)
+		w.log.Error("push: a device cannot be reached", "error", err)
 	}
 	return &notification.RetryError{After: after, Err: errors.Join(retries...)}
 }
@@ -141,7 +141,7 @@ func (w *WebPusher) Key() string { return w.tokens.public }
 // pull.SubscriptionError if the JSON is invalid or the push service is not one of
 // WebConfig.Hosts.
 func (w *WebPusher) Subscribe(ctx context.Context, user string, subscription []byte) error {
-	s, err := ParseSubscription(subscription)
+	s, err := parseSubscription(subscription)
 	if err != nil {
 		return err
 	}

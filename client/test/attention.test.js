@@ -177,6 +177,8 @@ test("what is read is sent with the next connection, each tag once and not too f
   time.pass(500)
   read(options, "d")
   assert.deepEqual(sent.at(-1), { read: "d" })
+  read(options, "e")
+  assert.equal(sent.length, 4)
 })
 
 test("of too many things read without a connection the last ones are kept", (t) => {

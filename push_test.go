@@ -764,3 +764,33 @@ func TestExtremeNotificationsAreSent(t *testing.T) {
 		}
 	})
 }
+
+// A user whom an application notifies in a loop gets the last ones, and the
+// application learns of the others.
+func TestTooManyNotificationsOfAUserAreDroppedAndReported(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		var reports []error
+		a, notified := newPushApp(t, func(c *pull.Config) {
+			c.OnError = func(err error) { mu.Lock(); defer mu.Unlock(); reports = append(reports, err) }
+		})
+		defer a.stop(t)
+		live(a.dial(t, "42", ""))
+		for n := range 120 {
+			sendEvent(t, a, pull.User("42"), push(fmt.Sprint(n), ""))
+		}
+		synctest.Wait()
+
+		if s := a.Stats(); s.PushesWaiting != 100 || s.PushesDropped != 20 {
+			t.Errorf("got %d that wait and %d that were dropped, want 100 and 20", s.PushesWaiting, s.PushesDropped)
+		}
+		if got := notified.delivered(time.Minute); len(got) != 100 || !slices.Contains(got, "42 119 +15") || slices.Contains(got, "42 0 +15") {
+			t.Errorf("got %d notifications, want the last 100", len(got))
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if len(reports) != 1 || !strings.Contains(reports[0].Error(), "dropped") {
+			t.Errorf("got reports %v, want one of dropped notifications", reports)
+		}
+	})
+}

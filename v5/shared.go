@@ -579,6 +579,9 @@ type Pushes = engine.Pushes
 //		WindowMessages  int // events in the window
 //		WindowBytes     int
 //
+//		PushesWaiting int    // notifications that wait, each for one user; the same on all nodes
+//		PushesDropped uint64 // notifications beyond 100 for one user, or 200,000 for all
+//
 //		// TxOutboxAge is the age of the oldest event of SendTx whose transaction is
 //		// committed and that has not left yet, or 0 if there is none. Every node
 //		// looks once a second. An age of more than a few seconds means that the

@@ -20,6 +20,9 @@ type Stats struct {
 	WindowMessages  int // events in the window
 	WindowBytes     int
 
+	PushesWaiting int    // notifications that wait, each for one user; the same on all nodes
+	PushesDropped uint64 // notifications beyond 100 for one user, or 200,000 for all
+
 	// TxOutboxAge is the age of the oldest event of SendTx whose transaction is
 	// committed and that has not left yet, or 0 if there is none. Every node
 	// looks once a second. An age of more than a few seconds means that the
@@ -37,6 +40,7 @@ func (e *Engine) Stats() Stats {
 		Messages: n.Messages, Deliveries: n.Deliveries, Recovered: n.Recovered, Gaps: n.Gaps, Cut: n.Cut,
 		PublisherEvents: events, PublisherBytes: bytes,
 		WindowMessages: n.WindowMessages, WindowBytes: n.WindowBytes,
+		PushesWaiting: n.PushesWaiting, PushesDropped: n.PushesDropped,
 		TxOutboxAge: e.relay.oldest(),
 	}
 }

@@ -74,10 +74,8 @@ func (h *Hub) finishBatch() {
 	}
 	clear(r.touched[len(delivered):])
 	r.touched = delivered
-	h.publishLookers()
-	if h.orphans {
-		h.orphans = false
-		h.claimNotes()
+	if h.pending != nil {
+		h.finishNotes()
 	}
 	h.publishPosition()
 }

@@ -49,6 +49,7 @@ type Hub struct {
 	online   onlineList      // for pages that connect
 
 	pending *pending.List       // notifications that wait; nil without a pusher
+	dropped uint64              // of pending.Dropped, those that were reported
 	orphans bool                // the batch that is being applied has notifications that no node sends
 	lookers map[string]struct{} // users who look at a page and need not be notified of the batch that is being applied
 

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/echo-pull/pull/internal/envelope"
@@ -153,6 +154,19 @@ func (h *Hub) isAddressed(a envelope.Address, user string, now time.Time) bool {
 		}
 	}
 	return false
+}
+
+// finishNotes does what a batch with notifications leaves to do. The caller holds mu.
+func (h *Hub) finishNotes() {
+	h.publishLookers()
+	if h.orphans {
+		h.orphans = false
+		h.claimNotes()
+	}
+	if dropped := h.pending.Dropped - h.dropped; dropped > 0 && h.foreign.Allow("notifications") {
+		h.dropped += dropped
+		h.round.errs = append(h.round.errs, fmt.Errorf("pull: %d notifications were dropped: too many wait", dropped))
+	}
 }
 
 // publishLookers lets the other nodes know which users look at pages of this node

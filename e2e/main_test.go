@@ -36,6 +36,7 @@ func runIn(m *testing.M) (int, error) {
 	if program, err = buildExample(dir); err != nil {
 		return 1, err
 	}
+	defer endFirefox()
 	path, err := findChromium()
 	if errors.Is(err, errNoChromium) && os.Getenv("CI") == "" {
 		return m.Run(), nil // the tests that need it are skipped
@@ -78,6 +79,7 @@ func startBrowser(path, dir string) (context.Context, context.CancelFunc) {
 	} {
 		options = append(options, chromedp.Flag(name, true))
 	}
+	options = append(options, chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"))
 	allocator, end := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, cancel := chromedp.NewContext(allocator)
 	return ctx, func() {

@@ -37,6 +37,16 @@ func newPerson(t *testing.T, name string) *person {
 	return &person{name, ctx}
 }
 
+// newPersistent returns a person with the browser's own profile, which all such
+// persons share. Some functions of the browser need it.
+func newPersistent(t *testing.T, name string) *person {
+	t.Helper()
+	if browser == nil {
+		t.Skip(errNoChromium)
+	}
+	return &person{name, browser}
+}
+
 // A tab is one page of a person, with the problems in its console.
 type tab struct {
 	*testing.T

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -28,8 +29,9 @@ type clientSite struct {
 	store  *push.MemoryStore
 	pusher *push.WebPusher
 
-	mu    sync.Mutex // guards shown
-	shown []string   // titles of the notifications that workers have shown
+	mu      sync.Mutex     // guards shown and windows
+	shown   []string       // titles of the notifications that workers have shown
+	windows map[string]int // the number of windows that were open then, by title
 }
 
 // user is who is logged in, unless a cookie names somebody else.
@@ -37,7 +39,7 @@ const user = "42"
 
 func newClientSite(t *testing.T, services *http.Client) *clientSite {
 	t.Helper()
-	s := &clientSite{t: t, store: push.NewMemoryStore()}
+	s := &clientSite{t: t, store: push.NewMemoryStore(), windows: make(map[string]int)}
 	keys, err := push.NewKeys()
 	if err != nil {
 		t.Fatal(err)
@@ -86,9 +88,11 @@ func (s *clientSite) routes() http.Handler {
 	s.plugin.Mount(e.Group("/pull"))
 	e.POST("/shown", func(c echo.Context) error {
 		title, _ := io.ReadAll(c.Request().Body)
+		windows, _ := strconv.Atoi(c.QueryParam("windows"))
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.shown = append(s.shown, string(title))
+		s.windows[string(title)] = windows
 		return c.NoContent(http.StatusNoContent)
 	})
 	e.POST("/say/:title", pull.Handler(func(c pull.Context) error {
@@ -136,7 +140,7 @@ func (s *clientSite) subscriptionsOf(user string) []push.Subscription {
 // send sends a notification to the user, whether or not a page is looked at.
 func (s *clientSite) send(p notification.Push) {
 	s.t.Helper()
-	n := notification.New(p, "1", time.Now())
+	n := notification.New(p, p.Title, time.Now())
 	if err := s.pusher.Push(s.t.Context(), user, &n); err != nil {
 		s.t.Fatal(err)
 	}
@@ -167,6 +171,23 @@ func (s *clientSite) hasShown(title string) {
 	eventually(s.t, "the worker shows "+title, func() bool { return s.showed(title) })
 }
 
+// showWithoutPages shows notifications until all closed pages are gone: browsers take
+// a moment. It returns the title of the last one.
+func (s *clientSite) showWithoutPages(url string) (title string) {
+	s.t.Helper()
+	n := 0
+	eventually(s.t, "no page is open", func() bool {
+		n++
+		title = "number " + strconv.Itoa(n) + " of " + s.url // every site's are in the same browser
+		s.send(notification.Push{Title: title, URL: url, Tag: "again"})
+		s.hasShown(title)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.windows[title] == 0
+	})
+	return title
+}
+
 // showed reports whether a worker has shown a notification.
 func (s *clientSite) showed(title string) bool {
 	s.mu.Lock()
@@ -180,7 +201,8 @@ const reports = `{
 	const { showNotification } = ServiceWorkerRegistration.prototype
 	ServiceWorkerRegistration.prototype.showNotification = async function (title, options) {
 		await showNotification.call(this, title, options)
-		await fetch("/shown", { method: "POST", body: title })
+		const { length } = await clients.matchAll({ type: "window", includeUncontrolled: true })
+		await fetch("/shown?windows=" + length, { method: "POST", body: title })
 	}
 }
 `

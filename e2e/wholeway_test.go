@@ -39,6 +39,7 @@ func TestMessageOfAHandlerReachesItsUserWhereverTheUserIs(t *testing.T) {
 	if err := page.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	site.showWithoutPages("/")
 	site.say("to nobody", "im-3")
 	site.hasShown("to nobody")
 	if err := f.Click(t.Context(), "to nobody"); err != nil {

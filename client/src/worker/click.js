@@ -1,7 +1,7 @@
 import { recordOf } from "./place.js"
 
 // Firefox lets a worker open windows for one second after a click.
-const patience = 700
+const patience = 500
 
 /** Has a window of the application that is open take the click, or opens one.
  *

@@ -100,6 +100,10 @@ var quiet = map[string]any{
 	// WebDriver sets this for tests of pages. With it, a worker that focuses a page
 	// does not get its tab to the front.
 	"focusmanager.testmode": false,
+
+	// A worker may open a window for a second after a click. On a machine that is
+	// busy it starts later than that.
+	"dom.serviceWorkers.disable_open_click_delay": 20_000,
 }
 
 func writePreferences(profile string, more map[string]any) error {

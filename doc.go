@@ -113,6 +113,22 @@
 // Config.OnOffline are called on changes. Config.Online sets which users receive
 // one another's changes; by default none do. Guests are counted, not listed.
 //
+// # Notifications
+//
+// An event with a [Push] also notifies the users at its target who look at no
+// page, on their devices. Users who are offline are notified at once. Users who
+// are online are notified after Config.PushPatience, 15 seconds by default, unless
+// they look at a page or read what the Tag is about before. A page is looked at
+// while it is visible and was used within five minutes; the browser client reports
+// that. Config.PushAllow is called at the moment of sending. [Plugin.Push] returns
+// what withdraws notifications.
+//
+// Config.Pusher sends them: [github.com/echo-pull/pull/push] to browsers, or one of
+// yours by mail or to an app, which is one method. A Pusher that returns a
+// [RetryError] is called again. Of several nodes one sends a notification, and
+// another one takes over if it stops or dies; a crash may repeat a notification,
+// with the same tag. [Push notifications] is the guide.
+//
 // # Many nodes
 //
 // A [Broker] is all that nodes share: an ordered log with offsets that rise by
@@ -134,6 +150,7 @@
 // [Echo v5] for a quick start and the differences. The plugins share most types,
 // which are aliases: "go doc pull.Outbox" lists the methods of one.
 //
+// [Push notifications]: https://github.com/echo-pull/pull/blob/main/docs/push.md
 // [Echo v5]: https://github.com/echo-pull/pull/blob/main/docs/echo-v5.md
 package pull
 

@@ -16,6 +16,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	webpush "github.com/echo-pull/pull/push"
 )
 
 // A program is a running program from the documentation.
@@ -135,6 +137,25 @@ func (p *program) stop() {
 // The quick starts for Echo v4 and Echo v5 work.
 func TestREADMEQuickStartRuns(t *testing.T) { quickStart(start(t, "README.md")) }
 func TestEcho5QuickStartRuns(t *testing.T)  { quickStart(start(t, "docs/echo-v5.md")) }
+
+// The guide to notifications begins with a program that has keys of its own.
+func TestPushGuideRuns(t *testing.T) {
+	keys, err := webpush.NewKeys()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("VAPID_PUBLIC_KEY", keys.Public)
+	t.Setenv("VAPID_PRIVATE_KEY", keys.Private)
+	p := start(t, "docs/push.md")
+	p.get("/", `user: "ann", cursor: "([a-z2-7]+\.\d+)"`)
+	if got := p.get("/pull/push", `"key":"([^"]+)","user":"ann"`); got != keys.Public {
+		t.Errorf("browsers subscribe with the key %s, want %s", got, keys.Public)
+	}
+	if status := p.post("/message", url.Values{"text": {"Lunch"}}); status != http.StatusNoContent {
+		t.Errorf("POST /message: got status %d, want 204", status)
+	}
+	p.stop()
+}
 
 func quickStart(p *program) {
 	p.Helper()

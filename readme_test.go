@@ -55,7 +55,7 @@ var (
 func testCode(t *testing.T) string {
 	t.Helper()
 	var tests strings.Builder
-	for _, pattern := range []string{"*_test.go", "v5/*_test.go", "e2e/*_test.go", "*broker/*_test.go"} {
+	for _, pattern := range []string{"*_test.go", "v5/*_test.go", "e2e/*_test.go", "*broker/*_test.go", "push/*_test.go"} {
 		sources, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)
@@ -105,7 +105,7 @@ func TestREADMEShowsCodeThatWorks(t *testing.T) {
 }
 
 var (
-	testName   = regexp.MustCompile(`\b((?:e2e/|example/|brokertest/|[a-z]+broker/|cluster/|v5/)?)((?:Test|Fuzz)[A-Z]\w+)`)
+	testName   = regexp.MustCompile(`\b((?:e2e/|example/|brokertest/|[a-z]+broker/|cluster/|push/|v5/)?)((?:Test|Fuzz)[A-Z]\w+)`)
 	clientTest = regexp.MustCompile("`(\\w+\\.test\\.js): ([^`]+)`")
 	testFunc   = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)[A-Z]\w+)\(`)
 )
@@ -113,7 +113,7 @@ var (
 // Every test that the documentation names exists.
 func TestGuaranteesNameTestsThatExist(t *testing.T) {
 	exist := make(map[string]bool)
-	for _, folder := range []string{"", "e2e/", "example/", "brokertest/", "*broker/", "cluster/", "v5/", "internal/*/"} {
+	for _, folder := range []string{"", "e2e/", "example/", "brokertest/", "*broker/", "cluster/", "push/", "v5/", "internal/*/"} {
 		paths, err := filepath.Glob(folder + "*_test.go")
 		if err != nil {
 			t.Fatal(err)

@@ -9,7 +9,7 @@ import (
 	"os"
 	"time"
 
-	"github.com/echo-pull/pull/internal/notification"
+	"github.com/echo-pull/pull"
 	"github.com/echo-pull/pull/push"
 )
 
@@ -55,7 +55,9 @@ func ExampleWebConfig_test() {
 		log.Fatal(err)
 	}
 
-	n := notification.New(notification.Push{Title: "Bob", Body: "Lunch?", Important: true}, "1", time.Now())
+	n := pull.Notification{
+		Push: pull.Push{Title: "Bob", Body: "Lunch?", Urgency: pull.UrgencyHigh}, ID: "log.7", Expires: time.Now().Add(time.Hour),
+	}
 	fmt.Println(pusher.Push(context.Background(), "ann", &n))
 	// Output:
 	// POST /device/1 aes128gcm high

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -777,7 +778,7 @@ func TestTooManyNotificationsOfAUserAreDroppedAndReported(t *testing.T) {
 		defer a.stop(t)
 		live(a.dial(t, "42", ""))
 		for n := range 120 {
-			sendEvent(t, a, pull.User("42"), push(fmt.Sprint(n), ""))
+			sendEvent(t, a, pull.User("42"), push(strconv.Itoa(n), ""))
 		}
 		synctest.Wait()
 
@@ -789,8 +790,8 @@ func TestTooManyNotificationsOfAUserAreDroppedAndReported(t *testing.T) {
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		if len(reports) != 1 || !strings.Contains(reports[0].Error(), "dropped") {
-			t.Errorf("got reports %v, want one of dropped notifications", reports)
+		if len(reports) == 0 || len(reports) > 2 || !strings.Contains(reports[0].Error(), "dropped") {
+			t.Errorf("got reports %v, want one of dropped notifications, and one more after a minute", reports)
 		}
 	})
 }

@@ -163,6 +163,17 @@ test("the subscription moves to the user who has logged in", async () => {
   assert.deepEqual([world.sent("POST").length, world.caches.records()[0].user], [1, "7"])
 })
 
+test("the server gets the subscription again after a day, in case that it has lost it", async (t) => {
+  const world = await enabled()
+  t.mock.timers.enable({ apis: ["Date"], now: Date.now() + 23 * 3_600_000 })
+  assert.deepEqual([await state(world.options), world.sent("POST").length], ["on", 0])
+
+  t.mock.timers.tick(2 * 3_600_000)
+
+  assert.deepEqual([await state(world.options), world.sent("POST").length], ["on", 1])
+  assert.deepEqual([await state(world.options), world.sent("POST").length], ["on", 1])
+})
+
 test("it moves as soon as the other user is connected, though the page asks nothing", async () => {
   const world = await enabled()
   await hello(world.options, "42")

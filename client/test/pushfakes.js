@@ -16,7 +16,7 @@ export function fakeCaches() {
     put: async (/** @type {string} */ name, /** @type {Response} */ response) => void entries.set(name, await response.text()),
     delete: async (/** @type {string} */ name) => entries.delete(name),
   }
-  const records = () => [...entries.values()].map((text) => JSON.parse(text))
+  const records = () => [...entries.values()].map((text) => ({ ...JSON.parse(text), saved: undefined })).map(({ saved, ...record }) => record)
   return { open: async () => cache, records, put: (/** @type {any} */ record) => entries.set(record.mount, JSON.stringify(record)) }
 }
 

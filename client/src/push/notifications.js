@@ -14,6 +14,8 @@ import { alone, within } from "./turns.js"
 
 const patience = 10 // seconds
 
+const fresh = 24 * 3_600_000 // the server may have lost a subscription that it got before
+
 /** Why there can be no notifications here; empty if there can.
  *  @param {Options} options */
 function missing(options) {
@@ -61,7 +63,7 @@ async function check(options) {
   const { user, key } = answer
   const end = () => remove(page, mount, subscription)
   if (!user) return end()
-  const isSame = record?.user === user && record.key === key
+  const isSame = record?.user === user && record.key === key && Math.abs(Date.now() - (record.saved ?? 0)) < fresh
   if (isSame && record.endpoint === subscription?.endpoint) return "on"
   // The push service may end a subscription, which the worker then could not renew.
   if (!subscription && record?.user !== user) return "off"

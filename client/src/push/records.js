@@ -5,7 +5,8 @@
  *  @property {string} scope of the worker's registration
  *  @property {string} user
  *  @property {string} key of the server
- *  @property {string} endpoint */
+ *  @property {string} endpoint
+ *  @property {number} [saved] when the server got it, in ms since 1970 */
 
 const name = "pull-push"
 
@@ -34,7 +35,7 @@ export function find(caches, match) {
 /** @param {CacheStorage} caches
  *  @param {Record} record replaces that of the same mount */
 export function save(caches, record) {
-  return within(caches, (cache) => cache.put(record.mount, new Response(JSON.stringify(record))))
+  return within(caches, (cache) => cache.put(record.mount, new Response(JSON.stringify({ ...record, saved: Date.now() }))))
 }
 
 /** @param {CacheStorage} caches

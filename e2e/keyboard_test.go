@@ -50,7 +50,7 @@ func TestExampleNeedsNoMouse(t *testing.T) {
 	}
 	ann.press(" ")
 	bob.until(`document.querySelector("#tasks [name=done]").checked`)
-	for _, name := range []string{"Open milk", "Delete milk", "To"} {
+	for _, name := range []string{"Open milk", "Delete milk", "Turn on notifications", "To"} {
 		ann.press(kb.Tab)
 		ann.atFocus(name)
 	}

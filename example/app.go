@@ -16,8 +16,9 @@ import (
 
 // An app is the shared task list and the chat about it.
 type app struct {
-	pull  *pull.Plugin
-	tasks store
+	pull    *pull.Plugin
+	tasks   store
+	devices devices
 }
 
 // page renders the template with the name of the route. The page's client
@@ -82,12 +83,15 @@ func (a *app) say(c pull.Context) error {
 		return err
 	}
 	from, to, at := c.Get("user").(string), c.FormValue("to"), c.FormValue("at")
-	target, err := a.target(from, to, at)
+	target, err := a.target(c, from, to, at)
 	if err != nil {
 		return err
 	}
 	params := map[string]any{"from": from, "to": to, "at": at, "text": words}
 	err = c.Pull().Send(target, pull.Event{Module: "im", Command: "message", Params: params})
+	if to == "user" && at != from { // not also to the sender, who is at the target, too
+		err = errors.Join(err, c.Pull().Send(pull.User(at), pull.Event{Module: "im", Push: notification(from, words)}))
+	}
 	if c.FormValue("fail") != "" {
 		return echo.NewHTTPError(http.StatusConflict, "the handler failed after Send")
 	}
@@ -97,7 +101,7 @@ func (a *app) say(c pull.Context) error {
 // target returns the recipients of a message: everyone, a user and all pages of
 // the sender, or the users who look at a page. It never guesses, so that a message
 // for one user cannot reach everyone.
-func (a *app) target(from, to, at string) (pull.Target, error) {
+func (a *app) target(c pull.Context, from, to, at string) (pull.Target, error) {
 	switch {
 	case to == "everyone" && at == "":
 		return pull.Shared(), nil
@@ -105,10 +109,25 @@ func (a *app) target(from, to, at string) (pull.Target, error) {
 		return pull.Tag(at), nil
 	case to != "user" || at == "":
 		return pull.Target{}, echo.NewHTTPError(http.StatusBadRequest, "a message is for everyone, for a user or for a page")
-	case !a.pull.Presence().Online(at)[at]:
-		return pull.Target{}, echo.NewHTTPError(http.StatusConflict, at+" has left: nothing was sent")
+	case a.pull.Presence().Online(at)[at]:
+		return pull.User(from, at), nil
 	}
-	return pull.User(from, at), nil
+	subscribed, err := a.devices.Of(c.Request().Context(), at)
+	if err == nil && len(subscribed) == 0 {
+		err = echo.NewHTTPError(http.StatusConflict, at+" has left: nothing was sent")
+	}
+	return pull.User(from, at), err
+}
+
+// subscribers lists the users with notifications, whom a message reaches when they
+// are away.
+func (a *app) subscribers(c pull.Context) error {
+	const most = 500
+	users, err := a.devices.Users(c.Request().Context(), "", most)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, map[string]any{"users": users})
 }
 
 // text returns a field of the form, which must not be empty or too long.

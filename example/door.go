@@ -20,7 +20,7 @@ func user(c echo.Context) (string, error) {
 
 // enter lets users with a name in. Without one, a person is asked for a name and
 // a program gets an error.
-func enter(next echo.HandlerFunc) echo.HandlerFunc {
+func (a *app) enter(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		name, err := user(c)
 		switch {
@@ -28,7 +28,7 @@ func enter(next echo.HandlerFunc) echo.HandlerFunc {
 			c.Set("user", name)
 			return next(c)
 		case wantsPage(c.Request()):
-			return c.Render(http.StatusOK, "login", map[string]any{"Request": c})
+			return c.Render(http.StatusOK, "login", map[string]any{"Head": a.pull.Head(c), "Request": c})
 		default:
 			return echo.NewHTTPError(http.StatusUnauthorized, "the cookie with your name is missing")
 		}
@@ -40,7 +40,7 @@ func policy(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		c.Set("nonce", rand.Text())
 		c.Response().Header().Set(echo.HeaderContentSecurityPolicy, "default-src 'none'; style-src 'self'; "+
-			"connect-src 'self'; img-src 'self' data:; script-src 'nonce-"+nonce(c)+"'; "+
+			"connect-src 'self'; img-src 'self' data:; script-src 'nonce-"+nonce(c)+"'; worker-src 'self'; "+
 			"base-uri 'none'; form-action 'self'; frame-ancestors 'none'")
 		return next(c)
 	}

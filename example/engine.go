@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 
 	_ "github.com/jackc/pgx/v5/stdlib"
@@ -15,14 +16,19 @@ import (
 )
 
 // An engine keeps what the nodes of the application share: the log and the tasks.
+// Without one, log and tasks are nil.
 type engine struct {
 	log   pull.Broker
 	tasks store
+	db    *sql.DB // nil if the engine is no SQL database
 	close func() error
 }
 
-// openEngine opens the engine at an address.
+// openEngine opens the engine at an address; "" is none.
 func openEngine(address string) (engine, error) {
+	if address == "" {
+		return engine{close: func() error { return nil }}, nil
+	}
 	scheme, rest, _ := strings.Cut(address, ":")
 	switch scheme {
 	case "postgres", "postgresql":
@@ -54,7 +60,7 @@ func openPostgres(url string) (engine, error) {
 }
 
 func openSQLite(file string) (engine, error) {
-	db, err := sql.Open("sqlite", "file:"+file+"?_txlock=immediate&_pragma=busy_timeout(5000)")
+	db, err := openSQLiteDB(file)
 	if err != nil {
 		return engine{}, err
 	}
@@ -65,10 +71,22 @@ func openSQLite(file string) (engine, error) {
 	return newSQLEngine(db, log)
 }
 
+// openSQLiteDB opens a file, which only its owner can read: it has secrets.
+func openSQLiteDB(file string) (*sql.DB, error) {
+	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the operator names it
+	if err != nil {
+		return nil, err
+	}
+	if err := f.Close(); err != nil {
+		return nil, err
+	}
+	return sql.Open("sqlite", "file:"+file+"?_txlock=immediate&_pragma=busy_timeout(5000)")
+}
+
 func newSQLEngine(db *sql.DB, log pull.Broker) (engine, error) {
 	tasks, err := openSQL(db)
 	if err != nil {
 		return engine{}, errors.Join(err, db.Close())
 	}
-	return engine{log, tasks, db.Close}, nil
+	return engine{log: log, tasks: tasks, db: db, close: db.Close}, nil
 }

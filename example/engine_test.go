@@ -3,6 +3,7 @@
 package main
 
 import (
+	"database/sql"
 	"testing"
 
 	"github.com/echo-pull/pull/internal/servertest"
@@ -10,6 +11,11 @@ import (
 
 func TestPostgresStoreKeepsTheContract(t *testing.T) {
 	testStore(t, openStore(t, servertest.NewPostgres(t).URL()))
+}
+
+func TestNodesOnPostgresThatStartTogetherHaveTheSameKeys(t *testing.T) {
+	url := servertest.NewPostgres(t).URL()
+	startTogether(t, func() (*sql.DB, error) { return sql.Open("pgx", url) })
 }
 
 func TestRedisStoreKeepsTheContract(t *testing.T) {

@@ -24,11 +24,10 @@ type fileStore struct {
 // openFile reads the file of tasks beside the state file, if there is one. A file
 // that cannot be read is an error, because the next change would overwrite it.
 func openFile(stateFile string) (*fileStore, error) {
-	s := &fileStore{}
-	if stateFile == "" {
+	s := &fileStore{path: beside(stateFile, ".tasks.json")}
+	if s.path == "" {
 		return s, nil
 	}
-	s.path = stateFile + ".tasks.json"
 	content, err := os.ReadFile(s.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return s, nil

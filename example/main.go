@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"embed"
 	"errors"
@@ -27,22 +28,17 @@ func main() {
 	config := pull.Config{User: user, Nonce: nonce, Online: pull.OnlineEveryone, Platform: func(c echo.Context) pull.Platform {
 		return map[string]pull.Platform{"/m": pull.Mobile}[c.Path()]
 	}}
-	addr := flag.String("addr", "127.0.0.1:8080", "where to listen")
-	broker := flag.String("broker", "", "what several nodes share: postgres://…, redis://…, nats://… or sqlite:FILE; or for one node, nats:DIR, a NATS server inside the process (default: nothing, for one node)")
-	flag.StringVar(&config.StateFile, "state", "", "file that carries events over a restart of one node without --broker; the tasks are kept beside it")
-	flag.DurationVar(&config.PresenceGrace, "grace", 0, "how long a user who has left counts as online (default 15s)")
-	flag.Parse()
+	options := parse(&config)
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", *addr) // first: New takes over the state file
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", options.addr) // first: New takes over the state file
 	check(err)
-	shared := engine{close: func() error { return nil }}
-	if *broker != "" {
-		shared, err = openEngine(*broker)
-		check(err)
-		config.Broker = shared.log
-	}
+	shared, err := openEngine(options.broker)
+	check(err)
+	notify, err := openNotifier(shared.db, options.push, options.pushService)
+	check(err)
+	config.Broker, config.Pusher = shared.log, notify.pusher
 	p, err := pull.New(config)
 	check(err)
 	check(p.Register( // which modules send events, and which pages need the client for them
@@ -53,13 +49,33 @@ func main() {
 		check(err)
 	}
 	e := echo.New()
-	routes(e, &app{pull: p, tasks: shared.tasks})
+	routes(e, &app{pull: p, tasks: shared.tasks, devices: notify.devices})
 
 	slog.Info("open http://" + listener.Addr().String() + " in two windows")
 	err = serve(ctx, e, listener)
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	check(errors.Join(err, p.Shutdown(ctx), shared.close())) // after the server: its last requests still send events
+	check(errors.Join(err, p.Shutdown(ctx), notify.close(), shared.close())) // after the server: its last requests still send events
+}
+
+// settings are the flags that are not for pull.Config.
+type settings struct {
+	addr, broker      string
+	push, pushService string
+}
+
+func parse(config *pull.Config) settings {
+	var o settings
+	flag.StringVar(&o.addr, "addr", "127.0.0.1:8080", "where to listen")
+	flag.StringVar(&o.broker, "broker", "", "what several nodes share: postgres://…, redis://…, nats://… or sqlite:FILE; or for one node, nats:DIR, a NATS server inside the process (default: nothing, for one node)")
+	flag.StringVar(&config.StateFile, "state", "", "file that carries events over a restart of one node without --broker; tasks and subscriptions are kept beside it")
+	flag.StringVar(&o.push, "push", "", "SQLite file with keys and subscriptions, unless --broker is an SQL database (default: beside --state, or none)")
+	flag.StringVar(&o.pushService, "push-service", "", "for tests: 127.0.0.1:PORT of a stand-in for the push service of Firefox, the only one that is used then")
+	flag.DurationVar(&config.PushPatience, "patience", 0, "how long a notification waits for a user who is online, but looks at no page (default 15s)")
+	flag.DurationVar(&config.PresenceGrace, "grace", 0, "how long a user who has left counts as online (default 15s)")
+	flag.Parse()
+	o.push = cmp.Or(o.push, beside(config.StateFile, ".push.db"))
+	return o
 }
 
 func check(err error) {
@@ -69,6 +85,15 @@ func check(err error) {
 	}
 }
 
+// beside returns the name of another file beside the state file, or "" if there is
+// none.
+func beside(stateFile, suffix string) string {
+	if stateFile == "" {
+		return ""
+	}
+	return stateFile + suffix
+}
+
 func routes(e *echo.Echo, a *app) {
 	e.Renderer = &echo.TemplateRenderer{Template: template.Must(template.ParseFS(files, "pages/*.html"))}
 	handleErrors(e)
@@ -76,7 +101,7 @@ func routes(e *echo.Echo, a *app) {
 	e.StaticFS("/static", echo.MustSubFS(files, "static"))
 	a.pull.Mount(e.Group("/pull"))
 
-	inside := []echo.MiddlewareFunc{enter, a.pull.Middleware()}
+	inside := []echo.MiddlewareFunc{a.enter, a.pull.Middleware()}
 	for _, path := range []string{"/", "/m", "/tasks/:id"} {
 		e.GET(path, pull.Handler(a.page), inside...)
 	}
@@ -85,4 +110,5 @@ func routes(e *echo.Echo, a *app) {
 	e.POST("/tasks/:id", pull.Handler(a.save), inside...)
 	e.DELETE("/tasks/:id", pull.Handler(a.remove), inside...)
 	e.POST("/say", pull.Handler(a.say), inside...)
+	e.GET("/subscribers", pull.Handler(a.subscribers), inside...)
 }

@@ -49,7 +49,7 @@ func newNATSEngine(conn *nats.Conn, disconnect func() error) (engine, error) {
 	if err != nil {
 		return engine{}, errors.Join(err, end())
 	}
-	return engine{broker, tasks, end}, nil
+	return engine{log: broker, tasks: tasks, close: end}, nil
 }
 
 func openBucket(conn *nats.Conn) (natsStore, error) {

@@ -35,7 +35,7 @@ func openRedis(url string) (engine, error) {
 		return engine{}, errors.Join(err, client.Close())
 	}
 	end := func() error { return errors.Join(broker.Close(), client.Close()) }
-	return engine{broker, redisStore{client, redis.NewScript(redisChange)}, end}, nil
+	return engine{log: broker, tasks: redisStore{client, redis.NewScript(redisChange)}, close: end}, nil
 }
 
 func (s redisStore) all(ctx context.Context) (list, error) {

@@ -11,16 +11,20 @@ import (
 // between. The database orders the changes of a task, and with them their events.
 type sqlStore struct{ db *sql.DB }
 
-// openSQL creates the table if it is missing; a real application has migrations.
+func openSQL(db *sql.DB) (sqlStore, error) {
+	return sqlStore{db}, createTable(context.Background(), db,
+		`CREATE TABLE IF NOT EXISTS tasks (id TEXT PRIMARY KEY, title TEXT NOT NULL, done BOOLEAN NOT NULL)`)
+}
+
+// createTable creates a table if it is missing; a real application has migrations.
 // Nodes that start at the same time may disturb one another there, so it tries
 // twice.
-func openSQL(db *sql.DB) (sqlStore, error) {
-	const table = `CREATE TABLE IF NOT EXISTS tasks (id TEXT PRIMARY KEY, title TEXT NOT NULL, done BOOLEAN NOT NULL)`
-	_, err := db.ExecContext(context.Background(), table)
+func createTable(ctx context.Context, db *sql.DB, statement string) error {
+	_, err := db.ExecContext(ctx, statement)
 	if err != nil {
-		_, err = db.ExecContext(context.Background(), table)
+		_, err = db.ExecContext(ctx, statement)
 	}
-	return sqlStore{db}, err
+	return err
 }
 
 func (s sqlStore) all(ctx context.Context) (list, error) {

@@ -32,7 +32,8 @@ document.getElementById("to")?.form.addEventListener("formdata", ({ formData }) 
   formData.set("to", formData.get("at") ? "user" : "everyone")
 })
 
-document.getElementById("leave").addEventListener("click", () => {
+document.getElementById("leave").addEventListener("click", async () => {
+  await BX.PULL.push.disable().catch(() => {}) // what is left of them ends on the login page
   document.cookie = "name=; path=/; Max-Age=0; SameSite=Lax"
   location.assign("/")
 })

@@ -86,6 +86,7 @@ const page = {
     const line = entry("messages", from, whom, text)
     line?.classList.toggle("personal", to === "user")
     if (to !== "page" && from !== page.me) toast(`${from} ${whom}`.trim() + `: ${text}`)
+    if (to === "user" && from !== page.me) page.read(from)
   },
 
   audit(command, { by, task }) {

@@ -8,25 +8,37 @@ page.online = (command, params) => {
   if (command === "user_online") page.people.add(params.USER_ID)
   if (command === "user_offline") page.people.delete(params.USER_ID)
   page.showPeople()
+  if (command !== "user_online") page.findSubscribers()
+}
+
+/** Those who can be written to when they are away: they get a notification. */
+page.subscribers = []
+
+page.findSubscribers = async () => {
+  const response = await fetch("/subscribers").catch(() => null)
+  if (!response?.ok) return
+  page.subscribers = (await response.json()).users ?? []
+  page.showPeople()
 }
 
 page.showPeople = () => {
   const names = [page.me, ...[...page.people].filter((name) => name !== page.me).sort()]
   const people = names.map((name) => element("li", name, name === page.me ? "you" : ""))
   document.getElementById("people").replaceChildren(...people)
-  offer(names)
+  offer(names, page.subscribers.filter((name) => !names.includes(name)))
 }
 
 /** Offers recipients. Whoever is chosen stays chosen after having left: a private
  *  message must not become one for everyone because the choice was taken away. */
-function offer(names) {
+function offer(names, away) {
   const to = document.getElementById("to")
   if (!to) return
   const chosen = to.value
   const people = element("optgroup", "", "")
   people.label = "only"
   people.append(...names.map((name) => new Option(name, name)))
-  if (chosen && !names.includes(chosen)) {
+  people.append(...away.map((name) => new Option(`${name} (away: gets a notification)`, name)))
+  if (chosen && ![...names, ...away].includes(chosen)) {
     const left = new Option(`${chosen} (has left)`, chosen)
     left.dataset.left = ""
     people.append(left)

@@ -78,6 +78,9 @@ func (s *Server) Close() {
 	s.web.Close()
 }
 
+// Addr returns the address at which the server gets what is for the service's host.
+func (s *Server) Addr() string { return s.web.Listener.Addr().String() }
+
 // Preferences are those of a Firefox that uses the server.
 func (s *Server) Preferences() map[string]any {
 	return map[string]any{

@@ -37,7 +37,7 @@ func newSwitchboardApp(t *testing.T, configure func(*pull.Config)) (*app, *switc
 	t.Helper()
 	s := &switchboard{postman: newPostman()}
 	return newApp(t, func(c *pull.Config) {
-		c.Pusher, c.Guests = s, true
+		c.Pusher = s
 		if configure != nil {
 			configure(c)
 		}

@@ -12,6 +12,15 @@ import (
 // authorize returns the user of a request, "" for a guest, or the refusal if the
 // request may not connect. It checks the host, the origin and the user.
 func (s *Server) authorize(c Context) (string, error) {
+	user, err := s.identify(c)
+	if err == nil && user == "" && !s.config.Guests {
+		return "", refuse(http.StatusUnauthorized, "guests may not connect")
+	}
+	return user, err
+}
+
+// identify is authorize for what every guest may do.
+func (s *Server) identify(c Context) (string, error) {
 	if host := c.Request().Host; !s.hosts.has(host) {
 		s.reportHost(host)
 		return "", refuse(http.StatusForbidden, "host not allowed")
@@ -29,8 +38,6 @@ func (s *Server) authorize(c Context) (string, error) {
 		return "", refuse(http.StatusUnauthorized, "unknown user")
 	case c.Committed(): // Config.User has redirected to a login and returned nil
 		return "", refuse(http.StatusUnauthorized, "the request was answered before")
-	case user == "" && !s.config.Guests:
-		return "", refuse(http.StatusUnauthorized, "guests may not connect")
 	}
 	return user, nil
 }

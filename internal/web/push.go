@@ -14,7 +14,8 @@ type pushKey struct {
 	User string `json:"user"`
 }
 
-// PushKey serves the key with which browsers subscribe to notifications.
+// PushKey serves the key with which browsers subscribe to notifications. A page of a
+// guest learns from it that nobody is logged in.
 func (s *Server) PushKey(c Context) error {
 	subscriber, user, err := s.authorizePush(c)
 	if err != nil {
@@ -66,7 +67,7 @@ func (s *Server) changeSubscription(c Context, change func(s notification.Subscr
 // authorizePush returns the user of a request, and the pusher if its devices are
 // browsers.
 func (s *Server) authorizePush(c Context) (notification.Subscriber, string, error) { //nolint:ireturn // it is Config.Pusher
-	user, err := s.authorize(c)
+	user, err := s.identify(c)
 	if err != nil {
 		return nil, "", err
 	}

@@ -3,7 +3,7 @@ package pull_test
 import (
 	"fmt"
 	"math/rand/v2"
-	"strconv"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -40,23 +40,22 @@ type modelPush struct {
 	at          time.Time
 }
 
-const modelUsers = 4
+// modelUsers returns all users, who all have devices.
+func modelUsers() []string { return []string{"0", "1", "2", "3"} }
 
 func (w *pushWorld) start() {
-	w.nodes = append(w.nodes, newApp(w.t, func(c *pull.Config) { c.Broker, c.Pusher, c.Tick = w.log, w.notified, time.Second }))
+	w.nodes = append(w.nodes, newApp(w.t, func(c *pull.Config) { c.Broker, c.Pusher, c.Tick = w.log, aware{w.notified, modelUsers()}, time.Second }))
 	synctest.Wait()
 }
 
 func (w *pushWorld) step() {
-	user, node := strconv.Itoa(w.rand.IntN(modelUsers)), w.rand.IntN(len(w.nodes))
+	users := modelUsers()
+	user, node := users[w.rand.IntN(len(users))], w.rand.IntN(len(w.nodes))
 	switch n := w.rand.IntN(20); {
+	case n < 6:
+		w.send(node, pull.User(user), user)
 	case n < 8:
-		m := modelPush{user, fmt.Sprintf("n%d.", len(w.sent)), time.Now()}
-		w.sent = append(w.sent, m)
-		e := push(m.title, "")
-		e.Push.Immediately = w.rand.IntN(4) == 0
-		sendEvent(w.t, w.nodes[node], pull.User(user), e)
-		w.note("%s to %s from node %d, immediately %t", m.title, user, node, e.Push.Immediately)
+		w.send(node, pull.Shared().Except(user), slices.DeleteFunc(users, func(u string) bool { return u == user })...)
 	case n < 11:
 		p := &modelPage{page: w.nodes[node].dial(w.t, user, ""), user: user, node: w.nodes[node]}
 		live(p.page)
@@ -75,6 +74,16 @@ func (w *pushWorld) step() {
 		w.stopNode(node)
 	}
 	pass(time.Duration(w.rand.IntN(3)*w.rand.IntN(4000)) * time.Millisecond)
+}
+
+func (w *pushWorld) send(node int, to pull.Target, users ...string) {
+	e := push(fmt.Sprintf("n%d.", len(w.sent)), "")
+	e.Push.Immediately = w.rand.IntN(4) == 0
+	for _, user := range users {
+		w.sent = append(w.sent, modelPush{user, e.Push.Title, time.Now()})
+	}
+	sendEvent(w.t, w.nodes[node], to, e)
+	w.note("%s to %s from node %d, immediately %t", e.Push.Title, users, node, e.Push.Immediately)
 }
 
 func (w *pushWorld) note(format string, args ...any) {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/echo-pull/pull"
 )
@@ -124,5 +125,32 @@ func TestSubscriptionsAreLimited(t *testing.T) {
 			}
 		}
 		t.Error("200 subscriptions at once were accepted")
+	})
+}
+
+// What a user reports to have read is a message of the log, so it is bounded for all
+// pages of the user together.
+func TestReadsOfAUserAreLimited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, _ := newPushApp(t, nil)
+		defer a.stop(t)
+		var pages []*page
+		for range 20 {
+			p := a.dial(t, "42", "")
+			live(p)
+			pages = append(pages, p)
+		}
+		before := a.Stats().Messages
+
+		for range 60 {
+			for _, p := range pages {
+				p.report(t, `{"read":"im-7"}`)
+			}
+			pass(time.Second)
+		}
+
+		if got := a.Stats().Messages - before; got < 100 || got > 200 {
+			t.Errorf("1,200 reports in a minute are %d messages, want two for each second, and 50 at once", got)
+		}
 	})
 }

@@ -74,7 +74,8 @@
 //
 // Each push service gets at most WebConfig.Parallel requests at a time, and
 // WebConfig.Waiting others wait for their turn, so a service that hangs delays
-// neither the others nor, without bound, its own callers.
+// neither the others nor, without bound, its own callers. While it responds to no
+// request in time, it gets one at a time.
 //
 // A [ServiceError] with status 400, 401 or 403 concerns in general all
 // notifications: the subject, the keys or the clock are wrong. Watch for it in

@@ -16,7 +16,8 @@ var errBusy = errors.New("too many notifications wait for this push service")
 const maxGates = 1024
 
 // gates bound the requests to each host, and hold them back while a host's
-// Retry-After lasts. A host that hangs thus delays no other.
+// Retry-After lasts. A host that hangs gets one request at a time until it responds
+// again, and holds up no other callers.
 type gates struct {
 	parallel int // requests at the same time
 	waiting  int // callers that wait for their turn
@@ -29,6 +30,9 @@ type gate struct {
 	slots chan struct{} // holds one for each request under way
 	users int           // requests under way, and callers that wait
 	until time.Time     // the host is left alone until then
+
+	responded time.Time // when it last responded
+	hangs     bool      // it has not responded to a request in time, nor to a later one
 }
 
 // enter waits for a turn to send to a host, for as long as ctx lasts. After nil
@@ -61,11 +65,19 @@ func (g *gates) join(host string) (*gate, error) {
 	if err := gt.closed(host); err != nil {
 		return nil, err
 	}
-	if gt.users >= g.parallel+g.waiting {
+	if gt.users >= g.most(gt) {
 		return nil, &notification.RetryError{Err: fmt.Errorf("push: %s: %w", host, errBusy)}
 	}
 	gt.users++
 	return gt, nil
+}
+
+// most returns how many users a gate may have. The caller holds the lock.
+func (g *gates) most(gt *gate) int {
+	if gt.hangs {
+		return 1
+	}
+	return g.parallel + g.waiting
 }
 
 // at returns the gate of a host. The caller holds the lock.
@@ -109,8 +121,31 @@ func (g *gates) quit(host string, gt *gate) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 
-	if gt.users--; gt.users == 0 && time.Until(gt.until) <= 0 {
+	if gt.users--; gt.users == 0 && time.Until(gt.until) <= 0 && !gt.hangs {
 		delete(g.hosts, host)
+	}
+}
+
+// respond notes that a host responds.
+func (g *gates) respond(host string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+
+	gt := g.at(host)
+	gt.responded, gt.hangs = time.Now(), false
+}
+
+// hang notes that a host has not responded in time to a request of its gate. It
+// hangs unless it has responded to another one since. Then those who wait for their
+// turn need not do that: they are sent away.
+func (g *gates) hang(host string, began time.Time) {
+	g.mu.Lock()
+	hangs := g.at(host).responded.Before(began)
+	g.at(host).hangs = hangs
+	g.mu.Unlock()
+
+	if hangs {
+		g.close(host, shortestWait)
 	}
 }
 

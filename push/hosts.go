@@ -75,6 +75,9 @@ func (l hostList) target(endpoint string) (target, error) {
 		port = "443"
 	}
 	name := u.Hostname()
+	if strings.ContainsFunc(name, isNoHostRune) { // url.Parse has decoded %EF%BC%8F, which a proxy may take for a slash
+		return target{}, errors.New("the endpoint is not a URL")
+	}
 	if strings.Contains(name, ":") {
 		name = "[" + name + "]"
 	}
@@ -86,4 +89,9 @@ func (l hostList) target(endpoint string) (target, error) {
 		host += ":" + port
 	}
 	return target{host: host, origin: "https://" + host}, nil
+}
+
+// isNoHostRune reports whether neither a name nor an address has the character.
+func isNoHostRune(r rune) bool {
+	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune(".-:", r)
 }

@@ -131,14 +131,19 @@ func (w *WebPusher) post(ctx context.Context, t target, endpoint string, header 
 		return 0, fmt.Errorf("push: a request to %s: %w", t.host, withoutURL(err))
 	}
 	request.Header = header
+	began := time.Now()
 	response, err := w.client.Do(request)
 	if err != nil {
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			w.gates.hang(t.host, began)
+		}
 		err = fmt.Errorf("push: %s: %w", t.host, withoutURL(err))
 		if errors.As(err, new(*addressError)) {
 			return 0, err
 		}
 		return 0, &notification.RetryError{Err: err}
 	}
+	w.gates.respond(t.host)
 	defer func() { _ = response.Body.Close() }()
 	return response.StatusCode, w.judge(t, response)
 }

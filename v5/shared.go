@@ -580,7 +580,7 @@ type Pushes = engine.Pushes
 //		WindowBytes     int
 //
 //		PushesWaiting int    // notifications that wait, each for one user; the same on all nodes
-//		PushesDropped uint64 // notifications beyond 100 for one user, or 200,000 for all
+//		PushesDropped uint64 // notifications beyond 100 for one user, or 200,000 or 64 MiB for all
 //
 //		// TxOutboxAge is the age of the oldest event of SendTx whose transaction is
 //		// committed and that has not left yet, or 0 if there is none. Every node

@@ -52,7 +52,7 @@ func (n *notifier) users(after string) ([]string, error) {
 		case n.ctx.Err() != nil:
 			return nil, n.ctx.Err()
 		case err == nil:
-			return users, nil
+			return n.checkOrder(after, users), nil
 		}
 		if err = fmt.Errorf("pull: list the users to notify: %w", err); n.reports.Allow(err.Error()) {
 			n.report(err)
@@ -62,6 +62,16 @@ func (n *notifier) users(after string) ([]string, error) {
 		}
 		n.pause(audienceRetry)
 	}
+}
+
+// checkOrder returns the users, or none if the pusher repeats itself, which would
+// have no end.
+func (n *notifier) checkOrder(after string, users []string) []string {
+	if len(users) == 0 || users[len(users)-1] > after {
+		return users
+	}
+	n.report(fmt.Errorf("pull: list the users to notify after %q: got %q, so the rest is not notified", after, users[len(users)-1]))
+	return nil
 }
 
 // pause waits, or until the notifier ends.

@@ -149,6 +149,9 @@ func (n *notifier) send(e *pending.Entry) (retry time.Duration) {
 	}()
 	note := e.Note.Complete()
 	if n.allow != nil && !n.allow(n.ctx, e.User, eventOf(&note)) {
+		if n.ctx.Err() != nil { // it may have failed because of that
+			return interrupted
+		}
 		return 0
 	}
 	err := n.pusher.Push(n.ctx, e.User, &note)
@@ -156,7 +159,7 @@ func (n *notifier) send(e *pending.Entry) (retry time.Duration) {
 	switch {
 	case err == nil:
 	case n.ctx.Err() != nil:
-		return time.Hour // the shutdown: another node, or the next process, sends it
+		return interrupted
 	case errors.As(err, &again):
 		return max(again.After, backoff(n.hub.PushTries(e)))
 	case n.reports.Allow(err.Error()): // a mistake in the configuration makes all fail in the same way
@@ -164,6 +167,10 @@ func (n *notifier) send(e *pending.Entry) (retry time.Duration) {
 	}
 	return 0
 }
+
+// interrupted is the retry of what the shutdown interrupts: another node, or the
+// next process, sends it.
+const interrupted = time.Millisecond
 
 const (
 	shortestBackoff = 500 * time.Millisecond

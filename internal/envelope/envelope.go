@@ -53,9 +53,10 @@ const (
 	KindOnline          // users who have come online on the node…
 	KindOffline         // users who have gone offline on the node…
 	KindRoster          // "part/parts", and a part of all users of the node…
-	KindLooked          // users who look at a page of the node…: they need no notification of what was sent before
+	KindLooked          // a cursor, and users who have looked at a page of the node after it had read so far…: they need no notification of what it had read
 	KindNotified        // "id\nuser"… of notifications that no node has to send any more; without a user: to all users
 	KindClaim           // nodes whose notifications the node sends from now on…; "" for those of transactional outboxes
+	KindMissed          // users whose page of the node was dead…: a node at which they look at one says so
 	KindPush            // an event with a notification
 	KindPushOnly        // a notification with an event that pages do not receive
 	KindWithdraw        // an event that withdraws notifications

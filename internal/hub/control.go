@@ -28,8 +28,8 @@ func (h *Hub) applyControl(e *envelope.Envelope, from *peer) {
 		h.addChanges(h.presence.applyList(from, e.List, e.At))
 	case envelope.KindWatch, envelope.KindExtend, envelope.KindUnwatch:
 		h.applyWatch(e)
-	case envelope.KindLooked, envelope.KindNotified, envelope.KindClaim:
-		h.applyNews(e)
+	case envelope.KindLooked, envelope.KindNotified, envelope.KindClaim, envelope.KindMissed:
+		h.applyNews(e, time.Now())
 	default: // the others say something of their node only
 	}
 	if e.Kind == envelope.KindBye {

@@ -135,7 +135,7 @@ func (h *Hub) IsPushing(now time.Time) bool {
 }
 
 // applyNews applies what other nodes, or this one, have done with notifications.
-func (h *Hub) applyNews(e *envelope.Envelope) {
+func (h *Hub) applyNews(e *envelope.Envelope, now time.Time) {
 	switch {
 	case h.pending == nil:
 	case e.Kind == envelope.KindNotified:
@@ -143,24 +143,63 @@ func (h *Hub) applyNews(e *envelope.Envelope) {
 	case e.Kind == envelope.KindClaim:
 		h.pending.Claim(e.List, string(e.Node))
 		h.config.PushDue()
-	default:
+	case e.Kind == envelope.KindMissed:
 		for _, user := range e.List {
-			h.pending.Looked(user)
+			if h.isLooking(user, now) {
+				h.lookers[user] = struct{}{}
+			}
 		}
+	case len(e.List) > 0:
+		isBefore := notAfter(envelope.ParseCursor(e.List[0]))
+		for _, user := range e.List[1:] {
+			h.pending.Looked(user, isBefore)
+		}
+	}
+}
+
+// notAfter returns a function that reports whether a note is in the log up to a
+// position, or in an earlier log.
+func notAfter(c envelope.Cursor) func(*pending.Note) bool {
+	return func(n *pending.Note) bool {
+		at := envelope.ParseCursor(n.ID)
+		return at.Epoch != c.Epoch || at.Offset <= c.Offset
 	}
 }
 
 // claimNotes makes one of the nodes send what the nodes that are gone have not
 // sent: the claim is valid when it comes back from the log. The caller holds mu.
 func (h *Hub) claimNotes() {
-	if h.pending == nil || h.applied.Load() == 0 || h.presence.peers[h.ID].stopping || !h.presence.hasLowestID() {
-		return
+	if gone := h.orphanedNodes(); len(gone) > 0 && h.presence.hasLowestID() {
+		h.config.Publish(envelope.Control(envelope.KindClaim, time.Now(), gone...))
 	}
-	gone := h.pending.Orphans(func(node string) bool {
+}
+
+// claimWait is how long the node with the lowest id has to claim what no node sends.
+// It may have no pusher, or be dead.
+const claimWait = 15 * time.Second
+
+// claimLongOrphans claims what the node with the lowest id has not claimed. The
+// caller holds mu.
+func (h *Hub) claimLongOrphans(now time.Time) {
+	gone := h.orphanedNodes()
+	switch {
+	case len(gone) == 0:
+		h.orphanedAt = time.Time{}
+	case h.orphanedAt.IsZero():
+		h.orphanedAt = now
+	case now.Sub(h.orphanedAt) >= claimWait && !h.presence.hasLowestID():
+		h.config.Publish(envelope.Control(envelope.KindClaim, time.Now(), gone...))
+	}
+}
+
+// orphanedNodes returns the nodes that are gone and have left notifications, if this
+// node can send them. The caller holds mu.
+func (h *Hub) orphanedNodes() []string {
+	if h.pending == nil || h.applied.Load() == 0 || h.presence.peers[h.ID].stopping {
+		return nil
+	}
+	return h.pending.Orphans(func(node string) bool {
 		p := h.presence.peers[node]
 		return p == nil || p.expired || p.stopping
 	})
-	if len(gone) > 0 {
-		h.config.Publish(envelope.Control(envelope.KindClaim, time.Now(), gone...))
-	}
 }

@@ -48,10 +48,11 @@ type Hub struct {
 	updates  presenceUpdates // changes of presence that have not been sent to the pages
 	online   onlineList      // for pages that connect
 
-	pending *pending.List       // notifications that wait; nil without a pusher
-	dropped uint64              // of pending.Dropped, those that were reported
-	orphans bool                // the batch that is being applied has notifications that no node sends
-	lookers map[string]struct{} // users who look at a page and need not be notified of the batch that is being applied
+	pending    *pending.List       // notifications that wait; nil without a pusher
+	dropped    uint64              // of pending.Dropped, those that were reported
+	orphanedAt time.Time           // since when there are notifications that no node sends; zero if there are none
+	orphans    bool                // the batch that is being applied has notifications that no node sends
+	lookers    map[string]struct{} // users who look at a page and need not be notified of the batch that is being applied
 
 	roster   roster
 	stopping bool // no further page may join

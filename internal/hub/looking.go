@@ -27,7 +27,7 @@ func (h *Hub) SetLooking(p *Page, looking bool, now time.Time) { //nolint:revive
 	p.looking = uint32(now.Add(lookFor).Unix()) //nolint:gosec // until 2106
 	if h.pending.Awaits(p.User) {
 		h.pending.Confirmed(p.User)
-		h.config.Publish(envelope.Control(envelope.KindLooked, now, p.User))
+		h.config.Publish(envelope.Control(envelope.KindLooked, now, h.currentPosition(), p.User))
 	}
 }
 
@@ -44,9 +44,11 @@ func (h *Hub) isLooking(user string, now time.Time) bool {
 // out to be dead. A page that only lost its connection returns within the
 // patience. The caller holds mu.
 func (h *Hub) pageLost(p *Page, now time.Time) {
-	if h.pending == nil || !p.isLookedAt(now) || h.isLooking(p.User, now) {
+	if h.pending == nil || p.looking == 0 || h.isLooking(p.User, now) { // the look may have run out since
 		return
 	}
-	h.pending.Dead(p.User, now.Add(-h.deadAfter()), now.Add(h.config.PushPatience))
-	h.config.PushDue()
+	if h.pending.Dead(p.User, now.Add(-h.deadAfter()), now.Add(max(h.config.PushPatience, newsWait))) {
+		h.config.Publish(envelope.Control(envelope.KindMissed, now, p.User))
+		h.config.PushDue()
+	}
 }

@@ -19,7 +19,9 @@ func (h *Hub) applyNotification(e *envelope.Envelope, now time.Time) {
 	case e.Kind == envelope.KindPush, e.Kind == envelope.KindPushOnly:
 		push, err := notification.Decode(e.Push)
 		if err != nil {
-			h.round.errs = append(h.round.errs, err)
+			if h.foreign.Allow("notification") {
+				h.round.errs = append(h.round.errs, err)
+			}
 			return
 		}
 		h.addNote(h.newNote(e, push), now)
@@ -28,10 +30,10 @@ func (h *Hub) applyNotification(e *envelope.Envelope, now time.Time) {
 
 // newNote returns the notification of an event at the current position.
 func (h *Hub) newNote(e *envelope.Envelope, push notification.Push) *pending.Note {
-	id := envelope.Cursor{Epoch: h.epoch, Offset: h.history.Last()}.String()
+	id := h.currentPosition()
 	return &pending.Note{
 		Notification: notification.New(push, id, time.Unix(0, e.At)),
-		Owner:        senderOf(e.Node), Addr: e.Addr, Body: e.Body,
+		Owner:        senderOf(e.Node), Addr: e.Addr, Body: e.Body, Size: len(e.Addr) + len(e.Body) + len(e.Push),
 		Everyone: isToEveryone(e.Addr),
 	}
 }
@@ -56,19 +58,51 @@ func isToEveryone(a envelope.Address) bool {
 	return false
 }
 
+// isWithoutException reports whether an address includes everyone, without exception.
+func isWithoutException(a envelope.Address) bool {
+	for t := range a.Terms() {
+		if t.Shared && t.Except.N == 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // addNote adds a note for every user at its address. The recipients of a note to
 // everyone are found later, by the node that sends it.
 func (h *Hub) addNote(n *pending.Note, now time.Time) {
 	if !now.Before(n.Expires) {
 		return
 	}
-	h.pending.Begin(n)
-	if !n.Everyone {
+	if !h.pending.Begin(n) {
+		return
+	}
+	if n.Everyone {
+		h.addLookers(n, now)
+	} else {
 		h.eachAddressed(n.Addr, now, func(user string) { h.addRecipient(n, user, now) })
 		h.pending.End(n)
 	}
 	h.orphans = h.orphans || n.Owner == ""
 	h.config.PushDue()
+}
+
+// addLookers adds a note to everyone for the users who look at pages of this node:
+// the node that finds its recipients may be another one.
+func (h *Hub) addLookers(n *pending.Note, now time.Time) {
+	for t := range n.Addr.Terms() {
+		except := h.exceptions(t.Except)
+		for user := range h.roster.users {
+			if _, excepted := except[user]; t.Shared && !excepted && h.isLooking(user, now) {
+				h.addRecipient(n, user, now)
+			}
+		}
+	}
+	h.eachAddressed(n.Addr, now, func(user string) {
+		if h.isLooking(user, now) {
+			h.addRecipient(n, user, now)
+		}
+	})
 }
 
 // eachAddressed calls visit for the users whom an address names, and those who
@@ -133,7 +167,7 @@ func (p *presence) isElsewhere(user string) bool {
 // withdraw removes the notifications with a tag of the users at an address.
 func (h *Hub) withdraw(e *envelope.Envelope, tag string, now time.Time) {
 	if isToEveryone(e.Addr) {
-		h.pending.WithdrawAll(tag, func(user string) bool { return h.isAddressed(e.Addr, user, now) })
+		h.pending.WithdrawAll(tag, isWithoutException(e.Addr), func(user string) bool { return h.isAddressed(e.Addr, user, now) })
 	}
 	h.eachAddressed(e.Addr, now, func(user string) { h.pending.Withdraw(user, tag) })
 }
@@ -163,19 +197,28 @@ func (h *Hub) finishNotes() {
 		h.orphans = false
 		h.claimNotes()
 	}
+	if h.pending.HasMarks() {
+		h.config.PushDue()
+	}
 	if dropped := h.pending.Dropped - h.dropped; dropped > 0 && h.foreign.Allow("notifications") {
 		h.dropped += dropped
 		h.round.errs = append(h.round.errs, fmt.Errorf("pull: %d notifications were dropped: too many wait", dropped))
 	}
 }
 
+// currentPosition returns the position of the last message. The caller holds mu.
+func (h *Hub) currentPosition() string {
+	return envelope.Cursor{Epoch: h.epoch, Offset: h.history.Last()}.String()
+}
+
 // publishLookers lets the other nodes know which users look at pages of this node
 // and need no notification. The caller holds mu.
 func (h *Hub) publishLookers() {
 	for len(h.lookers) > 0 {
-		list := make([]string, 0, min(len(h.lookers), usersPerMessage))
+		list := make([]string, 1, 1+min(len(h.lookers), usersPerMessage))
+		list[0] = h.currentPosition()
 		for user := range h.lookers {
-			if len(list) == usersPerMessage {
+			if len(list) > usersPerMessage {
 				break
 			}
 			list = append(list, user)

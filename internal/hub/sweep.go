@@ -29,5 +29,9 @@ func (h *Hub) SweepPresence(now time.Time) {
 	}
 	h.announce()
 	h.addChanges(h.presence.expireNodes(now, max(h.history.MaxAge(), h.watches.ttl)+NodeTimeout))
+	if h.pending != nil {
+		h.pending.Expire(now, sweepStep)
+	}
 	h.claimNotes()
+	h.claimLongOrphans(now)
 }

@@ -10,27 +10,25 @@ import (
 // Looked removes what a user need not be notified of any more, because the user has
 // looked at a page after it was sent. What is held stays: its page may be the one
 // that is dead.
-func (l *List) Looked(user string) {
+func (l *List) Looked(user string, isBefore func(*Note) bool) {
 	for _, e := range slices.Clone(l.users[user]) {
-		if e.state != held {
+		if e.state != held && isBefore(e.Note) {
 			l.drop(e)
 		}
 	}
-	if l.everyone == 0 {
-		return
-	}
-	for _, n := range l.notes {
-		if n.Everyone {
-			n.look(user)
+	for n := range l.everyone {
+		if isBefore(n) {
+			n.serve(user)
 		}
 	}
 }
 
-func (n *Note) look(user string) {
-	if n.looked == nil {
-		n.looked = make(map[string]struct{})
+// serve notes that a user needs a note to everyone no more.
+func (n *Note) serve(user string) {
+	if n.done == nil {
+		n.done = make(map[string]struct{})
 	}
-	n.looked[user] = struct{}{}
+	n.done[user] = struct{}{}
 }
 
 // Confirmed removes everything of a user whose page has been received from: what
@@ -39,11 +37,20 @@ func (l *List) Confirmed(user string) {
 	for _, e := range slices.Clone(l.users[user]) {
 		l.drop(e)
 	}
-	l.Looked(user)
+	for n := range l.everyone {
+		n.serve(user)
+	}
 }
 
 // Awaits reports whether it matters that the user looks at a page.
-func (l *List) Awaits(user string) bool { return l.everyone > 0 || len(l.users[user]) > 0 }
+func (l *List) Awaits(user string) bool {
+	for n := range l.everyone {
+		if n.Wants(user) {
+			return true
+		}
+	}
+	return len(l.users[user]) > 0
+}
 
 // Withdraw removes the notifications with a tag of a user.
 func (l *List) Withdraw(user, tag string) {
@@ -52,24 +59,26 @@ func (l *List) Withdraw(user, tag string) {
 			l.drop(e)
 		}
 	}
-	if l.everyone == 0 {
-		return
-	}
-	for _, n := range l.notes {
-		if n.Everyone && n.Tag == tag {
-			n.look(user)
+	for n := range l.everyone {
+		if n.Tag == tag {
+			n.serve(user)
 		}
 	}
 }
 
 // WithdrawAll removes the notifications with a tag of all users to whom the
-// withdrawal is addressed, and ends the search for recipients.
-func (l *List) WithdrawAll(tag string, isAddressed func(user string) bool) {
+// withdrawal is addressed, also of those who are not found yet. If it is for
+// everyone, without exception, the search for recipients ends.
+func (l *List) WithdrawAll(tag string, everyone bool, isAddressed func(user string) bool) {
 	for _, n := range l.notes {
-		if n.Tag != tag {
+		switch {
+		case n.Tag != tag:
 			continue
+		case n.Everyone && everyone:
+			n.withdrawn, n.spared = true, nil
+		case n.Everyone && !n.withdrawn:
+			n.spared = append(n.spared, isAddressed)
 		}
-		n.withdrawn = n.Everyone
 		for e := n.first; e != nil; e = e.nextOfNote {
 			if e.state != gone && isAddressed(e.User) {
 				l.drop(e)
@@ -94,6 +103,9 @@ func (l *List) Notified(marks []string) {
 }
 
 func (l *List) finishUser(n *Note, user string) {
+	if n.Everyone {
+		n.serve(user)
+	}
 	for _, e := range slices.Clone(l.users[user]) {
 		if e.Note == n && e.state == waiting {
 			l.remove(e)
@@ -101,25 +113,49 @@ func (l *List) finishUser(n *Note, user string) {
 	}
 }
 
-// finishNote removes a note but for what is held here.
+// finishNote removes a note but for what is held here, or was.
 func (l *List) finishNote(n *Note) {
 	if n.Everyone && n.Owner != l.self {
 		l.endSearch(n)
 	}
 	for e := n.first; e != nil; e = e.nextOfNote {
-		if e.state == waiting {
+		if e.state == waiting && !e.ours {
 			l.remove(e)
 		}
 	}
 }
 
+// Expire removes what has expired a minute ago, of up to most notes. Otherwise what
+// another node never says to be done would stay for ever. Each call looks at others.
+func (l *List) Expire(now time.Time, most int) {
+	before := now.Add(-time.Minute) // clocks differ
+	for _, n := range l.notes {
+		if most--; most < 0 {
+			return
+		}
+		if before.Before(n.Expires) {
+			continue
+		}
+		if n.Everyone && n.Owner != l.self {
+			l.endSearch(n)
+		}
+		for e := n.first; e != nil; e = e.nextOfNote {
+			l.drop(e)
+		}
+	}
+}
+
 // Dead makes due what was held for a user since a time, because the page at which
-// the user looked then was not connected any more.
-func (l *List) Dead(user string, since, now time.Time) {
+// the user looked then was not connected any more. It reports whether there is
+// anything.
+func (l *List) Dead(user string, since, now time.Time) (missed bool) {
 	for _, e := range l.users[user] {
 		if e.state == held && !e.Note.Sent.Before(since) {
 			e.state, e.due, e.ours = waiting, now, true // the others know that the user was looking
+			e.Note.held--
 			heap.Fix(&l.due, e.index)
+			missed = true
 		}
 	}
+	return missed
 }

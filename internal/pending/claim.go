@@ -27,19 +27,20 @@ func (l *List) Claim(owners []string, by string) {
 	}
 }
 
-// own changes the owner of a note.
+// own changes the owner of a note, and so which node looks at its entries.
 func (l *List) own(n *Note, owner string) {
 	if l.owners[n.Owner]--; l.owners[n.Owner] == 0 {
 		delete(l.owners, n.Owner)
 	}
 	n.Owner = owner
 	l.owners[owner]++
-	if owner != l.self {
-		return
-	}
 	for e := n.first; e != nil; e = e.nextOfNote {
-		if e.state == waiting && e.index < 0 {
+		switch ours := l.isOurs(e); {
+		case e.state != waiting:
+		case ours && e.index < 0:
 			heap.Push(&l.due, e)
+		case !ours && e.index >= 0:
+			heap.Remove(&l.due, e.index)
 		}
 	}
 }

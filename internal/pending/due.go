@@ -26,6 +26,7 @@ func (l *List) Due(now time.Time, most int, isLooking func(user string) bool, de
 			l.remove(e)
 		case isLooking(e.User):
 			e.state, e.due = held, now.Add(deadAfter)
+			e.Note.held++
 			heap.Push(&l.due, e)
 		case l.isBlocked(e): // Finish makes it due again
 		default:
@@ -52,14 +53,13 @@ func (l *List) Finish(e *Entry, retry time.Duration, now time.Time) {
 	}
 	e.tries++
 	e.state = waiting
-	if again := now.Add(retry); retry > 0 && !e.obsolete && again.Before(e.Note.Expires) {
-		e.due = again
-		heap.Push(&l.due, e)
-	} else {
+	if again := now.Add(retry); retry <= 0 || e.obsolete || !again.Before(e.Note.Expires) {
 		if e.Note.left > 1 { // else the mark of the note says it
 			l.marks = append(l.marks, e.Note.ID+markSeparator+e.User)
 		}
 		l.remove(e)
+	} else if e.due = again; l.isOurs(e) { // else another node has claimed it meanwhile
+		heap.Push(&l.due, e)
 	}
 	l.unblock(e, now)
 }
@@ -76,11 +76,8 @@ func (l *List) unblock(e *Entry, now time.Time) {
 
 // Search returns a note whose recipients this node has to find, or nil.
 func (l *List) Search(isSearched func(*Note) bool) *Note {
-	if l.everyone == 0 {
-		return nil
-	}
-	for _, n := range l.notes {
-		if n.Everyone && n.Owner == l.self && !isSearched(n) {
+	for n := range l.everyone {
+		if n.Owner == l.self && !isSearched(n) {
 			return n
 		}
 	}
@@ -90,8 +87,8 @@ func (l *List) Search(isSearched func(*Note) bool) *Note {
 // Wants reports whether a user, who has devices, is still to be notified of a note
 // to everyone.
 func (n *Note) Wants(user string) bool {
-	_, looked := n.looked[user]
-	return !looked && !n.withdrawn
+	_, done := n.done[user]
+	return n.Everyone && !done && !n.withdrawn && !slices.ContainsFunc(n.spared, func(is func(string) bool) bool { return is(user) })
 }
 
 // EndSearch ends the search for the recipients of a note.
@@ -102,16 +99,21 @@ func (l *List) EndSearch(n *Note) {
 }
 
 func (l *List) endSearch(n *Note) {
-	n.Everyone, n.looked = false, nil
-	l.everyone--
+	n.Everyone, n.done, n.spared = false, nil, nil
+	delete(l.everyone, n)
 	l.release(n)
 }
 
-// IsOver reports whether the note has expired or was withdrawn.
-func (n *Note) IsOver(now time.Time) bool { return n.withdrawn || !now.Before(n.Expires) }
+// IsOver reports whether no recipients have to be found any more: the note has
+// expired or was withdrawn, or another node has found them.
+func (n *Note) IsOver(now time.Time) bool {
+	return !n.Everyone || n.withdrawn || !now.Before(n.Expires)
+}
 
-// Hurry makes everything due that waits for the first time.
+// Hurry makes everything due that waits for the first time, also what is added
+// later.
 func (l *List) Hurry(now time.Time) {
+	l.hurried = true
 	for _, e := range l.due {
 		if e.state == waiting && e.tries == 0 && e.due.After(now) {
 			e.due = now
@@ -123,8 +125,8 @@ func (l *List) Hurry(now time.Time) {
 // IsBusy reports whether notifications are being sent, or due, or their recipients
 // searched.
 func (l *List) IsBusy(now time.Time) bool {
-	for _, n := range l.notes {
-		if n.Owner == l.self && n.Everyone {
+	for n := range l.everyone {
+		if n.Owner == l.self {
 			return true
 		}
 	}

@@ -10,6 +10,7 @@ import (
 // new one, is dropped.
 const (
 	MaxEntries = 200_000
+	MaxBytes   = 64 << 20 // of what the log has of the notes
 	MaxPerUser = 100
 )
 
@@ -27,9 +28,11 @@ type List struct {
 	owners map[string]int // number of notes of each owner
 	due    queue          // what this node has to look at again, the earliest first
 	count  int
+	bytes  int      // the size of all notes
 	marks  []string // what the other nodes have to know, as KindNotified has it
 
-	everyone int // number of notes whose recipients are not all known
+	everyone map[*Note]struct{} // whose recipients are not all known
+	hurried  bool               // nothing waits for the first time any more
 
 	// Dropped counts the notifications that exceeded a bound.
 	Dropped uint64
@@ -37,26 +40,35 @@ type List struct {
 
 // NewList returns the list of a node.
 func NewList(self string) *List {
-	return &List{self: self, notes: make(map[string]*Note), users: make(map[string][]*Entry), owners: make(map[string]int)}
+	return &List{
+		self: self, notes: make(map[string]*Note), users: make(map[string][]*Entry),
+		owners: make(map[string]int), everyone: make(map[*Note]struct{}),
+	}
 }
 
 // Len returns the number of notifications that wait, each for one user.
 func (l *List) Len() int { return l.count }
 
-// Begin adds a note without recipients.
-func (l *List) Begin(n *Note) {
+// Begin adds a note without recipients. It returns false if there is no room.
+func (l *List) Begin(n *Note) bool {
+	if l.bytes+n.Size > MaxBytes {
+		l.Dropped++
+		return false
+	}
+	l.bytes += n.Size
 	l.notes[n.ID] = n
 	l.owners[n.Owner]++
 	if n.Everyone {
 		n.left++ // the search for recipients
-		l.everyone++
+		l.everyone[n] = struct{}{}
 	}
+	return true
 }
 
 // End removes a note without recipients, which no one has been notified of. It is
 // called after the recipients of a note were added.
 func (l *List) End(n *Note) {
-	if n.left == 0 && n.first == nil {
+	if n.left == 0 && l.notes[n.ID] == n {
 		l.forget(n)
 	}
 }
@@ -68,14 +80,43 @@ func (l *List) End(n *Note) {
 // A note replaces one with the same tag that waits, and takes over its time: a
 // user whom many notes reach is not notified later than by the first.
 func (l *List) Add(n *Note, user string, due time.Time, looking bool) { //nolint:revive // the user's state, not a mode
-	all := l.users[user]
-	for _, e := range slices.Clone(all) {
+	due, has := l.replace(n, user, due, looking)
+	if has || looking && l.count >= MaxEntries/2 { // there is room only for those who certainly have to be notified
+		return
+	}
+	if l.count >= MaxEntries || !l.makeRoom(user) {
+		l.Dropped++
+		return
+	}
+	e := &Entry{Note: n, User: user, due: due, index: -1}
+	switch {
+	case looking:
+		e.state = held
+		n.held++
+	case l.hurried:
+		e.due = n.Sent
+	case due.After(n.Expires):
+		e.due = n.Expires
+	}
+	e.link()
+	n.left++
+	l.count++
+	l.users[user] = append(l.users[user], e)
+	if l.isOurs(e) {
+		heap.Push(&l.due, e)
+	}
+}
+
+// replace removes what a note replaces. It returns when the note is due, and whether
+// the user has it already, by another way to match the target.
+func (l *List) replace(n *Note, user string, due time.Time, looking bool) (_ time.Time, has bool) { //nolint:revive // the user's state, not a mode
+	for _, e := range slices.Clone(l.users[user]) {
 		switch {
 		case e.Note.Tag != n.Tag:
 		case e.state == sending:
 			e.obsolete = true
 		case e.Note == n:
-			return // the user matches the target in several ways
+			return due, true
 		default:
 			if e.state == waiting && e.due.Before(due) && !looking {
 				due = e.due
@@ -83,21 +124,7 @@ func (l *List) Add(n *Note, user string, due time.Time, looking bool) { //nolint
 			l.remove(e)
 		}
 	}
-	if l.count >= MaxEntries || !l.makeRoom(user) {
-		l.Dropped++
-		return
-	}
-	e := &Entry{Note: n, User: user, due: due, index: -1, nextOfNote: n.first}
-	if looking {
-		e.state = held
-	}
-	n.first = e
-	n.left++
-	l.count++
-	l.users[user] = append(l.users[user], e)
-	if l.isOurs(e) {
-		heap.Push(&l.due, e)
-	}
+	return due, false
 }
 
 // makeRoom reports whether the user may have one more entry. It drops the oldest
@@ -125,8 +152,12 @@ func (l *List) remove(e *Entry) {
 	if e.state == gone {
 		return
 	}
+	if e.state == held {
+		e.Note.held--
+	}
 	e.state = gone
 	l.count--
+	e.unlink()
 	if e.index >= 0 {
 		heap.Remove(&l.due, e.index)
 	}
@@ -140,6 +171,27 @@ func (l *List) remove(e *Entry) {
 		l.users[e.User] = all
 	}
 	l.release(e.Note)
+}
+
+// link adds an entry to those of its note.
+func (e *Entry) link() {
+	if e.nextOfNote = e.Note.first; e.nextOfNote != nil {
+		e.nextOfNote.prevOfNote = e
+	}
+	e.Note.first = e
+}
+
+// unlink removes an entry from those of its note. Whoever walks over them may
+// continue from it.
+func (e *Entry) unlink() {
+	if e.prevOfNote != nil {
+		e.prevOfNote.nextOfNote = e.nextOfNote
+	} else {
+		e.Note.first = e.nextOfNote
+	}
+	if e.nextOfNote != nil {
+		e.nextOfNote.prevOfNote = e.prevOfNote
+	}
 }
 
 // release removes a note with its last entry. Its owner lets the other nodes know.
@@ -156,6 +208,7 @@ func (l *List) release(n *Note) {
 // forget removes a note.
 func (l *List) forget(n *Note) {
 	delete(l.notes, n.ID)
+	l.bytes -= n.Size
 	if l.owners[n.Owner]--; l.owners[n.Owner] == 0 {
 		delete(l.owners, n.Owner)
 	}

@@ -66,7 +66,7 @@ func TestListForgets(t *testing.T) {
 		l.Add(n, "42", start, i%3 == 0)
 		l.Add(n, strconv.Itoa(i), start.Add(time.Second), false)
 		l.End(n)
-		l.Looked("42")
+		l.Looked("42", func(*pending.Note) bool { return true })
 		l.Notified([]string{n.ID + "\n" + strconv.Itoa(i), "log.unknown\n", "", "\n"})
 	}
 	l.Due(start.Add(time.Hour), 10_000, nobodyLooks, time.Minute)

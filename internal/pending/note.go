@@ -19,16 +19,19 @@ type Note struct {
 	Owner string           // the node that sends it
 	Addr  envelope.Address // whom the event is for
 	Body  []byte           // of the event
+	Size  int              // what the log has of it, in bytes
 
-	first *Entry // its entries, linked by nextOfNote, including those that are gone
-	left  int    // its entries that are in the list
+	first *Entry // its entries, linked by nextOfNote and prevOfNote
+	left  int    // the number of its entries, and one for the search for recipients
+	held  int    // the number of those that are held
 
 	// Everyone is set while it is for all users with devices, and its owner is
-	// still finding out who they are. looked are those who have looked at a page
-	// meanwhile, and withdrawn is set when it was withdrawn.
+	// still finding out who they are. done are those who need it no more: they
+	// have looked at a page meanwhile, or were notified.
 	Everyone  bool
-	looked    map[string]struct{}
-	withdrawn bool
+	done      map[string]struct{}
+	withdrawn bool                     // from everyone
+	spared    []func(user string) bool // report whether it was withdrawn from a user
 }
 
 // An Entry is a notification for one user.
@@ -43,6 +46,7 @@ type Entry struct {
 	obsolete   bool // it is being sent, but is not to be tried again
 	tries      int  // how often it was tried
 	nextOfNote *Entry
+	prevOfNote *Entry
 }
 
 // A state is what an entry waits for.
@@ -58,8 +62,9 @@ const (
 // Tries returns how often the notification was tried before.
 func (e *Entry) Tries() int { return e.tries }
 
-// Waiting returns how many users still wait for the note.
-func (n *Note) Waiting() int { return n.left }
+// Waiting returns how many users still wait for the note, without those who look at
+// a page.
+func (n *Note) Waiting() int { return n.left - n.held }
 
 // Complete returns the notification with the event in Body. It may be called by
 // several goroutines at once.

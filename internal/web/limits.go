@@ -16,6 +16,7 @@ type limits struct {
 	connects rate.Allowances
 	requests rate.Allowances
 	replays  rate.Allowances // in bytes
+	reads    rate.Allowances // reports of what was read
 
 	perUser    rate.Limit // of attempts to connect
 	perAddress rate.Limit
@@ -32,6 +33,10 @@ const (
 
 // replayRate allows 64 MiB at once, and 1 MiB per second.
 var replayRate = rate.Limit{Burst: 64 << 20, Every: time.Second / (1 << 20)} //nolint:gochecknoglobals // a constant
+
+// readRate bounds the reports of what a user has read on all pages: each is a message
+// in the log, and in the windows of all nodes.
+var readRate = rate.Limit{Burst: 50, Every: 500 * time.Millisecond} //nolint:gochecknoglobals // a constant
 
 func newLimits(c *Config) limits {
 	return limits{perUser: connectRate(c.MaxSessionsPerUser), perAddress: connectRate(c.MaxGuestsPerAddress)}
@@ -85,6 +90,12 @@ func (l *limits) allowConnect(payer string, now time.Time) bool {
 // whether it is allowed.
 func (l *limits) allowRequest(payer string, connections int, now time.Time) bool {
 	return l.requests.Take(payer, conn.RequestRate.Times(max(1, connections)), 1, now)
+}
+
+// allowRead counts a report of what a user has read and reports whether it is
+// allowed.
+func (l *limits) allowRead(user string, now time.Time) bool {
+	return l.reads.Take(user, readRate, 1, now)
 }
 
 // allowsReplay reports whether the payer may still receive a replay.

@@ -89,7 +89,7 @@ func (p *page) Received(frame []byte) {
 		s.engine.Hub().SetLooking(&p.Page, *q.Looking, time.Now())
 	}
 	if q.Read != "" {
-		_ = s.read(p.User, q.Read) // the publisher's queue is full: the notification stays
+		_ = s.read(p.User, q.Read) // too often, or the publisher's queue is full: the notification stays
 	}
 	if q.Seen != nil {
 		p.reply("seen", s.engine.Hub().SecondsSinceSeen(p.User, q.Seen))

@@ -84,7 +84,10 @@ func (s *Server) Watch(c Context) error {
 // read records that a user has read what a tag is about, and reports whether it
 // could.
 func (s *Server) read(user, tag string) bool {
-	return user == "" || s.engine.Pusher() == nil || s.engine.Pushes().Read(user, tag) == nil
+	if user == "" || s.engine.Pusher() == nil {
+		return true
+	}
+	return s.limits.allowRead(user, time.Now()) && s.engine.Pushes().Read(user, tag) == nil
 }
 
 // allowRequest reports whether a page may send one more request now. It counts the

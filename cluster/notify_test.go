@@ -3,12 +3,12 @@ package cluster_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -21,7 +21,7 @@ import (
 
 // newForwarder returns the Pusher of a node that is a process: it forwards
 // notifications to the test. It returns nil without a URL.
-func newForwarder(to string) pull.Pusher { //nolint:ireturn // nil is no Pusher
+func newForwarder(to string) pull.Pusher {
 	if to == "" {
 		return nil
 	}
@@ -156,7 +156,7 @@ func TestNotificationsAreSentOnceWhileNodesAndTheEngineRestart(t *testing.T) {
 			nodes := startNodes(t, open, 3)
 			var titles []string
 			for i := range 240 {
-				if title := fmt.Sprint(i); notify(t, nodes[i%3], "user "+fmt.Sprint(i%10), title) {
+				if title := strconv.Itoa(i); notify(t, nodes[i%3], "user "+strconv.Itoa(i%10), title) {
 					titles = append(titles, title)
 				}
 				if i%80 == 79 {
@@ -197,7 +197,7 @@ func TestNotificationsOfANodeThatIsKilledAreSentByAnother(t *testing.T) {
 	var titles []string
 	box.hold(make(chan struct{}))
 	for i := range 50 {
-		title := fmt.Sprint(i)
+		title := strconv.Itoa(i)
 		if !notify(t, nodes[0], "user "+title, title) {
 			t.Fatalf("notification %d was not accepted", i)
 		}

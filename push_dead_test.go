@@ -30,7 +30,7 @@ func TestDeadPageWhoseLookRunsOutMeanwhile(t *testing.T) {
 
 		sendEvent(t, a, pull.User("42"), push("hi", "im-7"))
 
-		if got := notified.delivered(10 * time.Minute); len(got) != 1 {
+		if got := notified.delivered(3 * time.Minute); len(got) != 1 {
 			t.Errorf("got %q, want one notification", got)
 		}
 	})
@@ -58,7 +58,7 @@ func TestDeadPageIsNotForgottenWhenTheOthersAreServed(t *testing.T) {
 
 				sendEvent(t, nodes[0], pull.User("dead", "slow"), push("hi", ""))
 
-				if got := notified.delivered(10 * time.Minute); len(got) != 2 {
+				if got := notified.delivered(3 * time.Minute); len(got) != 2 {
 					t.Errorf("got %q, want two notifications", got)
 				}
 			})

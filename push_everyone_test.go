@@ -42,7 +42,7 @@ func TestUserWhoLooksAtAnotherNodeGetsNoNotificationToEveryone(t *testing.T) {
 
 				sendEvent(t, nodes[0], pull.Shared(), e)
 
-				notified.hasDelivered(t, time.Hour, "offline all +10")
+				notified.hasDelivered(t, 3*time.Minute, "offline all +10")
 			})
 		})
 	}
@@ -83,7 +83,7 @@ func TestNodeThatStopsWhileItNotifiesEveryone(t *testing.T) {
 
 		nodes[0].stop(t)
 
-		got, count := notified.delivered(10*time.Minute), make(map[string]int)
+		got, count := notified.delivered(3*time.Minute), make(map[string]int)
 		for _, s := range got {
 			user, _, _ := strings.Cut(s, " ")
 			count[user]++
@@ -110,7 +110,7 @@ func TestWithdrawalFromOthersDuringTheSearch(t *testing.T) {
 		synctest.Wait()
 		close(asks)
 
-		notified.hasDelivered(t, time.Hour, "2 all +0")
+		notified.hasDelivered(t, 3*time.Minute, "2 all +0")
 	})
 }
 

@@ -44,7 +44,7 @@ type modelPush struct {
 func modelUsers() []string { return []string{"0", "1", "2", "3"} }
 
 func (w *pushWorld) start() {
-	w.nodes = append(w.nodes, newApp(w.t, func(c *pull.Config) { c.Broker, c.Pusher, c.Tick = w.log, aware{w.notified, modelUsers()}, time.Second }))
+	w.nodes = append(w.nodes, newApp(w.t, func(c *pull.Config) { c.Broker, c.Pusher, c.Tick = w.log, aware{w.notified, modelUsers()}, 10 * time.Second }))
 	synctest.Wait()
 }
 
@@ -161,7 +161,7 @@ func (w *pushWorld) lookedBetween(user string, from, to time.Time) (ever, throug
 
 // check compares what was sent with who looked when.
 func (w *pushWorld) check() {
-	all := strings.Join(w.notified.delivered(10*time.Minute), "\n")
+	all := strings.Join(w.notified.delivered(3*time.Minute), "\n")
 	for _, m := range w.sent {
 		count := strings.Count(all, m.user+" "+m.title+" ")
 		ever, throughout := w.lookedBetween(m.user, m.at, m.at.Add(17*time.Second))

@@ -44,7 +44,7 @@ func TestOneNodeOfManyNotifies(t *testing.T) {
 			sendEvent(t, a, pull.User("offline", "online"), push(fmt.Sprint("from ", i), ""))
 		}
 
-		notified.hasDelivered(t, time.Hour,
+		notified.hasDelivered(t, 3*time.Minute,
 			"offline from 0 +0", "offline from 1 +0", "offline from 2 +0",
 			"online from 0 +15", "online from 1 +15", "online from 2 +15")
 	})
@@ -68,7 +68,7 @@ func TestLookAtAPageOfAnotherNode(t *testing.T) {
 				pass(10 * time.Second)
 				p.report(t, looks)
 
-				notified.hasDelivered(t, time.Hour)
+				notified.hasDelivered(t, 3*time.Minute)
 			})
 		})
 	}
@@ -104,7 +104,7 @@ func TestWithdrawalOnAnotherNode(t *testing.T) {
 			t.Fatal(err)
 		}
 
-		notified.hasDelivered(t, time.Hour)
+		notified.hasDelivered(t, 3*time.Minute)
 	})
 }
 
@@ -126,7 +126,7 @@ func TestNodeThatStopsLeavesNotificationsToOthers(t *testing.T) {
 
 		nodes[0].stop(t)
 
-		got := notified.delivered(time.Hour)
+		got := notified.delivered(5 * time.Minute)
 		if len(got) != 2 || got[0] != "42 waits +15" {
 			t.Errorf("got %q, want both notifications, one of them after 15 s", got)
 		}
@@ -214,7 +214,7 @@ func TestNodeThatDiesLeavesNotificationsToOthers(t *testing.T) {
 
 		cable.unplug()
 
-		if got := notified.delivered(time.Hour); len(got) != 1 {
+		if got := notified.delivered(5 * time.Minute); len(got) != 1 {
 			t.Errorf("got %q, want one notification", got)
 		}
 		lives.stop(t)
@@ -237,7 +237,7 @@ func TestNewNodeDoesNotRepeatNotifications(t *testing.T) {
 
 		a.stop(t)
 
-		notified.hasDelivered(t, time.Hour, "43 hi +0", "44 other +0", "42 hi +15")
+		notified.hasDelivered(t, 3*time.Minute, "43 hi +0", "44 other +0", "42 hi +15")
 	})
 }
 
@@ -261,7 +261,7 @@ func TestRestartOfASingleNode(t *testing.T) {
 		b := newApp(t, configure)
 		defer b.stop(t)
 
-		notified.hasDelivered(t, time.Hour, "43 hi +0", "41 hi +1")
+		notified.hasDelivered(t, 3*time.Minute, "43 hi +0", "41 hi +1")
 	})
 }
 
@@ -312,7 +312,7 @@ func TestNotificationsFromManyGoroutines(t *testing.T) {
 		for _, user := range users {
 			sendEvent(t, nodes[0], pull.User("last "+user), push("end", ""))
 		}
-		got := notified.delivered(time.Hour)
+		got := notified.delivered(5 * time.Minute)
 		for _, user := range users {
 			if !slices.ContainsFunc(got, func(s string) bool { return strings.HasPrefix(s, "last "+user+" end") }) {
 				t.Errorf("got no notification of user %s, among %d", user, len(got))

@@ -44,7 +44,9 @@ type modelPush struct {
 func modelUsers() []string { return []string{"0", "1", "2", "3"} }
 
 func (w *pushWorld) start() {
-	w.nodes = append(w.nodes, newApp(w.t, func(c *pull.Config) { c.Broker, c.Pusher, c.Tick = w.log, aware{w.notified, modelUsers()}, 10 * time.Second }))
+	w.nodes = append(w.nodes, newApp(w.t, func(c *pull.Config) {
+		c.Broker, c.Pusher, c.Tick = w.log, aware{w.notified, modelUsers()}, 10*time.Second
+	}))
 	synctest.Wait()
 }
 

@@ -265,6 +265,39 @@ func TestRestartOfASingleNode(t *testing.T) {
 	})
 }
 
+// What the only node has not sent yet, and nobody can know later, is reported.
+func TestNotificationsThatAreLostWithTheProcessAreReported(t *testing.T) {
+	for name, kept := range map[string]bool{"without a state file": false, "with a state file": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var reports []error
+				file := filepath.Join(t.TempDir(), "state")
+				a, notified := newPushApp(t, func(c *pull.Config) {
+					c.OnError = func(err error) { reports = append(reports, err) }
+					if kept {
+						c.StateFile = file
+					}
+				})
+				notified.fail = func(string, *pull.Notification) error {
+					return &pull.RetryError{After: time.Minute, Err: errors.New("busy")}
+				}
+				p := a.dial(t, "looks", "")
+				live(p)
+				p.report(t, looks)
+				sendEvent(t, a, pull.User("42", "43", "looks"), push("hi", ""))
+				pass(time.Second)
+
+				a.stop(t)
+
+				lost := len(reports) == 1 && strings.Contains(reports[0].Error(), "2 notifications")
+				if lost == kept || len(reports) > 1 {
+					t.Errorf("got reports %v, want two lost notifications: %t", reports, !kept)
+				}
+			})
+		})
+	}
+}
+
 // Shutdown does not wait for a Pusher that never returns.
 func TestShutdownEndsAPusherThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

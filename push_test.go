@@ -723,6 +723,14 @@ func TestImpossibleNotificationsAreErrorsOfSend(t *testing.T) {
 			"too large, escape": {a, pull.User("1"), with(func(p *pull.Push) { p.Body = strings.Repeat("\x01", 700) }), pull.ErrTooLarge},
 			"negative TTL":      {a, pull.User("1"), with(func(p *pull.Push) { p.TTL = -1 }), nil},
 			"script":            {a, pull.User("1"), with(func(p *pull.Push) { p.URL = "javascript:alert(1)" }), nil},
+			"blank title":       {a, pull.User("1"), with(func(p *pull.Push) { p.Title = " \n" }), nil},
+			"not UTF-8":         {a, pull.User("1"), with(func(p *pull.Push) { p.Body = "a\xff" }), nil},
+			"relative URL":      {a, pull.User("1"), with(func(p *pull.Push) { p.URL = "im/bob" }), nil},
+			"query alone":       {a, pull.User("1"), with(func(p *pull.Push) { p.URL = "?a" }), nil},
+			"other host":        {a, pull.User("1"), with(func(p *pull.Push) { p.URL = "//evil.test" }), nil},
+			"other host, \\":    {a, pull.User("1"), with(func(p *pull.Push) { p.URL = "/\\evil.test" }), nil},
+			"no host":           {a, pull.User("1"), with(func(p *pull.Push) { p.URL = "https:/im" }), nil},
+			"not escaped":       {a, pull.User("1"), with(func(p *pull.Push) { p.URL = "/im/50% off" }), nil},
 			"no URL":            {a, pull.User("1"), with(func(p *pull.Push) { p.Icon = "::" }), nil},
 			"topic":             {a, pull.User("1"), with(func(p *pull.Push) { p.Topic = "a b" }), nil},
 			"long topic":        {a, pull.User("1"), with(func(p *pull.Push) { p.Topic = strings.Repeat("a", 33) }), nil},
@@ -734,6 +742,9 @@ func TestImpossibleNotificationsAreErrorsOfSend(t *testing.T) {
 			if err := c.app.Send(t.Context(), c.to, c.e); err == nil || c.err != nil && !errors.Is(err, c.err) {
 				t.Errorf("%s: got %v, want an error %v", name, err, c.err)
 			}
+		}
+		if err := without.Push().Read("42", "im-7"); !errors.Is(err, pull.ErrNoPusher) {
+			t.Errorf("Read without a Pusher: got %v, want %v", err, pull.ErrNoPusher)
 		}
 		for _, tag := range []string{"", "a\nb", strings.Repeat("x", 256)} {
 			if err := a.Push().Read("42", tag); err == nil {

@@ -59,7 +59,7 @@ const (
 
 func (c WebConfig) withDefaults() (WebConfig, error) {
 	switch {
-	case c.Store == nil:
+	case isMissing(c.Store):
 		return c, errors.New("push: WebConfig.Store is missing")
 	case c.Parallel < 0, c.Waiting < 0, c.Timeout < 0:
 		return c, fmt.Errorf("push: negative WebConfig.Parallel %d, Waiting %d or Timeout %s", c.Parallel, c.Waiting, c.Timeout)
@@ -78,6 +78,12 @@ func (c WebConfig) withDefaults() (WebConfig, error) {
 	}
 	c.Client = c.client()
 	return c, checkSubject(c.Subject)
+}
+
+// isMissing reports whether there is no store, or one without a database.
+func isMissing(s Store) bool {
+	inDatabase, ok := s.(*SQLStore)
+	return s == nil || ok && (inDatabase == nil || inDatabase.db == nil)
 }
 
 // client returns a client that follows no redirects, which could lead anywhere.

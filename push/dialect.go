@@ -116,7 +116,7 @@ func (s *SQLStore) ensure(ctx context.Context, d *dialect) error {
 	if s.exists(ctx) {
 		return nil
 	}
-	err := s.create(ctx, d)
+	err := patiently(ctx, func() error { return s.create(ctx, d) })
 	if err != nil && s.exists(ctx) {
 		return nil
 	}

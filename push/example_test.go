@@ -27,7 +27,7 @@ func ExampleWeb() {
 	}
 	// pull.New(pull.Config{…, Pusher: pusher})
 	_ = pusher
-	// Output: push: Keys.Private: want 32 bytes in base64url without padding
+	// Output: push: WebConfig.Keys.Private is empty; go run github.com/echo-pull/pull/push/cmd/vapid prints a pair of keys
 }
 
 // In tests a server of their own takes the place of the push service: name it in

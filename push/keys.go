@@ -30,26 +30,40 @@ func NewKeys() (Keys, error) {
 
 // signer returns the private key, or an error unless the keys belong together.
 func (k Keys) signer() (*ecdsa.PrivateKey, error) {
-	scalar, err := decode(k.Private)
-	if err != nil || len(scalar) != 32 {
-		return nil, errors.New("push: Keys.Private: want 32 bytes in base64url without padding")
+	scalar, err := decodeKey("Private", k.Private, 32)
+	if err != nil {
+		return nil, err
 	}
 	private, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), scalar)
 	if err != nil {
-		return nil, errors.New("push: Keys.Private is no scalar of P-256")
+		return nil, errors.New("push: WebConfig.Keys.Private is no scalar of P-256")
 	}
-	point, err := decode(k.Public)
-	if err != nil || len(point) != 65 {
-		return nil, errors.New("push: Keys.Public: want 65 bytes in base64url without padding")
+	point, err := decodeKey("Public", k.Public, 65)
+	if err != nil {
+		return nil, err
 	}
 	belongs, err := private.PublicKey.Bytes()
 	if err != nil {
-		return nil, fmt.Errorf("push: Keys.Private: %w", err)
+		return nil, fmt.Errorf("push: WebConfig.Keys.Private: %w", err)
 	}
 	if !bytes.Equal(point, belongs) {
-		return nil, errors.New("push: Keys.Public does not belong to Keys.Private")
+		return nil, errors.New("push: WebConfig.Keys.Public does not belong to Keys.Private")
 	}
 	return private, nil
+}
+
+// decodeKey returns the bytes of a key, or an error that says what may be wrong.
+func decodeKey(name, key string, size int) ([]byte, error) {
+	b, err := decode(key)
+	switch {
+	case key == "":
+		return nil, fmt.Errorf("push: WebConfig.Keys.%s is empty; go run github.com/echo-pull/pull/push/cmd/vapid prints a pair of keys", name)
+	case err != nil:
+		return nil, fmt.Errorf("push: WebConfig.Keys.%s: want base64url without padding and quotes", name)
+	case len(b) != size:
+		return nil, fmt.Errorf("push: WebConfig.Keys.%s has %d bytes, want %d: the private key has 32 and the public key 65", name, len(b), size)
+	}
+	return b, nil
 }
 
 func encode(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }

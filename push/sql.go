@@ -7,6 +7,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -27,6 +29,32 @@ type SQLStore struct {
 // the database, after the plugin's shutdown.
 func NewSQLStore(db *sql.DB) *SQLStore {
 	return &SQLStore{db: db, turn: make(chan struct{}, 1)}
+}
+
+// busyPatience is how long a SQLite file may be busy: by default, SQLite returns an
+// error at once if another connection is writing.
+const busyPatience = 5 * time.Second
+
+// patiently calls f again while a SQLite file is busy.
+func patiently(ctx context.Context, f func() error) error {
+	for end := time.Now().Add(busyPatience); ; {
+		err := f()
+		if err == nil || !isBusy(err) || time.Now().After(end) {
+			return err
+		}
+		select {
+		case <-time.After(time.Millisecond + rand.N(20*time.Millisecond)): //nolint:gosec // no secret
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+// isBusy reports whether an error is SQLITE_BUSY or SQLITE_LOCKED, as all drivers
+// write them.
+func isBusy(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "database is locked") || strings.Contains(text, "database table is locked") || strings.Contains(text, "SQLITE_BUSY")
 }
 
 // seenStep is how much later a use must be than the last one to be written.
@@ -106,12 +134,22 @@ func (s *SQLStore) Users(ctx context.Context, after string, limit int) ([]string
 }
 
 func (s *SQLStore) exec(ctx context.Context, d *dialect, query string, args ...any) error {
-	_, err := s.db.ExecContext(ctx, d.place(query), args...)
-	return err
+	return patiently(ctx, func() error {
+		_, err := s.db.ExecContext(ctx, d.place(query), args...)
+		return err
+	})
 }
 
 // texts returns the only column of a query's rows.
 func (s *SQLStore) texts(ctx context.Context, d *dialect, query string, args ...any) (texts []string, err error) {
+	err = patiently(ctx, func() error {
+		texts, err = s.query(ctx, d, query, args...)
+		return err
+	})
+	return texts, err
+}
+
+func (s *SQLStore) query(ctx context.Context, d *dialect, query string, args ...any) (texts []string, err error) {
 	rows, err := s.db.QueryContext(ctx, d.place(query), args...)
 	if err != nil {
 		return nil, err

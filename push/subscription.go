@@ -58,19 +58,19 @@ func parseSubscription(text []byte) (Subscription, error) {
 // readSubscription parses JSON in which only the endpoint is required.
 func readSubscription(text []byte) (Subscription, error) {
 	if len(text) > maxSubscriptionBytes {
-		return Subscription{}, refuse("it is larger than 8 KiB")
+		return Subscription{}, refuse("the subscription is larger than 8 KiB")
 	}
 	var s Subscription
 	dec := json.NewDecoder(bytes.NewReader(text))
 	if err := dec.Decode(&s); err != nil {
-		return Subscription{}, refuse("it is not the JSON of a PushSubscription")
+		return Subscription{}, refuse("the body is not the JSON of a PushSubscription")
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return Subscription{}, refuse("something follows the JSON")
 	}
 	switch {
 	case s.Endpoint == "":
-		return Subscription{}, refuse("it has no endpoint")
+		return Subscription{}, refuse("the subscription has no endpoint")
 	case len(s.Endpoint) > maxEndpointBytes:
 		return Subscription{}, refuse("the endpoint is longer than 2 KiB")
 	}

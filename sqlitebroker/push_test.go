@@ -2,10 +2,12 @@ package sqlitebroker_test
 
 import (
 	"database/sql"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	_ "modernc.org/sqlite"
 
@@ -54,5 +56,33 @@ func TestPushTableIsCreatedBySeveralAtOnce(t *testing.T) {
 	}
 	if all, err := push.NewSQLStore(openPush(t, file)).Of(t.Context(), "ann"); err != nil || len(all) != len(errs) {
 		t.Errorf("%d subscriptions, %v, want %d", len(all), err, len(errs))
+	}
+}
+
+// A pool without a busy_timeout gets errors at once while another connection writes.
+func TestPushStoreWaitsForABusyFile(t *testing.T) {
+	t.Parallel()
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(t.TempDir(), "push.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	store := push.NewSQLStore(db)
+	errs := make([]error, 50)
+	var running sync.WaitGroup
+	for i := range errs {
+		running.Go(func() {
+			user := fmt.Sprint("user ", i)
+			s := push.Subscription{Endpoint: fmt.Sprint("https://push.example/", i)}
+			errs[i] = errors.Join(store.Save(t.Context(), user, s), store.Seen(t.Context(), s.Endpoint, time.Now().Add(2*time.Hour)))
+		})
+	}
+	running.Wait()
+
+	if err := errors.Join(errs...); err != nil {
+		t.Error(err)
+	}
+	if users, err := store.Users(t.Context(), "", 100); err != nil || len(users) != len(errs) {
+		t.Errorf("got %d users and %v, want %d", len(users), err, len(errs))
 	}
 }

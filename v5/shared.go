@@ -132,8 +132,8 @@ var ErrTooLarge = event.ErrTooLarge
 //		// record of 3,993 bytes is an error of Send; nothing is cut.
 //		Body string `json:"body,omitempty"`
 //
-//		// URL is the page that a click opens: a path of the application, or an
-//		// absolute http or https URL. Default "/".
+//		// URL is the page that a click opens: a path of the application that begins
+//		// with a slash, or an http or https URL. Default "/".
 //		URL string `json:"url,omitempty"`
 //
 //		// Icon and Image are the URLs of a small picture beside the text and of a
@@ -557,7 +557,8 @@ type Presence = engine.Presence
 // notification without showing another.
 //
 // Withdraw returns when the withdrawal is on its way to the log. It returns
-// [ErrQueueFull], [ErrClosed], or an error for an invalid tag or target.
+// [ErrQueueFull], [ErrClosed], [ErrNoPusher], or an error for an invalid tag or
+// target.
 type Pushes = engine.Pushes
 
 // Stats is a snapshot of the counters of a plugin on this node.
@@ -658,7 +659,7 @@ var (
 
 // ErrNoPusher is returned by Send for an event with a Push if there is no
 // Config.Pusher, and for one to everyone if the Pusher cannot list the users with
-// devices. Nothing was collected.
+// devices. Nothing was collected. Withdraw and Read return it as well.
 var ErrNoPusher = engine.ErrNoPusher
 
 // OnlineScope sets which users receive one another's presence.

@@ -30,6 +30,7 @@ type notifier struct {
 	spawn  func(func())
 	report func(error)
 
+	forgets   bool          // what waits is lost with the process
 	published func() uint64 // returns the number of the last message that this node has published
 
 	ctx      context.Context //nolint:containedctx // that of its goroutines, which drain ends
@@ -62,6 +63,7 @@ func newNotifier(c *Config) *notifier {
 func (n *notifier) open(e *Engine) {
 	if n != nil {
 		n.hub, n.spawn = e.hub, e.spawn
+		n.forgets = e.memory != nil && e.state == nil
 		n.published = func() uint64 { return e.publisher.Last() }
 	}
 }

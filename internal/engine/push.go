@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/echo-pull/pull/internal/envelope"
@@ -13,8 +14,8 @@ import (
 
 // ErrNoPusher is returned by Send for an event with a Push if there is no
 // Config.Pusher, and for one to everyone if the Pusher cannot list the users with
-// devices. Nothing was collected.
-var ErrNoPusher = errors.New("pull: Event.Push needs Config.Pusher")
+// devices. Nothing was collected. Withdraw and Read return it as well.
+var ErrNoPusher = errors.New("pull: notifications need Config.Pusher")
 
 var errNoAudience = errors.New("a Push to everyone needs a Pusher with a method Users")
 
@@ -51,8 +52,12 @@ func (e *Engine) Pushes() Pushes { return Pushes{e} }
 // notification without showing another.
 //
 // Withdraw returns when the withdrawal is on its way to the log. It returns
-// [ErrQueueFull], [ErrClosed], or an error for an invalid tag or target.
+// [ErrQueueFull], [ErrClosed], [ErrNoPusher], or an error for an invalid tag or
+// target.
 func (p Pushes) Withdraw(t event.Target, tag string) error {
+	if p.engine.config.Pusher == nil {
+		return ErrNoPusher
+	}
 	if err := envelope.CheckIDs("tag", []string{tag}); err != nil {
 		return err
 	}
@@ -102,6 +107,9 @@ func (n *notifier) drain(ctx context.Context) {
 	<-n.idle // no call begins any more
 	n.awaitCalls(ctx)
 	n.publishMarks(time.Now())
+	if left := n.hub.PushesLeft(); left > 0 && n.forgets {
+		n.report(fmt.Errorf("pull: %d notifications that were to be tried again are lost with this process", left))
+	}
 }
 
 // awaitCalls waits for the calls of the pusher, whose context has ended.

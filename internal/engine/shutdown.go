@@ -90,11 +90,14 @@ func (e *Engine) close() bool {
 
 // drainHub waits until everything that this node has published has come back
 // from the log and has been given to the pages.
-func (e *Engine) drainHub(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, publish.StallTimeout)
+func (e *Engine) drainHub(parent context.Context) error {
+	ctx, cancel := context.WithTimeout(parent, publish.StallTimeout)
 	defer cancel()
 	if e.hub.Await(ctx, e.hub.IsDrained) {
 		return nil
+	}
+	if err := parent.Err(); err != nil {
+		return fmt.Errorf("pull: drain: %w", err)
 	}
 	return errors.New("pull: published messages did not come back from the log")
 }
@@ -126,8 +129,8 @@ func (e *Engine) waitForPages(ctx context.Context) error {
 // goroutineWait is how long waitForGoroutines waits even if ctx has ended.
 const goroutineWait = 5 * time.Second
 
-// waitForGoroutines waits until all goroutines have ended. Only a hook or a
-// broker of the application can delay that.
+// waitForGoroutines waits until all goroutines have ended. Only a hook, a
+// pusher or a broker of the application can delay that.
 func (e *Engine) waitForGoroutines(ctx context.Context) error {
 	ended := make(chan struct{})
 	go func() { // the only goroutine that running cannot count
@@ -143,7 +146,7 @@ func (e *Engine) waitForGoroutines(ctx context.Context) error {
 	case <-ended:
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("pull: a hook or the broker is still running: %w", ctx.Err())
+		return fmt.Errorf("pull: a hook, the pusher or the broker is still running: %w", ctx.Err())
 	}
 }
 

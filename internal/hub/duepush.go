@@ -118,12 +118,32 @@ func (h *Hub) HurryPushes(now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 
-	for id, node := range h.presence.peers {
-		if id != h.ID && !node.expired && !node.stopping && !envelope.IsOutbox([]byte(id)) {
-			return
-		}
+	if !h.isAlone() {
+		return
 	}
 	h.pending.Hurry(now)
+}
+
+// isAlone reports whether no other node is there. The caller holds mu.
+func (h *Hub) isAlone() bool {
+	for id, node := range h.presence.peers {
+		if id != h.ID && !node.expired && !node.stopping && !envelope.IsOutbox([]byte(id)) {
+			return false
+		}
+	}
+	return true
+}
+
+// PushesLeft returns how many notifications wait to be sent, and no other node is
+// there to send. It does not count those of users who look at a page.
+func (h *Hub) PushesLeft() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+
+	if !h.isAlone() {
+		return 0
+	}
+	return h.pending.Left()
 }
 
 // IsPushing reports whether this node has notifications to send.

@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/echo-pull/pull/internal/envelope"
 )
@@ -24,8 +26,8 @@ type Push struct {
 	// record of 3,993 bytes is an error of Send; nothing is cut.
 	Body string `json:"body,omitempty"`
 
-	// URL is the page that a click opens: a path of the application, or an
-	// absolute http or https URL. Default "/".
+	// URL is the page that a click opens: a path of the application that begins
+	// with a slash, or an http or https URL. Default "/".
 	URL string `json:"url,omitempty"`
 
 	// Icon and Image are the URLs of a small picture beside the text and of a
@@ -94,7 +96,7 @@ var topics = regexp.MustCompile(`^[A-Za-z0-9_-]{0,32}$`)
 // Check returns an error if a field is invalid. It does not check the size.
 func Check(p *Push) error {
 	switch {
-	case p.Title == "":
+	case strings.TrimSpace(p.Title) == "":
 		return errors.New("pull: Push.Title is missing")
 	case p.TTL < 0:
 		return fmt.Errorf("pull: negative Push.TTL %s", p.TTL)
@@ -104,6 +106,11 @@ func Check(p *Push) error {
 		return fmt.Errorf("pull: Push.Topic %q: want at most 32 letters, digits, - and _", p.Topic)
 	case !p.Urgency.isValid():
 		return fmt.Errorf("pull: Push.Urgency %q: want very-low, low, normal or high", string(p.Urgency))
+	}
+	for name, s := range map[string]string{"Title": p.Title, "Body": p.Body} {
+		if !utf8.ValidString(s) {
+			return fmt.Errorf("pull: Push.%s is not UTF-8: %q", name, s)
+		}
 	}
 	for name, s := range map[string]string{"URL": p.URL, "Icon": p.Icon, "Image": p.Image} {
 		if err := checkURL(s); err != nil {
@@ -144,14 +151,18 @@ func (u Urgency) isValid() bool {
 	return false
 }
 
-// checkURL returns an error unless s is empty, a path, or an http or https URL.
+// checkURL returns an error unless s is empty, a path that begins with a slash, or an
+// http or https URL. A second slash would begin the name of a host, and browsers
+// take a backslash for a slash.
 func checkURL(s string) error {
 	u, err := url.Parse(s)
 	switch {
 	case err != nil:
-		return err
-	case u.Scheme != "" && u.Scheme != "http" && u.Scheme != "https", u.Opaque != "":
-		return fmt.Errorf("%q is neither a path nor an http or https URL", s)
+		return fmt.Errorf("%w; escape what is not part of the URL, as url.PathEscape does", err)
+	case s == "", (u.Scheme == "http" || u.Scheme == "https") && u.Host != "":
+		return nil
+	case u.Scheme != "", !strings.HasPrefix(s, "/"), len(s) > 1 && (s[1] == '/' || s[1] == '\\'):
+		return fmt.Errorf("%q is neither a path that begins with a slash nor an http or https URL", s)
 	}
 	return nil
 }

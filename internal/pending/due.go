@@ -140,6 +140,15 @@ func (l *List) IsBusy(now time.Time) bool {
 	return false
 }
 
+// Left returns how many notifications wait, without those that are held.
+func (l *List) Left() int {
+	left := l.count
+	for _, n := range l.notes {
+		left -= n.held
+	}
+	return left
+}
+
 // HasMarks reports whether TakeMarks has something to return.
 func (l *List) HasMarks() bool { return len(l.marks) > 0 }
 

@@ -129,7 +129,10 @@ func (h *Hub) applyMessage(d broker.Delivery, received time.Time) {
 		h.history.Append(window.NewMessage(e.At, e.Expires, content, len(e.Addr)), now)
 		h.route()
 	}
-	h.applyNotification(&e, time.Unix(0, now))
+	if e.Kind != envelope.KindEvent {
+		notification := e // which is kept: most events are not, and cost no memory
+		h.applyNotification(&notification, time.Unix(0, now))
+	}
 }
 
 // receive records who has sent a message, and reports whether the message is new.

@@ -29,6 +29,31 @@ func TestFrequentTypesOfAHubStaySmall(t *testing.T) {
 	}
 }
 
+// An event to somebody who is not connected takes no memory of its own: what the
+// window and the index need, they allocate for many.
+func TestEventThatNobodyHearsAllocatesNothing(t *testing.T) {
+	h, _ := newHub(func(c *Config) { c.WindowCount = 1000 })
+	var w writer
+	const runs = 2000
+	batches := make([][]broker.Delivery, 3000+runs+1)
+	for i := range batches {
+		batches[i] = []broker.Delivery{w.message(event.User("42"), "x")}
+	}
+	next := 0
+	apply := func() {
+		round, _, _ := h.apply(batches[next])
+		round.reset()
+		next++
+	}
+	for range 3000 {
+		apply() // until the window is full
+	}
+
+	if got := testing.AllocsPerRun(runs, apply); got >= 1 {
+		t.Errorf("an event makes %v allocations, want none", got)
+	}
+}
+
 func heapNow() float64 {
 	runtime.GC()
 	runtime.GC()

@@ -31,7 +31,7 @@ func TestFrequentTypesOfAHubStaySmall(t *testing.T) {
 
 // An event to somebody who is not connected takes no memory of its own: what the
 // window and the index need, they allocate for many.
-func TestEventThatNobodyHearsAllocatesNothing(t *testing.T) {
+func TestEventToAUserWhoIsNotConnectedAllocatesNothing(t *testing.T) {
 	h, _ := newHub(func(c *Config) { c.WindowCount = 1000 })
 	var w writer
 	const runs = 2000

@@ -6,6 +6,7 @@ import (
 	"log"
 	"mime"
 	"net/smtp"
+	"net/url"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -17,6 +18,7 @@ import (
 // to Web Push or instead of it.
 type mailer struct {
 	server, from string
+	site         *url.URL                                               // of the application
 	address      func(ctx context.Context, user string) (string, error) // "" if there is none
 	send         func(server string, auth smtp.Auth, from string, to []string, message []byte) error
 }
@@ -26,10 +28,23 @@ func (m *mailer) Push(ctx context.Context, user string, n *pull.Notification) er
 	if err != nil || to == "" {
 		return err
 	}
-	subject := mime.QEncoding.Encode("utf-8", n.Title)
-	text := "From: " + m.from + "\r\nTo: " + to + "\r\nSubject: " + subject + "\r\nMessage-Id: <" + n.ID + "@example.com>\r\n" +
-		"Content-Type: text/plain; charset=utf-8\r\n\r\n" + n.Body + "\r\n\r\nhttps://example.com" + n.URL + "\r\n"
-	if err := m.send(m.server, nil, m.from, []string{to}, []byte(text)); err != nil {
+	link, err := m.site.Parse(n.URL)
+	if err != nil {
+		return err
+	}
+	text := fmt.Sprintf("From: %s\r\nTo: %s\r\nDate: %s\r\nMessage-Id: <%x@%s>\r\nSubject: %s\r\n"+
+		"Content-Type: text/plain; charset=utf-8\r\n\r\n%s\r\n\r\n%s\r\n", m.from, to, time.Now().Format(time.RFC1123Z),
+		n.ID+user, m.site.Hostname(), mime.QEncoding.Encode("utf-8", n.Title), n.Body, link)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	sent := make(chan error, 1) // SendMail knows no context
+	go func() { sent <- m.send(m.server, nil, m.from, []string{to}, []byte(text)) }()
+	select {
+	case err = <-sent:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	if err != nil {
 		return &pull.RetryError{After: time.Minute, Err: fmt.Errorf("mail to user %s: %w", user, err)}
 	}
 	return nil
@@ -40,6 +55,7 @@ func (m *mailer) Push(ctx context.Context, user string, n *pull.Notification) er
 func ExamplePusher() {
 	pusher := &mailer{
 		server: "mail.example.com:587", from: "app@example.com",
+		site:    &url.URL{Scheme: "https", Host: "example.com"},
 		address: func(_ context.Context, user string) (string, error) { return user + "@example.com", nil },
 		send: func(server string, _ smtp.Auth, _ string, to []string, _ []byte) error { // smtp.SendMail
 			fmt.Println("to", to, "by", server)

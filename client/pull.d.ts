@@ -122,7 +122,8 @@ export type PushState = "on" | "off" | "denied" | "unsupported"
  *  timeout: the browser cannot reach its push service.
  *  unsupported: the browser or the server cannot do it here; the message says which.
  *  refused: the server does not take the subscription; the message has its reason.
- *  failed: anything else, such as a network that is down; it may be tried again. */
+ *  failed: anything else, such as a network that is down, or pull-push.mjs cannot be loaded; it
+ *  may be tried again. */
 export type PushErrorCode = "gesture" | "denied" | "timeout" | "unsupported" | "refused" | "failed"
 
 export interface PushError extends Error {
@@ -144,14 +145,20 @@ export interface PushOptions {
 export interface Push {
   /** Also keeps the subscription right: it moves to the user who has logged in, ends where
    *  nobody is logged in, and is renewed if the server has another key. So call it on each
-   *  page, also on those of guests. It never rejects unless pull-push.mjs cannot be loaded. */
+   *  page, also on those of guests. It never rejects. Where pull-push.mjs cannot be loaded, such
+   *  as with an ad blocker, it is "unsupported".
+   *
+   *  "on" means that the server has saved the subscription; if the server cannot be reached now,
+   *  that it had. A new or renewed subscription that the server could not save is "off"; the next
+   *  call sends it again. */
   state(): Promise<PushState>
   /** Turns notifications on for this browser. Call it when the user clicks: then it may ask
    *  for permission. It rejects with a PushError, and then it has left no subscription
    *  behind. */
   enable(options?: PushOptions): Promise<"on">
   /** Turns them off, as far as possible without a network or a login as well. It does nothing
-   *  where there is nothing to turn off. Call it before a logout. It rejects with a PushError. */
+   *  where there is nothing to turn off. Call it before a logout. It rejects with a PushError.
+   *  Where pull-push.mjs cannot be loaded it resolves, and a subscription from before stays. */
   disable(): Promise<void>
 }
 

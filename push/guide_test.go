@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -95,7 +96,7 @@ func newMessenger(t *testing.T, configure func(*pull.Config)) (*messenger, *push
 		from, text := userOf(c), c.FormValue("text")
 		event := pull.Event{
 			Module: "im", Command: "message", Params: map[string]string{"from": from, "text": text},
-			Push: &pull.Push{Title: from, Body: text, URL: "/im/" + from, Tag: "im-" + from},
+			Push: &pull.Push{Title: from, Body: text, URL: "/im/" + url.PathEscape(from), Tag: "im-" + from},
 		}
 		if err := c.Pull().Send(pull.User(c.Param("user")), event); err != nil {
 			return err
@@ -209,9 +210,12 @@ type fallback struct {
 }
 
 func (f fallback) Push(ctx context.Context, user string, n *pull.Notification) error {
-	browsers, err := f.store.Of(ctx, user)
+	if err := f.WebPusher.Push(ctx, user, n); err != nil {
+		return err
+	}
+	browsers, err := f.store.Of(ctx, user) // those that are gone have just been deleted
 	if err != nil || len(browsers) > 0 {
-		return f.WebPusher.Push(ctx, user, n)
+		return err
 	}
 	return f.mail.Push(ctx, user, n)
 }
@@ -245,6 +249,11 @@ func TestMailToThoseWithoutBrowsers(t *testing.T) {
 	}
 	if got := fmt.Sprint(*mail); got != "[carl: Böb /im/bob]" {
 		t.Errorf("got mails %s, want one to carl", got)
+	}
+
+	service.status, n.ID = http.StatusGone, "2"
+	if err := pusher.Push(t.Context(), "ann", &n); err != nil || len(*mail) != 2 {
+		t.Errorf("after ann's browser is gone: got %v and mails %s, want one more, to ann", err, *mail)
 	}
 }
 

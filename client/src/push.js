@@ -1,16 +1,17 @@
 import { below } from "./address.js"
-import { invalid } from "./invalid.js"
 
 /** Runs a function of the file for notifications, which is loaded when it is needed
  *  first. A page that does not connect finds it where pull.js is: after a logout
- *  there may be a subscription to remove.
+ *  there may be a subscription to remove. Where the file cannot be loaded, as with
+ *  something that blocks it, there are no notifications.
  *  @param {import("./options.js").Completed} options
  *  @param {string} name
  *  @param {unknown} [given]
  *  @returns {Promise<any>} */
 export async function push(options, name, given) {
   const mount = options.url ?? options.mount
-  if (mount) return (await import(below(mount, "/pull-push.mjs").href))[name](options, given)
+  const file = mount && (await import(below(mount, "/pull-push.mjs").href).catch(() => {}))
+  if (file) return file[name](options, given)
   if (name === "state") return "unsupported"
-  throw Object.assign(invalid("url", mount), { code: "unsupported" })
+  if (name === "enable") throw Object.assign(new Error("pull: cannot load /pull-push.mjs"), { code: mount ? "failed" : "unsupported" })
 }

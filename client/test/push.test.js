@@ -225,6 +225,25 @@ test("a subscription that the browser has renewed is posted", async () => {
   assert.equal(world.sent("POST").length, 1)
 })
 
+test("a new subscription that the server could not save is off until it has it", async () => {
+  for (const change of [{ key: "BNew" }, {}]) {
+    const world = await enabled()
+    if (!change.key) await subscription(world)?.unsubscribe()
+    Object.assign(world.server, { post: 503, ...change })
+    assert.equal(await state(world.options), "off")
+    world.server.post = 204
+    assert.equal(await state(world.options), "on")
+    assert.equal(world.sent("POST").at(-1)?.body.endpoint, subscription(world)?.endpoint)
+  }
+})
+
+test("the subscription that the server has is on, though the server cannot save it again", async (t) => {
+  const world = await enabled()
+  t.mock.timers.enable({ apis: ["Date"], now: Date.now() + 25 * 3_600_000 })
+  world.server.post = 503
+  assert.equal(await state(world.options), "on")
+})
+
 test("a subscription that is gone is made again for its user, and for nobody else", async () => {
   const world = await enabled()
   await subscription(world)?.unsubscribe()

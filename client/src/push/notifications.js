@@ -73,7 +73,8 @@ async function check(options) {
     await keep(options, registration, next, { user, key })
   } catch (error) {
     if (record?.user !== user || coded(error).code === "refused") return end()
-    return (await registration.pushManager.getSubscription()) ? "on" : "off"
+    // The server may still have what it saved before; it has nothing newer.
+    return (await registration.pushManager.getSubscription())?.endpoint === record.endpoint ? "on" : "off"
   }
   return "on"
 }

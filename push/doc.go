@@ -8,9 +8,11 @@
 //	}
 //	plugin, err := pull.New(pull.Config{User: user, Pusher: pusher})
 //
-// Print a key pair once, and keep the private key secret:
+// Make a key pair once, in a module that requires this one (after go mod tidy), and
+// keep it secret and out of version control:
 //
-//	go run github.com/echo-pull/pull/push/cmd/vapid
+//	go run github.com/echo-pull/pull/push/cmd/vapid >> .env
+//	echo .env >> .gitignore
 //
 // Which events become notifications, who gets them and when, is up to pull. This
 // package knows the devices of a user and how to reach them.

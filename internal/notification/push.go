@@ -27,7 +27,8 @@ type Push struct {
 	Body string `json:"body,omitempty"`
 
 	// URL is the page that a click opens: a path of the application that begins
-	// with a slash, or an http or https URL. Default "/".
+	// with one slash, or an http or https URL. Escape what you put into it, as
+	// url.PathEscape does. Default "/".
 	URL string `json:"url,omitempty"`
 
 	// Icon and Image are the URLs of a small picture beside the text and of a

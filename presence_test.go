@@ -455,3 +455,28 @@ func TestNodeThatIsCutOffTakesNobodyForDead(t *testing.T) {
 		}
 	})
 }
+
+// A page that connects right after an update has the changes of that update in its
+// list of who is online, although the list is not made anew for every page.
+func TestListOfUsersHasWhatTheLastUpdateSaid(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newApp(t, nil) // sends updates each second from now on
+		defer a.stop(t)
+		pass(500 * time.Millisecond)
+		a.dial(t, "first", "").hello(t)
+		pass(100 * time.Millisecond)
+		a.dial(t, "second", "").hello(t)
+		pass(600 * time.Millisecond) // and in between an update
+
+		p := a.dial(t, "third", "")
+		p.hello(t)
+
+		m := p.next(t)
+		users, _ := m.Params["USERS"].(map[string]any)
+		for _, user := range []string{"first", "second"} {
+			if _, listed := users[user]; m.Command != "online_list" || !listed {
+				t.Errorf("got %s with %v, want a list with %s", m.Command, m.Params, user)
+			}
+		}
+	})
+}

@@ -76,9 +76,10 @@ type onlineList struct {
 const listedUsers = 500 // largest number of users in the list
 
 // onlineListFor returns the list of online users for a page that connects, or
-// nil if the page does not receive presence. The list is encoded once a second
-// at most, and so seldom that encoding takes at most a thousandth of the time.
-// Later changes are in the next updates, which the page receives as well.
+// nil if the page does not receive presence. The list is encoded after each update,
+// once a second at most, and otherwise so seldom that encoding takes at most a
+// thousandth of the time. Later changes are in the next updates, which the page
+// receives as well.
 func (h *Hub) onlineListFor(p *Page) []byte {
 	now := time.Now()
 	if !h.seesPresence(p.User, now.UnixNano()) {

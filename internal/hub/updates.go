@@ -49,6 +49,9 @@ func (h *Hub) PresenceUpdate(now time.Time) (*conn.Frame, []*Page) {
 	defer h.mu.Unlock()
 
 	taken := h.updates.order[:min(len(h.updates.order), updateUsers)]
+	if len(taken) > 0 {
+		h.online.stale = time.Time{} // pages that connect from now on do not get this update
+	}
 	h.updates.order = h.updates.order[len(taken):]
 	body := conn.FrameBuffer(0)
 	var users []string

@@ -184,6 +184,30 @@ func (v *victim) run(t *testing.T) bool {
 	return true
 }
 
+// awaitEnd waits until the database has ended what the killed process had begun: the
+// server may still run its last statement, or roll back its transaction.
+func (l ledger) awaitEnd(t *testing.T, db *sql.DB) {
+	t.Helper()
+	if l.Driver != "pgx" {
+		return // the database was in the process
+	}
+	for end := time.Now().Add(20 * time.Second); ; {
+		var connections int
+		err := db.QueryRowContext(t.Context(),
+			"SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'").Scan(&connections)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if connections <= db.Stats().OpenConnections {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%d connections of the killed process are left", connections-db.Stats().OpenConnections)
+		}
+		<-time.After(time.Millisecond)
+	}
+}
+
 // tasks returns the tasks in the table.
 func tasks(t *testing.T, db *sql.DB) (all []int) {
 	t.Helper()

@@ -36,6 +36,7 @@ func TestKilledBetweenAnyTwoStepsWithAnotherLogReachesPagesOnce(t *testing.T) {
 					db := l.database(t)
 					defer func() { _ = db.Close() }()
 					killed = (&victim{l, 10 * step, int64(step)}).run(t)
+					l.awaitEnd(t, db)
 					l.expireLease(t, db)
 					waiting, saved := inOutbox(t, db), tasks(t, db)
 					l.reachPages(t, db, page, step)

@@ -38,6 +38,7 @@ func TestKilledBetweenAnyTwoStepsSendsWhatWasCommitted(t *testing.T) {
 				db := l.database(t)
 				defer func() { _ = db.Close() }()
 				killed = (&victim{l, 1, int64(step)}).run(t)
+				l.awaitEnd(t, db)
 				return killed, l.compare(t, db, step)
 			})
 		})

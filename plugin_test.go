@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -47,12 +48,26 @@ func newApp(t *testing.T, configure func(*pull.Config)) *app {
 	if err := p.Register(pull.Module{ID: "tasks", Use: pull.PublicSection}); err != nil {
 		t.Fatalf("Register: %v", err)
 	}
+	runOnOneProcessor(t)
 	e := newEcho()
 	e.Use(p.Middleware())
 	p.Mount(e.Group("/pull"))
 	a := &app{Plugin: p, echo: e}
 	a.serve()
 	return a
+}
+
+// runOnOneProcessor keeps the race detector from crashing in a synctest bubble: when
+// timers of several goroutines fire at the same moment on several processors, they
+// use one context of the detector (https://go.dev/issue/78156). Outside of a bubble
+// it does nothing.
+func runOnOneProcessor(t *testing.T) {
+	t.Helper()
+	if time.Now().Year() > 2000 { // where bubbles begin
+		return
+	}
+	before := runtime.GOMAXPROCS(1)
+	t.Cleanup(func() { runtime.GOMAXPROCS(before) })
 }
 
 func (a *app) serve() {

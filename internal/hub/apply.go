@@ -119,20 +119,25 @@ func (h *Hub) applyMessage(d broker.Delivery, received time.Time) {
 		return
 	}
 	h.stats.messages.Add(1)
-	switch content := d.Raw[len(d.Raw)-len(e.Addr)-len(e.Body):]; e.Kind {
-	case envelope.KindPushOnly:
-		h.history.Skip(e.At)
-	default:
-		if len(e.Push) > 0 {
-			content = bytes.Clone(content) // the window does not count the notification, and must not keep it
-		}
-		h.history.Append(window.NewMessage(e.At, e.Expires, content, len(e.Addr)), now)
-		h.route()
-	}
+	h.remember(&e, d.Raw, now)
 	if e.Kind != envelope.KindEvent {
 		notification := e // which is kept: most events are not, and cost no memory
 		h.applyNotification(&notification, time.Unix(0, now))
 	}
+}
+
+// remember adds an event to the window and routes it, unless pages do not receive it.
+func (h *Hub) remember(e *envelope.Envelope, raw []byte, now int64) {
+	if e.Kind == envelope.KindPushOnly {
+		h.history.Skip(e.At)
+		return
+	}
+	content := raw[len(raw)-len(e.Addr)-len(e.Body):]
+	if len(e.Push) > 0 {
+		content = bytes.Clone(content) // the window does not count the notification, and must not keep it
+	}
+	h.history.Append(window.NewMessage(e.At, e.Expires, content, len(e.Addr)), now)
+	h.route()
 }
 
 // receive records who has sent a message, and reports whether the message is new.

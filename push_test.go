@@ -124,7 +124,7 @@ func TestUserWhoIsOfflineIsNotifiedAtOnce(t *testing.T) {
 		sendEvent(t, a, pull.User("42"), push("hi", "im-7"))
 
 		notified.hasDelivered(t, 0, "42 hi +0")
-		notified.hasDelivered(t, time.Hour, "42 hi +0")
+		notified.hasDelivered(t, 3*time.Minute, "42 hi +0")
 	})
 }
 
@@ -155,7 +155,7 @@ func TestUserWhoLooksAtAPageGetsTheEventAndNoNotification(t *testing.T) {
 			t.Errorf("got %q, want the event", got)
 		}
 		live(p)
-		notified.hasDelivered(t, time.Hour)
+		notified.hasDelivered(t, 3*time.Minute)
 	})
 }
 
@@ -219,7 +219,7 @@ func TestLookingOrReadingInTimeMakesTheNotificationUnnecessary(t *testing.T) {
 
 				act(t, a, p)
 
-				notified.hasDelivered(t, time.Hour, "43 hi +15")
+				notified.hasDelivered(t, 3*time.Minute, "43 hi +15")
 			})
 		})
 	}
@@ -269,7 +269,7 @@ func TestSeveralWithOneTagAreOneNotification(t *testing.T) {
 			pass(5 * time.Second)
 		}
 
-		notified.hasDelivered(t, time.Hour, "42 three +15", "42 one +15", "42 two +20", "42 three +25")
+		notified.hasDelivered(t, 3*time.Minute, "42 three +15", "42 one +15", "42 two +20", "42 three +25")
 	})
 }
 
@@ -287,7 +287,7 @@ func TestImmediatelyDoesNotWait(t *testing.T) {
 		sendEvent(t, a, pull.User("42", "43"), e)
 
 		notified.hasDelivered(t, 0, "42 call +0")
-		notified.hasDelivered(t, time.Hour, "42 call +0")
+		notified.hasDelivered(t, 3*time.Minute, "42 call +0")
 	})
 }
 
@@ -309,7 +309,7 @@ func TestWatchersAndEveryoneAreNotified(t *testing.T) {
 		sendEvent(t, a, pull.Tag("TEAM").Except("4").Or(pull.User("1", "5")), push("team", ""))
 		sendEvent(t, a, pull.Shared().Except("2"), push("all", ""))
 
-		notified.hasDelivered(t, time.Hour, "1 team +0", "5 team +0", "1 all +0", "3 all +0")
+		notified.hasDelivered(t, 3*time.Minute, "1 team +0", "5 team +0", "1 all +0", "3 all +0")
 	})
 }
 
@@ -421,7 +421,7 @@ func TestPushAllowDecidesAtTheMomentOfSending(t *testing.T) {
 			synctest.Wait()
 		}
 
-		notified.hasDelivered(t, time.Hour, "1 hi +0")
+		notified.hasDelivered(t, 3*time.Minute, "1 hi +0")
 		if want := []string{`1 tasks/note {"ID":7} im-7`, `2 tasks/note {"ID":7} im-7`, `3 tasks/note {"ID":7} im-7`}; !slices.Equal(asked, want) {
 			t.Errorf("PushAllow got %q, want %q", asked, want)
 		}
@@ -462,7 +462,7 @@ func TestNotificationIsTriedAgainUntilItIsUnnecessary(t *testing.T) {
 
 				c.act(t, a)
 
-				notified.delivered(time.Hour)
+				notified.delivered(10 * time.Minute)
 				if tries != c.tries {
 					t.Errorf("got %d tries, want %d", tries, c.tries)
 				}
@@ -485,7 +485,7 @@ func TestExpiredNotificationIsNotSent(t *testing.T) {
 
 		sendEvent(t, a, pull.User("42"), e)
 
-		notified.hasDelivered(t, time.Hour)
+		notified.hasDelivered(t, 3*time.Minute)
 		if tries != 3 {
 			t.Errorf("got %d tries in 150 s, want 3", tries)
 		}
@@ -503,7 +503,7 @@ func TestNotificationThatExpiresWhileItWaitsIsNotSent(t *testing.T) {
 
 		sendEvent(t, a, pull.User("42"), e)
 
-		notified.hasDelivered(t, time.Hour)
+		notified.hasDelivered(t, 3*time.Minute)
 	})
 }
 
@@ -531,7 +531,7 @@ func TestNotificationIsNotTriedAgainAfterANewerOne(t *testing.T) {
 
 				act(t, a)
 
-				if notified.delivered(time.Hour); tries != 1 {
+				if notified.delivered(10 * time.Minute); tries != 1 {
 					t.Errorf("got %d tries, want 1", tries)
 				}
 			})
@@ -557,7 +557,7 @@ func TestNewerNotificationDoesNotOvertake(t *testing.T) {
 		sendEvent(t, a, pull.User("42"), push("new", "im-7"))
 		sendEvent(t, a, pull.User("42"), push("other", "im-8"))
 
-		notified.hasDelivered(t, time.Hour, "42 old +20", "42 new +20", "42 other +1")
+		notified.hasDelivered(t, 3*time.Minute, "42 old +20", "42 new +20", "42 other +1")
 	})
 }
 
@@ -581,7 +581,7 @@ func TestFailuresOfThePusherAreReported(t *testing.T) {
 		}
 		sendEvent(t, a, pull.User("panics"), push("hi", ""))
 
-		notified.hasDelivered(t, time.Hour)
+		notified.hasDelivered(t, 3*time.Minute)
 		mu.Lock()
 		defer mu.Unlock()
 		if len(reports) != 2 || !strings.Contains(errors.Join(reports...).Error(), "401 from push.example") {
@@ -626,7 +626,7 @@ func TestPageThatDiesLaterHasReceivedWhatWasSentBefore(t *testing.T) {
 
 		live(p)
 
-		notified.hasDelivered(t, time.Hour)
+		notified.hasDelivered(t, 3*time.Minute)
 	})
 }
 
@@ -644,7 +644,7 @@ func TestUserWhoClosesThePageIsNotNotifiedOfWhatItShowed(t *testing.T) {
 
 		sendEvent(t, a, pull.User("42"), push("not shown", "im-8"))
 
-		notified.hasDelivered(t, time.Hour, "42 not shown +15")
+		notified.hasDelivered(t, 3*time.Minute, "42 not shown +15")
 	})
 }
 
@@ -751,7 +751,7 @@ func TestImpossibleNotificationsAreErrorsOfSend(t *testing.T) {
 				t.Errorf("Read of the tag %q: got nil, want an error", tag)
 			}
 		}
-		notified.hasDelivered(t, time.Hour)
+		notified.hasDelivered(t, 3*time.Minute)
 	})
 }
 

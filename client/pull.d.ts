@@ -238,7 +238,8 @@ export class Pull {
   read(tag: string): void
   readonly push: Push
 
-  /** Calls back whenever the user has come or gone. */
+  /** Calls back whenever the user has come or gone. While more users are online than a
+   *  list names, changes can be missed: ask getUsersLastSeen about the users you show. */
   subscribeUserStatusChange(userId: UserId, callback: (change: { userId: UserId; isOnline: boolean }) => void): Promise<void>
   /** Without a callback: all of the user's. */
   unsubscribeUserStatusChange(userId: UserId, callback?: (change: { userId: UserId; isOnline: boolean }) => void): void

@@ -5,7 +5,7 @@ import { Handlers } from "./handlers.js"
  *  @typedef {{ userId: UserId, callback: StatusCallback, isOnline?: boolean }} Interest */
 
 /** Tells who asked for it that a user has come or gone, from the messages of
- *  module online. Who is not on a list is offline, unless more users are online
+ *  module online. Lists come at any time. Who is not on a list is offline, unless more users are online
  *  than it names. */
 export class Presence {
   /** @type {Handlers<Interest>} */

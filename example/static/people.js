@@ -1,10 +1,15 @@
 "use strict"
 
-/** Who is online, and to whom one can write. */
+/** Who is online, and to whom one can write. A list may come at any time, and
+ *  replaces what was known. It does not name everyone if there are many. */
 page.people = new Set()
+page.unnamed = 0
 
 page.online = (command, params) => {
-  if (command === "online_list") page.people = new Set(Object.keys(params.USERS))
+  if (command === "online_list") {
+    page.people = new Set(Object.keys(params.USERS))
+    page.unnamed = params.COUNT - page.people.size
+  }
   if (command === "user_online") page.people.add(params.USER_ID)
   if (command === "user_offline") page.people.delete(params.USER_ID)
   page.showPeople()
@@ -24,6 +29,7 @@ page.findSubscribers = async () => {
 page.showPeople = () => {
   const names = [page.me, ...[...page.people].filter((name) => name !== page.me).sort()]
   const people = names.map((name) => element("li", name, name === page.me ? "you" : ""))
+  if (page.unnamed > 0) people.push(element("li", `and ${page.unnamed} others`, ""))
   document.getElementById("people").replaceChildren(...people)
   offer(names, page.subscribers.filter((name) => !names.includes(name)))
 }
@@ -39,8 +45,8 @@ function offer(names, away) {
   people.append(...names.map((name) => new Option(name, name)))
   people.append(...away.map((name) => new Option(`${name} (away: gets a notification)`, name)))
   if (chosen && ![...names, ...away].includes(chosen)) {
-    const left = new Option(`${chosen} (has left)`, chosen)
-    left.dataset.left = ""
+    const left = new Option(page.unnamed > 0 ? chosen : `${chosen} (has left)`, chosen)
+    if (page.unnamed === 0) left.dataset.left = ""
     people.append(left)
   }
   to.replaceChildren(new Option("everyone", ""), people)

@@ -33,7 +33,7 @@ func (e *Engine) clock(ctx context.Context) {
 			e.hub.SendTicks(&o, slot)
 			slot = (slot + 1) % hub.TickSlots
 		case now := <-update.C:
-			e.sendPresence(&o, now)
+			e.hub.SendPresence(&o, now)
 		case now := <-sweep.C:
 			for e.hub.Sweep(now) { // in small steps: others need the lock as well
 			}
@@ -50,13 +50,5 @@ func (e *Engine) clock(ctx context.Context) {
 		if at, running := e.hub.NextGraceEnd(); running {
 			graceEnd.Reset(time.Until(at))
 		}
-	}
-}
-
-// sendPresence sends the pages the changes of presence.
-func (e *Engine) sendPresence(o *conn.Nonblocking, now time.Time) {
-	frame, pages := e.hub.PresenceUpdate(now)
-	for _, p := range pages {
-		p.Deliver(o, frame)
 	}
 }

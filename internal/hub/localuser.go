@@ -91,7 +91,19 @@ func (p *presence) setLocal(user string, u localUser) {
 	} else {
 		p.local[user] = u
 	}
-	p.onlyLocal += p.countOnlyLocal(user) - before
+	after := p.countOnlyLocal(user)
+	if p.onlyLocal += after - before; after < before {
+		p.vanished = append(p.vanished, Change{User: user})
+	}
+}
+
+// takeVanished returns the changes of users who were online on this node alone,
+// and are not any more. The log may never hear of them, but pages may have got
+// them in a list.
+func (p *presence) takeVanished() []Change {
+	all := p.vanished
+	p.vanished = nil
+	return all
 }
 
 // An announcement is one control message: users who have all come to this node,

@@ -67,13 +67,15 @@ func (h *Hub) SecondsSinceSeen(viewer string, users []string) map[string]float64
 }
 
 // An onlineList is the encoded list of online users that pages get when they
-// connect. It is passive: its owner guards it.
+// connect, and when there are too many changes. It is passive: its owner guards
+// it.
 type onlineList struct {
-	body  []byte    // nil if it was never encoded
-	stale time.Time // when it has to be encoded again
+	body    []byte    // nil if it was never encoded
+	stale   time.Time // when it has to be encoded again for a page that connects
+	users   []string  // whom body names
+	cut     bool      // body does not name everyone
+	partial bool      // there may be pages that got a body that was cut, and no complete one since
 }
-
-const listedUsers = 500 // largest number of users in the list
 
 // onlineListFor returns the list of online users for a page that connects, or
 // nil if the page does not receive presence. The list is encoded after each update,
@@ -86,24 +88,54 @@ func (h *Hub) onlineListFor(p *Page) []byte {
 		return nil
 	}
 	if h.online.body == nil || !now.Before(h.online.stale) {
-		h.online.body = h.encodeOnlineList(now)
-		h.online.stale = now.Add(max(UpdateEvery, 1000*time.Since(now)))
+		h.refreshOnlineList(now)
 	}
+	p.unlisted = !slices.Contains(h.online.users, p.User)
 	return h.online.body
 }
 
-// encodeOnlineList names some of the users who are online, and counts all.
+func (h *Hub) refreshOnlineList(now time.Time) {
+	begin := time.Now()
+	h.online.body = h.encodeOnlineList(now)
+	h.online.stale = begin.Add(max(UpdateEvery, 1000*time.Since(begin)))
+	h.online.partial = h.online.partial || h.online.cut
+}
+
+// encodeOnlineList names some of the users who are online, and counts all. It
+// names those that the last list has named, so that users do not appear and
+// disappear on the pages for no other reason than that there are many.
 func (h *Hub) encodeOnlineList(now time.Time) []byte {
-	users, count := h.listable(now.UnixNano())
-	online := func(yield func(string) bool) {
-		for user := range users {
-			if h.presence.isOnline(user) && !yield(user) {
-				return
+	others, count := h.listable(now.UnixNano())
+	before := h.online.users
+	users := make([]string, 0, len(before))
+	named := make(map[string]struct{}, len(before))
+	name := func(some iter.Seq[string], yield func(string) bool) (more bool) {
+		for user := range some {
+			if _, again := named[user]; again || !h.isListable(user, now.UnixNano()) {
+				continue
 			}
+			if !yield(user) {
+				return false
+			}
+			named[user] = struct{}{}
+			users = append(users, user)
+		}
+		return true
+	}
+	online := func(yield func(string) bool) {
+		if name(slices.Values(before), yield) {
+			name(others, yield)
 		}
 	}
-	l := protocol.OnlineList{Users: online, Most: listedUsers, Bytes: h.Conns.QueueBytes / 4, Count: count, Guests: h.roster.guests}
-	return l.Encode(now)
+	l := protocol.OnlineList{Users: online, Bytes: h.presenceBytes(), Count: count, Guests: h.roster.guests}
+	body := l.Encode(now)
+	h.online.users, h.online.cut = users, len(users) < count
+	return body
+}
+
+// isListable reports whether the list may name a user.
+func (h *Hub) isListable(user string, now int64) bool {
+	return h.presence.isOnline(user) && h.seesPresence(user, now)
 }
 
 // listable yields the users whom the list may name if they are online, and

@@ -24,6 +24,7 @@ type presence struct {
 	unannounced window.Deque[string]    // local users of whose change the log has to be notified
 	unconfirmed int                     // announcements that have not come back from the log
 	onlyLocal   int                     // local users whom no node has announced yet
+	vanished    []Change                // see takeVanished
 	peers       map[string]*peer        // by node
 	reconnected time.Time               // when this node last received from the log after being cut off
 	users       map[string]int          // number of nodes that have announced the user

@@ -11,7 +11,21 @@ import (
 // together.
 const UpdateEvery = time.Second
 
-const updateUsers = 100 // largest number of changes in one update; the others are in the next one
+const (
+	// presenceBytes bounds what a page receives about presence when it connects,
+	// and then with each update. With the framing it is less than 4 KiB.
+	presenceBytes = 4000
+
+	// Telling all pages something takes a time. Lists that replace changes follow
+	// one another so seldom that they take at most a part in listShare of it, but
+	// no later than after listPause.
+	listShare = 100
+	listPause = 10 * time.Second
+
+	// recountEvery is how often a list follows changes of users whom the pages
+	// cannot count, because the list before it did not name everyone.
+	recountEvery = 30 * time.Second
+)
 
 // presenceUpdates holds the changes of presence that have not been sent to the
 // pages, in order. A user with several changes is in it once. It is passive:
@@ -19,9 +33,19 @@ const updateUsers = 100 // largest number of changes in one update; the others a
 type presenceUpdates struct {
 	order  []string
 	online map[string]bool // the latest state of a user in order
+
+	// Pages need a list if one of these is set.
+	dropped bool // changes were dropped; more are not collected until the list is sent
+	inexact bool // changes were sent to pages that do not know all users
+
+	listed time.Time     // when pages were last sent a list
+	pause  time.Duration // after it, until the next one may follow
 }
 
 func (u *presenceUpdates) add(c Change) {
+	if u.dropped {
+		return
+	}
 	if u.online == nil {
 		u.online = make(map[string]bool)
 	}
@@ -31,69 +55,131 @@ func (u *presenceUpdates) add(c Change) {
 	u.online[c.User] = c.Online
 }
 
+func (u *presenceUpdates) clear() { u.order, u.online = nil, nil }
+
+// needList reports whether the pages have to be sent a list now.
+func (u *presenceUpdates) needList(now time.Time) bool {
+	since := now.Sub(u.listed)
+	return u.dropped && since >= u.pause || u.inexact && since >= recountEvery
+}
+
 // addChanges queues changes of presence for the pages, and passes them to the
 // application.
 func (h *Hub) addChanges(changes []Change) {
-	if h.config.Scope != OnlineNobody {
-		for _, c := range changes {
-			h.updates.add(c)
-		}
-	}
+	h.queueChanges(changes)
 	h.config.Notify(changes)
 }
 
-// PresenceUpdate returns the changes of presence to send now, and the pages that
-// receive them. The frame is nil if there are none.
-func (h *Hub) PresenceUpdate(now time.Time) (*conn.Frame, []*Page) {
+func (h *Hub) queueChanges(changes []Change) {
+	if h.config.Scope == OnlineNobody {
+		return
+	}
+	for _, c := range changes {
+		h.updates.add(c)
+	}
+}
+
+// SendPresence sends the pages what has changed about presence. It is called
+// every UpdateEvery, by one goroutine.
+func (h *Hub) SendPresence(o *conn.Nonblocking, now time.Time) {
+	begin := time.Now()
+	frame, pages, list := h.presenceUpdate(now)
+	for _, p := range pages {
+		p.Deliver(o, frame)
+	}
+	if list {
+		h.setListPause(time.Since(begin))
+	}
+}
+
+// setListPause sets when the next list may follow, by how long it took to make
+// the last one and to send it to all pages.
+func (h *Hub) setListPause(took time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 
-	taken := h.updates.order[:min(len(h.updates.order), updateUsers)]
-	if len(taken) > 0 {
+	h.updates.pause = min(listShare*took, listPause)
+}
+
+// presenceUpdate returns the next update and the pages that receive it. The
+// frame is nil if there is none. The update consists of the changes that wait,
+// or is a list that replaces what the pages know.
+func (h *Hub) presenceUpdate(now time.Time) (frame *conn.Frame, pages []*Page, list bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+
+	body, users := h.encodeChanges(now)
+	only := ""
+	if list = h.updates.needList(now); list {
+		body = append(conn.FrameBuffer(presenceBytes), h.listForAll(now)...)
+	} else {
+		if len(users) == 0 {
+			return nil, nil, false
+		}
+		if len(users) == 1 {
+			only = users[0]
+		}
+		h.updates.inexact = h.updates.inexact || h.online.partial
 		h.online.stale = time.Time{} // pages that connect from now on do not get this update
 	}
-	h.updates.order = h.updates.order[len(taken):]
-	body := conn.FrameBuffer(0)
-	var users []string
-	for _, user := range taken {
-		online := h.updates.online[user]
-		delete(h.updates.online, user)
-		if tag, limited := h.config.Scope.tag(); limited && !h.watches.has(user, tag, now.UnixNano()) {
+	frame = new(conn.Frame)
+	frame.Seal(body)
+	return frame, h.updateReceivers(only, now.UnixNano()), list
+}
+
+// listForAll returns a new list for all pages. What they know is what it says.
+func (h *Hub) listForAll(now time.Time) []byte {
+	h.refreshOnlineList(now)
+	h.online.partial = h.online.cut
+	h.updates.dropped, h.updates.inexact, h.updates.listed = false, false, now
+	return h.online.body
+}
+
+// encodeChanges takes the changes that wait and returns them with their users.
+// If they do not fit into an update, it drops them and returns none.
+func (h *Hub) encodeChanges(now time.Time) (body []byte, users []string) {
+	defer h.updates.clear()
+	body = conn.FrameBuffer(0)
+	empty := len(body)
+	tag, limited := h.config.Scope.tag()
+	for _, user := range h.updates.order {
+		if limited && !h.watches.has(user, tag, now.UnixNano()) {
 			continue
 		}
 		if users = append(users, user); len(users) > 1 {
 			body = append(body, ',')
 		}
-		body = protocol.AppendUserChange(body, user, online, now)
+		body = protocol.AppendUserChange(body, user, h.updates.online[user], now)
+		if len(body)-empty > h.presenceBytes() {
+			h.updates.dropped = true
+			return nil, nil
+		}
 	}
-	if len(users) == 0 {
-		return nil, nil
-	}
-	f := new(conn.Frame)
-	f.Seal(body)
-	return f, h.updateReceivers(users, now.UnixNano())
+	return body, users
 }
 
-// updateReceivers returns the pages that receive changes of the users. A user
-// whose own change is the only one does not receive it.
-func (h *Hub) updateReceivers(changed []string, now int64) []*Page {
-	only := ""
-	if len(changed) == 1 {
-		only = changed[0]
-	}
+func (h *Hub) presenceBytes() int { return min(presenceBytes, h.Conns.QueueBytes/4) }
+
+// updateReceivers returns the pages that receive an update. A user whose own
+// change is the only one does not need it, except on pages that may have got a
+// list without the user.
+func (h *Hub) updateReceivers(only string, now int64) []*Page {
 	var pages []*Page
+	add := func(p *Page) {
+		if p.User != "" && (p.User != only || p.unlisted) {
+			pages = append(pages, p)
+		}
+	}
 	if tag, limited := h.config.Scope.tag(); limited {
 		for user := range h.watches.watchers(tag, now) {
-			if user != only {
-				pages = append(pages, h.roster.users[user]...)
+			for _, p := range h.roster.users[user] {
+				add(p)
 			}
 		}
 		return pages
 	}
 	for _, p := range h.roster.all {
-		if p.User != "" && p.User != only {
-			pages = append(pages, p)
-		}
+		add(p)
 	}
 	return pages
 }

@@ -28,6 +28,7 @@ const (
 
 // announce publishes which users have come to this node and which have left it.
 func (h *Hub) announce() {
+	h.queueChanges(h.presence.takeVanished())
 	for _, a := range h.presence.takeAnnouncements() {
 		h.config.Publish(envelope.Control(a.kind, time.Now(), a.users...))
 	}

@@ -95,28 +95,35 @@ func AppendClose(b []byte, code int, reason string) []byte {
 // An OnlineList contains users who are online and the number of all of them.
 type OnlineList struct {
 	Users  iter.Seq[string]
-	Most   int // largest number of listed users
-	Bytes  int // no further user is listed once the message is larger
+	Bytes  int // largest size of the message, unless it lists nobody: the first user who does not fit ends the list
 	Count  int
 	Guests int
 }
 
 // Encode returns the message.
 func (l *OnlineList) Encode(now time.Time) []byte {
+	end := l.appendEnd(nil, now)
 	b := []byte(`{"module_id":"online","command":"online_list","params":{"USERS":{`)
-	listed := 0
+	before := len(b)
 	for user := range l.Users {
-		if listed == l.Most || len(b) > l.Bytes {
-			break
-		}
-		if listed++; listed > 1 {
+		listed := len(b)
+		if listed > before {
 			b = append(b, ',')
 		}
 		b = appendJSON(b, user)
 		b = append(b, `:{"id":`...)
 		b = appendJSON(b, user)
 		b = append(b, `,"status":"online"}`...)
+		if len(b)+len(end) > l.Bytes {
+			b = b[:listed]
+			break
+		}
 	}
+	return append(b, end...)
+}
+
+// appendEnd appends what follows the users.
+func (l *OnlineList) appendEnd(b []byte, now time.Time) []byte {
 	b = append(b, `},"COUNT":`...)
 	b = strconv.AppendInt(b, int64(l.Count), 10)
 	b = append(b, `,"GUESTS":`...)

@@ -84,7 +84,8 @@ type Config struct {
 	WindowCount int
 	WindowBytes int
 
-	// EventBytes bounds an encoded event. It is at most 64 MiB, which is all
+	// EventBytes bounds an encoded event: its names and its params as JSON, without
+	// its offset and time. It is at most 64 MiB, which is all
 	// that may wait for the broker; an event of a request has at most 16 MiB.
 	// Default 64 KiB.
 	EventBytes int

@@ -16,7 +16,7 @@ func TestForeignMessagesInTheLogHarmNothing(t *testing.T) {
 		a := f.node(t)
 		defer a.stop(t)
 		r, at := a.fresh(t, "1")
-		for _, raw := range []string{"", "hello", strings.Repeat("\x00", 100), strings.Repeat("\xff", 100), "\x01\x01" + strings.Repeat("\xff", 60)} {
+		for _, raw := range []string{"", "hello", strings.Repeat("\x00", 100), strings.Repeat("\xff", 100), "\x01\x01" + strings.Repeat("\xff", 60), "\x02\x01" + strings.Repeat("\xff", 60)} {
 			if err := f.Publish(t.Context(), []byte(raw)); err != nil {
 				t.Fatal(err)
 			}

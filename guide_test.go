@@ -306,7 +306,7 @@ func TestLogCanBeWatched(t *testing.T) {
 		t.Cleanup(stop)
 		go func() {
 			_ = memory.Subscribe(ctx, time.Minute, func(_ string, _ uint64, message []byte) {
-				if bytes.Contains(message, []byte(`"module_id":"tasks"`)) {
+				if bytes.Contains(message, []byte(`"tasks:`)) {
 					published = append(published, string(message))
 				}
 			})
@@ -317,7 +317,7 @@ func TestLogCanBeWatched(t *testing.T) {
 		}
 		synctest.Wait()
 
-		if len(published) != 1 || !strings.Contains(published[0], `"command":"once"`) {
+		if len(published) != 1 || !strings.Contains(published[0], `"tasks:once"`) {
 			t.Errorf("got %q, want the event and nothing else", published)
 		}
 	})

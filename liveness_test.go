@@ -26,7 +26,7 @@ const (
 func (p *peer) say(kind byte, list ...string) {
 	p.t.Helper()
 	p.seq++
-	raw := append([]byte{1, kind}, "somebody"...)
+	raw := append([]byte{2, kind}, "somebody"...)
 	raw = binary.BigEndian.AppendUint64(raw, p.seq)
 	raw = binary.BigEndian.AppendUint64(raw, uint64(p.clock().UnixNano()))
 	raw = binary.AppendUvarint(raw, uint64(len(list)))

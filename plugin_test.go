@@ -133,6 +133,30 @@ type message struct {
 	Extra   map[string]any `json:"extra"`
 }
 
+// UnmarshalJSON reads a message in the form of either version of the protocol.
+func (m *message) UnmarshalJSON(text []byte) error {
+	if text[0] != '[' {
+		type object message // without this method
+		return json.Unmarshal(text, (*object)(m))
+	}
+	var millis float64
+	var name string
+	if err := json.Unmarshal(text, &[]any{&m.ID, &millis, &name, &m.Params}); err != nil {
+		return err
+	}
+	m.Module, m.Command, _ = strings.Cut(name, ":")
+	m.Extra = map[string]any{"server_time_unix": millis / 1000, "server_time": time.UnixMilli(int64(millis)).UTC().Format(time.RFC3339)}
+	return nil
+}
+
+// speaking adds to a query the newest version of the protocol, unless it has one.
+func speaking(query string) string {
+	if strings.Contains(query, "protocol=") {
+		return query
+	}
+	return "?protocol=2" + strings.Replace(query, "?", "&", 1)
+}
+
 func (a *app) dial(t *testing.T, user, query string) *page {
 	t.Helper()
 	p, response, err := a.tryDial(t, query, userHeader, user)
@@ -149,7 +173,7 @@ func (a *app) tryDial(t *testing.T, query string, headers ...string) (*page, *ht
 		header.Set(headers[i], headers[i+1])
 	}
 	d := websocket.Dialer{NetDialContext: a.listener.Dial}
-	conn, response, err := d.DialContext(t.Context(), "ws://app.test/pull"+query, header)
+	conn, response, err := d.DialContext(t.Context(), "ws://app.test/pull"+speaking(query), header)
 	if err != nil {
 		return nil, response, err
 	}

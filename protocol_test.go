@@ -21,7 +21,7 @@ import (
 
 // An example in docs/protocol.md is a fenced block with a name after the language:
 // ```json hello.
-var exampleBlock = regexp.MustCompile("(?ms)^```(json|text) ([a-z-]+)\n(.*?)^```$")
+var exampleBlock = regexp.MustCompile("(?ms)^```(json|text) ([a-z0-9-]+)\n(.*?)^```$")
 
 func protocolExamples(t *testing.T) map[string]string {
 	t.Helper()
@@ -81,16 +81,18 @@ func TestProtocolPageShowsWhatIsSent(t *testing.T) {
 }
 
 var (
+	anyMillis = regexp.MustCompile(`(\[\d+,)\d{12,13},`)
 	anyTime   = regexp.MustCompile(`"server_time":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ","server_time_unix":\d+\.\d{6}`)
 	anyClock  = regexp.MustCompile(`("tick":\d+,"server_time_unix":)\d+\.\d{6}`)
 	anyEpoch  = regexp.MustCompile(`("epoch":"|id: )[a-z2-7]{8}\b`)
 	anySecond = regexp.MustCompile(`("7":)\d+(\.\d+)?`)
-	anyOffset = regexp.MustCompile(`("offset":|"id":|id: EPOCH\.)(\d+)`)
+	anyOffset = regexp.MustCompile(`("offset":|"id":|id: EPOCH\.|\[)(\d+)`)
 )
 
 // normal replaces what differs between runs. Each offset becomes its rank among
 // all offsets in the text, so that order and equality are kept.
 func normal(text string) string {
+	text = anyMillis.ReplaceAllString(text, "${1}TIME,")
 	text = anyTime.ReplaceAllString(text, `"server_time":TIME`)
 	text = anyClock.ReplaceAllString(text, "${1}TIME")
 	text = anyEpoch.ReplaceAllString(text, "${1}EPOCH")
@@ -115,7 +117,8 @@ func conversation(t *testing.T, examples map[string]string) map[string]string {
 	t.Helper()
 	a := newApp(t, func(c *pull.Config) { c.Guests, c.MaxSessionsPerUser = true, 1 })
 	said := make(map[string]string)
-	a.dial(t, "", "").hello(t) // for the GUESTS count
+	guest := a.dial(t, "", "?protocol=1")
+	guest.hello(t)
 	if err := a.Watch().Add("42", "TASK_7"); err != nil {
 		t.Fatal(err)
 	}
@@ -124,6 +127,7 @@ func conversation(t *testing.T, examples map[string]string) map[string]string {
 	said["first-frame"] = p.frame(t, "hello")
 	a.updateTask(t)
 	said["event"] = p.frame(t, "update")
+	said["event-v1"] = guest.frame(t, "update")
 	at := eventCursor(t, said["first-frame"], said["event"])
 	said["tick"] = p.frame(t, "tick")
 	said["refusal"] = a.refusal(t)
@@ -160,7 +164,7 @@ func conversation(t *testing.T, examples map[string]string) map[string]string {
 
 func (a *app) updateTask(t *testing.T) {
 	t.Helper()
-	if err := a.Send(t.Context(), pull.User("42"), event("update", map[string]any{"ID": 7})); err != nil {
+	if err := a.Send(t.Context(), pull.Shared(), event("update", map[string]any{"ID": 7})); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -180,7 +184,7 @@ func (p *page) frame(t *testing.T, command string) string {
 		if err != nil {
 			t.Fatalf("read: %v, want %s", err, command)
 		}
-		if strings.Contains(string(frame), `"command":"`+command+`"`) {
+		if text := string(frame); strings.Contains(text, `"command":"`+command+`"`) || strings.Contains(text, `:`+command+`",`) {
 			return string(frame)
 		}
 	}

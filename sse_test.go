@@ -27,7 +27,7 @@ type stream struct {
 func (a *app) stream(t *testing.T, user, query string, headers ...string) *stream {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://app.test/pull"+query, nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://app.test/pull"+speaking(query), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -336,7 +336,7 @@ func TestServersShutdownEndsStreams(t *testing.T) {
 		if want := "event: close\ndata: {\"code\":1012,\"reason\":\"restart\"}\n\n"; !strings.HasSuffix(rest, want) {
 			t.Errorf("got %q, want %q at the end", rest, want)
 		}
-		if !strings.Contains(rest, `"last"`) {
+		if !strings.Contains(rest, `tasks:last"`) {
 			t.Errorf("got %q, want what was sent before", rest)
 		}
 	})

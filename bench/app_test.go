@@ -76,7 +76,7 @@ func (a *app) cursor(tb testing.TB) string {
 // open opens a page; leave closes it and waits until it has ended.
 func (a *app) open(user, cursor string) (leave func()) {
 	ctx, cancel := context.WithCancel(context.Background())
-	request := httptest.NewRequest(http.MethodGet, "/pull?client=page-of-"+user+"-0123456789&cursor="+cursor, http.NoBody)
+	request := httptest.NewRequest(http.MethodGet, "/pull?protocol=2&client=page-of-"+user+"-0123456789&cursor="+cursor, http.NoBody)
 	request.Header.Set("User", user)
 	request.Header.Set("Accept", "text/event-stream")
 	a.opening.Add(1)
@@ -111,7 +111,7 @@ func (p *page) Write(b []byte) (int, error) {
 	if bytes.Contains(b, []byte(`"command":"hello"`)) {
 		p.app.opening.Done()
 	}
-	p.app.hearing.Add(-bytes.Count(b, []byte(`"command":"update"`)))
+	p.app.hearing.Add(-bytes.Count(b, []byte(`:update",`)))
 	return len(b), nil
 }
 

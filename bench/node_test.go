@@ -107,7 +107,7 @@ type crowd struct {
 func (c *crowd) join(b *testing.B, n *node, user string) {
 	b.Helper()
 	d := websocket.Dialer{NetDialContext: n.listener.Dial}
-	conn, response, err := d.DialContext(b.Context(), "ws://app.test/pull?client=page-of-"+user+"-0123456789&user="+user, nil)
+	conn, response, err := d.DialContext(b.Context(), "ws://app.test/pull?protocol=2&client=page-of-"+user+"-0123456789&user="+user, nil)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -123,7 +123,7 @@ func (c *crowd) join(b *testing.B, n *node, user string) {
 			if err != nil {
 				return
 			}
-			c.receive(int64(bytes.Count(frame, []byte(`"command":"update"`))))
+			c.receive(int64(bytes.Count(frame, []byte(`:update",`))))
 		}
 	}()
 	b.Cleanup(func() {

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -37,7 +38,7 @@ type received struct {
 func openPage(t *testing.T, to *memnet.Listener, cursor string) *reader {
 	t.Helper()
 	d := websocket.Dialer{NetDialContext: to.Dial}
-	conn, response, err := d.DialContext(t.Context(), "ws://app.test/pull?user=1&client="+rand.Text()+"&cursor="+cursor, nil)
+	conn, response, err := d.DialContext(t.Context(), "ws://app.test/pull?protocol=2&user=1&client="+rand.Text()+"&cursor="+cursor, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,8 +87,16 @@ func (r *reader) next(t *testing.T) received {
 	return first
 }
 
-// UnmarshalJSON reads a message whose parameters may be anything.
+// UnmarshalJSON reads a message whose parameters may be anything. An event is an
+// array: offset, time, name and parameters.
 func (m *received) UnmarshalJSON(text []byte) error {
+	if text[0] == '[' {
+		var at int64
+		var name string
+		err := json.Unmarshal(text, &[]any{&m.ID, &at, &name, &m.Params})
+		m.Module, m.Command, _ = strings.Cut(name, ":")
+		return err
+	}
 	type plain received
 	var raw struct {
 		plain

@@ -110,7 +110,7 @@ func inOutbox(t *testing.T, db *sql.DB) (waiting int) {
 	return waiting
 }
 
-var task = regexp.MustCompile(`"command":"saved","params":{"task":(\d+)}`)
+var task = regexp.MustCompile(`:saved",{"task":(\d+)}`)
 
 // readTasks returns the tasks of the events in the log.
 func readTasks(t *testing.T, broker pull.Broker) (all []int) {

@@ -8,7 +8,8 @@ import { invalid } from "./invalid.js"
  *  @param {any} raw
  *  @param {number} now by the server's clock
  *  @returns {Message} */
-export function read({ id, module_id, command, params, extra }, now) {
+export function read(raw, now) {
+  const { id, module_id, command, params, extra } = Array.isArray(raw) ? ofArray(raw) : raw
   if (typeof module_id !== "string" || typeof command !== "string") throw invalid("message", module_id)
   const age = now / 1000 - extra?.server_time_unix
   return {
@@ -18,6 +19,15 @@ export function read({ id, module_id, command, params, extra }, now) {
     params: params ?? {},
     extra: { ...extra, sender: extra?.sender ?? { type: 2 }, server_time_ago: Math.max(0, age) || 0 },
   }
+}
+
+/** An event of version 2 as one of version 1. Its name is the module and the command.
+ *  @param {any[]} event */
+function ofArray([id, ms, name, params, extra]) {
+  if (typeof ms !== "number") throw invalid("time", ms)
+  const [, module_id, command] = name.match(/(.*?):(.*)/) ?? []
+  const server_time = new Date(ms).toISOString().slice(0, -5) + "Z"
+  return { id, module_id, command, params, extra: { server_time, server_time_unix: ms / 1000, ...extra } }
 }
 
 /** kindOf looks at the sender first: whatever module a client's message names,

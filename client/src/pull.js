@@ -205,7 +205,7 @@ export class Pull {
         const { cursor } = this
         // A handshake says where the page is from, a request to the same site does not.
         const origin = name === "probe" ? page.location?.origin : ""
-        const connect = withQuery(url, { client, cursor, origin })
+        const connect = withQuery(url, { client, cursor, protocol: "2", origin })
         if (name === "websocket") return new Socket(connect, listener, WebSocket)
         return new Stream(name, connect, listener, this.#options, (reason) => this.#watch.failed(reason))
       },
@@ -229,7 +229,7 @@ export class Pull {
       this.#receive(read(raw, this.#now()))
     } catch (error) {
       if (!this.isConnected() || raw?.module_id === "pull") throw error
-      safely(() => this.#cursor.advance(raw.id))
+      safely(() => this.#cursor.advance(raw.id ?? raw[0]))
       this.#report(error)
       this.#emit("gap")
     }

@@ -14,7 +14,7 @@ async function failSocket({ server, time }) {
 
 test("connects with its id, and with the cursor once it has one", (t) => {
   const { server, time, pull } = client(t)
-  assert.equal(server.last.url.href, "wss://example.com/pull?client=page-0123456789abcdef")
+  assert.equal(server.last.url.href, "wss://example.com/pull?client=page-0123456789abcdef&protocol=2")
   server.last.say(hello())
   assert.equal(pull.cursor, "k3f9.100")
   server.last.say(event(101))
@@ -393,7 +393,7 @@ test("three welcome but broken WebSockets in a row make the page use a stream", 
   stream.say(hello())
   await settle()
   assert.deepEqual([pull.isConnected(), pull.getDebugInfo().transport], [true, "sse"])
-  assert.equal(requests.at(-1)?.url.href, "https://example.com/pull?client=page-0123456789abcdef")
+  assert.equal(requests.at(-1)?.url.href, "https://example.com/pull?client=page-0123456789abcdef&protocol=2")
 })
 
 /** A page whose WebSockets are blocked, on its first stream.

@@ -16,6 +16,14 @@ const unusable = [
   ["at 0", event(0)],
   ["at -1", event(-1)],
   ['at "101"', event(/** @type {any} */ ("101"))],
+  ["that is an empty array", []],
+  ["without a time", [101, null, "tasks:update", {}]],
+  ["with a time in quotes", [101, "1795452002114", "tasks:update", {}]],
+  ["with a time that no clock shows", [101, 1e300, "tasks:update", {}]],
+  ["without a colon", [101, 1795452002114, "update", {}]],
+  ["without a name", [101, 1795452002114]],
+  ["with an array for a name", [101, 1795452002114, ["tasks:update"], {}]],
+  ['at "101" of an array', ["101", 1795452002114, "tasks:update", {}]],
 ]
 for (const [name, raw] of unusable) {
   test(`a message ${name} is told, and the page goes on with a gap`, (t) => {
@@ -36,6 +44,8 @@ test("a message that cannot be handled is not met again", (t) => {
   const { server, pull } = client(t)
   server.last.say(hello(), { id: 101, module_id: "tasks" })
   assert.equal(pull.cursor, "k3f9.101")
+  server.last.say([102, 1795452002114, "tasks", {}])
+  assert.equal(pull.cursor, "k3f9.102")
 })
 
 test("params that are nested deeper than the stack reach every handler", (t) => {

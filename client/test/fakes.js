@@ -145,7 +145,7 @@ export function hookedPage() {
 export const hello = (params) => ({
   module_id: "pull",
   command: "hello",
-  params: { protocol: 1, epoch: "k3f9", offset: 100, user: "42", recovered: false, tick: 25, ...params },
+  params: { protocol: 2, epoch: "k3f9", offset: 100, user: "42", recovered: false, tick: 25, ...params },
 })
 
 /** @param {number} id
@@ -158,6 +158,10 @@ export const event = (id, rest) => ({
   extra: { server_time_unix: 1_800_000_000 },
   ...rest,
 })
+
+/** The same as version 2 of the protocol has it.
+ *  @param {number} id */
+export const array = (id) => [id, 1_800_000_000_000, "tasks:update", { ID: id }]
 
 /** A started client with everything around it.
  *  @param {import("node:test").TestContext} t

@@ -16,6 +16,19 @@ test("a message names its module in lower case, its age and its sender", () => {
   })
 })
 
+test("an event is the same in either version of the protocol", () => {
+  const extra = { server_time: "2026-11-23T16:40:02Z", server_time_unix: 1795452002.114 }
+  /** @type {[any[], object][]} */
+  const events = [
+    [[58, 1795452002114, "tasks:update", { ID: 7 }], { id: 58, module_id: "tasks", command: "update", params: { ID: 7 }, extra }],
+    [[58, 1795452002114, "a.b_c-1:with:two", 0], { id: 58, module_id: "a.b_c-1", command: "with:two", params: 0, extra }],
+    [[58, 1795452002114, "pull:withdraw", { tag: "im-7" }], { id: 58, module_id: "pull", command: "withdraw", params: { tag: "im-7" }, extra }],
+    [[58, 1795452002114, "a:b", 0, { sender: { type: 1 } }, "later"], { id: 58, module_id: "a", command: "b", params: 0, extra: { ...extra, sender: { type: 1 } } }],
+  ]
+  for (const [array, object] of events) assert.deepEqual(read(array, 1795452003114), read(object, 1795452003114))
+  assert.equal(read(events[0][0], 1795452003114).extra.server_time_ago, 1)
+})
+
 test("a message is never from the future, and an unknown age is none", () => {
   assert.equal(read(raw, 0).extra.server_time_ago, 0)
   assert.equal(read({ module_id: "a", command: "b" }, 5000).extra.server_time_ago, 0)

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { Pull } from "../src/pull.js"
-import { client, consoleErrors, event, fakeSockets, hello, hookedPage } from "./fakes.js"
+import { array, client, consoleErrors, event, fakeSockets, hello, hookedPage } from "./fakes.js"
 
 /** @param {[string, ...unknown[]][]} hooks */
 const names = (hooks) => hooks.map(([name]) => name).filter((name) => name !== "onPullStatus")
@@ -14,6 +14,15 @@ test("each message runs its hooks once and in order", (t) => {
   server.last.say(hello(), event(101), event(102), event(101), event(100))
   const seen = hooks.filter(([name]) => name === "onPullEvent").map(([, , , params]) => params)
   assert.deepEqual(seen, [{ ID: 101 }, { ID: 102 }])
+})
+
+test("arrays move the cursor and run the hooks like objects", (t) => {
+  const { server, hooks, pull } = client(t)
+  server.last.say(hello(), array(101), event(102), array(103), array(101))
+  const seen = hooks.filter(([name]) => name === "onPullEvent-tasks").map(([, command, params]) => [command, params])
+  assert.deepEqual(seen, [["update", { ID: 101 }], ["update", { ID: 102 }], ["update", { ID: 103 }]])
+  assert.deepEqual(hooks.at(-1)?.at(-1), { server_time: "2027-01-15T08:00:00Z", server_time_unix: 1_800_000_000, server_time_ago: 0, sender: { type: 2 } })
+  assert.equal(pull.cursor, "k3f9.103")
 })
 
 test("a desktop page gets the hooks of a desktop page", (t) => {

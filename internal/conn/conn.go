@@ -40,12 +40,16 @@ type Conn struct {
 	catchingUp  bool // Flush has to read more of the window
 	ended       bool // the close message is queued, or the connection is gone: nothing is accepted
 	lost        bool // the client does not respond: what was written lately may not have arrived
+	form        Form // of the messages; set before anything else, and not guarded
 	requests    rate.Allowance
 }
 
-// SetOwner sets the owner of a new connection. The owner calls it before
-// anything else.
-func (c *Conn) SetOwner(owner Owner) { c.owner = owner }
+// SetOwner sets the owner of a new connection, and the form of the messages that
+// it gets. The owner calls it before anything else.
+func (c *Conn) SetOwner(owner Owner, form Form) { c.owner, c.form = owner, form }
+
+// Form returns the form of the messages that the connection gets.
+func (c *Conn) Form() Form { return c.form }
 
 // SetTransport sets the transport of a connection. It is called once, before
 // Owner.Connected.
@@ -75,7 +79,7 @@ func (c *Conn) Welcome(items []Item) {
 	c.transport.Start(c)
 }
 
-// Deliver sends a sealed frame. If the connection is idle, Deliver writes the
+// Deliver sends a frame that is sealed in the form of the connection. If the connection is idle, Deliver writes the
 // shared bytes with one system call, without blocking. What the socket does not
 // take at once is queued for Flush. w belongs to the caller's goroutine.
 func (c *Conn) Deliver(w *Nonblocking, f *Frame) {
@@ -86,16 +90,17 @@ func (c *Conn) Deliver(w *Nonblocking, f *Frame) {
 		return
 	}
 	c.offset = max(c.offset, f.Last)
+	own := &f.forms[c.form]
 	if c.flushing {
-		c.enqueue(Item{Body: f.Body, Epoch: f.Epoch, Last: f.Last})
+		c.enqueue(Item{Body: own.body, Epoch: f.Epoch, Last: f.Last})
 		return
 	}
-	switch n := c.transport.Offer(w, f.raw); n {
+	switch n := c.transport.Offer(w, own.raw); n {
 	case 0:
-		c.enqueue(Item{Body: f.Body, Epoch: f.Epoch, Last: f.Last})
-	case len(f.raw):
+		c.enqueue(Item{Body: own.body, Epoch: f.Epoch, Last: f.Last})
+	case len(own.raw):
 	default:
-		c.enqueueRest(f.raw[n:])
+		c.enqueueRest(own.raw[n:])
 	}
 }
 

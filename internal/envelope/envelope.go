@@ -25,10 +25,10 @@ import (
 // them: what the notification is, or the tag that is withdrawn. The contents of a
 // control message are a list of strings. Numbers in contents are
 // uvarints. A list is its length and its strings, a string is its length and
-// its bytes. The body extends to the end. It is what pages receive, so that the
-// log, the window and every replay share one copy of it.
+// its bytes. The body extends to the end. It is what pages receive after the offset
+// and the time, so that the log, the window and every replay share one copy of it.
 const (
-	envelopeVersion = 1
+	envelopeVersion = 2
 	nodeIDBytes     = 8
 
 	// HeaderBytes is the size of what precedes the contents.

@@ -15,7 +15,7 @@ func FuzzParse(f *testing.F) {
 	first, or := Term{Users: []string{"1", "2"}}, []Term{{Tags: []string{"T"}, Except: []string{"1"}}, {Shared: true}}
 	raw := AppendHeader(nil, KindEvent, now)
 	raw = binary.AppendUvarint(raw, 1_700_000_100)
-	raw = append(AppendAddress(raw, "client", &first, or), `"module_id":"tasks"}`...)
+	raw = append(AppendAddress(raw, "client", &first, or), `"tasks:update",{}]`...)
 	f.Add(raw)
 	for k := KindEvent; k <= kinds; k++ {
 		f.Add(append(AppendPush(AppendHeader(nil, k, now), []byte(`{"title":"T"}`)), raw[HeaderBytes:]...))

@@ -20,7 +20,6 @@ type encoder struct {
 	params bytes.Buffer
 	json   *json.Encoder
 	raw    []byte
-	clock  protocol.Clock
 }
 
 var encoders = sync.Pool{New: func() any { //nolint:gochecknoglobals // a cache of buffers; all plugins of a process share it
@@ -38,7 +37,8 @@ func (enc *encoder) release() {
 }
 
 // Encode returns the envelope of an event to a target. Both must have passed
-// their checks. limit bounds the size of the part that pages receive.
+// their checks. limit bounds the size of its body, which is what
+// pages receive without the offset and the time.
 func Encode(t *Target, e *Event, sender string, now time.Time, limit int) ([]byte, error) {
 	enc := encoders.Get().(*encoder) //nolint:forcetypeassert // holds nothing else
 	defer enc.release()
@@ -57,8 +57,7 @@ func (enc *encoder) encode(t *Target, e *Event, sender string, now time.Time, li
 	b = binary.AppendUvarint(b, e.expires(now))
 	b = AppendTarget(b, sender, t)
 	head := len(b)
-	b = protocol.AppendEvent(b, e.Module, e.Command, params)
-	b = append(enc.clock.AppendExtra(b, now), '}')
+	b = protocol.AppendBody(b, e.Module, e.Command, params)
 	enc.raw = b
 	if size := len(b) - head; size > limit {
 		return nil, &SizeError{Size: size, Limit: limit}
@@ -89,8 +88,7 @@ func EncodeWithdrawal(t *Target, tag string, now time.Time) ([]byte, error) {
 	b := envelope.AppendPush(envelope.AppendHeader(nil, envelope.KindWithdraw, now), []byte(tag))
 	b = binary.AppendUvarint(b, new(Event).expires(now))
 	b = AppendTarget(b, "", t)
-	b = protocol.AppendEvent(b, "pull", "withdraw", params)
-	return append(new(protocol.Clock).AppendExtra(b, now), '}'), nil
+	return protocol.AppendBody(b, "pull", "withdraw", params), nil
 }
 
 // encodeParams returns the params as JSON on one line, never null. The result

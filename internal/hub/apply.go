@@ -85,7 +85,7 @@ func (h *Hub) finishBatch() {
 func (h *Hub) isBurst(p *Page) bool {
 	size := 0
 	for _, b := range p.due {
-		size += b.size
+		size += b.size(p.Form())
 	}
 	return size > h.Conns.QueueBytes/2 && h.history.Covers(p.last) && p.IsIdle()
 }

@@ -16,7 +16,7 @@ func FuzzApply(f *testing.F) {
 	now := time.Now()
 	target := event.Tag("T").Or(event.Shared())
 	raw := binary.AppendUvarint(envelope.AppendHeader(nil, envelope.KindEvent, now), 1<<40)
-	raw = append(event.AppendTarget(raw, "", &target), `"module_id":"tasks"}`...)
+	raw = append(event.AppendTarget(raw, "", &target), `"tasks:update",{}]`...)
 	envelope.Stamp(raw, "somebody", 1)
 	for k := envelope.KindEvent; k <= envelope.KindOffline; k++ {
 		f.Add(raw, envelope.Control(k, now, "1", "log.1", "T"), uint64(1), uint64(2))

@@ -3,7 +3,6 @@ package hub
 import (
 	"github.com/echo-pull/pull/internal/conn"
 	"github.com/echo-pull/pull/internal/envelope"
-	"github.com/echo-pull/pull/internal/protocol"
 	"github.com/echo-pull/pull/internal/window"
 )
 
@@ -19,27 +18,39 @@ type bundle struct {
 	frame    conn.Frame
 	addr     envelope.Address
 	messages []window.Message // not yet encoded
-	size     int              // approximate bytes of the encoded messages
-	assigned bool             // to at least one page
+	bodies   int              // total bytes of the bodies
+	forms    conn.Forms       // of the pages to which it is assigned
 }
 
 // add appends the message.
 func (b *bundle) add(m *window.Message) {
 	b.messages = append(b.messages, *m)
-	b.size += len(m.Body()) + protocol.MessageOverhead
+	b.bodies += len(m.Body())
 	b.frame.Last = m.Offset
 }
 
-// encode writes the messages into the frame.
+// size returns roughly how many bytes the messages have in a form.
+func (b *bundle) size(as conn.Form) int {
+	return b.bodies + len(b.messages)*as.Version().Overhead()
+}
+
+// encode writes the messages into the frame, in each form that a page has.
 func (b *bundle) encode() {
-	body := conn.FrameBuffer(b.size)
-	for i := range b.messages {
-		if i > 0 {
-			body = append(body, ',')
+	for form := range b.forms.All() {
+		body := conn.FrameBuffer(b.size(form))
+		for i := range b.messages {
+			if i > 0 {
+				body = append(body, ',')
+			}
+			body = appendMessage(body, form, &b.messages[i])
 		}
-		body = protocol.AppendMessage(body, b.messages[i].Offset, b.messages[i].Body())
+		b.frame.Seal(form, body)
 	}
-	b.frame.Seal(body)
+}
+
+// appendMessage appends a message as pages with this form receive it.
+func appendMessage(b []byte, as conn.Form, m *window.Message) []byte {
+	return as.Version().AppendEvent(b, m.Offset, m.At, m.Body())
 }
 
 // reset empties the bundle and keeps its capacity for messages.
@@ -48,21 +59,22 @@ func (b *bundle) reset() {
 	*b = bundle{messages: b.messages[:0]}
 }
 
-// mergeFrames returns one frame with the messages of several encoded bundles.
-func mergeFrames(bundles []*bundle) *conn.Frame {
+// mergeFrames returns one frame, in one form, with the messages of several
+// encoded bundles.
+func mergeFrames(bundles []*bundle, form conn.Form) *conn.Frame {
 	size := 0
 	for _, b := range bundles {
-		size += len(b.frame.Body) + 1
+		size += len(b.frame.Body(form)) + 1
 	}
 	body := conn.FrameBuffer(size)
 	for i, b := range bundles {
 		if i > 0 {
 			body = append(body, ',')
 		}
-		body = append(body, b.frame.Body...)
+		body = append(body, b.frame.Body(form)...)
 	}
 	last := &bundles[len(bundles)-1].frame
 	merged := &conn.Frame{Epoch: last.Epoch, Last: last.Last}
-	merged.Seal(body)
+	merged.Seal(form, body)
 	return merged
 }

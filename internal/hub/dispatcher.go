@@ -118,9 +118,7 @@ func (d *Dispatcher) Dispatch(batch []broker.Delivery) {
 // deliver gives the pages what a round has for them.
 func (d *Dispatcher) deliver(r *round) {
 	for _, b := range r.bundles {
-		if b.assigned {
-			b.encode()
-		}
+		b.encode()
 	}
 	if len(r.touched) < parallelPages || d.Workers == 0 {
 		d.own.deliver(r.touched)

@@ -35,7 +35,7 @@ func newPage(h *Hub, user string, t conn.Transport) *Page { return &newOwner(h, 
 
 func newOwner(h *Hub, user string, t conn.Transport) *owner {
 	o := &owner{hub: h, page: Page{User: user}}
-	o.page.SetOwner(o)
+	o.page.SetOwner(o, conn.Arrays)
 	o.page.SetTransport(t)
 	return o
 }
@@ -112,7 +112,7 @@ func delivery(epoch string, offset uint64, raw []byte) broker.Delivery {
 
 func (w *writer) message(to event.Target, body string) broker.Delivery {
 	raw := binary.AppendUvarint(envelope.AppendHeader(nil, envelope.KindEvent, time.Now()), 1<<40)
-	return w.next(append(event.AppendTarget(raw, "", &to), `"body":"`+body+`"}`...))
+	return w.next(append(event.AppendTarget(raw, "", &to), `"tasks:update","`+body+`"]`...))
 }
 
 func (w *writer) grant(user, from, tag string) broker.Delivery {

@@ -103,7 +103,7 @@ func (h *Hub) sendGap(p *Page) {
 // encodeHello returns the first message of a connection, which also follows
 // each gap.
 func (h *Hub) encodeHello(p *Page, recovered bool) []byte {
-	hello := protocol.Hello{Epoch: h.epoch, Offset: h.history.Last(), User: p.User, Recovered: recovered, Tick: h.config.Tick, Push: h.config.Push}
+	hello := protocol.Hello{Version: p.Form().Version(), Epoch: h.epoch, Offset: h.history.Last(), User: p.User, Recovered: recovered, Tick: h.config.Tick, Push: h.config.Push}
 	return hello.Encode(time.Now())
 }
 

@@ -16,7 +16,7 @@ import (
 func (w *writer) push(to event.Target, p *notification.Push, body string) broker.Delivery {
 	raw := envelope.AppendPush(envelope.AppendHeader(nil, envelope.KindPush, time.Now()), notification.Encode(p))
 	raw = binary.AppendUvarint(raw, 1<<40)
-	return w.next(append(event.AppendTarget(raw, "", &to), `"body":"`+body+`"}`...))
+	return w.next(append(event.AppendTarget(raw, "", &to), `"tasks:update","`+body+`"]`...))
 }
 
 func newPushHub() (*Hub, *Dispatcher) {

@@ -6,7 +6,6 @@ import (
 
 	"github.com/echo-pull/pull/internal/conn"
 	"github.com/echo-pull/pull/internal/envelope"
-	"github.com/echo-pull/pull/internal/protocol"
 	"github.com/echo-pull/pull/internal/window"
 )
 
@@ -15,6 +14,7 @@ const replayBytes = 256 << 10 // largest size of one part of a replay
 // A replay is a part of the messages that a page still has to read from the
 // window. It is selected under the hub's lock and encoded without it.
 type replay struct {
+	form     conn.Form // of the page
 	epoch    string
 	messages []window.Message
 	more     bool // another part follows
@@ -25,7 +25,7 @@ func (r *replay) appendItems(items []conn.Item) []conn.Item {
 	items = slices.Grow(items, len(r.messages))
 	for i := range r.messages {
 		m := &r.messages[i]
-		body := protocol.AppendMessage(make([]byte, 0, len(m.Body())+protocol.MessageOverhead), m.Offset, m.Body())
+		body := appendMessage(make([]byte, 0, len(m.Body())+r.form.Version().Overhead()), r.form, m)
 		items = append(items, conn.Item{Body: body, Epoch: r.epoch, Last: m.Offset})
 	}
 	return items
@@ -43,7 +43,7 @@ func (h *Hub) ReadOn(p *Page) (items []conn.Item, more bool) {
 
 // readWindow selects the next part of a replay; the caller holds mu.
 func (h *Hub) readWindow(p *Page) replay {
-	r := replay{epoch: h.epoch}
+	r := replay{form: p.Form(), epoch: h.epoch}
 	if !p.behind {
 		return r
 	}
@@ -60,7 +60,7 @@ func (h *Hub) readWindow(p *Page) replay {
 			p.last = offset
 			continue
 		}
-		if size += len(m.Body()) + protocol.MessageOverhead; size > most && len(r.messages) > 0 {
+		if size += len(m.Body()) + r.form.Version().Overhead(); size > most && len(r.messages) > 0 {
 			r.more = true
 			return r
 		}

@@ -47,7 +47,7 @@ func (r *round) assign(p *Page, b *bundle) {
 		return
 	}
 	p.due = append(p.due, b)
-	b.assigned = true
+	b.forms = b.forms.With(p.Form())
 }
 
 // reset empties the round and keeps its capacity.

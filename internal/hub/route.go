@@ -3,6 +3,7 @@ package hub
 import (
 	"bytes"
 
+	"github.com/echo-pull/pull/internal/conn"
 	"github.com/echo-pull/pull/internal/envelope"
 	"github.com/echo-pull/pull/internal/window"
 )
@@ -11,7 +12,7 @@ import (
 func (h *Hub) route() {
 	m := h.history.Newest()
 	last := h.round.lastBundle()
-	if last != nil && last.size < bundleBytes && bytes.Equal(last.addr, m.Addr()) && last.frame.Last+1 == m.Offset {
+	if last != nil && last.size(conn.Arrays) < bundleBytes && bytes.Equal(last.addr, m.Addr()) && last.frame.Last+1 == m.Offset {
 		last.add(m) // for the same pages: nothing has changed in between
 		return
 	}

@@ -123,7 +123,7 @@ func (h *Hub) presenceUpdate(now time.Time) (frame *conn.Frame, pages []*Page, l
 		h.online.stale = time.Time{} // pages that connect from now on do not get this update
 	}
 	frame = new(conn.Frame)
-	frame.Seal(body)
+	frame.SealAll(body)
 	return frame, h.updateReceivers(only, now.UnixNano()), list
 }
 

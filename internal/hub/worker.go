@@ -10,7 +10,8 @@ import (
 type worker struct {
 	offering conn.Nonblocking
 	bundles  []*bundle   // the bundles that were last merged …
-	merged   *conn.Frame // … into this frame
+	merged   *conn.Frame // … into this frame …
+	form     conn.Form   // … in this form
 	count    uint64      // deliveries since the last takeCount
 }
 
@@ -19,7 +20,7 @@ func (w *worker) deliver(pages []*Page) {
 	for _, p := range pages {
 		f := &p.due[0].frame
 		if len(p.due) > 1 {
-			f = w.merge(p.due)
+			f = w.merge(p.due, p.Form())
 		}
 		p.Deliver(&w.offering, f)
 		clear(p.due)
@@ -28,12 +29,12 @@ func (w *worker) deliver(pages []*Page) {
 	w.count += uint64(len(pages))
 }
 
-// merge returns one frame for several bundles. Neighbouring pages often have
-// the same ones, so it keeps the last result.
-func (w *worker) merge(bundles []*bundle) *conn.Frame {
-	if w.merged == nil || !slices.Equal(w.bundles, bundles) {
-		w.bundles = append(w.bundles[:0], bundles...)
-		w.merged = mergeFrames(bundles)
+// merge returns one frame for several bundles, in the form of a page. Neighbouring
+// pages often have the same ones, so it keeps the last result.
+func (w *worker) merge(bundles []*bundle, form conn.Form) *conn.Frame {
+	if w.merged == nil || w.form != form || !slices.Equal(w.bundles, bundles) {
+		w.bundles, w.form = append(w.bundles[:0], bundles...), form
+		w.merged = mergeFrames(bundles, form)
 	}
 	return w.merged
 }

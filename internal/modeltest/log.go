@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -125,15 +126,12 @@ func (l *record) covers(pages []*page) bool {
 func parseEntry(raw []byte) entry {
 	e := entry{kind: raw[1], name: string(raw[2:18])}
 	if e.kind == 1 {
-		var m struct {
-			Command string `json:"command"`
-			Params  params `json:"params"`
-		}
-		body := append([]byte("{"), raw[bytes.Index(raw, []byte(`"module_id":"tasks"`)):]...)
-		if err := json.Unmarshal(body, &m); err != nil {
+		var name string
+		body := append([]byte("["), raw[bytes.Index(raw, []byte(`"tasks:`)):]...)
+		if err := json.Unmarshal(body, &[]any{&name, &e.params}); err != nil {
 			panic(fmt.Sprintf("%v: %s", err, body))
 		}
-		e.params, e.command = m.Params, m.Command
+		e.command = strings.TrimPrefix(name, "tasks:")
 		return e
 	}
 	rest := raw[26:]

@@ -17,6 +17,7 @@ type page struct {
 	number       int
 	user, client string
 	chance       *rand.Rand
+	version      int  // of the protocol
 	events       bool // uses Server-Sent Events
 	native       bool // uses the Last-Event-ID of a browser as its cursor
 	done         atomic.Bool
@@ -173,5 +174,5 @@ func (p *page) state() string {
 }
 
 func (p *page) String() string {
-	return fmt.Sprintf("page %d of user %q over %s (native %t)", p.number, p.user, map[bool]string{true: "SSE", false: "WebSocket"}[p.events], p.native)
+	return fmt.Sprintf("page %d of user %q over %s (version %d, native %t)", p.number, p.user, map[bool]string{true: "SSE", false: "WebSocket"}[p.events], p.version, p.native)
 }

@@ -2,7 +2,9 @@ package modeltest
 
 import (
 	"encoding/json"
+	"fmt"
 	"strconv"
+	"strings"
 )
 
 // A message is one of a frame, as the protocol specifies it.
@@ -18,13 +20,35 @@ type message struct {
 	} `json:"params"`
 }
 
+// A rawMessage is a message in the form of either version.
+type rawMessage struct {
+	message
+	Params json.RawMessage `json:"params"`
+	array  bool
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (r *rawMessage) UnmarshalJSON(text []byte) error {
+	if r.array = text[0] == '['; !r.array {
+		type object rawMessage // without this method
+		return json.Unmarshal(text, (*object)(r))
+	}
+	var at int64
+	var name string
+	if err := json.Unmarshal(text, &[]any{&r.ID, &at, &name, &r.Params}); err != nil {
+		return err
+	}
+	var named bool
+	if r.Module, r.Command, named = strings.Cut(name, ":"); !named || at <= 0 {
+		return fmt.Errorf("no time or name in %.300s", text)
+	}
+	return nil
+}
+
 // read processes a frame. first says that the page has read nothing over this
 // connection yet.
 func (p *page) read(frame []byte, cursor string, first *bool) {
-	var raw []struct {
-		message
-		Params json.RawMessage `json:"params"`
-	}
+	var raw []rawMessage
 	if err := json.Unmarshal(frame, &raw); err != nil {
 		p.world.t.Errorf("%s: %v in frame %.300s", p, err, frame)
 		return
@@ -34,6 +58,9 @@ func (p *page) read(frame []byte, cursor string, first *bool) {
 
 	for i := range raw {
 		m := &raw[i].message
+		if raw[i].array != (m.ID > 0 && p.version == 2) {
+			p.world.t.Errorf("%s: %+v is an array: %t", p, m, raw[i].array)
+		}
 		hello := m.Module == "pull" && m.Command == "hello"
 		if hello || m.ID > 0 || m.Command == "tick" {
 			if err := json.Unmarshal(raw[i].Params, &m.Params); err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -19,7 +20,7 @@ type frames func() (id string, frame []byte, err error)
 
 // dial connects to a node, at a cursor.
 func (p *page) dial(n *Node, cursor string) (f frames, closer func(), err error) {
-	query := "?client=" + p.client
+	query := "?client=" + p.client + "&protocol=" + strconv.Itoa(p.version)
 	header := http.Header{UserHeader: {p.user}}
 	switch {
 	case cursor == "":

@@ -148,6 +148,7 @@ func (w *World) newPage(i int) *page {
 		world: w, number: i, chance: w.chance(1000 + i), events: i%4 == 3 && !w.Sockets, native: i%8 == 7 && !w.Sockets,
 		user: strconv.Itoa(i % w.Mix.Users), client: "page-" + strconv.Itoa(i),
 	}
+	p.version = 1 + p.chance.IntN(2)
 	if i == w.Pages-1 {
 		p.user = ""
 	}

@@ -3,11 +3,13 @@
 package pending
 
 import (
+	"bytes"
 	"encoding/json"
 	"time"
 
 	"github.com/echo-pull/pull/internal/envelope"
 	"github.com/echo-pull/pull/internal/notification"
+	"github.com/echo-pull/pull/internal/protocol"
 )
 
 // A Note is a notification for all its recipients, as every node has it from the
@@ -70,14 +72,9 @@ func (n *Note) Waiting() int { return n.left - n.held }
 // several goroutines at once.
 func (n *Note) Complete() notification.Notification {
 	note := n.Notification
-	var e struct {
-		Module  string          `json:"module_id"`
-		Command string          `json:"command"`
-		Params  json.RawMessage `json:"params"`
-	}
-	body := append([]byte("{"), n.Body...)
-	if err := json.Unmarshal(body, &e); err == nil { // anyone may have written to the log
-		note.Module, note.Command, note.Params = e.Module, e.Command, e.Params
+	module, command, params, ok := protocol.SplitBody(n.Body)
+	if ok && json.Valid(params) { // anyone may have written to the log
+		note.Module, note.Command, note.Params = string(module), string(command), bytes.Clone(params)
 	}
 	return note
 }

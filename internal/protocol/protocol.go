@@ -10,34 +10,9 @@ import (
 	"time"
 )
 
-// MessageOverhead is the largest number of bytes that a message needs besides
-// its body: {"id":N, and a comma between messages.
-const MessageOverhead = len(`{"id":18446744073709551615,`) + 1
-
-// AppendMessage appends the message at an offset in the form that pages
-// receive. body is what [AppendEvent] has begun.
-func AppendMessage(b []byte, offset uint64, body []byte) []byte {
-	b = append(b, `{"id":`...)
-	b = strconv.AppendUint(b, offset, 10)
-	b = append(b, ',')
-	return append(b, body...)
-}
-
-// AppendEvent appends the body of an event up to its extra. The body is the
-// message without its leading brace and its id, which is known only when the
-// log has ordered the message. module and command must not need escaping.
-func AppendEvent(b []byte, module, command string, params []byte) []byte {
-	b = append(b, `"module_id":"`...)
-	b = append(b, module...)
-	b = append(b, `","command":"`...)
-	b = append(b, command...)
-	b = append(b, `","params":`...)
-	b = append(b, params...)
-	return append(b, `,"extra":`...)
-}
-
 // A Hello is the first message of a connection. It is also sent after each gap.
 type Hello struct {
+	Version   Version
 	Epoch     string
 	Offset    uint64
 	User      string
@@ -48,7 +23,9 @@ type Hello struct {
 
 // Encode returns the message.
 func (h *Hello) Encode(now time.Time) []byte {
-	b := []byte(`{"module_id":"pull","command":"hello","params":{"protocol":1,"epoch":`)
+	b := []byte(`{"module_id":"pull","command":"hello","params":{"protocol":`)
+	b = strconv.AppendUint(b, uint64(h.Version), 10)
+	b = append(b, `,"epoch":`...)
 	b = appendJSON(b, h.Epoch)
 	b = append(b, `,"offset":`...)
 	b = strconv.AppendUint(b, h.Offset, 10)
@@ -128,8 +105,7 @@ func (l *OnlineList) appendEnd(b []byte, now time.Time) []byte {
 	b = strconv.AppendInt(b, int64(l.Count), 10)
 	b = append(b, `,"GUESTS":`...)
 	b = strconv.AppendInt(b, int64(l.Guests), 10)
-	b = append(b, `},"extra":`...)
-	return append(new(Clock).AppendExtra(b, now), '}')
+	return append(appendExtra(append(b, '}'), now), '}')
 }
 
 // AppendUserChange appends the message that a user has come online or gone
@@ -145,27 +121,7 @@ func AppendUserChange(b []byte, user string, online bool, now time.Time) []byte 
 	b = append(b, status...)
 	b = append(b, `","USER_ID":`...)
 	b = appendJSON(b, user)
-	b = append(b, `},"extra":`...)
-	return append(new(Clock).AppendExtra(b, now), '}')
-}
-
-// A Clock caches the text of a second. Formatting it costs more than the rest
-// of an event's envelope, and consecutive events often have the same second.
-type Clock struct {
-	unix int64
-	text []byte
-}
-
-// AppendExtra appends the extra of a message: the time at which it was sent, as
-// text and as a number.
-func (c *Clock) AppendExtra(b []byte, now time.Time) []byte {
-	if unix := now.Unix(); unix != c.unix || c.text == nil {
-		c.unix, c.text = unix, now.UTC().AppendFormat(c.text[:0], time.RFC3339)
-	}
-	b = append(b, `{"server_time":"`...)
-	b = append(b, c.text...)
-	b = append(b, `","server_time_unix":`...)
-	return append(appendUnix(b, now), '}')
+	return append(appendExtra(append(b, '}'), now), '}')
 }
 
 // appendUnix appends a time as seconds since 1970, to the microsecond.

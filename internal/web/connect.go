@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/echo-pull/pull/internal/conn"
 	"github.com/echo-pull/pull/internal/envelope"
 	"github.com/echo-pull/pull/internal/hub"
 )
@@ -19,7 +20,7 @@ const (
 // 426 if a connection would be accepted. A page whose WebSocket has failed learns
 // from a probe that something between it and the server breaks WebSockets.
 func (s *Server) Connect(c Context) error {
-	began, known := s.disconnectsBefore(c)
+	began, certain := s.disconnectsBefore(c)
 	user, err := s.authorize(c)
 	if err != nil {
 		return err
@@ -28,6 +29,10 @@ func (s *Server) Connect(c Context) error {
 	client := strings.Clone(query.Get("client"))
 	if client != "" && !envelope.IsClientID(client) {
 		return refuse(http.StatusBadRequest, "client is 1 to 64 letters, digits, - and _")
+	}
+	form, known := formOf(query.Get("protocol"))
+	if !known {
+		return refuse(http.StatusBadRequest, "protocol is the number of a version")
 	}
 	serve, err := s.transport(c)
 	if err != nil {
@@ -41,9 +46,9 @@ func (s *Server) Connect(c Context) error {
 	}
 	p := &page{
 		Page: hub.Page{User: user, Client: client}, server: s, payer: payerOf(c, user),
-		handshake: &handshake{cursor: cursorOf(c.Request(), query), disconnects: began, doubtful: !known},
+		handshake: &handshake{cursor: cursorOf(c.Request(), query), disconnects: began, doubtful: !certain},
 	}
-	p.SetOwner(p)
+	p.SetOwner(p, form)
 	if err := s.admit(c, p); err != nil {
 		s.engine.PageDone()
 		return err
@@ -60,6 +65,19 @@ func (s *Server) disconnectsBefore(c Context) (disconnects uint64, known bool) {
 		return scope.Disconnects(), true
 	}
 	return s.engine.Hub().Disconnects(), false
+}
+
+// formOf returns the form of messages for a page, which has sent the newest version
+// of the protocol that it knows. A page that has sent none knows version 1.
+func formOf(version string) (form conn.Form, ok bool) {
+	switch {
+	case version == "" || version == "1":
+		return conn.Objects, true
+	case version[0] == '0' || strings.Trim(version, "0123456789") != "":
+		return 0, false
+	default:
+		return conn.Arrays, true
+	}
 }
 
 // cursorOf returns the cursor that the page has sent, or nil. The header takes

@@ -30,11 +30,11 @@ func dialectOf(name string) (dialect, error) {
 	switch name {
 	case "websocket":
 	case "pull":
-		d.path = "/pull?"
+		d.path = "/pull?protocol=2&"
 		d.header = func(user int) string { return upgrade(user) + identity(user) }
 		d.steps = hello
 	case "pull-sse":
-		d.path = "/pull?"
+		d.path = "/pull?protocol=2&"
 		d.header = func(user int) string { return stream(user) + identity(user) }
 		d.steps = hello
 		d.status, d.stream = "200", newEvents

@@ -26,10 +26,10 @@ func TestMessageIsWhatJSONWouldBe(t *testing.T) {
 
 func TestMessagesAreFoundInAnyEnvelope(t *testing.T) {
 	at := time.Now()
-	text := []byte(`[{"id":7,"params":`)
+	text := []byte(`[[7,1795452002114,"bench:m",`)
 	for seq := range int64(3) {
 		text = NewMessage(seq, at, "x").Append(text)
-		text = append(text, `,"extra":{"x":1}},{"id":8,"params":`...)
+		text = append(text, `],{"id":8,"params":`...)
 	}
 	var got []int64
 

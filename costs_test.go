@@ -28,8 +28,8 @@ func heapBytes() float64 {
 }
 
 func TestScopeStaysSmall(t *testing.T) {
-	if got := unsafe.Sizeof(scope{}); got > 208 {
-		t.Errorf("a request's scope takes %d bytes, want 208 at most: the runtime has that size", got)
+	if got := unsafe.Sizeof(scope{}); got > 144 {
+		t.Errorf("a request's scope takes %d bytes, want 144 at most: the runtime has that size", got)
 	}
 }
 

@@ -93,6 +93,44 @@ func TestRequestsInParallelKeepTheirEventsApart(t *testing.T) {
 	}
 }
 
+func TestGoroutinesOfARequestSendAtOnce(t *testing.T) {
+	a := newApp(t, nil)
+	defer a.stop(t)
+	const goroutines, each = 8, 20
+	a.echo.GET("/", pull.Handler(func(c pull.Context) error {
+		errs := make([]error, goroutines)
+		begin := make(chan struct{})
+		var all sync.WaitGroup
+		for g := range goroutines {
+			all.Go(func() {
+				<-begin
+				for i := range each {
+					errs[g] = errors.Join(errs[g], c.Pull().Send(pull.User("42"), event("x", map[string]any{"g": g, "i": i})))
+				}
+			})
+		}
+		close(begin)
+		all.Wait()
+		return errors.Join(errs...)
+	}))
+	p := a.dial(t, "42", "")
+	p.hello(t)
+
+	for range 20 {
+		a.get(t, "/")
+
+		var next [goroutines]float64
+		for range goroutines * each {
+			params := p.event(t).Params
+			g := int(params["g"].(float64))
+			if params["i"] != next[g] {
+				t.Fatalf("goroutine %d: got event %v, want %v", g, params["i"], next[g])
+			}
+			next[g]++
+		}
+	}
+}
+
 func TestFromFindsTheOutboxWhereOnlyAContextIsAtHand(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newApp(t, nil)

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"bytes"
 	"context"
 	"testing"
 	"testing/synctest"
@@ -19,7 +20,11 @@ func TestControlMessagesTakeBoundedRoomInTheLog(t *testing.T) {
 		defer cancel()
 		go func() { _ = Follow(ctx, m, time.Hour, func([]Delivery) {}) }()
 		target := event.User("1")
-		message, err := event.Encode(&target, &event.Event{Module: "tasks", Command: "update"}, "", time.Now(), 1<<10)
+		var message []byte
+		err := event.Encode(&target, &event.Event{Module: "tasks", Command: "update"}, "", 1<<10, func(raw []byte) error {
+			message = bytes.Clone(raw)
+			return nil
+		})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/echo-pull/pull/internal/event"
 )
@@ -31,10 +30,10 @@ type note struct {
 
 func BenchmarkEncode(b *testing.B) {
 	e := benchEngine(b)
-	t, ev, now := event.User("42"), event.Event{Module: "tasks", Command: "update", Params: &note{7, "Write it down"}}, time.Now()
+	t, ev := event.User("42"), event.Event{Module: "tasks", Command: "update", Params: &note{7, "Write it down"}}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := e.encode(&t, &ev, "", now); err != nil {
+		if _, err := e.encode(&t, &ev, ""); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -4,10 +4,8 @@ import (
 	"context"
 	"math"
 	"net/http"
-	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/echo-pull/pull/internal/envelope"
 	"github.com/echo-pull/pull/internal/event"
@@ -23,24 +21,24 @@ const HeaderClient = "Pull-Client"
 // one another. If the handler fails, they are discarded. Several goroutines may
 // use an Outbox until the handler returns.
 type Outbox struct {
-	engine *Engine
-	header http.Header     // of the request
-	began  envelope.Cursor // position of the log when the request began
-	scope  *Scope
-	ended  atomic.Bool // set under mu
+	parent      context.Context //nolint:containedctx // see Scope
+	engine      *Engine
+	request     any                      // the framework's own context
+	header      http.Header              // of the request
+	began       envelope.Cursor          // position of the log when the request began
+	disconnects uint64                   // Hub.Disconnects when the request began
+	body        *requestBody             // nil for a request without a body
+	identity    atomic.Pointer[Identity] // nil until it is needed
 
-	mu     sync.Mutex     // guards the fields below, of which the order saves memory
-	txID   uint32         // number of the request among those that have called SendTx; 0: it has not
-	events [][]byte       // envelopes; nil if a later event with the same key has replaced it
-	first  [1][]byte      // memory for events: most requests send one
-	keys   map[string]int // index in events by key and target
-
-	held      int16 // the part of the publisher's queue that the request uses
-	taken     bool  // first belongs to a published batch
-	heldBytes int32
+	mu     sync.Mutex                 // guards the fields below, and each change of events
+	events atomic.Pointer[collection] // nil while there are none; endedCollection after the request
+	txID   uint32                     // number of the request among those that have called SendTx; 0: it has not
+	grants int16                      // the part of the publisher's queue that Watch has used
 }
 
-const _ = uint(math.MaxInt16 - publish.MaxRequestEvents) // held is large enough
+const _ = uint(math.MaxInt16 - publish.MaxRequestEvents) // grants is large enough
+
+var endedCollection = new(collection) //nolint:gochecknoglobals // a constant: of a request that has ended
 
 // outboxKey is the key of a request's innermost outbox in its context.
 type outboxKey struct{}
@@ -58,7 +56,7 @@ func From(ctx context.Context) *Outbox {
 // Outbox returns this engine's outbox of the request that ctx belongs to, or nil.
 func (e *Engine) Outbox(ctx context.Context) *Outbox {
 	if s := e.ScopeOf(ctx); s != nil {
-		return &s.outbox
+		return s.Outbox()
 	}
 	return nil
 }
@@ -74,35 +72,44 @@ func (o *Outbox) Send(t event.Target, e event.Event) error {
 	if o == nil {
 		return ErrNoOutbox
 	}
-	raw, err := o.engine.encode(&t, &e, o.sender(&e), time.Now())
-	if err != nil || raw == nil {
-		return err
-	}
+	return o.engine.encodeTo(&t, &e, o.sender(&e), func(raw []byte) error {
+		return o.collect(raw, e.Key, &t)
+	})
+}
+
+// collect adds a copy of an envelope to the collected events.
+func (o *Outbox) collect(raw []byte, key string, t *event.Target) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 
-	if o.ended.Load() {
+	if o.hasEnded() {
 		return ErrTooLate
 	}
 	if len(raw) > publish.MaxRequestBytes { // no Flush would make room for it
 		return &event.SizeError{Size: len(raw), Limit: publish.MaxRequestBytes}
 	}
-	if err := o.reserveShare(1, len(raw)); err != nil {
-		return err
+	if !o.hasRoom(1, len(raw)) {
+		return ErrOutboxFull
 	}
 	if err := o.engine.publisher.Reserve(len(raw)); err != nil {
-		o.releaseShare(1, len(raw))
 		return err
 	}
-	if e.Key != "" {
-		o.replace(e.Key, &t)
+	c := o.events.Load()
+	if c == nil {
+		c = newCollection()
+		o.events.Store(c)
 	}
-	if o.events == nil && !o.taken {
-		o.events = o.first[:0]
+	if key != "" {
+		if size := c.replace(key, t); size > 0 {
+			o.engine.publisher.Release(1, size)
+		}
 	}
-	o.events = append(o.events, raw)
+	c.add(raw)
 	return nil
 }
+
+// hasEnded reports whether the request has ended.
+func (o *Outbox) hasEnded() bool { return o.events.Load() == endedCollection }
 
 // sender returns the name of the page that made the request if the event is not
 // for it, else "".
@@ -114,26 +121,11 @@ func (o *Outbox) sender(e *event.Event) string {
 	if !envelope.IsClientID(client) {
 		return ""
 	}
-	user, err := o.scope.currentUser()
+	user, err := (*Scope)(o).currentUser()
 	if err != nil {
 		return ""
 	}
 	return envelope.SenderName(client, user)
-}
-
-// replace drops the earlier event with the key and target. The next event takes
-// its place in keys. The caller holds mu.
-func (o *Outbox) replace(key string, t *event.Target) {
-	if o.keys == nil {
-		o.keys = make(map[string]int)
-	}
-	name := key + "\x00" + string(event.AppendTarget(nil, "", t))
-	if i, sent := o.keys[name]; sent {
-		o.engine.publisher.Release(1, len(o.events[i]))
-		o.releaseShare(1, len(o.events[i]))
-		o.events[i] = nil
-	}
-	o.keys[name] = len(o.events)
 }
 
 // Flush publishes the collected events now, whether or not the request
@@ -145,23 +137,24 @@ func (o *Outbox) Flush(ctx context.Context) error {
 	if o == nil {
 		return ErrNoOutbox
 	}
-	b, err := o.takeUnlessEnded(ctx)
-	if err != nil || b.Events == 0 {
+	c, err := o.takeUnlessEnded(ctx)
+	if err != nil || c == nil {
 		return err
 	}
-	return o.engine.publisher.PublishAndWait(ctx, b)
+	defer c.release()
+	return o.engine.publisher.PublishAndWait(ctx, c.batch())
 }
 
 // takeUnlessEnded is take, or returns an error if the request or ctx has ended.
-func (o *Outbox) takeUnlessEnded(ctx context.Context) (publish.Batch, error) {
+func (o *Outbox) takeUnlessEnded(ctx context.Context) (*collection, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 
-	if o.ended.Load() {
-		return publish.Batch{}, ErrTooLate
+	if o.hasEnded() {
+		return nil, ErrTooLate
 	}
 	if err := ctx.Err(); err != nil {
-		return publish.Batch{}, err
+		return nil, err
 	}
 	if o.txID != 0 {
 		o.engine.relay.wakeUp()
@@ -169,36 +162,23 @@ func (o *Outbox) takeUnlessEnded(ctx context.Context) (publish.Batch, error) {
 	return o.take(), nil
 }
 
-// take removes the collected events and returns them; the caller holds mu.
-func (o *Outbox) take() publish.Batch {
-	var b publish.Batch
-	if o.keys != nil {
-		o.events = slices.DeleteFunc(o.events, func(raw []byte) bool { return raw == nil })
+// take removes the collected events and returns them, or nil if there are none. The
+// caller holds mu.
+func (o *Outbox) take() *collection {
+	if o.hasEnded() {
+		return nil
 	}
-	b.Messages, b.Events = o.events, len(o.events)
-	for _, raw := range o.events {
-		b.Size += len(raw)
-	}
-	o.events, o.keys, o.taken = nil, nil, true
-	o.releaseShare(b.Events, b.Size)
-	return b
+	return o.events.Swap(nil)
 }
 
-// reserveShare reserves a part of the request's share of the publisher's queue;
-// the caller holds mu.
-func (o *Outbox) reserveShare(events, bytes int) error {
-	if int(o.held)+events > publish.MaxRequestEvents || int(o.heldBytes)+bytes > publish.MaxRequestBytes {
-		return ErrOutboxFull
+// hasRoom reports whether the request's share of the publisher's queue has room. The
+// caller holds mu.
+func (o *Outbox) hasRoom(events, size int) bool {
+	events += int(o.grants)
+	if c := o.events.Load(); c != nil {
+		events, size = events+c.count, size+c.size
 	}
-	o.releaseShare(-events, -bytes)
-	return nil
-}
-
-// releaseShare releases a part that reserveShare has reserved; the caller holds
-// mu.
-func (o *Outbox) releaseShare(events, bytes int) {
-	o.held -= int16(events)     //nolint:gosec // less than the share
-	o.heldBytes -= int32(bytes) //nolint:gosec // less than the share
+	return events <= publish.MaxRequestEvents && size <= publish.MaxRequestBytes
 }
 
 // Discard drops the events collected since the last Flush.
@@ -207,17 +187,18 @@ func (o *Outbox) Discard() {
 		return
 	}
 	o.mu.Lock()
-	b := o.take()
+	c := o.take()
 	o.mu.Unlock()
 
-	o.release(b)
+	if c != nil {
+		o.drop(c)
+	}
 }
 
-// release returns the places of events that are not published.
-func (o *Outbox) release(b publish.Batch) {
-	if b.Events > 0 {
-		o.engine.publisher.Release(b.Events, b.Size)
-	}
+// drop gives back the places of events that are not published.
+func (o *Outbox) drop(c *collection) {
+	o.engine.publisher.Release(c.count, c.size)
+	c.release()
 }
 
 // Watch makes the current user watch the tags for Config.WatchTTL, on all pages
@@ -244,14 +225,14 @@ func (o *Outbox) Watch(tags ...string) error {
 	if o == nil {
 		return ErrNoOutbox
 	}
-	user, err := o.scope.currentUser()
+	user, err := (*Scope)(o).currentUser()
 	if err != nil {
 		return err
 	}
 	if err := o.useWatchShare(tags); err != nil {
 		return err
 	}
-	last, err := o.engine.grant(user, o.scope.body.since(o.began).String(), tags)
+	last, err := o.engine.grant(user, o.body.since(o.began).String(), tags)
 	if err != nil {
 		return err
 	}
@@ -265,7 +246,12 @@ func (o *Outbox) useWatchShare(tags []string) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 
-	return o.reserveShare(countParts(tags), 0)
+	parts := countParts(tags)
+	if !o.hasRoom(parts, 0) {
+		return ErrOutboxFull
+	}
+	o.grants += int16(parts) //nolint:gosec // not more than the share
+	return nil
 }
 
 // Cursor returns the position of the log when the request began. A page that
@@ -280,24 +266,21 @@ func (o *Outbox) Cursor() string {
 
 // finish is the epilogue: it publishes the events, or discards them.
 func (o *Outbox) finish(commit bool) {
-	var b publish.Batch
 	o.mu.Lock()
-	o.ended.Store(true)
-	if len(o.events) > 0 {
-		b = o.take()
-	}
-	transacted := o.txID != 0
+	c, transacted := o.take(), o.txID != 0
+	o.events.Store(endedCollection)
 	o.mu.Unlock()
-	o.scope.endIdentity()
+	(*Scope)(o).endIdentity()
 
 	if transacted {
 		o.engine.relay.wakeUp() // a failed handler may have committed
 	}
 	switch {
-	case b.Events == 0:
+	case c == nil:
 	case commit:
-		o.engine.publisher.Publish(b)
+		o.engine.publisher.Publish(c.batch())
+		c.release()
 	default:
-		o.release(b)
+		o.drop(c)
 	}
 }

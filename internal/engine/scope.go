@@ -3,7 +3,7 @@ package engine
 import (
 	"context"
 	"net/http"
-	"sync/atomic"
+	"time"
 )
 
 // A Scope holds what belongs to one request: its outbox and its user. It is also
@@ -11,15 +11,9 @@ import (
 // framework's own context, because that serves another request afterwards: a
 // goroutine left behind would add its events to the outbox of that request.
 //
-// If several plugins serve a request, each has a scope, one inside the other.
-type Scope struct {
-	context.Context //nolint:containedctx // it is a context
-	outbox          Outbox
-	request         any                      // the framework's own context
-	identity        atomic.Pointer[Identity] // nil until it is needed
-	disconnects     uint64                   // Hub.Disconnects when the request began
-	body            *requestBody             // nil for a request without a body
-}
+// It is the outbox itself, with the methods that only the plugin calls. If several
+// plugins serve a request, each has a scope, one inside the other.
+type Scope Outbox
 
 // An engineKey is the key of an engine's scope in a context, or with nil of the
 // innermost scope.
@@ -29,14 +23,23 @@ type engineKey struct{ engine *Engine }
 func (s *Scope) Value(key any) any {
 	switch key := key.(type) {
 	case outboxKey:
-		return &s.outbox
+		return s.Outbox()
 	case engineKey:
-		if key.engine == nil || key.engine == s.outbox.engine {
+		if key.engine == nil || key.engine == s.engine {
 			return s
 		}
 	}
-	return s.Context.Value(key)
+	return s.parent.Value(key)
 }
+
+// Deadline implements [context.Context].
+func (s *Scope) Deadline() (deadline time.Time, ok bool) { return s.parent.Deadline() }
+
+// Done implements [context.Context].
+func (s *Scope) Done() <-chan struct{} { return s.parent.Done() }
+
+// Err implements [context.Context].
+func (s *Scope) Err() error { return s.parent.Err() }
 
 // ScopeOf returns the engine's scope of the request that ctx belongs to, or nil.
 func (e *Engine) ScopeOf(ctx context.Context) *Scope {
@@ -46,28 +49,27 @@ func (e *Engine) ScopeOf(ctx context.Context) *Scope {
 
 // Begin begins the scope of a request whose context is parent.
 func (s *Scope) Begin(e *Engine, parent context.Context, r *http.Request, request any) {
-	s.Context, s.request = parent, request
-	s.outbox.engine, s.outbox.header, s.outbox.began = e, r.Header, e.hub.Cursor()
-	s.outbox.scope, s.disconnects = s, e.hub.Disconnects()
+	s.parent, s.engine, s.request, s.header = parent, e, request, r.Header
+	s.began, s.disconnects = e.hub.Cursor(), e.hub.Disconnects()
 	s.body = recordBody(r, e.hub)
 }
 
 // End ends the scope: it publishes the events of the request if commit is true,
 // else it discards them.
-func (s *Scope) End(commit bool) { s.outbox.finish(commit) }
+func (s *Scope) End(commit bool) { s.Outbox().finish(commit) }
 
 // Ended reports whether the request has ended.
-func (s *Scope) Ended() bool { return s.outbox.ended.Load() }
+func (s *Scope) Ended() bool { return s.Outbox().hasEnded() }
 
 // Outbox returns the outbox of the request.
-func (s *Scope) Outbox() *Outbox { return &s.outbox }
+func (s *Scope) Outbox() *Outbox { return (*Outbox)(s) }
 
 // Disconnects returns the result of [hub.Hub.Disconnects] when the request began.
 func (s *Scope) Disconnects() uint64 { return s.disconnects }
 
 // SetHeader replaces the request's header, so that the scope does not keep the
 // whole header in memory.
-func (s *Scope) SetHeader(h http.Header) { s.outbox.header = h }
+func (s *Scope) SetHeader(h http.Header) { s.header = h }
 
 // ScopeParent returns the parent for a new scope. That is ctx without the ended
 // scopes of a request that is served again. ScopeParent reports whether the
@@ -81,7 +83,7 @@ func (e *Engine) ScopeParent(ctx context.Context) (parent context.Context, insta
 		return ctx, true
 	}
 	if outer.Ended() {
-		return e.ScopeParent(outer.Context)
+		return e.ScopeParent(outer.parent)
 	}
 	return ctx, false // inside another plugin's scope
 }
@@ -103,7 +105,7 @@ func (s *Scope) User(request any) (string, error) {
 	if s.identity.Load() == nil {
 		s.identity.CompareAndSwap(nil, new(Identity))
 	}
-	return s.identity.Load().User(s.outbox.engine, request)
+	return s.identity.Load().User(s.engine, request)
 }
 
 // endIdentity waits for a running call of Config.User, which reads the request

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"time"
@@ -19,7 +20,7 @@ func (e *Engine) Send(ctx context.Context, t event.Target, ev event.Event) error
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	raw, err := e.encode(&t, &ev, "", time.Now())
+	raw, err := e.encode(&t, &ev, "")
 	if err != nil || raw == nil {
 		return err
 	}
@@ -31,27 +32,38 @@ func (e *Engine) Send(ctx context.Context, t event.Target, ev event.Event) error
 
 // encode checks an event and returns its envelope, or nil if its target is
 // nobody.
-func (e *Engine) encode(t *event.Target, ev *event.Event, sender string, now time.Time) ([]byte, error) {
+func (e *Engine) encode(t *event.Target, ev *event.Event, sender string) (raw []byte, err error) {
+	err = e.encodeTo(t, ev, sender, func(b []byte) error {
+		raw = bytes.Clone(b)
+		return nil
+	})
+	return raw, err
+}
+
+// encodeTo checks an event and passes its envelope to use, which has to copy what it
+// keeps. It does not call use if the target is nobody.
+func (e *Engine) encodeTo(t *event.Target, ev *event.Event, sender string, use func(raw []byte) error) error {
 	if err := event.Check(ev); err != nil {
-		return nil, err
+		return err
 	}
 	if !e.registry.has(ev.Module) {
-		return nil, fmt.Errorf("%w: %q", ErrUnknownModule, ev.Module)
+		return fmt.Errorf("%w: %q", ErrUnknownModule, ev.Module)
 	}
 	if err := event.CheckTarget(t); err != nil {
-		return nil, err
+		return err
 	}
 	if err := e.checkPush(t, ev); err != nil {
-		return nil, err
+		return err
 	}
 	if event.IsNobody(t) {
-		return nil, nil
+		return nil
 	}
-	raw, err := event.Encode(t, ev, sender, now, e.config.EventBytes)
-	if err != nil {
-		return nil, err
-	}
-	return raw, e.checkSize(len(raw)) // a target may be of any size
+	return event.Encode(t, ev, sender, e.config.EventBytes, func(raw []byte) error {
+		if err := e.checkSize(len(raw)); err != nil { // a target may be of any size
+			return err
+		}
+		return use(raw)
+	})
 }
 
 // checkSize returns an error if the log cannot hold a message of so many bytes.

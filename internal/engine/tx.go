@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/echo-pull/pull/internal/broker"
 	"github.com/echo-pull/pull/internal/event"
@@ -33,7 +32,7 @@ func (e *Engine) SendTx(ctx context.Context, tx broker.Tx, t event.Target, ev ev
 	if err := e.checkTx(ctx, tx); err != nil {
 		return err
 	}
-	raw, err := e.encode(&t, &ev, "", time.Now())
+	raw, err := e.encode(&t, &ev, "")
 	if err != nil || raw == nil {
 		return err
 	}
@@ -107,20 +106,20 @@ func (o *Outbox) SendTx(tx broker.Tx, t event.Target, e event.Event) error {
 	if o == nil {
 		return ErrNoOutbox
 	}
-	if o.ended.Load() {
+	if o.hasEnded() {
 		return ErrTooLate
 	}
-	if err := o.engine.checkTx(o.scope, tx); err != nil {
+	if err := o.engine.checkTx((*Scope)(o), tx); err != nil {
 		return err
 	}
-	raw, err := o.engine.encode(&t, &e, o.sender(&e), time.Now())
+	raw, err := o.engine.encode(&t, &e, o.sender(&e))
 	if err != nil || raw == nil {
 		return err
 	}
-	if err := o.engine.insertTx(o.scope, tx, o.txKey(&e, &t), raw); err != nil {
+	if err := o.engine.insertTx((*Scope)(o), tx, o.txKey(&e, &t), raw); err != nil {
 		return err
 	}
-	if o.ended.Load() { // meanwhile: no epilogue will wake the relay
+	if o.hasEnded() { // meanwhile: no epilogue will wake the relay
 		o.engine.relay.wakeUp()
 	}
 	return nil

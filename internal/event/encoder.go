@@ -22,11 +22,13 @@ type encoder struct {
 	raw    []byte
 }
 
-var encoders = sync.Pool{New: func() any { //nolint:gochecknoglobals // a cache of buffers; all plugins of a process share it
+var encoders = sync.Pool{New: func() any { return newEncoder() }} //nolint:gochecknoglobals // a cache of buffers; all plugins of a process share it
+
+func newEncoder() *encoder {
 	e := new(encoder)
 	e.json = json.NewEncoder(&e.params)
 	return e
-}}
+}
 
 // release returns the encoder to the pool, unless a very large event has made
 // its buffers so large that keeping them would be a leak.
@@ -36,15 +38,21 @@ func (enc *encoder) release() {
 	}
 }
 
-// Encode returns the envelope of an event to a target. Both must have passed
-// their checks. limit bounds the size of its body, which is what
-// pages receive without the offset and the time.
-func Encode(t *Target, e *Event, sender string, now time.Time, limit int) ([]byte, error) {
+// Encode passes the envelope of an event to use, and returns the error of that. The
+// next event uses the memory of the envelope: use has to copy what it keeps. The event
+// and its target must have passed their checks. limit bounds the size of its body, which is
+// what pages receive without the offset and the time.
+func Encode(t *Target, e *Event, sender string, limit int, use func(raw []byte) error) error {
 	enc := encoders.Get().(*encoder) //nolint:forcetypeassert // holds nothing else
 	defer enc.release()
-	return enc.encode(t, e, sender, now, limit)
+	raw, err := enc.encode(t, e, sender, time.Now(), limit)
+	if err != nil {
+		return err
+	}
+	return use(raw)
 }
 
+// encode returns the envelope. It is valid until the next call.
 func (enc *encoder) encode(t *Target, e *Event, sender string, now time.Time, limit int) ([]byte, error) {
 	params, err := enc.encodeParams(e)
 	if err != nil {
@@ -62,7 +70,7 @@ func (enc *encoder) encode(t *Target, e *Event, sender string, now time.Time, li
 	if size := len(b) - head; size > limit {
 		return nil, &SizeError{Size: size, Limit: limit}
 	}
-	return bytes.Clone(b), nil
+	return b, nil
 }
 
 // kindOf returns the kind of an event's envelope.
@@ -94,6 +102,9 @@ func EncodeWithdrawal(t *Target, tag string, now time.Time) ([]byte, error) {
 // encodeParams returns the params as JSON on one line, never null. The result
 // is valid until the next call.
 func (enc *encoder) encodeParams(e *Event) ([]byte, error) {
+	if text, ok := e.Params.(json.RawMessage); ok && isReady(text) {
+		return text, nil
+	}
 	enc.params.Reset()
 	if e.Params != nil {
 		if err := enc.json.Encode(e.Params); err != nil {

@@ -3,6 +3,7 @@ package publish
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/echo-pull/pull/internal/broker"
 	"github.com/echo-pull/pull/internal/envelope"
@@ -11,7 +12,7 @@ import (
 
 // A Batch is what one request publishes, in order.
 type Batch struct {
-	Messages [][]byte
+	Messages [][]byte   // the publisher keeps the messages, and copies the list
 	Events   int        // reserved places, which the publisher releases
 	Size     int        // reserved bytes, which the publisher releases
 	awaited  bool       // done is needed
@@ -38,14 +39,15 @@ func (p *Publisher) submit(b Batch) (last uint64, done <-chan error, err error) 
 		p.Release(b.Events, b.Size)
 		return last, nil, nil
 	}
+	queued := Batch{Messages: slices.Clone(b.Messages), Events: b.Events, Size: b.Size}
 	if b.awaited {
-		b.done = make(chan error, 1)
+		queued.done = make(chan error, 1)
 	}
-	p.queue = append(p.queue, b)
+	p.queue = append(p.queue, queued)
 	p.mu.Unlock()
 
 	signal.Send(p.wake)
-	return last, b.done, nil
+	return last, queued.done, nil
 }
 
 // Publish hands over a batch without waiting for the log.

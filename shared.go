@@ -325,12 +325,17 @@ type Broker = broker.Broker
 //	type Memory struct {
 //		Count int // largest number of messages; 0 or less means the default, 100,000
 //		Bytes int // largest size of the messages; the last one is always kept; 0 or less means 64 MiB
+//
+//		// Age is how long messages are kept once all subscribers have read them. Older
+//		// ones are dropped within two seconds of the next Publish, or by the plugin
+//		// every ten seconds. 0 or less means until another bound is exceeded.
+//		Age time.Duration
 //		// contains filtered or unexported fields
 //	}
 //
 //	func (m *Memory) Publish(ctx context.Context, messages ...[]byte) error
 //
-// Publish implements [Broker]. It never blocks.
+// Publish implements [Broker]. It never blocks, and does not keep the slices.
 //
 //	func (m *Memory) Subscribe(ctx context.Context, window time.Duration, deliver func(epoch string, offset uint64, message []byte)) error
 //

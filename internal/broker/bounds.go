@@ -1,9 +1,13 @@
 package broker
 
-// trim drops the oldest messages until the log is within its bounds. Transient
-// messages take no room from others: they are emptied first, and then only
-// occupy an offset. The caller holds mu.
-func (m *Memory) trim() {
+import "time"
+
+// trim drops the oldest messages until the log is within Count and Bytes.
+// Transient messages take no room from others: they are removed first, and
+// then only occupy an offset. Then trim drops what is no longer needed, but no
+// more than most messages, and reports whether there may be more. The caller
+// holds mu.
+func (m *Memory) trim(now int64, most int) (more bool) {
 	count, bytes := m.Count, m.Bytes
 	if count <= 0 {
 		count = DefaultCount
@@ -11,52 +15,63 @@ func (m *Memory) trim() {
 	if bytes <= 0 {
 		bytes = DefaultBytes
 	}
-	m.emptyTransient(bytes / 4)
-	for m.lastingUsage.count > count || m.lastingUsage.bytes > bytes && m.lastingUsage.count > 1 || m.log.Len()/placesPerMessage > count {
-		message := m.log.Pop().message
-		m.usageOf(message).add(-1, -len(message))
+	m.removeControls(bytes / 4)
+	for m.count > count || m.bytes > bytes && m.count > 1 || m.records.Len()/placesPerMessage > count {
+		m.pop()
 	}
+	read := m.read()
+	for ; m.records.Len() > 0 && m.first() < read && m.isDone(now); most-- {
+		if most == 0 {
+			return true
+		}
+		m.pop()
+	}
+	return false
 }
 
-// A usage is a number of messages and their size.
-type usage struct{ count, bytes int }
-
-func (u *usage) add(count, bytes int) { u.count, u.bytes = u.count+count, u.bytes+bytes }
-
-// placesPerMessage bounds the length of the log including the emptied messages,
+// placesPerMessage bounds the length of the log including the removed messages,
 // as a multiple of Count.
 const placesPerMessage = 8
 
-// push appends a record. The caller holds mu.
-func (m *Memory) push(r record) {
-	m.log.Push(r)
-	m.usageOf(r.message).add(1, len(r.message))
-	m.next++
+// trimStep bounds how much of what is no longer needed is dropped in one step.
+const trimStep = 1000
+
+// Trim drops some of what the log no longer needs, and reports whether there may
+// be more. One call holds the lock only for a short time. Publish does the same,
+// but a log that gets no messages has to be trimmed by its owner.
+func Trim(m *Memory, now time.Time) (more bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+
+	return m.trim(now.UnixNano(), trimStep)
 }
 
-// usageOf returns the usage to which a message counts.
-func (m *Memory) usageOf(message []byte) *usage {
-	if m.transient != nil && (len(message) == 0 || m.transient(message)) {
-		return &m.transientUsage
+// isDone reports whether the first message is no longer needed, once all
+// followers have read it. The caller holds mu.
+func (m *Memory) isDone(now int64) bool {
+	if m.needed != nil && m.first() < m.needed.Load() {
+		return true
 	}
-	return &m.lastingUsage
+	return m.Age > 0 && m.startsBefore(now-int64(m.Age))
 }
 
-// emptyTransient removes the content of the oldest transient messages that all
-// followers have read, until their size is within most bytes.
-func (m *Memory) emptyTransient(most int) {
-	if m.transientUsage.bytes <= most || len(m.followers) == 0 {
-		return
-	}
+// read returns the offset before which all followers have read everything. The
+// caller holds mu.
+func (m *Memory) read() uint64 {
 	read := m.next
 	for _, next := range m.followers {
 		read = min(read, next)
 	}
-	for m.emptiedTo = max(m.emptiedTo, m.first()); m.emptiedTo < read && m.transientUsage.bytes > most; m.emptiedTo++ {
-		r := m.log.At(int(m.emptiedTo - m.first())) //nolint:gosec // an index
-		if u := m.usageOf(r.message); u == &m.transientUsage {
-			u.bytes -= len(r.message)
-			r.message = nil
-		}
+	return read
+}
+
+// removeControls removes the oldest transient messages that all followers have
+// read, until the size of the rest is within most bytes.
+func (m *Memory) removeControls(most int) {
+	if m.controlBytes <= most || len(m.followers) == 0 {
+		return
+	}
+	for read := m.read(); m.controlBytes > most && m.controls.Len() > 0 && m.controls.At(0).offset < read; {
+		m.popControl()
 	}
 }

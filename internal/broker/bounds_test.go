@@ -15,7 +15,7 @@ import (
 // the log is bounded as well. Events stay.
 func TestControlMessagesTakeBoundedRoomInTheLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := NewMemory(100, 4<<10, envelope.IsTransient)
+		m := NewMemory(100, 4<<10, 0, envelope.IsTransient, nil)
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		go func() { _ = Follow(ctx, m, time.Hour, func([]Delivery) {}) }()
@@ -35,15 +35,15 @@ func TestControlMessagesTakeBoundedRoomInTheLog(t *testing.T) {
 			synctest.Wait()
 		}
 
-		if m.transientUsage.bytes > 2<<10 || m.log.Len() != 701 || len(m.log.At(0).message) != len(message) {
+		if m.controlBytes > 2<<10 || m.records.Len() != 701 || !bytes.Equal(m.message(1), message) {
 			t.Errorf("%d bytes in %d places, and %d of the event, want few bytes, 701 places, and %d",
-				m.transientUsage.bytes, m.log.Len(), len(m.log.At(0).message), len(message))
+				m.controlBytes, m.records.Len(), len(m.message(1)), len(message))
 		}
 		for range 1000 {
 			Append(m, [][]byte{envelope.Control(envelope.KindBeat, time.Now())})
 		}
-		if m.log.Len() > (100+1)*placesPerMessage {
-			t.Errorf("%d places for at most 100 events", m.log.Len())
+		if m.records.Len() > (100+1)*placesPerMessage {
+			t.Errorf("%d places for at most 100 events", m.records.Len())
 		}
 		cancel()
 	})

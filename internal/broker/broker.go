@@ -39,7 +39,7 @@ type Broker interface {
 type Delivery struct {
 	Epoch  string
 	Offset uint64
-	Raw    []byte
+	Raw    []byte // nil for a transient message that the embedded log has removed
 }
 
 // Check returns an error if the delivery breaks the contract of [Broker].

@@ -30,8 +30,8 @@ func Follow(ctx context.Context, m *Memory, window time.Duration, take func(batc
 	return nil
 }
 
-// join adds a follower and returns the position of the first message that is
-// not older than oldest.
+// join adds a follower and returns the position from which on the log has all
+// messages that are not older than oldest.
 func (m *Memory) join(wake chan struct{}, oldest int64) (epoch string, next uint64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -40,11 +40,7 @@ func (m *Memory) join(wake chan struct{}, oldest int64) (epoch string, next uint
 	if m.followers == nil {
 		m.followers = make(map[chan struct{}]uint64)
 	}
-	i := 0
-	for i < m.log.Len() && m.log.At(i).at < oldest {
-		i++
-	}
-	m.followers[wake] = m.first() + uint64(i)
+	m.followers[wake] = m.since(oldest)
 	return m.epoch, m.followers[wake]
 }
 
@@ -78,7 +74,7 @@ func (m *Memory) after(epoch string, next uint64, batch []Delivery) []Delivery {
 		next = first
 	}
 	for offset := max(next, first); offset < m.next && len(batch) < most; offset++ {
-		batch = append(batch, Delivery{m.epoch, offset, m.log.At(int(offset - first)).message}) //nolint:gosec // an index
+		batch = append(batch, Delivery{m.epoch, offset, m.message(offset)})
 	}
 	return batch
 }

@@ -3,6 +3,7 @@ package broker
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/echo-pull/pull/internal/envelope"
@@ -24,27 +25,39 @@ type Memory struct {
 	Count int // largest number of messages; 0 or less means the default, 100,000
 	Bytes int // largest size of the messages; the last one is always kept; 0 or less means 64 MiB
 
+	// Age is how long messages are kept once all subscribers have read them. Older
+	// ones are dropped within two seconds of the next Publish, or by the plugin
+	// every ten seconds. 0 or less means until another bound is exceeded.
+	Age time.Duration
+
 	// transient reports whether a message matters only until all followers have
 	// read it. Such messages take no room from others. nil: no message does.
 	transient func(message []byte) bool
 
-	mu             sync.Mutex // guards what follows
-	epoch          string
-	next           uint64 // offset of the next message to append
-	log            window.Deque[record]
-	lastingUsage   usage                    // of the messages that are not transient
-	transientUsage usage                    // of those that are
-	emptiedTo      uint64                   // transient messages before this offset are empty
-	followers      map[chan struct{}]uint64 // the offset that each reads next; the channel is signalled after Append
+	// needed holds the offset of the first message that is needed once all
+	// followers have read it. nil: all are.
+	needed *atomic.Uint64
+
+	mu        sync.Mutex // guards what follows
+	epoch     string
+	next      uint64                   // offset of the next message to append
+	followers map[chan struct{}]uint64 // the offset that each reads next; the channel is signalled after Append
+	content
 }
 
-// A record is a message with the time at which it entered the log.
-type record struct {
-	at      int64 // unix nanoseconds
-	message []byte
+// content is the messages of a Memory. mu guards it.
+type content struct {
+	records window.Deque[record] // one of each message
+	moments window.Deque[moment] // when they entered the log
+	blocks  window.Deque[block]  // the bytes of those that are not transient
+	count   int                  // number of those that are not transient
+	bytes   int                  // their size
+
+	controls     window.Deque[control] // the transient ones that have not been removed
+	controlBytes int
 }
 
-// Publish implements [Broker]. It never blocks.
+// Publish implements [Broker]. It never blocks, and does not keep the slices.
 func (m *Memory) Publish(ctx context.Context, messages ...[]byte) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -53,15 +66,17 @@ func (m *Memory) Publish(ctx context.Context, messages ...[]byte) error {
 	return nil
 }
 
-// NewMemory returns a log in which transient messages take no room from others.
-// The functions NewMemory, Append, Follow, Renew, TakeSnapshot and Restore are
-// for the plugin itself. They are not methods, because the methods of Memory
-// are public.
-func NewMemory(count, bytes int, transient func(message []byte) bool) *Memory {
-	return &Memory{Count: count, Bytes: bytes, transient: transient}
+// NewMemory returns a log in which transient messages take no room from others,
+// and which drops what all followers have read and is before the offset in
+// needed. That offset is of the log that they have read from last.
+// The functions NewMemory, Append, Follow, Trim, Renew, TakeSnapshot and Restore
+// are for the plugin itself. They are not methods, because the methods of
+// Memory are public.
+func NewMemory(count, bytes int, age time.Duration, transient func(message []byte) bool, needed *atomic.Uint64) *Memory {
+	return &Memory{Count: count, Bytes: bytes, Age: age, transient: transient, needed: needed}
 }
 
-// Append is Publish without a context.
+// Append is Publish without a context. The log has a copy of the messages.
 func Append(m *Memory, messages [][]byte) {
 	now := time.Now().UnixNano()
 
@@ -73,9 +88,9 @@ func Append(m *Memory, messages [][]byte) {
 		if m.next > envelope.MaxOffset {
 			m.newEpoch()
 		}
-		m.push(record{now, message})
+		m.push(now, message)
 	}
-	m.trim()
+	m.trim(now, trimStep+len(messages))
 	for follower := range m.followers {
 		signal.Send(follower)
 	}
@@ -111,11 +126,11 @@ func Renew(m *Memory) {
 // newEpoch begins an empty log. The caller holds mu.
 func (m *Memory) newEpoch() {
 	m.epoch, m.next = envelope.NewID(), 1
-	m.log, m.lastingUsage, m.transientUsage, m.emptiedTo = window.Deque[record]{}, usage{}, usage{}, 0
+	m.content = content{}
 	for wake := range m.followers {
 		m.followers[wake] = 0
 	}
 }
 
 // first returns the offset of the oldest message. The caller holds mu.
-func (m *Memory) first() uint64 { return m.next - uint64(m.log.Len()) } //nolint:gosec // a length
+func (m *Memory) first() uint64 { return m.next - uint64(m.records.Len()) } //nolint:gosec // a length

@@ -3,6 +3,7 @@ package broker
 import (
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/echo-pull/pull/internal/envelope"
 )
@@ -22,9 +23,12 @@ func TakeSnapshot(m *Memory) Snapshot {
 
 	m.ensureEpoch()
 	snapshot := Snapshot{Epoch: m.epoch, First: m.first()}
-	for i := range m.log.Len() {
-		snapshot.Times = append(snapshot.Times, m.log.At(i).at)
-		snapshot.Messages = append(snapshot.Messages, m.log.At(i).message)
+	for offset, i := m.first(), 0; offset < m.next; offset++ {
+		for i+1 < m.moments.Len() && m.moments.At(i+1).first <= offset {
+			i++
+		}
+		snapshot.Times = append(snapshot.Times, m.moments.At(i).at)
+		snapshot.Messages = append(snapshot.Messages, m.message(offset))
 	}
 	return snapshot
 }
@@ -56,8 +60,8 @@ func Restore(m *Memory, snapshot Snapshot) error {
 		if len(message) == 0 {
 			message = nil // as it was before
 		}
-		m.push(record{snapshot.Times[i], message})
+		m.push(snapshot.Times[i], message)
 	}
-	m.trim()
+	m.trim(time.Now().UnixNano(), len(snapshot.Messages))
 	return nil
 }

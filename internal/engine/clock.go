@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/echo-pull/pull/internal/broker"
 	"github.com/echo-pull/pull/internal/conn"
 	"github.com/echo-pull/pull/internal/envelope"
 	"github.com/echo-pull/pull/internal/hub"
@@ -36,6 +37,10 @@ func (e *Engine) clock(ctx context.Context) {
 			e.hub.SendPresence(&o, now)
 		case now := <-sweep.C:
 			for e.hub.Sweep(now) { // in small steps: others need the lock as well
+			}
+			if e.memory != nil {
+				for broker.Trim(e.memory, now) { // in small steps, too
+				}
 			}
 			e.hub.SweepPresence(now)
 			e.renewLog(now)

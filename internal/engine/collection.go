@@ -1,20 +1,15 @@
 package engine
 
 import (
-	"bytes"
 	"sync"
 
 	"github.com/echo-pull/pull/internal/event"
 	"github.com/echo-pull/pull/internal/publish"
 )
 
+// keptBytes and keptEvents bound the collections that are used again. Keeping
+// larger ones would be a leak.
 const (
-	// segmentBytes is the largest size of messages that share an allocation, unless
-	// a single one is larger. It lives as long as the log keeps the last of them.
-	segmentBytes = 8 << 10
-
-	// keptBytes and keptEvents bound the collections that are used again. Keeping
-	// larger ones would be a leak.
 	keptBytes  = 64 << 10
 	keptEvents = 512
 )
@@ -91,30 +86,13 @@ func (c *collection) compact() {
 	c.raw = kept
 }
 
-// batch returns the events in memory of their own, except for the list of them. It is
-// called once.
+// batch returns the events. They are in the collection's own memory, of which the
+// publisher copies what it keeps. It is called once.
 func (c *collection) batch() publish.Batch {
-	if len(c.raw) > c.size {
-		c.compact()
-	}
-	for rest := c.spans; len(rest) > 0; {
-		n := segment(rest)
-		from := rest[0].from
-		owned := bytes.Clone(c.raw[from:rest[n-1].to])
-		for _, s := range rest[:n] {
-			if s.from < s.to {
-				c.messages = append(c.messages, owned[s.from-from:s.to-from:s.to-from])
-			}
+	for _, s := range c.spans {
+		if s.from < s.to {
+			c.messages = append(c.messages, c.raw[s.from:s.to:s.to])
 		}
-		rest = rest[n:]
 	}
 	return publish.Batch{Messages: c.messages, Events: c.count, Size: c.size}
-}
-
-// segment returns the number of spans from the first on that share an allocation.
-func segment(spans []span) (n int) {
-	for n = 1; n < len(spans) && spans[n].to-spans[0].from <= segmentBytes; n++ {
-		continue
-	}
-	return n
 }

@@ -71,7 +71,7 @@ func New(config Config) (*Engine, error) {
 		if config.TxOutbox != nil {
 			count, bytes = count+relayMessages, bytes+relayBytes
 		}
-		e.memory = broker.NewMemory(count, bytes, envelope.IsTransient)
+		e.memory = broker.NewMemory(count, bytes, e.logAge(), envelope.IsTransient, e.hub.Needed())
 		e.broker = e.memory
 		if err := e.openState(); err != nil {
 			return nil, err
@@ -90,6 +90,15 @@ func New(config Config) (*Engine, error) {
 	return e, nil
 }
 
+// logAge returns how long the embedded log keeps messages. Watches are in the state
+// file; notifications that wait are found in the log by the next process.
+func (e *Engine) logAge() time.Duration {
+	if e.notifier != nil && e.config.StateFile != "" {
+		return max(e.config.WindowAge, e.config.WatchTTL)
+	}
+	return e.config.WindowAge
+}
+
 // newHub returns the hub for the configuration. The hub does not publish before
 // start.
 func (e *Engine) newHub() *hub.Hub {
@@ -98,7 +107,7 @@ func (e *Engine) newHub() *hub.Hub {
 		MaxTagsPerUser: c.MaxTagsPerUser, MaxUsersPerTag: c.MaxUsersPerTag,
 		WindowAge: c.WindowAge, WindowCount: c.WindowCount, WindowBytes: c.WindowBytes,
 		WatchTTL: c.WatchTTL, Grace: c.PresenceGrace, Scope: c.Online, Tick: c.Tick,
-		Push: c.Pusher != nil, PushPatience: c.PushPatience, PushDue: e.notifier.wakeUp,
+		Push: c.Pusher != nil, LogOutlives: c.StateFile != "", PushPatience: c.PushPatience, PushDue: e.notifier.wakeUp,
 		Report: c.OnError, Publish: func(raw []byte) { e.publisher.Announce(raw) }, Notify: e.hooks.notify,
 	}, c.QueueBytes, e.spawn)
 }

@@ -20,14 +20,12 @@ func (e *Engine) Send(ctx context.Context, t event.Target, ev event.Event) error
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	raw, err := e.encode(&t, &ev, "")
-	if err != nil || raw == nil {
-		return err
-	}
-	if err := e.publisher.Reserve(len(raw)); err != nil {
-		return err
-	}
-	return e.publisher.PublishAndWait(ctx, publish.Batch{Messages: [][]byte{raw}, Events: 1, Size: len(raw)})
+	return e.encodeTo(&t, &ev, "", func(raw []byte) error {
+		if err := e.publisher.Reserve(len(raw)); err != nil {
+			return err
+		}
+		return e.publisher.PublishAndWait(ctx, publish.Batch{Messages: [][]byte{raw}, Events: 1, Size: len(raw)})
+	})
 }
 
 // encode checks an event and returns its envelope, or nil if its target is

@@ -105,6 +105,21 @@ func IsOutbox(node []byte) bool { return node[0] == outboxMark || string(node) =
 // Seq returns the sequence number of an envelope, which its node has assigned.
 func Seq(raw []byte) uint64 { return binary.BigEndian.Uint64(raw[2+nodeIDBytes:]) }
 
+// At returns when a valid envelope says that it was sent, in unix nanoseconds.
+func At(raw []byte) int64 {
+	return int64(binary.BigEndian.Uint64(raw[10+nodeIDBytes:])) //nolint:gosec // any bits are a time
+}
+
+// Expires returns when a valid envelope of an event stops being replayed, in
+// unix seconds.
+func Expires(raw []byte) uint64 {
+	r := reader{rest: raw[HeaderBytes:]}
+	if Kind(raw[1]) != KindEvent {
+		r.string() // the notification
+	}
+	return r.number()
+}
+
 // IsTransient reports whether an envelope matters only until every node has read
 // it. What became of a notification matters for as long as the notification is in
 // the log.
@@ -169,7 +184,7 @@ func Parse(raw []byte) (Envelope, error) {
 		Kind: Kind(raw[1]),
 		Node: raw[2 : 2+nodeIDBytes],
 		Seq:  Seq(raw),
-		At:   int64(binary.BigEndian.Uint64(raw[10+nodeIDBytes:])), //nolint:gosec // any bits are a time
+		At:   At(raw),
 	}
 	r := reader{rest: raw[HeaderBytes:]}
 	if !e.Kind.IsEvent() {

@@ -1,7 +1,6 @@
 package hub
 
 import (
-	"bytes"
 	"fmt"
 	"time"
 
@@ -51,6 +50,7 @@ func (h *Hub) startLog(log, epoch string, offset uint64) {
 // lock, and wakes the goroutines that wait for it.
 func (h *Hub) publishPosition() {
 	h.offset.Store(h.history.Last())
+	h.releaseLog()
 	if p := h.position.Load(); p == nil || *p != h.epoch {
 		epoch := h.epoch
 		h.position.Store(&epoch)
@@ -132,11 +132,7 @@ func (h *Hub) remember(e *envelope.Envelope, raw []byte, now int64) {
 		h.history.Skip(e.At)
 		return
 	}
-	content := raw[len(raw)-len(e.Addr)-len(e.Body):]
-	if len(e.Push) > 0 {
-		content = bytes.Clone(content) // the window does not count the notification, and must not keep it
-	}
-	h.history.Append(window.NewMessage(e.At, e.Expires, content, len(e.Addr)), now)
+	h.history.Append(window.NewMessage(raw, len(e.Addr), len(e.Body)), e.At, now)
 	h.route()
 }
 

@@ -63,10 +63,11 @@ type Hub struct {
 	except  map[string]struct{} // users whom the message being routed excepts; reused
 	foreign rate.Throttle       // limits the reports of messages that the plugin did not write
 
-	// The rest is read without mu. Only the holder of mu writes the first three.
+	// The rest is read without mu. Only the holder of mu writes the first four.
 	position atomic.Pointer[string] // epoch
 	offset   atomic.Uint64          // offset of the last message in history
 	applied  atomic.Uint64          // sequence number of this node's last message that was applied
+	needed   atomic.Uint64          // as Needed describes
 	stats    counters
 }
 
@@ -83,6 +84,7 @@ type Config struct {
 
 	Push         bool          // there is a pusher
 	PushPatience time.Duration // how long a user who is online may take to look at a page
+	LogOutlives  bool          // the log of this process is saved for the next one, which reads from it the notifications that wait
 
 	// None of these functions may block. Publish, Notify and PushDue are called with
 	// the hub's lock, Report without it.
@@ -100,7 +102,7 @@ func New(config Config, queueBytes int, spawn func(func())) *Hub {
 	h := &Hub{
 		config: config, ID: id, Conns: conn.Settings{QueueBytes: queueBytes, Spawn: spawn},
 		names:       newNames(),
-		history:     window.New(c.WindowAge, c.WindowCount, c.WindowBytes, envelope.Keys),
+		history:     window.New(c.WindowAge, c.WindowCount, c.WindowBytes),
 		watches:     newWatches(c.WatchTTL, c.WindowAge, c.MaxTagsPerUser),
 		pendingEnds: make(pendingEnds),
 		presence:    newPresence(id, c.Grace),
@@ -120,6 +122,20 @@ func (h *Hub) Cursor() envelope.Cursor {
 		return envelope.Cursor{}
 	}
 	return envelope.Cursor{Epoch: *epoch, Offset: h.offset.Load()}
+}
+
+// Needed holds the offset from which on the node needs the log. What is before
+// it has been read and is not in the window any more. The embedded log forgets
+// it; an epoch has offsets of its own.
+func (h *Hub) Needed() *atomic.Uint64 { return &h.needed }
+
+// releaseLog moves Needed to the beginning of the window. While notifications
+// wait that the next process has to find in the log, it does nothing.
+func (h *Hub) releaseLog() {
+	if h.config.LogOutlives && h.pending != nil && h.pending.Len() > 0 {
+		return
+	}
+	h.needed.Store(h.history.First())
 }
 
 // Applied returns the sequence number of this node's last message that was

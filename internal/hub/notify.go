@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"bytes"
 	"fmt"
 	"time"
 
@@ -28,12 +29,13 @@ func (h *Hub) applyNotification(e *envelope.Envelope, now time.Time) {
 	}
 }
 
-// newNote returns the notification of an event at the current position.
+// newNote returns the notification of an event at the current position. It may
+// wait for hours, so it does not share the log's bytes.
 func (h *Hub) newNote(e *envelope.Envelope, push notification.Push) *pending.Note {
 	id := h.currentPosition()
 	return &pending.Note{
 		Notification: notification.New(push, id, time.Unix(0, e.At)),
-		Owner:        senderOf(e.Node), Addr: e.Addr, Body: e.Body, Size: len(e.Addr) + len(e.Body) + len(e.Push),
+		Owner:        senderOf(e.Node), Addr: bytes.Clone(e.Addr), Body: bytes.Clone(e.Body), Size: len(e.Addr) + len(e.Body) + len(e.Push),
 		Everyone: isToEveryone(e.Addr),
 	}
 }

@@ -109,7 +109,7 @@ func (h *Hub) listsFor(user string) []*window.Offsets {
 
 // isForPage reports whether a message of the window is for a page.
 func (h *Hub) isForPage(m *window.Message, p *Page, now int64) bool {
-	if int64(m.Expires) <= now { //nolint:gosec // seconds
+	if int64(m.Expires()) <= now { //nolint:gosec // seconds
 		return false
 	}
 	if envelope.IsSender(envelope.Address(m.Addr()).Sender(), p.Client, p.User) {

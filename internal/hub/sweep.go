@@ -14,7 +14,9 @@ func (h *Hub) Sweep(now time.Time) (more bool) {
 	h.roster.expireBans(now)
 	more = h.watches.dropOld(now.UnixNano(), sweepStep)
 	more = h.presence.dropLastSeen(now, sweepStep) || more
-	return h.history.Evict(now.UnixNano(), max(0, h.history.Len()-sweepStep)) || more
+	more = h.history.Evict(now.UnixNano(), max(0, h.history.Len()-sweepStep)) || more
+	h.releaseLog()
+	return more
 }
 
 // SweepPresence ends graces that are over, and removes the users of nodes that

@@ -3,7 +3,6 @@ package publish
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/echo-pull/pull/internal/broker"
 	"github.com/echo-pull/pull/internal/envelope"
@@ -39,7 +38,7 @@ func (p *Publisher) submit(b Batch) (last uint64, done <-chan error, err error) 
 		p.Release(b.Events, b.Size)
 		return last, nil, nil
 	}
-	queued := Batch{Messages: slices.Clone(b.Messages), Events: b.Events, Size: b.Size}
+	queued := Batch{Messages: cloneAll(b.Messages), Events: b.Events, Size: b.Size}
 	if b.awaited {
 		queued.done = make(chan error, 1)
 	}
@@ -48,6 +47,31 @@ func (p *Publisher) submit(b Batch) (last uint64, done <-chan error, err error) 
 
 	signal.Send(p.wake)
 	return last, queued.done, nil
+}
+
+// segmentBytes is the largest size of copies that share an allocation, unless a
+// single one is larger. It lives as long as a broker keeps the last of them.
+const segmentBytes = 8 << 10
+
+// cloneAll returns copies of messages in few allocations. None has room behind it
+// that belongs to another.
+func cloneAll(messages [][]byte) [][]byte {
+	clones := make([][]byte, len(messages))
+	var segment []byte
+	left := 0 // bytes of the messages that are not copied yet
+	for _, m := range messages {
+		left += len(m)
+	}
+	for i, m := range messages {
+		if len(m) > cap(segment)-len(segment) {
+			segment = make([]byte, 0, max(len(m), min(left, segmentBytes)))
+		}
+		from := len(segment)
+		segment = append(segment, m...)
+		clones[i] = segment[from:len(segment):len(segment)]
+		left -= len(m)
+	}
+	return clones
 }
 
 // Publish hands over a batch without waiting for the log.

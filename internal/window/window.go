@@ -5,31 +5,42 @@ package window
 import (
 	"sort"
 	"time"
+
+	"github.com/echo-pull/pull/internal/envelope"
 )
 
-// A Message is the part of an event's envelope that the window keeps.
+// A Message is an event of the log. It shares the log's own bytes.
 type Message struct {
-	Offset  uint64
-	At      int64  // when it was sent, unix nanoseconds
-	aged    int64  // At, or the latest At before it if that is later: clocks differ
-	Expires uint64 // unix seconds
-	content []byte // the address and the body; part of the log's own bytes
-	head    int    // bytes of the address in content
+	Offset uint64
+	aged   int64  // when it was sent, or the latest such time before it if that is later: clocks differ
+	raw    []byte // the envelope
+	addr   uint32 // index in raw of the address
+	body   uint32 // index in raw of the body
 }
 
-// NewMessage returns a message. at is the time when it was sent, in unix
-// nanoseconds; expires is in unix seconds. content consists of the address, of
-// addressBytes bytes, and the body.
-func NewMessage(at int64, expires uint64, content []byte, addressBytes int) Message {
-	return Message{At: at, Expires: expires, content: content, head: addressBytes}
+// NewMessage returns a message with the contents of an envelope. The envelope
+// ends with the address and the body.
+func NewMessage(raw []byte, addressBytes, bodyBytes int) Message {
+	body := len(raw) - bodyBytes
+	return Message{raw: raw, addr: uint32(body - addressBytes), body: uint32(body)} //nolint:gosec // a message is far below 4 GiB
 }
+
+// At returns when the message was sent, in unix nanoseconds. It is never later
+// than when the node received it.
+func (m *Message) At() int64 { return max(0, min(envelope.At(m.raw), m.aged)) }
+
+// Expires returns when the message stops being replayed, in unix seconds.
+func (m *Message) Expires() uint64 { return envelope.Expires(m.raw) }
 
 // Addr returns the encoded address.
-func (m *Message) Addr() []byte { return m.content[:m.head] }
+func (m *Message) Addr() []byte { return m.raw[m.addr:m.body] }
 
 // Body returns the part that pages receive.
-func (m *Message) Body() []byte { return m.content[m.head:] }
-func (m *Message) size() int    { return len(m.content) }
+func (m *Message) Body() []byte { return m.raw[m.body:] }
+
+// size returns the bytes that the node keeps for the message, without its place
+// in the index.
+func (m *Message) size() int { return len(m.raw) + messageBytes + recordBytes + markBytes }
 
 // A Window holds the events of the recent part of the log, and for each user
 // and tag the offsets of their messages. Control messages use an offset but are
@@ -39,7 +50,6 @@ type Window struct {
 	maxCount int
 	maxBytes int
 
-	keys              KeysOf
 	addKey, removeKey func(tag bool, name []byte) // add current to the index of a key, or remove it; made once, so that a call allocates nothing
 	current           uint64
 
@@ -47,17 +57,16 @@ type Window struct {
 	from   uint64         // the window holds every event from this offset on
 	latest int64          // largest At so far
 	end    uint64         // offset of the next message
-	size   int            // total bytes of the messages in log
+	size   int            // total bytes of the messages in log and of the index
 	shared Offsets
-	users  map[string]*Offsets
-	tags   map[string]*Offsets
+	users  lists
+	tags   lists
 }
 
 // New returns a window that is bounded in age, number of messages and bytes.
-// The first message is at offset 1. keys visits the users and tags of an
-// address.
-func New(age time.Duration, count, bytes int, keys KeysOf) *Window {
-	w := &Window{age: age, maxCount: count, maxBytes: bytes, keys: keys}
+// The first message is at offset 1.
+func New(age time.Duration, count, bytes int) *Window {
+	w := &Window{age: age, maxCount: count, maxBytes: bytes}
 	w.addKey, w.removeKey = w.addToIndex, w.removeFromIndex
 	w.Reset(1)
 	return w
@@ -65,8 +74,8 @@ func New(age time.Duration, count, bytes int, keys KeysOf) *Window {
 
 // Reset drops all messages. The next message is at offset next.
 func (w *Window) Reset(next uint64) {
-	w.log, w.from, w.end, w.latest, w.size, w.shared = Deque[Message]{}, next, next, 0, 0, Offsets{}
-	w.users, w.tags = make(map[string]*Offsets), make(map[string]*Offsets)
+	w.log, w.from, w.end, w.latest, w.size = Deque[Message]{}, next, next, 0, 0
+	w.shared, w.users, w.tags = Offsets{}, lists{}, lists{}
 }
 
 // Next returns the offset of the next message.
@@ -79,7 +88,9 @@ func (w *Window) Last() uint64 { return w.end - 1 }
 // Len returns the number of messages in the window.
 func (w *Window) Len() int { return w.log.Len() }
 
-// Size returns the total bytes of the messages in the window.
+// Size returns the bytes that the node keeps for the messages in the window: the
+// messages themselves, their places in the window and in the embedded log, and
+// the index.
 func (w *Window) Size() int { return w.size }
 
 // MaxAge returns the bound of the age.
@@ -112,10 +123,14 @@ func (w *Window) Newest() *Message { return w.log.At(w.log.Len() - 1) }
 // At returns the message at an offset. The window must hold it.
 func (w *Window) At(offset uint64) *Message { return w.log.At(w.indexAfter(offset - 1)) }
 
-// Append adds a message at the next offset and evicts the messages that exceed
-// a bound at the time now. It always keeps the new message.
-func (w *Window) Append(m Message, now int64) {
-	w.Skip(m.At)
+// First returns the offset from which on the window holds every event.
+func (w *Window) First() uint64 { return w.from }
+
+// Append adds a message, sent at a time not after now, at the next offset. It
+// evicts the messages that exceed a bound at the time now, and always keeps the
+// new one.
+func (w *Window) Append(m Message, at, now int64) {
+	w.Skip(at)
 	m.Offset, m.aged = w.Last(), w.latest
 	w.log.Push(m)
 	w.size += m.size()

@@ -1,6 +1,7 @@
 package window
 
 import (
+	"encoding/binary"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -11,31 +12,40 @@ import (
 	"github.com/echo-pull/pull/internal/event"
 )
 
+// add appends a message to a target, sent at a time in unix nanoseconds, with a
+// body of size bytes.
+func (w *Window) add(t event.Target, at int64, size int) {
+	m := to(t, at, size)
+	w.Append(m, at, 0)
+}
+
 // to returns a message to a target with a body of size bytes.
 func to(t event.Target, at int64, size int) Message {
 	addr := event.AppendTarget(nil, "", &t)
-	return Message{At: at, Expires: 1 << 40, content: append(addr, make([]byte, size)...), head: len(addr)}
+	raw := binary.AppendUvarint(envelope.AppendHeader(nil, envelope.KindEvent, time.Unix(0, at)), 1<<40)
+	return NewMessage(slices.Concat(raw, addr, make([]byte, size)), len(addr), size)
 }
 
 func TestWindowIsBounded(t *testing.T) {
 	const second = int64(time.Second)
-	plain := to(event.User("1"), 0, 0)
-	head := plain.size()
+	one := to(event.User("1"), 0, 100)
+	message, list := one.size(), listBytes([]byte("1"))
+	four := 4*message + list + 7*offsetBytes // the list has had room for the fifth
 	for _, test := range []struct {
 		name    string
 		history *Window
 		first   uint64 // after ten messages, one a second, of 100 bytes
 	}{
-		{"by nothing", New(time.Hour, 100, 1<<20, envelope.Keys), 1},
-		{"by age", New(3*time.Second, 100, 1<<20, envelope.Keys), 7},
-		{"by count", New(time.Hour, 4, 1<<20, envelope.Keys), 7},
-		{"by bytes", New(time.Hour, 100, 4*(head+100), envelope.Keys), 7},
-		{"by one byte less", New(time.Hour, 100, 4*(head+100)-1, envelope.Keys), 8},
+		{"by nothing", New(time.Hour, 100, 1<<20), 1},
+		{"by age", New(3*time.Second, 100, 1<<20), 7},
+		{"by count", New(time.Hour, 4, 1<<20), 7},
+		{"by bytes", New(time.Hour, 100, four), 7},
+		{"by one byte less", New(time.Hour, 100, four-1), 8},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			h := test.history
 			for i := range int64(10) {
-				h.Append(to(event.User("1"), i*second, 100), 0)
+				h.add(event.User("1"), i*second, 100)
 			}
 
 			h.Evict(9*second, 0)
@@ -43,7 +53,7 @@ func TestWindowIsBounded(t *testing.T) {
 			if h.from != test.first || h.Last() != 10 {
 				t.Errorf("got %d to %d, want %d to 10", h.from, h.Last(), test.first)
 			}
-			if want := h.log.Len() * (head + 100); h.size != want {
+			if want := h.log.Len()*message + list + offsetBytes*h.OfUser("1").Room(); h.size != want {
 				t.Errorf("got %d bytes, want %d", h.size, want)
 			}
 			for offset := h.from; offset <= h.Last(); offset++ {
@@ -56,9 +66,9 @@ func TestWindowIsBounded(t *testing.T) {
 }
 
 func TestWindowCoversWhatFollowsItsCursor(t *testing.T) {
-	h := New(time.Hour, 3, 1<<20, envelope.Keys)
+	h := New(time.Hour, 3, 1<<20)
 	for range 10 {
-		h.Append(to(event.Shared(), 0, 1), 0)
+		h.add(event.Shared(), 0, 1)
 	}
 	for offset, want := range map[uint64]bool{
 		0: false, 6: false, 7: true, 9: true, 10: true, 11: false, 1 << 63: false, ^uint64(0): false,
@@ -70,9 +80,9 @@ func TestWindowCoversWhatFollowsItsCursor(t *testing.T) {
 }
 
 func TestNewestMessageStaysWhateverItsSize(t *testing.T) {
-	h := New(time.Hour, 100, 10, envelope.Keys)
+	h := New(time.Hour, 100, 10)
 
-	h.Append(to(event.User("1"), 0, 1000), 0)
+	h.add(event.User("1"), 0, 1000)
 
 	if h.log.Len() != 1 || !h.Covers(0) {
 		t.Errorf("got %d messages, want the one that was appended", h.log.Len())
@@ -82,16 +92,16 @@ func TestNewestMessageStaysWhateverItsSize(t *testing.T) {
 func TestIndexHoldsWhatTheWindowHolds(t *testing.T) {
 	for seed := range uint64(20) {
 		r := rand.New(rand.NewPCG(seed, 1))
-		h := New(time.Hour, 50, 1<<20, envelope.Keys)
+		h := New(time.Hour, 50, 1<<20)
 		var log []event.Target // by offset, from 1 on
 		for range 400 {
 			target := randomTarget(r)
 			log = append(log, target)
-			h.Append(to(target, 0, 1), 0)
+			h.add(target, 0, 1)
 		}
 		users, tags, shared := indexOf(log, int(h.from))
-		compareLists(t, seed, "user", h.users, users)
-		compareLists(t, seed, "tag", h.tags, tags)
+		compareLists(t, seed, "user", &h.users, users)
+		compareLists(t, seed, "tag", &h.tags, tags)
 		if got := listed(&h.shared); !slices.Equal(got, shared) {
 			t.Errorf("seed %d: shared: got %v, want %v", seed, got, shared)
 		}
@@ -142,29 +152,32 @@ func listed(list *Offsets) []uint64 {
 	return all
 }
 
-func compareLists(t *testing.T, seed uint64, what string, got map[string]*Offsets, want map[string][]uint64) {
+// len returns the number of lists.
+func (l *lists) len() int { return len(l.now) + len(l.old) }
+
+func compareLists(t *testing.T, seed uint64, what string, got *lists, want map[string][]uint64) {
 	t.Helper()
-	if len(got) != len(want) {
-		t.Errorf("seed %d: got %d %ss in the index, want %d", seed, len(got), what, len(want))
+	if n := got.len(); n != len(want) {
+		t.Errorf("seed %d: got %d %ss in the index, want %d", seed, n, what, len(want))
 	}
 	for key, list := range want {
-		if got[key] == nil || !slices.Equal(listed(got[key]), list) {
-			t.Errorf("seed %d: %s %s: got %v, want %v", seed, what, key, got[key], list)
+		if got.get(key) == nil || !slices.Equal(listed(got.get(key)), list) {
+			t.Errorf("seed %d: %s %s: got %v, want %v", seed, what, key, got.get(key), list)
 		}
 	}
 }
 
 func TestEmptyWindowHasAnEmptyIndex(t *testing.T) {
-	h := New(time.Minute, 100, 1<<20, envelope.Keys)
+	h := New(time.Minute, 100, 1<<20)
 	for i := range 50 {
-		h.Append(to(event.User("1", strconv.Itoa(i)).Or(event.Tag("T")), 0, 10), 0)
+		h.add(event.User("1", strconv.Itoa(i)).Or(event.Tag("T")), 0, 10)
 	}
 
 	h.Evict(int64(time.Hour), 0)
 
-	if len(h.users)+len(h.tags)+h.shared.Len()+h.size+h.log.Len() != 0 {
+	if h.users.len()+h.tags.len()+h.shared.Len()+h.size+h.log.Len() != 0 {
 		t.Errorf("got %d users, %d tags, %d shared, %d bytes, %d messages, want none",
-			len(h.users), len(h.tags), h.shared.Len(), h.size, h.log.Len())
+			h.users.len(), h.tags.len(), h.shared.Len(), h.size, h.log.Len())
 	}
 	if h.Last() != 50 || !h.Covers(50) || h.Covers(49) {
 		t.Errorf("got last offset %d, want 50 and nothing covered before it", h.Last())
@@ -237,14 +250,14 @@ func TestPickPagesLeaveNothingOut(t *testing.T) {
 func BenchmarkPick(b *testing.B) {
 	for _, window := range []int{2_000, 100_000} {
 		b.Run("window="+strconv.Itoa(window), func(b *testing.B) {
-			h := New(time.Hour, window, 1<<40, envelope.Keys)
+			h := New(time.Hour, window, 1<<40)
 			for i := range window {
-				h.Append(to(event.User(strconv.Itoa(i%100)), 0, 1), 0)
+				h.add(event.User(strconv.Itoa(i%100)), 0, 1)
 			}
 			after := h.Last() - 1000
 			b.ReportAllocs()
 			for b.Loop() {
-				if n := len(Pick(after, []*Offsets{h.users["7"]}).Offsets); n != 10 {
+				if n := len(Pick(after, []*Offsets{h.OfUser("7")}).Offsets); n != 10 {
 					b.Fatalf("got %d, want 10", n)
 				}
 			}
@@ -257,7 +270,7 @@ func BenchmarkPick(b *testing.B) {
 func TestControlMessagesTakeNoPlaceInTheWindow(t *testing.T) {
 	for seed := range uint64(30) {
 		r := rand.New(rand.NewPCG(seed, 3))
-		h := New(time.Hour, 50, 1<<20, envelope.Keys)
+		h := New(time.Hour, 50, 1<<20)
 		var events []uint64
 		for range 2000 {
 			if r.IntN(20) < int(seed%20) {
@@ -265,7 +278,7 @@ func TestControlMessagesTakeNoPlaceInTheWindow(t *testing.T) {
 				continue
 			}
 			events = append(events, h.Next())
-			h.Append(to(event.User("1"), 0, 1), 0)
+			h.add(event.User("1"), 0, 1)
 		}
 		kept := events[max(0, len(events)-50):]
 		if h.log.Len() != len(kept) || h.Last() != 2000 {

@@ -116,7 +116,7 @@ func TestTransactionAroundARequestIsNotHeldByAStream(t *testing.T) {
 		transaction := func(next echo.HandlerFunc) echo.HandlerFunc {
 			return func(c echo.Context) error {
 				if strings.HasPrefix(c.Path(), "/pull") {
-					return next(c) // a stream lasts as long as its page is open
+					return next(c) // a stream may last as long as its page is open
 				}
 				tx, err := db.BeginTx(c.Request().Context(), nil)
 				if err != nil {

@@ -40,20 +40,23 @@ type Conn struct {
 	catchingUp  bool // Flush has to read more of the window
 	ended       bool // the close message is queued, or the connection is gone: nothing is accepted
 	lost        bool // the client does not respond: what was written lately may not have arrived
-	form        Form // of the messages; set before anything else, and not guarded
+	form        Form // of the frames; set before Owner.Connected, and not guarded
 	requests    rate.Allowance
 }
 
-// SetOwner sets the owner of a new connection, and the form of the messages that
-// it gets. The owner calls it before anything else.
-func (c *Conn) SetOwner(owner Owner, form Form) { c.owner, c.form = owner, form }
+// SetOwner sets the owner of a new connection, and the version of the protocol that
+// its client knows. The owner calls it before anything else.
+func (c *Conn) SetOwner(owner Owner, v protocol.Version) { c.owner, c.form = owner, formOf(v) }
 
-// Form returns the form of the messages that the connection gets.
+// Form returns the form of the frames that the connection gets.
 func (c *Conn) Form() Form { return c.form }
 
 // SetTransport sets the transport of a connection. It is called once, before
 // Owner.Connected.
 func (c *Conn) SetTransport(t Transport) { c.transport = t }
+
+// stream is SetTransport for a stream of Server-Sent Events.
+func (c *Conn) stream(t Transport) { c.transport, c.form = t, c.form.asEvents() }
 
 // Hold makes all following messages queue until Welcome is called. The owner
 // calls it under the hub's lock, in the step in which the page is added to the
@@ -180,8 +183,9 @@ func (c *Conn) Allow(now time.Time) bool {
 	return c.requests.Take(RequestRate, 1, now)
 }
 
-// IsStream reports whether the connection is a stream of Server-Sent Events.
-func (c *Conn) IsStream() bool {
-	_, stream := c.transport.(*Stream)
-	return stream
+// IsResponse reports whether the connection is a response under way, for whose
+// end the shutdown of the server waits.
+func (c *Conn) IsResponse() bool {
+	_, response := c.transport.(*Response)
+	return response
 }

@@ -12,6 +12,7 @@ func TestTransportsStaySmall(t *testing.T) {
 	}{
 		{"a WebSocket", unsafe.Sizeof(Socket{}), 112},
 		{"a stream", unsafe.Sizeof(Stream{}), 64},
+		{"a response", unsafe.Sizeof(Response{}), 80},
 		{"a connection", unsafe.Sizeof(Conn{}), 128},
 	} {
 		if c.got > c.most {

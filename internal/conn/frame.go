@@ -1,46 +1,6 @@
 package conn
 
-import (
-	"encoding/binary"
-	"iter"
-
-	"github.com/echo-pull/pull/internal/protocol"
-)
-
-// A Form is how the messages of a frame are encoded. Each connection has one.
-type Form uint8
-
-// The forms. The zero value is that of the clients of this version.
-const (
-	Arrays  Form = iota // version 2 of the protocol
-	Objects             // version 1
-	forms               // their number
-)
-
-// Version returns the version of the protocol to which a form belongs.
-func (f Form) Version() protocol.Version {
-	if f == Objects {
-		return protocol.V1
-	}
-	return protocol.V2
-}
-
-// Forms is a set of forms.
-type Forms uint8
-
-// With returns the set with one more form.
-func (s Forms) With(f Form) Forms { return s | 1<<f }
-
-// All yields the forms of the set.
-func (s Forms) All() iter.Seq[Form] {
-	return func(yield func(Form) bool) {
-		for f := range forms {
-			if s&(1<<f) != 0 && !yield(f) {
-				return
-			}
-		}
-	}
-}
+import "encoding/binary"
 
 // A Frame is a sequence of messages, encoded once for each form that a receiver
 // has, and shared by all of them. It never changes once it is sealed.
@@ -52,8 +12,8 @@ type Frame struct {
 
 // An encoding is a frame in one form.
 type encoding struct {
-	raw  []byte // a WebSocket text frame: a JSON array of the messages
-	body []byte // the part of raw between the array's brackets
+	raw  []byte // what is written: a JSON array of the messages, and what encloses it
+	body []byte // the messages, separated by commas
 }
 
 // Body returns the messages in a form, separated by commas.
@@ -66,10 +26,15 @@ func FrameBuffer(size int) []byte {
 }
 
 // Seal completes a form of the frame. b is a FrameBuffer with appended messages.
+// Forms of the same version may share a buffer.
 func (f *Frame) Seal(as Form, b []byte) {
 	e := &f.forms[as]
 	e.body = b[maxFrameHeader+1:]
 	b = append(b, ']')
+	if as.isEvent() {
+		e.raw = f.asEvent(b[maxFrameHeader:])
+		return
+	}
 	var header [maxFrameHeader]byte
 	h := appendFrameHeader(header[:0], opText, len(b)-maxFrameHeader)
 	e.raw = b[maxFrameHeader-len(h):]
@@ -78,11 +43,21 @@ func (f *Frame) Seal(as Form, b []byte) {
 
 // SealAll completes a frame of messages that are the same in every form.
 func (f *Frame) SealAll(b []byte) {
-	f.Seal(0, b)
-	for i := range f.forms {
-		f.forms[i] = f.forms[0]
+	for as := range forms {
+		f.Seal(as, b)
 	}
 }
+
+// asEvent returns the array of messages as a Server-Sent Event.
+func (f *Frame) asEvent(array []byte) []byte {
+	b := make([]byte, 0, maxEventHead+len(f.Epoch)+len(array))
+	b = events{}.AppendBegin(b, 0, f.Epoch, f.Last)
+	return events{}.AppendEnd(append(b, array...))
+}
+
+// maxEventHead is the largest size of what surrounds the epoch and the messages
+// in an event.
+const maxEventHead = len("id: .\ndata: \n\n") + 20
 
 // WebSocket frames as a server writes them, RFC 6455 section 5.2: never masked,
 // never fragmented.

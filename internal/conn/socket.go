@@ -2,11 +2,8 @@ package conn
 
 import (
 	"encoding/binary"
-	"io"
 	"net"
-	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 )
 
@@ -19,38 +16,17 @@ import (
 // Close does nothing: closeAfterReading closes the network connection, after the
 // close message is written.
 type Socket struct {
-	net.Conn
+	link
 	conn       *Conn
-	raw        syscall.RawConn // for writes that do not block; nil if the connection has none: TLS, pipes, wrappers
-	mu         sync.Mutex      // guards the write deadline, and closing
-	upgraded   atomic.Bool     // the handshake is over
-	closing    atomic.Bool     // Limit has set the last deadline, or the connection is cut
-	peerClosed atomic.Bool     // the client has sent a close message or has disconnected
-	once       sync.Once       // closes closeSent
-	closeSent  chan struct{}   // closed when our close message is written or cannot be; nil before Limit
+	upgraded   atomic.Bool   // the handshake is over
+	peerClosed atomic.Bool   // the client has sent a close message or has disconnected
+	finished   atomic.Bool   // closeSent is closed, if there is one
+	closeSent  chan struct{} // closed when our close message is written or cannot be; nil before Limit
 	flood      flood
 }
 
 func newSocket(netConn net.Conn, c *Conn) *Socket {
-	return &Socket{Conn: netConn, conn: c, raw: rawConnOf(netConn)}
-}
-
-// rawConnOf returns the raw connection of a net.Conn that package net has made.
-// A type that embeds one also has SyscallConn, but its own Write may change the
-// bytes.
-func rawConnOf(conn net.Conn) syscall.RawConn {
-	var socket syscall.RawConn
-	var err error
-	switch conn := conn.(type) {
-	case *net.TCPConn:
-		socket, err = conn.SyscallConn()
-	case *net.UnixConn:
-		socket, err = conn.SyscallConn()
-	}
-	if err != nil {
-		return nil
-	}
-	return socket
+	return &Socket{link: newLink(netConn), conn: c}
 }
 
 // Read counts what is read against the limits of the client.
@@ -91,60 +67,23 @@ func (s *Socket) SetWriteDeadline(t time.Time) error {
 	return s.Conn.SetWriteDeadline(t)
 }
 
-// Start calls c.Flush on a new goroutine.
-func (s *Socket) Start(c *Conn) { c.owner.Settings().Spawn(c.Flush) }
-
-// Offer writes what fits into the socket's buffer.
-func (s *Socket) Offer(w *Nonblocking, frame []byte) int {
-	if s.raw == nil {
-		return 0
-	}
-	return w.write(s.raw, frame)
-}
-
-// WriteAll writes all bytes, within writeTimeout or the time that is left.
-func (s *Socket) WriteAll(p []byte) error {
-	s.boundWrite(time.Now().Add(writeTimeout))
-	_, err := s.Conn.Write(p)
-	s.boundWrite(time.Time{}) // a deadline in the past would make a later Offer fail
-	return err
-}
-
-// boundWrite sets the deadline of the next write, unless Limit has set one for
-// all.
-func (s *Socket) boundWrite(deadline time.Time) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-
-	if !s.closing.Load() {
-		_ = s.Conn.SetWriteDeadline(deadline)
-	}
-}
-
 // Limit sets one deadline for all further reads and writes.
 func (s *Socket) Limit(d time.Duration) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-
 	s.closeSent = make(chan struct{})
-	s.closing.Store(true)
-	_ = s.SetDeadline(time.Now().Add(d))
+	s.link.Limit(d)
 }
 
 // Finish leaves the connection open: the client still has to respond to the
 // close message.
 func (s *Socket) Finish() {
-	s.once.Do(func() {
-		if s.closeSent != nil {
-			close(s.closeSent)
-		}
-	})
+	if s.finished.CompareAndSwap(false, true) && s.closeSent != nil {
+		close(s.closeSent)
+	}
 }
 
 // Cut closes the network connection.
 func (s *Socket) Cut() {
-	s.closing.Store(true)
-	_ = s.Conn.Close()
+	s.link.Cut()
 	s.Finish()
 }
 
@@ -155,9 +94,8 @@ func (s *Socket) Cut() {
 func (s *Socket) closeAfterReading() {
 	if s.conn.end() && s.closeSent != nil {
 		<-s.closeSent
-		if half, ok := s.Conn.(interface{ CloseWrite() error }); ok && !s.peerClosed.Load() {
-			_ = half.CloseWrite()
-			_, _ = io.CopyN(io.Discard, s.Conn, 1<<20)
+		if !s.peerClosed.Load() && s.closeWrite() {
+			s.discard()
 		}
 	}
 	s.conn.Cut()

@@ -1,138 +1,111 @@
 package conn
 
 import (
-	"context"
-	"errors"
+	"bytes"
+	"io"
 	"net/http"
-	"strconv"
-	"sync"
+	"sync/atomic"
 	"time"
-
-	"github.com/echo-pull/pull/internal/protocol"
-	"github.com/echo-pull/pull/internal/signal"
 )
 
 // A Stream is a transport over Server-Sent Events, for networks that break
-// WebSockets: https://html.spec.whatwg.org/multipage/server-sent-events.html.
-// It differs from a Socket in its framing, and in that the goroutine of the
-// request writes.
+// WebSockets. As for a Socket, the network connection is taken over from the
+// server: a delivery is one write of shared bytes, and the goroutine of the
+// request and the buffers of the server are released. The response ends with the
+// connection.
 type Stream struct {
-	writer     http.ResponseWriter
-	controller *http.ResponseController
-	wake       chan struct{} // signalled when Flush has to run
-	done       chan struct{} // closed when the handler may return
-	once       sync.Once
-
-	mu      sync.Mutex // guards limited
-	limited bool       // the connection is being closed
-
-	multiplexed bool // streams share the network connection, as over HTTP/2
-	unflushable bool // the writer has a Flush method that does not work
+	link
+	events
+	conn     *Conn
+	sending  atomic.Bool           // the client sends more than maxReceived
+	received [maxReceived + 1]byte // by read, which ignores it
 }
 
-// NewStream makes a response the transport of c. It returns an error if the
-// timeouts of the server stay in force. These are meant for requests that end;
-// a stream has a timeout for each write instead.
-func NewStream(w http.ResponseWriter, r *http.Request, c *Conn) (*Stream, error) {
-	l := &Stream{
-		writer: w, controller: http.NewResponseController(w),
-		wake: make(chan struct{}, 1), done: make(chan struct{}), multiplexed: r.ProtoMajor > 1,
-	}
-	c.SetTransport(l)
-	return l, errors.Join(l.controller.SetReadDeadline(time.Time{}), l.controller.SetWriteDeadline(time.Time{}))
-}
+// maxReceived is how many bytes a client may send on a stream: an empty line,
+// which old clients send after a request. More is another request, to which there
+// would be no response.
+const maxReceived = 2
 
-// Run calls c.Flush whenever Start has been called, until the connection is
-// closed or ctx ends. It returns an error if the response cannot be flushed.
-func (s *Stream) Run(ctx context.Context, c *Conn) error {
-	for {
-		select {
-		case <-s.wake:
-			c.Flush()
-			if s.unflushable {
-				return http.ErrNotSupported
-			}
-		case <-s.done:
-			return nil
-		case <-ctx.Done():
-			return nil
-		}
-	}
-}
-
-// Start wakes Run.
-func (s *Stream) Start(*Conn) { signal.Send(s.wake) }
-
-// Offer writes nothing: only the goroutine of the request writes.
-func (s *Stream) Offer(*Nonblocking, []byte) int { return 0 }
-
-// WriteAll writes and flushes.
-func (s *Stream) WriteAll(p []byte) error {
-	s.boundWrite(time.Now().Add(writeTimeout))
-	if s.multiplexed { // over HTTP/2 a deadline ends the stream even if nothing is being written
-		defer s.boundWrite(time.Time{})
-	}
-	if _, err := s.writer.Write(p); err != nil {
+// ServeStream takes the network connection of a response over, begins the
+// response with the header, and makes it the transport of c. A new goroutine then
+// reads the connection and calls Ended of the owner when it is over. If the
+// connection cannot be taken over, ServeStream returns an error and nothing is
+// written; so it is over HTTP/2, where requests share a connection.
+func ServeStream(w http.ResponseWriter, r *http.Request, header http.Header, c *Conn) error {
+	head := responseHead(r, header)
+	taken, rw, err := http.NewResponseController(w).Hijack()
+	if err != nil {
 		return err
 	}
-	err := s.controller.Flush()
-	s.unflushable = errors.Is(err, http.ErrNotSupported)
-	return err
+	_ = taken.SetDeadline(time.Time{}) // of the server
+	s := &Stream{link: newLink(taken), conn: c}
+	c.stream(s)
+	s.begin(head, rw.Reader.Buffered())
+	return nil
 }
 
-// boundWrite sets the deadline of the next write, unless Limit has set one for
-// all. Only response writers of tests have no deadlines.
-func (s *Stream) boundWrite(deadline time.Time) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// begin writes the head of the response and lets the page join. received is how
+// many bytes the client has sent after the request so far.
+func (s *Stream) begin(head []byte, received int) {
+	begun := false
+	defer func() {
+		if !begun {
+			s.end()
+		}
+	}()
+	if err := s.WriteAll(head); err != nil {
+		return
+	}
+	s.conn.owner.Connected()
+	begun = true
+	// The reading goroutine calls nothing deep, so that its stack stays small.
+	s.conn.owner.Settings().Spawn(func() { s.read(received) })
+}
 
-	if !s.limited {
-		_ = s.controller.SetWriteDeadline(deadline)
+// read waits for the end of the connection.
+func (s *Stream) read(received int) {
+	defer s.end()
+	unread := s.received[min(received, len(s.received)):]
+	if _, err := io.ReadFull(s.Conn, unread); err == nil {
+		s.sending.Store(true)
+		s.conn.CloseNow(CloseViolation, "nothing may be sent on a stream")
+		s.discard()
 	}
 }
 
-// Limit sets one deadline for all further writes.
-func (s *Stream) Limit(d time.Duration) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-
-	s.limited = true
-	_ = s.controller.SetWriteDeadline(time.Now().Add(d))
+func (s *Stream) end() {
+	s.conn.Cut()
+	s.conn.owner.Ended()
 }
 
-// Finish lets Run return. The response must not be used after that.
-func (s *Stream) Finish() { s.once.Do(func() { close(s.done) }) }
-
-// Cut unblocks a write and lets Run return. It does nothing after Finish.
-func (s *Stream) Cut() {
-	s.once.Do(func() {
-		close(s.done)
-		_ = s.controller.SetWriteDeadline(time.Now())
-	})
-}
-
-// AppendBegin appends the beginning of an event. Its id is the position, if epoch
-// is not empty.
-func (s *Stream) AppendBegin(b []byte, _ int, epoch string, last uint64) []byte {
-	if epoch != "" {
-		b = append(b, "id: "...)
-		b = append(b, epoch...)
-		b = append(b, '.')
-		b = strconv.AppendUint(b, last, 10)
-		b = append(b, '\n')
+// Finish ends the response. If the client sends, it has to close the connection
+// first: otherwise bytes that are under way would reset the connection, and the
+// client would lose the close message.
+func (s *Stream) Finish() {
+	if !s.sending.Load() || !s.closeWrite() {
+		s.Cut()
 	}
-	return append(b, "data: "...)
 }
 
-// AppendEnd appends the end of an event.
-func (s *Stream) AppendEnd(b []byte) []byte { return append(b, "\n\n"...) }
+// responseHead returns the status line and the header of a response that ends
+// with the connection.
+func responseHead(r *http.Request, header http.Header) []byte {
+	var head bytes.Buffer
+	version := "HTTP/1.1"
+	if !r.ProtoAtLeast(1, 1) {
+		version = "HTTP/1.0"
+	}
+	head.WriteString(version + " 200 OK\r\nConnection: close\r\n")
+	if _, set := header["Date"]; !set {
+		head.WriteString("Date: " + time.Now().UTC().Format(http.TimeFormat) + "\r\n")
+	}
+	_ = header.WriteSubset(&head, hopByHop) // a buffer returns no error
+	head.WriteString("\r\n")
+	return head.Bytes()
+}
 
-// AppendPing appends a comment, which clients ignore.
-func (s *Stream) AppendPing(b []byte) []byte { return append(b, ": ping\n\n"...) }
-
-// AppendClose appends an event with the code and the reason: Server-Sent Events
-// have no close codes.
-func (s *Stream) AppendClose(b []byte, code int, reason string) []byte {
-	b = append(b, "event: close\ndata: "...)
-	return append(protocol.AppendClose(b, code, reason), "\n\n"...)
+// hopByHop are the fields that describe how a response is transferred, which the
+// server would determine itself.
+var hopByHop = map[string]bool{ //nolint:gochecknoglobals // a constant
+	"Connection": true, "Content-Length": true, "Keep-Alive": true, "Trailer": true, "Transfer-Encoding": true, "Upgrade": true,
 }

@@ -1,8 +1,6 @@
 package conn
 
-import (
-	"time"
-)
+import "time"
 
 // A Transport is the network connection of a Conn: WebSocket or Server-Sent
 // Events.

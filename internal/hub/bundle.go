@@ -3,6 +3,7 @@ package hub
 import (
 	"github.com/echo-pull/pull/internal/conn"
 	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/protocol"
 	"github.com/echo-pull/pull/internal/window"
 )
 
@@ -36,16 +37,25 @@ func (b *bundle) size(as conn.Form) int {
 
 // encode writes the messages into the frame, in each form that a page has.
 func (b *bundle) encode() {
+	var bodies [protocol.Versions][]byte
 	for form := range b.forms.All() {
-		body := conn.FrameBuffer(b.size(form))
-		for i := range b.messages {
-			if i > 0 {
-				body = append(body, ',')
-			}
-			body = appendMessage(body, form, &b.messages[i])
+		body := &bodies[form.Version()]
+		if *body == nil {
+			*body = b.encodeBody(form)
 		}
-		b.frame.Seal(form, body)
+		b.frame.Seal(form, *body)
 	}
+}
+
+func (b *bundle) encodeBody(as conn.Form) []byte {
+	body := conn.FrameBuffer(b.size(as))
+	for i := range b.messages {
+		if i > 0 {
+			body = append(body, ',')
+		}
+		body = appendMessage(body, as, &b.messages[i])
+	}
+	return body
 }
 
 // appendMessage appends a message as pages with this form receive it.

@@ -9,6 +9,7 @@ import (
 	"github.com/echo-pull/pull/internal/conn"
 	"github.com/echo-pull/pull/internal/envelope"
 	"github.com/echo-pull/pull/internal/event"
+	"github.com/echo-pull/pull/internal/protocol"
 )
 
 // newHub returns a hub without an engine around it, and its dispatcher.
@@ -35,7 +36,7 @@ func newPage(h *Hub, user string, t conn.Transport) *Page { return &newOwner(h, 
 
 func newOwner(h *Hub, user string, t conn.Transport) *owner {
 	o := &owner{hub: h, page: Page{User: user}}
-	o.page.SetOwner(o, conn.Arrays)
+	o.page.SetOwner(o, protocol.V2)
 	o.page.SetTransport(t)
 	return o
 }

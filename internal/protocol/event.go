@@ -13,6 +13,8 @@ type Version uint8
 const (
 	V1 Version = iota + 1 // an event is an object
 	V2                    // an event is an array
+
+	Versions // larger than every version
 )
 
 // Overhead returns the largest number of bytes that an event needs besides its

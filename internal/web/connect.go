@@ -6,9 +6,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/echo-pull/pull/internal/conn"
 	"github.com/echo-pull/pull/internal/envelope"
 	"github.com/echo-pull/pull/internal/hub"
+	"github.com/echo-pull/pull/internal/protocol"
 )
 
 const (
@@ -30,7 +30,7 @@ func (s *Server) Connect(c Context) error {
 	if client != "" && !envelope.IsClientID(client) {
 		return refuse(http.StatusBadRequest, "client is 1 to 64 letters, digits, - and _")
 	}
-	form, known := formOf(query.Get("protocol"))
+	version, known := versionOf(query.Get("protocol"))
 	if !known {
 		return refuse(http.StatusBadRequest, "protocol is the number of a version")
 	}
@@ -48,7 +48,7 @@ func (s *Server) Connect(c Context) error {
 		Page: hub.Page{User: user, Client: client}, server: s, payer: payerOf(c, user),
 		handshake: &handshake{cursor: cursorOf(c.Request(), query), disconnects: began, doubtful: !certain},
 	}
-	p.SetOwner(p, form)
+	p.SetOwner(p, version)
 	if err := s.admit(c, p); err != nil {
 		s.engine.PageDone()
 		return err
@@ -67,16 +67,16 @@ func (s *Server) disconnectsBefore(c Context) (disconnects uint64, known bool) {
 	return s.engine.Hub().Disconnects(), false
 }
 
-// formOf returns the form of messages for a page, which has sent the newest version
-// of the protocol that it knows. A page that has sent none knows version 1.
-func formOf(version string) (form conn.Form, ok bool) {
+// versionOf returns the version of the protocol for a page, which has sent the newest
+// one that it knows. A page that has sent none knows version 1.
+func versionOf(newest string) (v protocol.Version, ok bool) {
 	switch {
-	case version == "" || version == "1":
-		return conn.Objects, true
-	case version[0] == '0' || strings.Trim(version, "0123456789") != "":
+	case newest == "" || newest == "1":
+		return protocol.V1, true
+	case newest[0] == '0' || strings.Trim(newest, "0123456789") != "":
 		return 0, false
 	default:
-		return conn.Arrays, true
+		return protocol.V2, true
 	}
 }
 

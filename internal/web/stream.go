@@ -8,20 +8,37 @@ import (
 	"github.com/echo-pull/pull/internal/conn"
 )
 
-// serveStream sends the page's messages in the response until the connection
-// ends.
+// serveStream serves a page by Server-Sent Events. Over HTTP/1 it returns when the
+// connection is taken over, as serveSocket does.
 func (s *Server) serveStream(c Context, p *page) error {
-	defer p.Ended()
-	w := Bare(c.Response())
-	header := w.Header()
+	served := false
+	defer func() {
+		if !served { // a hook of Begin has panicked
+			p.Ended()
+		}
+	}()
+	header := Bare(c.Response()).Header()
 	header.Set("Content-Type", "text/event-stream")
 	header.Set("Cache-Control", "no-store, no-transform")
 	header.Set("X-Accel-Buffering", "no")
-	stream, err := conn.NewStream(w, c.Request(), &p.Conn)
+	c.Begin(http.StatusOK)
+	served = true
+	if conn.ServeStream(c.Response(), c.Request(), header, &p.Conn) == nil {
+		return nil
+	}
+	s.serveResponse(c, p)
+	return nil
+}
+
+// serveResponse sends the page's messages through the response writer until the
+// connection ends.
+func (s *Server) serveResponse(c Context, p *page) {
+	defer p.Ended()
+	w := Bare(c.Response())
+	response, err := conn.NewResponse(w, c.Request(), &p.Conn)
 	if err != nil {
 		s.reportTimeouts(c.Request(), w)
 	}
-	c.Begin(http.StatusOK)
 	w.WriteHeader(http.StatusOK)
 	s.shortenHeader(c)
 	p.Connected()
@@ -29,10 +46,9 @@ func (s *Server) serveStream(c Context, p *page) error {
 	if s.serverStops(c.Request()) {
 		p.Close("restart")
 	}
-	if err := stream.Run(c.Request().Context(), &p.Conn); err != nil {
+	if err := response.Run(c.Request().Context(), &p.Conn); err != nil {
 		_ = s.refuseWriter(w, noFlush) // the response has begun
 	}
-	return nil
 }
 
 // reportTimeouts reports that the server's timeouts end streams, because the
@@ -47,8 +63,8 @@ func (s *Server) reportTimeouts(r *http.Request, w http.ResponseWriter) {
 }
 
 // serverStops reports whether the server of a request is shutting down. At the
-// first request of a server it registers a function that closes all streams at
-// the shutdown, because Shutdown would wait for them.
+// first request of a server it registers a function that closes all responses
+// at the shutdown, because Shutdown would wait for them.
 func (s *Server) serverStops(r *http.Request) bool {
 	server := serverOf(r)
 	if server == nil {
@@ -59,7 +75,7 @@ func (s *Server) serverStops(r *http.Request) bool {
 	if !known {
 		server.RegisterOnShutdown(func() {
 			flag.Store(true)
-			s.closeStreams()
+			s.closeResponses()
 		})
 	}
 	return flag.Load()
@@ -71,10 +87,11 @@ func serverOf(r *http.Request) *http.Server {
 	return server
 }
 
-// closeStreams closes all streams. Their pages reconnect.
-func (s *Server) closeStreams() {
+// closeResponses closes the streams whose connections are not taken over. Their
+// pages reconnect.
+func (s *Server) closeResponses() {
 	for _, page := range s.engine.Hub().Pages() {
-		if page.IsStream() {
+		if page.IsResponse() {
 			page.Close("restart")
 		}
 	}

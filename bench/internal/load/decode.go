@@ -18,6 +18,8 @@ func newFrames() decoder { return new(frames).feed }
 
 func newEvents() decoder { return new(events).feed }
 
+func newChunkedEvents() decoder { return new(chunkedEvents).feed }
+
 const (
 	opContinuation = 0x0
 	opText         = 0x1
@@ -82,14 +84,28 @@ func maskedFrame(opcode byte, text string) []byte {
 	return append(frame, text...)
 }
 
-// events decodes a chunked response of Server-Sent Events.
+// events decodes a response of Server-Sent Events that ends with its connection.
 type events struct {
-	line []byte // a chunk's size line, incomplete
-	left int    // bytes left in the current chunk, with its line end
-	text []byte // events; the last one is incomplete
+	text []byte // the last event, incomplete
 }
 
 func (e *events) feed(data []byte, handle func(byte, []byte)) error {
+	e.text = append(e.text, data...)
+	if end := bytes.LastIndex(e.text, []byte("\n\n")); end >= 0 {
+		handle(opText, e.text[:end])
+		e.text = append(e.text[:0], e.text[end+2:]...)
+	}
+	return nil
+}
+
+// chunkedEvents decodes a chunked response of Server-Sent Events.
+type chunkedEvents struct {
+	events
+	line []byte // a chunk's size line, incomplete
+	left int    // bytes left in the current chunk, with its line end
+}
+
+func (e *chunkedEvents) feed(data []byte, handle func(byte, []byte)) error {
 	for len(data) > 0 {
 		if e.left > 0 {
 			n := min(e.left, len(data))
@@ -108,15 +124,11 @@ func (e *events) feed(data []byte, handle func(byte, []byte)) error {
 		}
 		e.left, e.line, data = int(size)+2, e.line[:0], after
 	}
-	if end := bytes.LastIndex(e.text, []byte("\n\n")); end >= 0 {
-		handle(opText, e.text[:end])
-		e.text = append(e.text[:0], e.text[end+2:]...)
-	}
-	return nil
+	return e.events.feed(nil, handle)
 }
 
 // take consumes the current chunk, whose last two bytes are not text.
-func (e *events) take(part []byte) {
+func (e *chunkedEvents) take(part []byte) {
 	text := min(len(part), max(e.left-2, 0))
 	e.text = append(e.text, part[:text]...)
 	e.left -= len(part)

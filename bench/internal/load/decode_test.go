@@ -15,7 +15,8 @@ func TestTextsSurviveAnySplit(t *testing.T) {
 		want   string
 	}{
 		{"frames", "\x81\x02ab\x89\x01p\x81\x7e\x01\x2c" + long + "\x81\x00", newFrames, "1ab9p1" + long + "1"},
-		{"events", "4\r\nab\n\n\r\n2\r\nab\r\n6\r\nc\n\nd\n\n\r\n", newEvents, "1ab1abc1d"},
+		{"events", "ab\n\nabc\n\nd\n\n", newEvents, "1ab1abc1d"},
+		{"chunked events", "4\r\nab\n\n\r\n2\r\nab\r\n6\r\nc\n\nd\n\n\r\n", newChunkedEvents, "1ab1abc1d"},
 	}
 	for _, row := range rows {
 		for at := range len(row.stream) {

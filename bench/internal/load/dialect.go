@@ -47,7 +47,7 @@ func dialectOf(name string) (dialect, error) {
 		d.ping, d.pong = "2", "3"
 	case "sse":
 		d.header = stream
-		d.status, d.stream = "200", newEvents
+		d.status, d.stream = "200", newChunkedEvents
 	default:
 		return d, fmt.Errorf("no dialect %q", name)
 	}

@@ -77,9 +77,14 @@ type Config struct {
 
 	// WindowAge, WindowCount and WindowBytes bound what a node remembers for
 	// pages that reconnect. Defaults 5 minutes, 100,000 messages and 64 MiB.
-	// WindowBytes counts the messages with the ids and tags of their targets;
-	// their index takes about 200 bytes more per message. The embedded log has
-	// room for 1,024 more messages and 16 MiB more, for those in progress.
+	// WindowBytes counts all that the node keeps for a message: the message as it
+	// is in the log, which the window and the embedded log share, and about 100
+	// bytes for its places in both and in the index. The embedded log has room for
+	// 1,024 more messages and 16 MiB more, for those in progress. Older messages
+	// are dropped within a few seconds, also when nothing is sent any more. With a
+	// Pusher and a StateFile, the embedded log keeps them for WindowAge or
+	// WatchTTL, whichever is longer, while notifications wait: the next process
+	// reads those from it.
 	WindowAge   time.Duration
 	WindowCount int
 	WindowBytes int

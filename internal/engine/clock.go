@@ -36,12 +36,7 @@ func (e *Engine) clock(ctx context.Context) {
 		case now := <-update.C:
 			e.hub.SendPresence(&o, now)
 		case now := <-sweep.C:
-			for e.hub.Sweep(now) { // in small steps: others need the lock as well
-			}
-			if e.memory != nil {
-				for broker.Trim(e.memory, now) { // in small steps, too
-				}
-			}
+			e.dropOld(now)
 			e.hub.SweepPresence(now)
 			e.renewLog(now)
 		case now := <-beat.C:
@@ -55,5 +50,14 @@ func (e *Engine) clock(ctx context.Context) {
 		if at, running := e.hub.NextGraceEnd(); running {
 			graceEnd.Reset(time.Until(at))
 		}
+	}
+}
+
+// dropOld drops what is too old to matter, in small steps: others need the locks
+// as well.
+func (e *Engine) dropOld(now time.Time) {
+	for e.hub.Sweep(now) {
+	}
+	for e.memory != nil && broker.Trim(e.memory, now) {
 	}
 }

@@ -18,7 +18,7 @@ type Stats struct {
 	PublisherEvents int // events collected or waiting for the broker
 	PublisherBytes  int
 	WindowMessages  int // events in the window
-	WindowBytes     int
+	WindowBytes     int // all that the node keeps for them, as Config.WindowBytes counts it
 
 	PushesWaiting int    // notifications that wait, each for one user; the same on all nodes
 	PushesDropped uint64 // notifications beyond 100 for one user, or 200,000 or 64 MiB for all

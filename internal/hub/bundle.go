@@ -60,7 +60,7 @@ func (b *bundle) encodeBody(as conn.Form) []byte {
 
 // appendMessage appends a message as pages with this form receive it.
 func appendMessage(b []byte, as conn.Form, m *window.Message) []byte {
-	return as.Version().AppendEvent(b, m.Offset, m.At(), m.Body())
+	return as.Version().AppendEvent(b, m.Offset, sentAt(m), m.Body())
 }
 
 // reset empties the bundle and keeps its capacity for messages.

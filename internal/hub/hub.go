@@ -102,7 +102,7 @@ func New(config Config, queueBytes int, spawn func(func())) *Hub {
 	h := &Hub{
 		config: config, ID: id, Conns: conn.Settings{QueueBytes: queueBytes, Spawn: spawn},
 		names:       newNames(),
-		history:     window.New(c.WindowAge, c.WindowCount, c.WindowBytes),
+		history:     window.New(c.WindowAge, c.WindowCount, c.WindowBytes, envelope.Keys),
 		watches:     newWatches(c.WatchTTL, c.WindowAge, c.MaxTagsPerUser),
 		pendingEnds: make(pendingEnds),
 		presence:    newPresence(id, c.Grace),

@@ -107,9 +107,13 @@ func (h *Hub) listsFor(user string) []*window.Offsets {
 	return lists
 }
 
+// sentAt returns when a message was sent, in unix nanoseconds. It is never later
+// than when this node received it: the clocks of other nodes may be wrong.
+func sentAt(m *window.Message) int64 { return max(0, min(envelope.At(m.Raw()), m.Aged)) }
+
 // isForPage reports whether a message of the window is for a page.
 func (h *Hub) isForPage(m *window.Message, p *Page, now int64) bool {
-	if int64(m.Expires()) <= now { //nolint:gosec // seconds
+	if int64(envelope.Expires(m.Raw())) <= now { //nolint:gosec // seconds
 		return false
 	}
 	if envelope.IsSender(envelope.Address(m.Addr()).Sender(), p.Client, p.User) {

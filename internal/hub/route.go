@@ -32,7 +32,7 @@ func (h *Hub) routeTerm(m *window.Message, t envelope.AddressTerm, b *bundle) {
 		r.assign(h.roster.users[string(user)])
 	}
 	for tag := range t.Tags.All() {
-		for user := range h.watches.watchers(string(tag), m.At()) {
+		for user := range h.watches.watchers(string(tag), sentAt(m)) {
 			r.assign(h.roster.users[user])
 		}
 	}

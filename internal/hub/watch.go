@@ -22,7 +22,7 @@ type watch struct {
 
 // covers reports whether a message to the tag is for the watch's user.
 func (w *watch) covers(m *window.Message) bool {
-	return m.Offset > w.since && (w.until == 0 || m.Offset < w.until) && m.At() < w.expires
+	return m.Offset > w.since && (w.until == 0 || m.Offset < w.until) && sentAt(m) < w.expires
 }
 
 type watchKey struct{ user, tag string }

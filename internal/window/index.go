@@ -1,6 +1,8 @@
 package window
 
-import "github.com/echo-pull/pull/internal/envelope"
+// KeysOf calls visit for each user and tag of an address, and with a nil name
+// if the address includes everyone.
+type KeysOf func(address []byte, visit func(tag bool, name []byte))
 
 // Offsets are the offsets of the messages of one key, ascending.
 type Offsets = Deque[uint64]
@@ -17,7 +19,7 @@ func (w *Window) OfTag(tag string) *Offsets { return w.tags.get(tag) }
 
 func (w *Window) index(m *Message) {
 	w.current = m.Offset
-	envelope.Keys(m.Addr(), w.addKey)
+	w.keys(m.Addr(), w.addKey)
 }
 
 func (w *Window) addToIndex(tag bool, name []byte) {
@@ -33,7 +35,7 @@ func (w *Window) addToIndex(tag bool, name []byte) {
 
 func (w *Window) unindex(m *Message) {
 	w.current = m.Offset
-	envelope.Keys(m.Addr(), w.removeKey)
+	w.keys(m.Addr(), w.removeKey)
 }
 
 func (w *Window) removeFromIndex(tag bool, name []byte) {

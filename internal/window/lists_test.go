@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/echo-pull/pull/internal/envelope"
 	"github.com/echo-pull/pull/internal/event"
 )
 
@@ -48,7 +49,7 @@ func TestListsBehaveLikeAMap(t *testing.T) {
 // Otherwise a burst to many users would take memory until the process ends.
 func TestMapOfABurstIsGivenBack(t *testing.T) {
 	const many = 100_000
-	h := New(time.Second, many, 1<<30)
+	h := New(time.Second, many, 1<<30, envelope.Keys)
 	for i := range many {
 		h.add(event.User(strconv.Itoa(i)), 0, 1)
 	}

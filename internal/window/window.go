@@ -5,14 +5,12 @@ package window
 import (
 	"sort"
 	"time"
-
-	"github.com/echo-pull/pull/internal/envelope"
 )
 
 // A Message is an event of the log. It shares the log's own bytes.
 type Message struct {
 	Offset uint64
-	aged   int64  // when it was sent, or the latest such time before it if that is later: clocks differ
+	Aged   int64  // when it was sent, unix nanoseconds, or the latest such time before it if that is later: clocks differ
 	raw    []byte // the envelope
 	addr   uint32 // index in raw of the address
 	body   uint32 // index in raw of the body
@@ -25,12 +23,8 @@ func NewMessage(raw []byte, addressBytes, bodyBytes int) Message {
 	return Message{raw: raw, addr: uint32(body - addressBytes), body: uint32(body)} //nolint:gosec // a message is far below 4 GiB
 }
 
-// At returns when the message was sent, in unix nanoseconds. It is never later
-// than when the node received it.
-func (m *Message) At() int64 { return max(0, min(envelope.At(m.raw), m.aged)) }
-
-// Expires returns when the message stops being replayed, in unix seconds.
-func (m *Message) Expires() uint64 { return envelope.Expires(m.raw) }
+// Raw returns the envelope.
+func (m *Message) Raw() []byte { return m.raw }
 
 // Addr returns the encoded address.
 func (m *Message) Addr() []byte { return m.raw[m.addr:m.body] }
@@ -50,6 +44,7 @@ type Window struct {
 	maxCount int
 	maxBytes int
 
+	keys              KeysOf
 	addKey, removeKey func(tag bool, name []byte) // add current to the index of a key, or remove it; made once, so that a call allocates nothing
 	current           uint64
 
@@ -64,9 +59,10 @@ type Window struct {
 }
 
 // New returns a window that is bounded in age, number of messages and bytes.
-// The first message is at offset 1.
-func New(age time.Duration, count, bytes int) *Window {
-	w := &Window{age: age, maxCount: count, maxBytes: bytes}
+// The first message is at offset 1. keys visits the users and tags of an
+// address.
+func New(age time.Duration, count, bytes int, keys KeysOf) *Window {
+	w := &Window{age: age, maxCount: count, maxBytes: bytes, keys: keys}
 	w.addKey, w.removeKey = w.addToIndex, w.removeFromIndex
 	w.Reset(1)
 	return w
@@ -131,7 +127,7 @@ func (w *Window) First() uint64 { return w.from }
 // new one.
 func (w *Window) Append(m Message, at, now int64) {
 	w.Skip(at)
-	m.Offset, m.aged = w.Last(), w.latest
+	m.Offset, m.Aged = w.Last(), w.latest
 	w.log.Push(m)
 	w.size += m.size()
 	w.index(&m)
@@ -151,7 +147,7 @@ func (w *Window) Skip(at int64) {
 func (w *Window) Evict(now int64, keep int) bool {
 	oldest := now - int64(w.age)
 	for w.log.Len() > 0 {
-		if w.log.Len() <= w.maxCount && w.size <= w.maxBytes && w.log.At(0).aged >= oldest {
+		if w.log.Len() <= w.maxCount && w.size <= w.maxBytes && w.log.At(0).Aged >= oldest {
 			return false
 		}
 		if w.log.Len() <= keep {

@@ -36,11 +36,11 @@ func TestWindowIsBounded(t *testing.T) {
 		history *Window
 		first   uint64 // after ten messages, one a second, of 100 bytes
 	}{
-		{"by nothing", New(time.Hour, 100, 1<<20), 1},
-		{"by age", New(3*time.Second, 100, 1<<20), 7},
-		{"by count", New(time.Hour, 4, 1<<20), 7},
-		{"by bytes", New(time.Hour, 100, four), 7},
-		{"by one byte less", New(time.Hour, 100, four-1), 8},
+		{"by nothing", New(time.Hour, 100, 1<<20, envelope.Keys), 1},
+		{"by age", New(3*time.Second, 100, 1<<20, envelope.Keys), 7},
+		{"by count", New(time.Hour, 4, 1<<20, envelope.Keys), 7},
+		{"by bytes", New(time.Hour, 100, four, envelope.Keys), 7},
+		{"by one byte less", New(time.Hour, 100, four-1, envelope.Keys), 8},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			h := test.history
@@ -66,7 +66,7 @@ func TestWindowIsBounded(t *testing.T) {
 }
 
 func TestWindowCoversWhatFollowsItsCursor(t *testing.T) {
-	h := New(time.Hour, 3, 1<<20)
+	h := New(time.Hour, 3, 1<<20, envelope.Keys)
 	for range 10 {
 		h.add(event.Shared(), 0, 1)
 	}
@@ -80,7 +80,7 @@ func TestWindowCoversWhatFollowsItsCursor(t *testing.T) {
 }
 
 func TestNewestMessageStaysWhateverItsSize(t *testing.T) {
-	h := New(time.Hour, 100, 10)
+	h := New(time.Hour, 100, 10, envelope.Keys)
 
 	h.add(event.User("1"), 0, 1000)
 
@@ -92,7 +92,7 @@ func TestNewestMessageStaysWhateverItsSize(t *testing.T) {
 func TestIndexHoldsWhatTheWindowHolds(t *testing.T) {
 	for seed := range uint64(20) {
 		r := rand.New(rand.NewPCG(seed, 1))
-		h := New(time.Hour, 50, 1<<20)
+		h := New(time.Hour, 50, 1<<20, envelope.Keys)
 		var log []event.Target // by offset, from 1 on
 		for range 400 {
 			target := randomTarget(r)
@@ -168,7 +168,7 @@ func compareLists(t *testing.T, seed uint64, what string, got *lists, want map[s
 }
 
 func TestEmptyWindowHasAnEmptyIndex(t *testing.T) {
-	h := New(time.Minute, 100, 1<<20)
+	h := New(time.Minute, 100, 1<<20, envelope.Keys)
 	for i := range 50 {
 		h.add(event.User("1", strconv.Itoa(i)).Or(event.Tag("T")), 0, 10)
 	}
@@ -250,7 +250,7 @@ func TestPickPagesLeaveNothingOut(t *testing.T) {
 func BenchmarkPick(b *testing.B) {
 	for _, window := range []int{2_000, 100_000} {
 		b.Run("window="+strconv.Itoa(window), func(b *testing.B) {
-			h := New(time.Hour, window, 1<<40)
+			h := New(time.Hour, window, 1<<40, envelope.Keys)
 			for i := range window {
 				h.add(event.User(strconv.Itoa(i%100)), 0, 1)
 			}
@@ -270,7 +270,7 @@ func BenchmarkPick(b *testing.B) {
 func TestControlMessagesTakeNoPlaceInTheWindow(t *testing.T) {
 	for seed := range uint64(30) {
 		r := rand.New(rand.NewPCG(seed, 3))
-		h := New(time.Hour, 50, 1<<20)
+		h := New(time.Hour, 50, 1<<20, envelope.Keys)
 		var events []uint64
 		for range 2000 {
 			if r.IntN(20) < int(seed%20) {

@@ -139,7 +139,7 @@ func startModel(config modeltest.Config) (*modeltest.App, error) {
 	p, err := pull.New(pull.Config{
 		User:   func(c echo.Context) (string, error) { return c.Request().Header.Get(modeltest.UserHeader), nil },
 		Broker: config.Broker, StateFile: config.StateFile,
-		Guests: true, EventBytes: 24 << 10, QueueBytes: 64 << 10, Tick: 200 * time.Millisecond,
+		Guests: true, Compress: true, EventBytes: 24 << 10, QueueBytes: 64 << 10, Tick: 200 * time.Millisecond,
 		PresenceGrace: 50 * time.Millisecond, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

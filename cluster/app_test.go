@@ -16,7 +16,7 @@ import (
 func app(config modeltest.Config) (*modeltest.App, error) {
 	p, err := pull.New(pull.Config{
 		User:   func(c echo.Context) (string, error) { return c.Request().Header.Get(modeltest.UserHeader), nil },
-		Broker: config.Broker, Guests: true, Tick: 200 * time.Millisecond, PresenceGrace: 50 * time.Millisecond,
+		Broker: config.Broker, Guests: true, Compress: true, Tick: 200 * time.Millisecond, PresenceGrace: 50 * time.Millisecond,
 		WindowCount: 1_000_000, Logger: slog.New(slog.DiscardHandler),
 		Pusher: newForwarder(os.Getenv(nodePusher)),
 	})

@@ -118,6 +118,19 @@ type Config struct {
 	MaxTagsPerUser int
 	MaxUsersPerTag int
 
+	// Compress makes WebSockets negotiate compression (permessage-deflate, RFC
+	// 7692). A message of 1 KiB or more that goes to at least one page that has
+	// negotiated it is compressed once per node, whatever the number of pages.
+	// HTML fragments shrink to a quarter or less. Compressing 20 KB takes about
+	// 0.1 ms of processor time, which is less than it saves if the message goes to
+	// twenty pages or more. A node needs 650 KB for it, an idle connection nothing.
+	// Smaller messages, streams of Server-Sent Events, responses to one page and
+	// replays are never compressed.
+	//
+	// Set Event.Secret for events with secrets: the size of compressed text
+	// reveals something about it. Default false.
+	Compress bool
+
 	// AllowedOrigins lists other sites that may connect, as
 	// scheme://host[:port]. https://*.shop.example matches every host below
 	// shop.example, at any depth. New returns an error for an origin that no
@@ -211,7 +224,7 @@ func (c *Config) engine() engine.Config {
 
 func (c *Config) server() web.Config {
 	return web.Config{
-		Guests: c.Guests, MaxSessions: c.MaxSessions, MaxSessionsPerUser: c.MaxSessionsPerUser, MaxGuestsPerAddress: c.MaxGuestsPerAddress,
+		Guests: c.Guests, Compress: c.Compress, MaxSessions: c.MaxSessions, MaxSessionsPerUser: c.MaxSessionsPerUser, MaxGuestsPerAddress: c.MaxGuestsPerAddress,
 		AllowedOrigins: c.AllowedOrigins, Hosts: c.Hosts, PublicPath: c.PublicPath,
 	}
 }

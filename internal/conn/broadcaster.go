@@ -29,11 +29,13 @@ const (
 type Broadcaster struct {
 	melody      *melody.Melody
 	controlRate rate.Limit // of pings and pongs
+	compress    bool       // permessage-deflate is negotiated
 }
 
-// NewBroadcaster returns a broadcaster of a node that pings once per tick.
-func NewBroadcaster(tick time.Duration) *Broadcaster {
-	b := &Broadcaster{melody: melody.New()}
+// NewBroadcaster returns a broadcaster of a node that pings once per tick. With
+// compress, clients and the node may send one another compressed messages.
+func NewBroadcaster(tick time.Duration, compress bool) *Broadcaster {
+	b := &Broadcaster{melody: melody.New(), compress: compress}
 	m := b.melody
 	m.Config.MaxMessageSize = IncomingBytes
 	m.Config.MessageBufferSize = 1              // for the message that ends melody's writing goroutine
@@ -41,6 +43,7 @@ func NewBroadcaster(tick time.Duration) *Broadcaster {
 	m.Config.PongWait = 2*tick + 10*time.Second // two pings may be lost
 	b.controlRate = newControlRate(tick, m.Config.PongWait)
 	m.Upgrader.HandshakeTimeout = closeWait
+	m.Upgrader.EnableCompression = compress
 	m.Upgrader.ReadBufferSize = readBuffer
 	m.Upgrader.WriteBufferPool = new(sync.Pool)
 	m.Upgrader.CheckOrigin = func(*http.Request) bool { return true } // package web checks the origin
@@ -49,14 +52,9 @@ func NewBroadcaster(tick time.Duration) *Broadcaster {
 	m.HandleMessageBinary(func(ms *melody.Session, _ []byte) {
 		socketOf(ms).conn.CloseNow(CloseViolation, "binary frame")
 	})
-	m.HandlePong(func(ms *melody.Session) { socketOf(ms).flood.allowControl(b.controlRate) })
-	m.HandleClose(func(ms *melody.Session, _ int, _ string) error {
-		s := socketOf(ms)
-		s.peerClosed.Store(true)
-		s.conn.CloseNow(websocket.CloseNormalClosure, "")
-		return nil
-	})
-	m.HandleError(readFailed)
+	m.HandlePong(func(ms *melody.Session) { b.ponged(socketOf(ms)) })
+	m.HandleClose(func(ms *melody.Session, _ int, _ string) error { return closedByClient(socketOf(ms)) })
+	m.HandleError(func(ms *melody.Session, err error) { readFailed(socketOf(ms), err) })
 	return b
 }
 
@@ -80,7 +78,12 @@ func (b *Broadcaster) Serve(w http.ResponseWriter, r *http.Request, c *Conn) (re
 
 // run serves a connection until it ends, or sets the status of a refusal in h.
 func (b *Broadcaster) run(h *handover) {
-	err := b.melody.HandleRequest(h, upgradeRequest(h.request))
+	r := upgradeRequest(h.request)
+	if b.compress && h.conn.form == Arrays && offersDeflate(h.request.Header) {
+		h.conn.form = Deflated
+		r.Header["Sec-Websocket-Extensions"] = deflateOffer
+	}
+	err := b.melody.HandleRequest(h, r)
 	if h.socket != nil {
 		h.socket.closeAfterReading()
 		return
@@ -104,12 +107,24 @@ func (b *Broadcaster) connected(ms *melody.Session) {
 		return nil
 	})
 	s.conn.owner.Connected()
+	if s.conn.form == Deflated {
+		b.readInflated(s, ms.WebsocketConnection())
+	}
+}
+
+// ponged counts a pong of the client. If there are too many, the next read fails.
+func (b *Broadcaster) ponged(s *Socket) { s.flood.allowControl(b.controlRate) }
+
+// closedByClient responds to a close message.
+func closedByClient(s *Socket) error {
+	s.peerClosed.Store(true)
+	s.conn.CloseNow(websocket.CloseNormalClosure, "")
+	return nil
 }
 
 // readFailed is called with the error that ended the reading. If the client has
 // violated the protocol, it closes the connection with the reason.
-func readFailed(ms *melody.Session, err error) {
-	s := socketOf(ms)
+func readFailed(s *Socket, err error) {
 	var closed *websocket.CloseError
 	var broken net.Error
 	if errors.As(err, &broken) && broken.Timeout() {

@@ -95,12 +95,12 @@ func (c *Conn) Deliver(w *Nonblocking, f *Frame) {
 	c.offset = max(c.offset, f.Last)
 	own := &f.forms[c.form]
 	if c.flushing {
-		c.enqueue(Item{Body: own.body, Epoch: f.Epoch, Last: f.Last})
+		c.enqueue(own.item(f))
 		return
 	}
 	switch n := c.transport.Offer(w, own.raw); n {
 	case 0:
-		c.enqueue(Item{Body: own.body, Epoch: f.Epoch, Last: f.Last})
+		c.enqueue(own.item(f))
 	case len(own.raw):
 	default:
 		c.enqueueRest(own.raw[n:])

@@ -14,6 +14,7 @@ type Form uint8
 const (
 	Arrays       Form = iota // version 2 of the protocol, by WebSocket
 	Objects                  // version 1, by WebSocket
+	Deflated                 // version 2, by WebSocket, of which large frames may be compressed
 	ArrayEvents              // version 2, as Server-Sent Events
 	ObjectEvents             // version 1, as Server-Sent Events
 	forms                    // their number
@@ -52,11 +53,14 @@ type Forms uint8
 // With returns the set with one more form.
 func (s Forms) With(f Form) Forms { return s | 1<<f }
 
+// Has reports whether the set has the form.
+func (s Forms) Has(f Form) bool { return s&(1<<f) != 0 }
+
 // All yields the forms of the set.
 func (s Forms) All() iter.Seq[Form] {
 	return func(yield func(Form) bool) {
 		for f := range forms {
-			if s&(1<<f) != 0 && !yield(f) {
+			if s.Has(f) && !yield(f) {
 				return
 			}
 		}

@@ -1,6 +1,9 @@
 package conn
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"slices"
+)
 
 // A Frame is a sequence of messages, encoded once for each form that a receiver
 // has, and shared by all of them. It never changes once it is sealed.
@@ -12,12 +15,19 @@ type Frame struct {
 
 // An encoding is a frame in one form.
 type encoding struct {
-	raw  []byte // what is written: a JSON array of the messages, and what encloses it
-	body []byte // the messages, separated by commas
+	raw        []byte // what is written: a JSON array of the messages, and what encloses it
+	body       []byte // the messages, separated by commas; nil if only raw says them
+	compressed bool   // raw has compressed frames
 }
 
-// Body returns the messages in a form, separated by commas.
-func (f *Frame) Body(as Form) []byte { return f.forms[as].body }
+// item returns the encoding of a frame as the queue of a connection holds it:
+// messages, which Flush joins with others, or compressed as it is.
+func (e *encoding) item(f *Frame) Item {
+	if e.compressed {
+		return Item{raw: e.raw}
+	}
+	return Item{Body: e.body, Epoch: f.Epoch, Last: f.Last}
+}
 
 // FrameBuffer returns a buffer with room for size bytes of messages. Append the
 // messages, separated by commas, and pass the buffer to Seal.
@@ -48,6 +58,35 @@ func (f *Frame) SealAll(b []byte) {
 	}
 }
 
+// Join returns the messages of sealed frames in one frame, in a form. If some of
+// them are compressed, it has all of them as they are, one after the other: nothing
+// is compressed again.
+func Join(frames []*Frame, as Form) *Frame {
+	last := frames[len(frames)-1]
+	joined := &Frame{Epoch: last.Epoch, Last: last.Last}
+	if slices.ContainsFunc(frames, func(f *Frame) bool { return f.forms[as].compressed }) {
+		e := &joined.forms[as]
+		e.compressed = true
+		for _, f := range frames {
+			e.raw = append(e.raw, f.forms[as].raw...)
+		}
+		return joined
+	}
+	size := 0
+	for _, f := range frames {
+		size += len(f.forms[as].body) + 1
+	}
+	b := FrameBuffer(size)
+	for i, f := range frames {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, f.forms[as].body...)
+	}
+	joined.Seal(as, b)
+	return joined
+}
+
 // asEvent returns the array of messages as a Server-Sent Event.
 func (f *Frame) asEvent(array []byte) []byte {
 	b := make([]byte, 0, maxEventHead+len(f.Epoch)+len(array))
@@ -66,6 +105,8 @@ const (
 	opClose = 0x8
 	opPing  = 0x9
 	opPong  = 0xA
+
+	rsvDeflated = 0x40 // the bit RSV1 beside the opcode: the message is compressed, RFC 7692 section 6
 
 	maxFrameHeader = 10
 )

@@ -55,7 +55,7 @@ func (h *handover) release() {
 // upgradeRequest returns a request with what the handshake needs and nothing
 // else: melody keeps it in memory for as long as the connection lives.
 func upgradeRequest(r *http.Request) *http.Request {
-	header := make(http.Header, 5)
+	header := make(http.Header, 5) // and run may add the offer of compression
 	for _, key := range []string{"Connection", "Upgrade", "Sec-Websocket-Version", "Sec-Websocket-Key"} {
 		if v := r.Header[key]; v != nil {
 			header[key] = v

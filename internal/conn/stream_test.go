@@ -94,7 +94,7 @@ func TestFormsOfAFrameDoNotDisturbOneAnother(t *testing.T) {
 	if got, want := string(f.forms[ArrayEvents].raw), "id: e.7\ndata: [[7]]\n\n"; got != want {
 		t.Errorf("stream: got %q, want %q", got, want)
 	}
-	if &f.Body(Arrays)[0] != &f.Body(ArrayEvents)[0] {
+	if &f.forms[Arrays].body[0] != &f.forms[ArrayEvents].body[0] {
 		t.Error("the messages are in memory twice, want them shared")
 	}
 	if e := f.forms[ArrayEvents].raw; cap(e)-len(e) > maxEventHead {

@@ -14,7 +14,7 @@ import (
 //
 //	version kind node[8] seq[8] at[8] contents
 //
-// node and seq name the message. If a publisher is not sure whether the log
+// The first bit of kind marks an event as secret. node and seq name the message. If a publisher is not sure whether the log
 // took a message, it sends it again under the same name, and every node drops
 // a message that it has already applied. The contents of an event are
 //
@@ -33,6 +33,8 @@ const (
 
 	// HeaderBytes is the size of what precedes the contents.
 	HeaderBytes = 2 + nodeIDBytes + 8 + 8
+
+	secretBit = 0x80 // in the byte of the kind
 )
 
 // A Kind is the kind of a message.
@@ -80,6 +82,10 @@ func AppendHeader(b []byte, k Kind, at time.Time) []byte {
 	return binary.BigEndian.AppendUint64(b, uint64(at.UnixNano()))
 }
 
+// MarkSecret marks an event as secret: nodes send it to pages uncompressed. No one
+// else may have the envelope yet.
+func MarkSecret(raw []byte) { raw[1] |= secretBit }
+
 // Stamp sets the name of an envelope. No one else may have the envelope yet.
 func Stamp(raw []byte, node string, seq uint64) {
 	copy(raw[2:2+nodeIDBytes], node)
@@ -114,7 +120,7 @@ func At(raw []byte) int64 {
 // unix seconds.
 func Expires(raw []byte) uint64 {
 	r := reader{rest: raw[HeaderBytes:]}
-	if Kind(raw[1]) != KindEvent {
+	if Kind(raw[1]&^secretBit) != KindEvent {
 		r.string() // the notification
 	}
 	return r.number()
@@ -127,7 +133,7 @@ func IsTransient(raw []byte) bool {
 	if len(raw) < HeaderBytes {
 		return true
 	}
-	k := Kind(raw[1])
+	k := Kind(raw[1] &^ secretBit)
 	return !k.IsEvent() && k != KindLooked && k != KindNotified && k != KindClaim
 }
 
@@ -156,6 +162,7 @@ func appendString(b []byte, s string) []byte {
 // log's own bytes: never write to them.
 type Envelope struct {
 	Kind    Kind
+	Secret  bool // events only: it must not be compressed
 	Node    []byte
 	Seq     uint64
 	At      int64  // when it was sent, unix nanoseconds
@@ -181,15 +188,16 @@ func Parse(raw []byte) (Envelope, error) {
 		return Envelope{}, errMalformed
 	}
 	e := Envelope{
-		Kind: Kind(raw[1]),
-		Node: raw[2 : 2+nodeIDBytes],
-		Seq:  Seq(raw),
-		At:   At(raw),
+		Kind:   Kind(raw[1] &^ secretBit),
+		Secret: raw[1]&secretBit != 0,
+		Node:   raw[2 : 2+nodeIDBytes],
+		Seq:    Seq(raw),
+		At:     At(raw),
 	}
 	r := reader{rest: raw[HeaderBytes:]}
 	if !e.Kind.IsEvent() {
 		e.List = r.strings()
-		if r.bad || len(r.rest) > 0 || e.Kind == 0 || e.Kind >= kinds {
+		if r.bad || len(r.rest) > 0 || e.Secret || e.Kind == 0 || e.Kind >= kinds {
 			return Envelope{}, errMalformed
 		}
 		return e, nil

@@ -3,6 +3,7 @@ package envelope
 import (
 	"bytes"
 	"encoding/binary"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +22,11 @@ func FuzzParse(f *testing.F) {
 		f.Add(append(AppendPush(AppendHeader(nil, k, now), []byte(`{"title":"T"}`)), raw[HeaderBytes:]...))
 		f.Add(Control(k, now, "1", "epoch.5", "T"))
 		f.Add(Control(k, now))
+	}
+	for _, seed := range [][]byte{raw, Control(KindWatch, now, "1")} {
+		secret := bytes.Clone(seed)
+		MarkSecret(secret)
+		f.Add(secret)
 	}
 	f.Add(append(bytes.Clone(raw[:HeaderBytes]), 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01, 0x01))
 	f.Fuzz(func(t *testing.T, raw []byte) {
@@ -51,6 +57,9 @@ func rewrite(e *Envelope) []byte {
 	}
 	if e.Kind != KindEvent {
 		raw = AppendPush(raw, e.Push)
+	}
+	if e.Secret {
+		MarkSecret(raw)
 	}
 	raw = binary.AppendUvarint(raw, e.Expires)
 	raw = appendString(raw, string(e.Addr.Sender()))
@@ -91,6 +100,7 @@ func describe(e *Envelope) string {
 	b.Write(binary.BigEndian.AppendUint64(nil, e.Seq))
 	b.Write(binary.BigEndian.AppendUint64(nil, e.Expires))
 	b.WriteByte(byte(e.Kind))
+	b.WriteString(strconv.FormatBool(e.Secret))
 	write(string(e.Node), string(e.Body), string(e.Push))
 	write(e.List...)
 	if e.Kind.IsEvent() {

@@ -59,6 +59,9 @@ func (enc *encoder) encode(t *Target, e *Event, sender string, now time.Time, li
 		return nil, err
 	}
 	b := envelope.AppendHeader(enc.raw[:0], kindOf(e), now)
+	if e.Secret {
+		envelope.MarkSecret(b)
+	}
 	if e.Push != nil {
 		b = envelope.AppendPush(b, notification.Encode(e.Push))
 	}

@@ -48,6 +48,14 @@ type Event struct {
 	// outside a request, or inside Config.User.
 	ExceptSender bool
 
+	// Secret keeps the event from being compressed, see Config.Compress. Set it for
+	// an event that contains a secret, such as a token or a code, and text that
+	// somebody else may have chosen. Otherwise an attacker who chooses the text and
+	// sees the sizes of encrypted messages can guess the secret bit by bit: text that
+	// repeats it compresses better (BREACH). It has no effect without
+	// Config.Compress. Default false.
+	Secret bool
+
 	// Push also notifies the users at the target who look at no page, on their
 	// devices. It needs Config.Pusher. For a tag, these are the users who watch it
 	// when the event enters the log. For Shared, they are all users with devices.

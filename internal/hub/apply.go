@@ -133,7 +133,7 @@ func (h *Hub) remember(e *envelope.Envelope, raw []byte, now int64) {
 		return
 	}
 	h.history.Append(window.NewMessage(raw, len(e.Addr), len(e.Body)), e.At, now)
-	h.route()
+	h.route(e.Secret)
 }
 
 // receive records who has sent a message, and reports whether the message is new.

@@ -21,6 +21,7 @@ type bundle struct {
 	messages []window.Message // not yet encoded
 	bodies   int              // total bytes of the bodies
 	forms    conn.Forms       // of the pages to which it is assigned
+	open     bool             // no message is secret, as far as is known: the frame may be compressed
 }
 
 // add appends the message.
@@ -72,19 +73,9 @@ func (b *bundle) reset() {
 // mergeFrames returns one frame, in one form, with the messages of several
 // encoded bundles.
 func mergeFrames(bundles []*bundle, form conn.Form) *conn.Frame {
-	size := 0
-	for _, b := range bundles {
-		size += len(b.frame.Body(form)) + 1
-	}
-	body := conn.FrameBuffer(size)
+	frames := make([]*conn.Frame, len(bundles))
 	for i, b := range bundles {
-		if i > 0 {
-			body = append(body, ',')
-		}
-		body = append(body, b.frame.Body(form)...)
+		frames[i] = &b.frame
 	}
-	last := &bundles[len(bundles)-1].frame
-	merged := &conn.Frame{Epoch: last.Epoch, Last: last.Last}
-	merged.Seal(form, body)
-	return merged
+	return conn.Join(frames, form)
 }

@@ -119,6 +119,9 @@ func (d *Dispatcher) Dispatch(batch []broker.Delivery) {
 func (d *Dispatcher) deliver(r *round) {
 	for _, b := range r.bundles {
 		b.encode()
+		if b.open {
+			d.hub.deflater.Deflate(&b.frame)
+		}
 	}
 	if len(r.touched) < parallelPages || d.Workers == 0 {
 		d.own.deliver(r.touched)

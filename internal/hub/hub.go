@@ -27,7 +27,8 @@ type Hub struct {
 	ID    string        // of this node in the log
 	Conns conn.Settings // shared by the connections of all pages
 
-	config Config
+	config   Config
+	deflater conn.Deflater
 
 	// mu guards the fields from log to foreign, and the fields of every Page
 	// that are marked as guarded by it.

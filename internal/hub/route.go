@@ -8,15 +8,18 @@ import (
 	"github.com/echo-pull/pull/internal/window"
 )
 
-// route assigns the newest message to every page at its address.
-func (h *Hub) route() {
+// route assigns the newest message to every page at its address. The message of
+// a secret event keeps its frame from being compressed.
+func (h *Hub) route(secret bool) {
 	m := h.history.Newest()
 	last := h.round.lastBundle()
 	if last != nil && last.size(conn.Arrays) < bundleBytes && bytes.Equal(last.addr, m.Addr()) && last.frame.Last+1 == m.Offset {
 		last.add(m) // for the same pages: nothing has changed in between
+		last.open = last.open && !secret
 		return
 	}
 	b := h.round.newBundle(h.epoch, m.Addr(), m)
+	b.open = !secret
 	for t := range envelope.Address(m.Addr()).Terms() {
 		h.routeTerm(m, t, b)
 	}

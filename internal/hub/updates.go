@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"slices"
 	"time"
 
 	"github.com/echo-pull/pull/internal/conn"
@@ -84,6 +85,9 @@ func (h *Hub) queueChanges(changes []Change) {
 func (h *Hub) SendPresence(o *conn.Nonblocking, now time.Time) {
 	begin := time.Now()
 	frame, pages, list := h.presenceUpdate(now)
+	if slices.ContainsFunc(pages, func(p *Page) bool { return p.Form() == conn.Deflated }) {
+		h.deflater.Deflate(frame)
+	}
 	for _, p := range pages {
 		p.Deliver(o, frame)
 	}

@@ -33,7 +33,7 @@ type draw struct {
 }
 
 func (d *draw) event(command string) event.Event {
-	return event.Event{Module: "tasks", Command: command, Params: d.params}
+	return event.Event{Module: "tasks", Command: command, Params: d.params, Secret: d.params.Number%7 == 0}
 }
 
 // params are those of an event. They say to whom it is.

@@ -20,6 +20,7 @@ type page struct {
 	version      int  // of the protocol
 	events       bool // uses Server-Sent Events
 	native       bool // uses the Last-Event-ID of a browser as its cursor
+	deflates     bool // offers compression
 	done         atomic.Bool
 	say          func(string) // sends over the WebSocket
 

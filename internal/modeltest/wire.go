@@ -36,7 +36,7 @@ func (p *page) dial(n *Node, cursor string) (f frames, closer func(), err error)
 }
 
 func (p *page) socket(n *Node, query string, header http.Header) (f frames, closer func(), err error) {
-	d := websocket.Dialer{NetDialContext: n.Dial, HandshakeTimeout: 10 * time.Second}
+	d := websocket.Dialer{NetDialContext: n.Dial, HandshakeTimeout: 10 * time.Second, EnableCompression: p.deflates}
 	if t, ok := n.Client.Transport.(*http.Transport); ok && t.TLSClientConfig != nil {
 		d.TLSClientConfig = t.TLSClientConfig.Clone()
 	}

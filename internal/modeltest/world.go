@@ -145,7 +145,7 @@ func (w *World) beBusy(ctx context.Context) {
 
 func (w *World) newPage(i int) *page {
 	p := &page{
-		world: w, number: i, chance: w.chance(1000 + i), events: i%4 == 3 && !w.Sockets, native: i%8 == 7 && !w.Sockets,
+		world: w, number: i, chance: w.chance(1000 + i), events: i%4 == 3 && !w.Sockets, native: i%8 == 7 && !w.Sockets, deflates: i%2 == 0,
 		user: strconv.Itoa(i % w.Mix.Users), client: "page-" + strconv.Itoa(i),
 	}
 	p.version = 1 + p.chance.IntN(2)

@@ -13,7 +13,8 @@ const (
 
 // A Config configures a Server. Its fields are those of the plugin's Config.
 type Config struct {
-	Guests bool
+	Guests   bool
+	Compress bool
 
 	MaxSessions         int
 	MaxSessionsPerUser  int

@@ -1,0 +1,148 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/echo-pull/pull"
+	"github.com/echo-pull/pull/e2e/internal/webkittest"
+)
+
+func TestCompressedFragmentInChromium(t *testing.T) {
+	t.Parallel()
+	testCompressed(t, func(address string) func(string) string {
+		page := newPerson(t, "").open(t, address)
+		return func(expression string) string { return value[string](page, expression) }
+	})
+}
+
+func TestCompressedFragmentInFirefox(t *testing.T) {
+	t.Parallel()
+	f := sharedFirefox(t)
+	testCompressed(t, func(address string) func(string) string {
+		page := f.open(t, address)
+		return func(expression string) string { return foxValue[string](page, expression) }
+	})
+}
+
+func TestCompressedFragmentInWebKit(t *testing.T) {
+	t.Parallel()
+	b, err := webkittest.Start(t.Context(), t.TempDir())
+	if errors.Is(err, webkittest.ErrMissing) && os.Getenv("CI") == "" {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Kill)
+	testCompressed(t, func(address string) func(string) string {
+		if err := b.Visit(t.Context(), address); err != nil {
+			t.Fatal(err)
+		}
+		return func(expression string) (got string) {
+			if err := b.Eval(t.Context(), expression, &got); err != nil {
+				t.Fatal(err)
+			}
+			return got
+		}
+	})
+}
+
+// testCompressed sends a fragment to a page, which open opens in a browser. open
+// returns a function that evaluates an expression there. The page must handle the
+// fragment, of which at most a quarter may have come over its connection. What the
+// page sends, the server must understand.
+func testCompressed(t *testing.T, open func(address string) (eval func(string) string)) {
+	t.Helper()
+	s := newSite(t, func(c *pull.Config) { c.Compress, c.Guests = true, true })
+	r := startRelay(t, s.url)
+	eval := open("http://" + r.address + "/page")
+	eventually(t, "the page connects", func() bool { return eval(`String(!!window.BX?.PULL?.isConnected())`) == "true" })
+	eval(`String(void BX.addCustomEvent("onPullEvent-test", (command, params) => { window.html = params.html }))`)
+	var html strings.Builder
+	for i := range 230 {
+		fmt.Fprintf(&html, "<tr id=\"task-%d\"><td class=\"title\">Write <b>note %d</b> für Ann</td><td>%x</td></tr>\n", i, i, i*i*7919)
+	}
+	fragment := html.String()
+	before := r.received.Load()
+
+	if err := s.current().Send(t.Context(), pull.Shared(), pull.Event{Module: "test", Command: "html", Params: map[string]string{"html": fragment}}); err != nil {
+		t.Fatal(err)
+	}
+
+	eventually(t, "the page handles the fragment", func() bool { return eval(`String(!!window.html)`) == "true" })
+	if got := eval("window.html"); got != fragment {
+		t.Errorf("the page has %d characters of HTML, or others, want the %d that were sent", len(got), len(fragment))
+	}
+	got := int(r.received.Load() - before)
+	t.Logf("%d bytes of HTML came as %d", len(fragment), got)
+	if got > len(fragment)/4 {
+		t.Errorf("%d bytes of HTML came as %d, want at most a quarter", len(fragment), got)
+	}
+	eval(`String(void BX.PULL.getUsersLastSeen([1, 2, 3].map(String)).then((seen) => { window.seen = "answered" }))`)
+	eventually(t, "the server answers a request of the page", func() bool { return eval(`String(window.seen)`) == "answered" })
+}
+
+// A relay passes connections on to a server, and counts what the server sends.
+type relay struct {
+	address  string
+	received atomic.Int64
+	running  sync.WaitGroup
+}
+
+func startRelay(t *testing.T, server string) *relay {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	r := &relay{address: l.Addr().String()}
+	r.running.Go(func() {
+		for {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			r.running.Go(func() { r.pass(ctx, client, strings.TrimPrefix(server, "http://")) })
+		}
+	})
+	t.Cleanup(func() {
+		stop()
+		_ = l.Close()
+		r.running.Wait()
+	})
+	return r
+}
+
+// pass connects a client with the server until one of them closes, or ctx ends.
+func (r *relay) pass(ctx context.Context, client net.Conn, server string) {
+	defer func() { _ = client.Close() }()
+	upstream, err := net.Dial("tcp", server)
+	if err != nil {
+		return
+	}
+	defer context.AfterFunc(ctx, func() { _, _ = client.Close(), upstream.Close() })()
+	r.running.Go(func() {
+		_, _ = io.Copy(upstream, client)
+		_ = upstream.Close()
+	})
+	_, _ = io.Copy(io.MultiWriter(client, counter{&r.received}), upstream)
+	_ = upstream.Close()
+}
+
+// A counter counts bytes.
+type counter struct{ n *atomic.Int64 }
+
+func (c counter) Write(p []byte) (int, error) {
+	c.n.Add(int64(len(p)))
+	return len(p), nil
+}

@@ -1,0 +1,51 @@
+package conn
+
+import (
+	"io"
+	"time"
+
+	"github.com/gorilla/websocket"
+)
+
+// readInflated reads a connection whose client may compress what it sends, until
+// that fails. melody reads all other connections, but its limit counts compressed
+// bytes: 16 KiB of them can become 16 MiB. The error that ends the reading stays
+// with the connection, so melody, which reads next, gets it too.
+func (b *Broadcaster) readInflated(s *Socket, ws *websocket.Conn) {
+	ws.SetReadLimit(IncomingBytes)
+	ws.SetCloseHandler(func(int, string) error { return closedByClient(s) })
+	ws.SetPongHandler(func(string) error {
+		b.ponged(s)
+		return ws.SetReadDeadline(time.Now().Add(b.melody.Config.PongWait))
+	})
+	_ = ws.SetReadDeadline(time.Now().Add(b.melody.Config.PongWait))
+	for refused := false; ; {
+		kind, r, err := ws.NextReader() // skips what was not read, without inflating it
+		if err != nil {
+			return
+		}
+		if !refused {
+			refused = !s.receive(kind, r)
+		}
+	}
+}
+
+// receive passes a frame of the client to the owner. It returns false if it has
+// closed the connection instead.
+func (s *Socket) receive(kind int, r io.Reader) bool {
+	if kind == websocket.BinaryMessage {
+		s.conn.CloseNow(CloseViolation, "binary frame")
+		return false
+	}
+	frame, err := io.ReadAll(io.LimitReader(r, IncomingBytes+1))
+	switch {
+	case len(frame) > IncomingBytes:
+		s.conn.CloseNow(CloseViolation, "frame too large")
+	case err != nil:
+		readFailed(s, err)
+	default:
+		s.conn.owner.Received(frame)
+		return true
+	}
+	return false
+}

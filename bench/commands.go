@@ -18,15 +18,23 @@ import (
 	"github.com/echo-pull/pull/bench/internal/load"
 	"github.com/echo-pull/pull/bench/internal/peer"
 	"github.com/echo-pull/pull/bench/internal/server"
+	"github.com/echo-pull/pull/bench/internal/wire"
 )
 
 // socketIO is the only peer that is not written in Go.
 const socketIO = "socket.io"
 
+// deflate is measured beside pull with messages that are worth compressing, and
+// with others only if it is chosen.
+const deflate = "pull-deflate"
+
 func serveCommand(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("serve PEER", flag.ExitOnError)
 	addr := flags.String("addr", "127.0.0.1:0", "where clients connect")
 	folder := flags.String("socketio", "socketio", "folder of the socket.io server")
+	var o peer.Options
+	flags.BoolVar(&o.Presence, "presence", false, "notify every page of the users who come and go, if the peer can")
+	flags.DurationVar(&o.WindowAge, "window-age", 0, "how long messages are remembered, if the peer does; 0 is its default")
 	buffer := flags.Int("send-buffer", 0, "bytes of each socket's send buffer; 0 leaves it to the kernel")
 	if len(args) == 0 {
 		return fmt.Errorf("serve needs a peer: %s", strings.Join(names(), ", "))
@@ -39,7 +47,7 @@ func serveCommand(ctx context.Context, args []string) error {
 	}
 	for _, kind := range peer.Kinds() {
 		if kind.Name == args[0] {
-			return server.Serve(ctx, kind, server.Options{Addr: *addr, SendBuffer: *buffer, Out: os.Stdout})
+			return server.Serve(ctx, kind, server.Options{Addr: *addr, SendBuffer: *buffer, Peer: o, Out: os.Stdout})
 		}
 	}
 	return fmt.Errorf("no peer %q: there are %s", args[0], strings.Join(names(), ", "))
@@ -63,11 +71,28 @@ func loadCommand(_ context.Context, args []string) error {
 	flags.StringVar(&o.Control, "control", "", "address of the server's control")
 	flags.StringVar(&o.Dialect, "dialect", "websocket", "what the server speaks")
 	flags.IntVar(&o.Users, "users", 100, "connections, one for each user")
+	flags.IntVar(&o.Tags, "tags", wire.Tags, "that the users hold in turn")
 	flags.IntVar(&o.Stalled, "stalled", 0, "of the users do not read")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	return load.Run(o, os.Stdin, os.Stdout)
+}
+
+func sceneCommand(_ context.Context, args []string) error {
+	var s load.Scene
+	flags := flag.NewFlagSet("scene", flag.ExitOnError)
+	flags.StringVar(&s.Addr, "addr", "", "of the server")
+	flags.StringVar(&s.Dialect, "dialect", "websocket", "what the server speaks")
+	flags.IntVar(&s.Users, "users", 100, "connections, one for each user")
+	flags.DurationVar(&s.Arrive, "arrive", 2*time.Second, "time in which all connect")
+	flags.IntVar(&s.Leave, "leave", 0, "users who leave each second after that, and return")
+	flags.DurationVar(&s.For, "for", 20*time.Second, "length of the scene")
+	flags.Int64Var(&s.First, "first", 0, "number of the first broadcast")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	return load.Play(s, os.Stdout)
 }
 
 func runCommand(ctx context.Context, args []string) error {
@@ -76,6 +101,7 @@ func runCommand(ctx context.Context, args []string) error {
 	peers := flags.String("peers", "", "names, separated by commas; all where empty")
 	users := flags.String("users", "100,1000,5000,10000", "numbers of users, separated by commas")
 	out := flags.String("out", "results.jsonl", "file for the results")
+	parts := flags.String("parts", "", "of "+strings.Join(driver.Parts(), ", ")+", separated by commas; all where empty")
 	flags.IntVar(&d.Repetitions, "repetitions", 3, "of everything")
 	flags.DurationVar(&d.Each, "each", time.Second, "how long each workload takes")
 	flags.DurationVar(&d.Latency, "latency", 3*time.Second, "how long each measurement of latency takes")
@@ -87,6 +113,7 @@ func runCommand(ctx context.Context, args []string) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
+	d.Parts = strings.FieldsFunc(*parts, func(r rune) bool { return r == ',' })
 	var err error
 	if d.Users, err = numbers(*users); err != nil {
 		return err
@@ -97,13 +124,20 @@ func runCommand(ctx context.Context, args []string) error {
 	if d.Peers, err = available(*peers, d.SocketIO, d.Progress); err != nil {
 		return err
 	}
-	results, err := os.Create(*out)
+	return into(*out, func(results io.Writer) error {
+		d.Results = results
+		return d.Run(ctx)
+	})
+}
+
+// into creates the file and calls run with it.
+func into(name string, run func(io.Writer) error) error {
+	results, err := os.Create(filepath.Clean(name))
 	if err != nil {
 		return err
 	}
 	defer results.Close() //nolint:errcheck // Sync reports errors
-	d.Results = results
-	if err := d.Run(ctx); err != nil {
+	if err := run(results); err != nil {
 		return err
 	}
 	return results.Sync()
@@ -132,7 +166,7 @@ func names() []string {
 // available returns the chosen peers that this machine can run, and reports the
 // others.
 func available(list, folder string, say io.Writer) ([]string, error) {
-	chosen := names()
+	chosen := slices.DeleteFunc(names(), func(name string) bool { return name == deflate })
 	if list != "" {
 		chosen = strings.Split(list, ",")
 	}

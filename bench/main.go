@@ -14,9 +14,11 @@ import (
 const usage = `which command?
 
   bench run      take the peers through the workloads and write results
+  bench request  measure the response time of requests, also against another build
   bench report   turn results into tables and plots
   bench serve    be one peer's server (run starts these)
   bench load     be the client of one server (run starts these)
+  bench scene    be clients that come and go (run starts these)
 
 each lists its flags with -h`
 
@@ -34,6 +36,7 @@ func main() {
 func command(ctx context.Context, args []string) error {
 	commands := map[string]func(context.Context, []string) error{
 		"run": runCommand, "report": reportCommand, "serve": serveCommand, "load": loadCommand,
+		"scene": sceneCommand, "request": requestCommand,
 	}
 	if len(args) == 0 || commands[args[0]] == nil {
 		return errors.New(usage)

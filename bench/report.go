@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/echo-pull/pull/bench/internal/record"
 	"github.com/echo-pull/pull/bench/internal/report"
@@ -14,15 +16,20 @@ import (
 
 func reportCommand(_ context.Context, args []string) error {
 	flags := flag.NewFlagSet("report", flag.ExitOnError)
-	in := flags.String("in", "results.jsonl", "what a run wrote")
+	in := flags.String("in", "results.jsonl", "what runs wrote, separated by commas; a later run replaces what it measured again; files may be missing")
 	timings := flags.String("timings", "timings.txt", "what go test -bench printed; may be missing")
 	out := flags.String("out", "../docs/benchmarks.md", "page for the tables; plots go into benchmarks/ beside it")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	var r report.Results
-	if err := readRun(*in, &r); err != nil {
-		return err
+	for name := range strings.SplitSeq(*in, ",") {
+		if err := readRun(name, &r); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	if len(r.Machines) == 0 {
+		return fmt.Errorf("no results in %s", *in)
 	}
 	if *timings != "" {
 		if err := readTimings(*timings, &r); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -38,8 +45,15 @@ func readRun(name string, r *report.Results) error {
 		return err
 	}
 	defer file.Close() //nolint:errcheck // only read
-	r.Machine, r.Records, err = record.Read(file)
-	return err
+	machine, records, err := record.Read(file)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	for i := range records {
+		records[i].Run = len(r.Machines)
+	}
+	r.Machines, r.Records = append(r.Machines, machine), append(r.Records, records...)
+	return nil
 }
 
 func readTimings(name string, r *report.Results) error {

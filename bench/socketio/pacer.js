@@ -2,7 +2,6 @@
 // ../internal/wire/control.go.
 
 const base = 1_000_000_000_000
-const tags = 100
 const eventsPerRequest = 10
 const abreast = 1000
 const patience = 10_000 // ms
@@ -98,11 +97,11 @@ export class Pacer {
 
 /** A job with what follows from it. */
 class Plan {
-  constructor({ kind, first, count, size, users, window = 0, rate = 0, for: nanoseconds }) {
+  constructor({ kind, first, count, size, users, tags, window = 0, rate = 0, for: nanoseconds }) {
     Object.assign(this, { kind, first, count, window, rate })
     this.milliseconds = nanoseconds / 1e6
     this.pad = 'x'.repeat(size - emptyMessage)
-    this.groups = { user: users, request: users, tag: tags }[kind] ?? 1
+    this.groups = { user: users, request: users, one: users, tag: tags || 100 }[kind] ?? 1
     this.unit = kind === 'request' ? eventsPerRequest : 1
     const each = Math.max(window, this.unit)
     this.inFlight = each * Math.min(this.groups, Math.max(1, Math.floor(abreast / each)))

@@ -7,8 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"iter"
-	"slices"
 	"time"
 
 	"github.com/echo-pull/pull/bench/internal/record"
@@ -18,6 +16,7 @@ import (
 // A Driver is the plan of a run.
 type Driver struct {
 	Peers       []string
+	Parts       []string // names of what is measured; all if empty
 	Users       []int
 	Repetitions int
 	Each        time.Duration // of each workload
@@ -63,45 +62,16 @@ func (d *Driver) Run(ctx context.Context) error {
 	end := time.Now().Add(d.Budget)
 	ctx, cancel := context.WithDeadline(ctx, end.Add(overtime))
 	defer cancel()
-	for t, measure := range d.turns() {
+	for t, p := range d.turns() {
 		if time.Now().After(end) {
 			d.say("the budget of %v is used up", d.Budget)
 			return nil
 		}
-		if err := measure(ctx, t); err != nil {
+		if err := p.measure(ctx, t); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// A part measures one peer's share of a repetition.
-type part func(context.Context, tag) error
-
-// turns yields all parts of the run, in order.
-func (d *Driver) turns() iter.Seq2[tag, part] {
-	return func(yield func(tag, part) bool) {
-		for repetition := range d.Repetitions {
-			turn := repetition % len(d.Peers)
-			peers := slices.Concat(d.Peers[turn:], d.Peers[:turn])
-			for i := range len(d.parts()) * len(peers) {
-				measure, peer := d.parts()[i/len(peers)], peers[i%len(peers)]
-				if !yield(tag{d, repetition, peer}, measure) {
-					return
-				}
-			}
-		}
-	}
-}
-
-// parts returns the parts of a repetition. Measurements with the same number of
-// users follow each other, peer by peer.
-func (d *Driver) parts() []part {
-	var parts []part
-	for _, users := range d.Users {
-		parts = append(parts, func(ctx context.Context, t tag) error { return d.throughput(ctx, t, users) })
-	}
-	return append(parts, d.stalled)
 }
 
 // throughput measures a peer with that many users, and its latency if wanted.
@@ -119,7 +89,7 @@ func (d *Driver) throughput(ctx context.Context, t tag, users int) error {
 	_, _ = s.run(ctx, "warmup", wire.Job{Kind: wire.Broadcast, Window: 4, For: warmup, Size: d.Size, Count: endless})
 	best := 0.0
 	for _, w := range d.workloads() {
-		r, err := s.run(ctx, w.name, w.job)
+		r, err := s.quiet(ctx, w.name, w.job)
 		if err := t.keep(ctx, users, w.name, r, err); err != nil {
 			return err
 		}
@@ -159,7 +129,7 @@ func (d *Driver) latency(ctx context.Context, t tag, s *session, best float64) e
 		rate float64
 	}{{record.LatencyHalf, best / 2}, {record.LatencySame, sameRate}} {
 		job := wire.Job{Kind: wire.Broadcast, Rate: at.rate, For: d.Latency, Size: d.Size, Count: endless}
-		r, err := s.run(ctx, at.name, job)
+		r, err := s.quiet(ctx, at.name, job)
 		if err := t.keep(ctx, s.users, at.name, r, err); err != nil {
 			return err
 		}

@@ -38,11 +38,22 @@ func line(r record.Record) string {
 	switch {
 	case r.Error != "":
 		return head + " failed: " + r.Error
+	case r.Workload == record.Window:
+		return fmt.Sprintf("%s %6.0f B heap for each message, %.0f B counted, %.0f B left after %.0f s", head, r.WindowHeap, r.WindowBytes, r.WindowLeft, r.Silence)
+	case r.Seconds != nil:
+		return fmt.Sprintf("%s %6.2f s CPU, %.1f MB, settled after %d s, p50 %v, p99 %v, others %.0f %%", head,
+			r.CPU.Seconds(), float64(r.Bytes)/1e6, r.Settled(), short(r.P50), short(r.P99), 100*r.Others)
 	case r.Workload == record.Idle:
 		return fmt.Sprintf("%s %6.1f KB RSS, %5.1f heap, %5.1f stacks, %.1f goroutines", head, r.RSS/1024, r.Heap/1024, r.Stack/1024, r.Goroutines)
 	}
 	text := fmt.Sprintf("%s %8.2f µs, %9.0f/s, %6.2f allocs, p50 %v, p99 %v, max %v", head, r.CPUPerDelivery(),
 		r.DeliveriesPerSecond(), r.AllocsPerDelivery(), short(r.P50), short(r.P99), short(r.Max))
+	if r.Bytes > 0 {
+		text += fmt.Sprintf(", %.0f B", r.BytesPerDelivery())
+	}
+	if r.Disturbed() {
+		text += fmt.Sprintf("; disturbed, others took %.0f %%", 100*r.Others)
+	}
 	if !r.Clean() {
 		text += fmt.Sprintf("; NOT CLEAN: lost %d, disordered %d, strangers %d, closed %d, refused %d, stuck %v",
 			r.Lost, r.Disordered, r.Strangers, r.Closed, r.Refused, r.Stuck)

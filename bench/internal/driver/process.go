@@ -18,7 +18,8 @@ import (
 	"github.com/echo-pull/pull/bench/internal/wire"
 )
 
-// A process is another instance of this program, a server or a client. It
+// A process is another instance of this program, or of another build of it, that
+// runs a server or a client. It
 // writes lines of JSON to its standard output, and dies with the driver.
 type process struct {
 	command *exec.Cmd
@@ -28,12 +29,17 @@ type process struct {
 	wait    func() error // waits for the process to end; may be called repeatedly and concurrently
 }
 
-func start(ctx context.Context, args ...string) (*process, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
+// start starts a program; "" is this one.
+func start(ctx context.Context, program string, args ...string) (*process, error) {
+	if program == "" {
+		self, err := os.Executable()
+		if err != nil {
+			return nil, err
+		}
+		program = self
 	}
-	p := &process{command: exec.CommandContext(ctx, self, args...)} //nolint:gosec // this program
+	p := &process{command: exec.CommandContext(ctx, program, args...)} //nolint:gosec // this program, or one that the user names
+	var err error
 	p.command.Stderr = &p.errors
 	p.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	p.command.WaitDelay = 5 * time.Second
@@ -81,8 +87,8 @@ type server struct {
 	ready wire.Ready
 }
 
-func startServer(ctx context.Context, args ...string) (*server, error) {
-	p, err := start(ctx, append([]string{"serve"}, args...)...)
+func startServer(ctx context.Context, program string, args ...string) (*server, error) {
+	p, err := start(ctx, program, append([]string{"serve"}, args...)...)
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@
 package load
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -23,6 +24,7 @@ type Options struct {
 	Control string
 	Dialect string
 	Users   int
+	Tags    int // that the users hold in turn; 0 means wire.Tags
 	Stalled int // the last ones of the users, which never read
 }
 
@@ -39,7 +41,7 @@ type Client struct {
 
 // Dial makes all connections.
 func Dial(o Options) (*Client, error) {
-	d, err := dialectOf(o.Dialect)
+	d, err := dialectOf(o.Dialect, cmp.Or(o.Tags, wire.Tags))
 	if err != nil {
 		return nil, err
 	}
@@ -137,6 +139,7 @@ func (c *Client) read(from *conn) {
 		return
 	}
 	if err == nil && n > 0 {
+		c.tally.result.Bytes += int64(n)
 		now := time.Now().UnixNano()
 		err = from.feed(c.buffer[:n], func(opcode byte, text []byte) { c.take(from, opcode, text, now) })
 		if err == nil {

@@ -27,9 +27,10 @@ const (
 	opPing         = 0x9
 )
 
-// frames decodes the WebSocket frames of a server, unmasked and uncompressed.
+// frames decodes the WebSocket frames of a server, which are not masked.
 type frames struct {
-	rest []byte
+	rest    []byte
+	inflate func(payload []byte) ([]byte, error) // nil if no frame may be compressed
 }
 
 func (f *frames) feed(data []byte, handle func(byte, []byte)) error {
@@ -46,11 +47,27 @@ func (f *frames) feed(data []byte, handle func(byte, []byte)) error {
 		if opcode == opClose {
 			return errClosed
 		}
-		handle(opcode, data[head:head+size])
+		payload, err := f.payload(data[:head+size], head)
+		if err != nil {
+			return err
+		}
+		handle(opcode, payload)
 		data = data[head+size:]
 	}
 	f.rest = append(f.rest[:0], data...)
 	return nil
+}
+
+// payload returns the content of a whole frame.
+func (f *frames) payload(frame []byte, head int) ([]byte, error) {
+	switch {
+	case frame[0]&compressed == 0:
+		return frame[head:], nil
+	case f.inflate == nil:
+		return nil, errors.New("a compressed frame, which was not asked for")
+	default:
+		return f.inflate(frame[head:])
+	}
 }
 
 // frameSize returns the sizes of the first frame's header and payload. The

@@ -2,6 +2,7 @@ package load
 
 import (
 	"bytes"
+	"compress/flate"
 	"strings"
 	"testing"
 )
@@ -24,6 +25,27 @@ func TestTextsSurviveAnySplit(t *testing.T) {
 				t.Errorf("%s split at %d: got %q, want %q", row.name, at, got, row.want)
 			}
 		}
+	}
+}
+
+func TestCompressedFramesAreUnpacked(t *testing.T) {
+	var packed bytes.Buffer
+	w, err := flate.NewWriter(&packed, flate.BestSpeed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Repeat("<li>", 20)
+	if _, err := w.Write([]byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	payload := strings.TrimSuffix(packed.String(), "\x00\x00\xff\xff")
+	frame := string([]byte{0xc1, byte(len(payload))}) + payload
+
+	if got, want := decoded(t, newDeflated()(), frame+frame+"\x81\x01z"), "1"+text+"1"+text+"1z"; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

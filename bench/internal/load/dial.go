@@ -32,6 +32,8 @@ type conn struct {
 	got    int64 // messages of the current job, lost ones included
 	closed bool
 	feed   decoder
+
+	greeting int64 // bytes after the header of the response, until the handshake was complete
 }
 
 // dialAll opens n connections, for the users 0 to n-1. The last ones, as many as
@@ -124,6 +126,7 @@ func (c *conn) greet(host string, d dialect, user int) error {
 	if err != nil {
 		return err
 	}
+	c.greeting = int64(len(text))
 	return c.feed(text, func(byte, []byte) {})
 }
 

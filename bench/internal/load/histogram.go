@@ -17,6 +17,15 @@ func (h *histogram) add(ns int64) {
 	h.max = max(h.max, ns)
 }
 
+// merge adds the samples of another histogram.
+func (h *histogram) merge(other *histogram) {
+	for i, n := range other.counts {
+		h.counts[i] += n
+	}
+	h.total += other.total
+	h.max = max(h.max, other.max)
+}
+
 // quantile returns the upper end of the bucket that holds the q-th sample.
 func (h *histogram) quantile(q float64) int64 {
 	rank, seen := int64(q*float64(h.total)), int64(0)

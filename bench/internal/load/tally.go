@@ -27,6 +27,7 @@ type Result struct {
 	Disordered int64         `json:"disordered"` // repeated, or after a later one
 	Strangers  int64         `json:"strangers"`  // meant for someone else, or part of an earlier job
 	Closed     int64         `json:"closed"`     // connections that the server closed
+	Bytes      int64         `json:"bytes"`      // received, with everything that is not a message
 	P50        time.Duration `json:"p50"`
 	P99        time.Duration `json:"p99"`
 	P999       time.Duration `json:"p999"`

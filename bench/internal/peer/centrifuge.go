@@ -25,20 +25,21 @@ type centrifugePeer struct {
 	node *centrifuge.Node
 }
 
-func newCentrifuge() (*centrifugePeer, error) {
-	return runCentrifuge(centrifuge.ConnectReply{}, centrifuge.WebsocketConfig{})
+func newCentrifuge(o Options) (*centrifugePeer, error) {
+	return runCentrifuge(o, centrifuge.ConnectReply{}, centrifuge.WebsocketConfig{})
 }
 
 // newTunedCentrifuge accepts up to 5 ms of latency for larger frames, and sets
 // the options that save memory and goroutines.
-func newTunedCentrifuge() (*centrifugePeer, error) {
+func newTunedCentrifuge(o Options) (*centrifugePeer, error) {
 	return runCentrifuge(
+		o,
 		centrifuge.ConnectReply{WriteDelay: 5 * time.Millisecond, MaxMessagesInFrame: -1},
 		centrifuge.WebsocketConfig{UseWriteBufferPool: true, ReadBufferSize: 512, ProcessCommandsOffReadLoop: true},
 	)
 }
 
-func runCentrifuge(connected centrifuge.ConnectReply, config centrifuge.WebsocketConfig) (*centrifugePeer, error) {
+func runCentrifuge(o Options, connected centrifuge.ConnectReply, config centrifuge.WebsocketConfig) (*centrifugePeer, error) {
 	node, err := centrifuge.New(centrifuge.Config{})
 	if err != nil {
 		return nil, err
@@ -47,8 +48,11 @@ func runCentrifuge(connected centrifuge.ConnectReply, config centrifuge.Websocke
 		return connected, nil
 	})
 	node.OnConnect(func(client *centrifuge.Client) {
-		client.OnSubscribe(func(_ centrifuge.SubscribeEvent, reply centrifuge.SubscribeCallback) {
-			reply(centrifuge.SubscribeReply{Options: centrifuge.SubscribeOptions{EnableRecovery: true}}, nil)
+		client.OnSubscribe(func(e centrifuge.SubscribeEvent, reply centrifuge.SubscribeCallback) {
+			present := o.Presence && e.Channel == "all"
+			reply(centrifuge.SubscribeReply{Options: centrifuge.SubscribeOptions{
+				EnableRecovery: true, EmitJoinLeave: present, PushJoinLeave: present,
+			}}, nil)
 		})
 	})
 	config.CheckOrigin = func(*http.Request) bool { return true }

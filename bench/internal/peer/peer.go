@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strconv"
+	"time"
 
 	"github.com/echo-pull/pull/bench/internal/wire"
 )
@@ -33,7 +34,13 @@ type Kind struct {
 	Name    string
 	Dialect string // the clients' dialect: see package load
 	Module  string // the module whose version is reported
-	New     func() (Peer, error)
+	New     func(Options) (Peer, error)
+}
+
+// Options change what a peer does, if it can.
+type Options struct {
+	Presence  bool          // notify every page of the users who come and go
+	WindowAge time.Duration // how long messages are remembered; 0 leaves the default
 }
 
 // Version returns the library's version. It is "" if there is no library, or if
@@ -52,8 +59,13 @@ func (k Kind) Version() string {
 }
 
 // start turns the constructor of a concrete peer into a constructor of a Peer.
-func start[P Peer](construct func() (P, error)) func() (Peer, error) {
-	return func() (Peer, error) { return construct() }
+func start[P Peer](construct func(Options) (P, error)) func(Options) (Peer, error) {
+	return func(o Options) (Peer, error) { return construct(o) }
+}
+
+// plain is start for a peer without options.
+func plain[P Peer](construct func() (P, error)) func(Options) (Peer, error) {
+	return func(Options) (Peer, error) { return construct() }
 }
 
 // Kinds are the peers that run in a Go process.
@@ -61,15 +73,16 @@ func Kinds() []Kind {
 	return []Kind{
 		{"pull", "pull", "github.com/echo-pull/pull", start(newPull)},
 		{"pull-sse", "pull-sse", "github.com/echo-pull/pull", start(newPull)},
-		{"melody", "websocket", "github.com/olahol/melody", start(newMelody)},
-		{"melody-index", "websocket", "github.com/olahol/melody", start(newIndexedMelody)},
+		{"pull-deflate", "pull-deflate", "github.com/echo-pull/pull", start(newDeflatedPull)},
+		{"melody", "websocket", "github.com/olahol/melody", plain(newMelody)},
+		{"melody-index", "websocket", "github.com/olahol/melody", plain(newIndexedMelody)},
 		{"centrifuge", "centrifuge", "github.com/centrifugal/centrifuge", start(newCentrifuge)},
 		{"centrifuge-tuned", "centrifuge", "github.com/centrifugal/centrifuge", start(newTunedCentrifuge)},
-		{"gorilla", "websocket", "github.com/gorilla/websocket", start(newGorilla)},
-		{"coder", "websocket", "github.com/coder/websocket", start(newCoder)},
-		{"gws", "websocket", "github.com/lxzan/gws", start(newGWS)},
-		{"go-sse", "sse", "github.com/tmaxmax/go-sse", start(newSSE)},
-		{"raw", "websocket", "", start(newRaw)},
+		{"gorilla", "websocket", "github.com/gorilla/websocket", plain(newGorilla)},
+		{"coder", "websocket", "github.com/coder/websocket", plain(newCoder)},
+		{"gws", "websocket", "github.com/lxzan/gws", plain(newGWS)},
+		{"go-sse", "sse", "github.com/tmaxmax/go-sse", plain(newSSE)},
+		{"raw", "websocket", "", plain(newRaw)},
 	}
 }
 

@@ -15,18 +15,36 @@ import (
 const module = "bench"
 
 // pullPeer is an application with the plugin: a real Echo and the defaults of
-// Config, which include recovery and presence.
+// Config, which include recovery. Pages are notified of who is online only if the
+// options say so, as with every peer: it costs as much as many messages.
 type pullPeer struct {
 	http.Handler
 	*requests
 	plugin *pull.Plugin
 }
 
-func newPull() (*pullPeer, error) {
-	plugin, err := pull.New(pull.Config{
-		User:   func(c echo.Context) (string, error) { return c.Request().Header.Get("Bench-User"), nil },
-		Online: pull.OnlineEveryone,
-	})
+func newPull(o Options) (*pullPeer, error) { return runPull(configured(o)) }
+
+// newDeflatedPull compresses what pages accept compressed.
+func newDeflatedPull(o Options) (*pullPeer, error) {
+	config := configured(o)
+	config.Compress = true
+	return runPull(config)
+}
+
+func configured(o Options) pull.Config {
+	config := pull.Config{
+		User:      func(c echo.Context) (string, error) { return c.Request().Header.Get("Bench-User"), nil },
+		WindowAge: o.WindowAge,
+	}
+	if o.Presence {
+		config.Online = pull.OnlineEveryone
+	}
+	return config
+}
+
+func runPull(config pull.Config) (*pullPeer, error) {
+	plugin, err := pull.New(config)
 	if err != nil {
 		return nil, err
 	}
@@ -36,6 +54,8 @@ func newPull() (*pullPeer, error) {
 	e := echo.New()
 	e.Use(plugin.Middleware())
 	plugin.Mount(e.Group("/pull", watching(plugin)))
+	e.POST("/bare", func(c echo.Context) error { return c.NoContent(http.StatusNoContent) })
+	e.POST("/one", pull.Handler(sendOne))
 	return &pullPeer{e, newRequests(e, pull.Handler(sendAll)), plugin}, nil
 }
 
@@ -64,6 +84,15 @@ func sendAll(c pull.Context) error {
 	return c.NoContent(http.StatusNoContent)
 }
 
+// sendOne is a handler that is called over the network: it sends one event to user 0.
+func sendOne(c pull.Context) error {
+	m := wire.NewMessage(0, time.Now(), "Write it down")
+	if err := c.Pull().Send(pull.User(User(0)), event(m)); err != nil {
+		return err
+	}
+	return c.NoContent(http.StatusNoContent)
+}
+
 func event(m wire.Message) pull.Event {
 	return pull.Event{Module: module, Command: "m", Params: m}
 }
@@ -80,6 +109,12 @@ func (p *pullPeer) send(to pull.Target, m wire.Message) error {
 
 func (p *pullPeer) Request(ctx context.Context, user string, messages []wire.Message) error {
 	return p.do(ctx, user, messages)
+}
+
+// Window returns what the plugin remembers.
+func (p *pullPeer) Window() wire.Window {
+	s := p.plugin.Stats()
+	return wire.Window{Messages: s.WindowMessages, Bytes: s.WindowBytes}
 }
 
 func (p *pullPeer) Close() {

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/echo-pull/pull/bench/internal/record"
@@ -11,7 +12,9 @@ func (s set) plots() map[string]string {
 	all := map[string]string{
 		"memory.svg":  s.memoryPlot().bars(),
 		"latency.svg": s.latencyPlot().bars(),
+		"summary.svg": s.summaryPlot().bars(),
 	}
+	maps.Copy(all, s.changePlots())
 	for _, w := range []struct{ workload, title string }{
 		{record.Broadcast1, "Broadcast, one message in flight"},
 		{record.Broadcast32, "Broadcast, 32 messages in flight"},

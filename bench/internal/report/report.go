@@ -10,6 +10,8 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"text/template"
 
 	"github.com/echo-pull/pull/bench/internal/record"
@@ -27,9 +29,9 @@ const (
 
 // Results is everything that a page shows.
 type Results struct {
-	Machine record.Machine
-	Records []record.Record
-	Timings record.Timings // may be nil
+	Machines []record.Machine // of the runs, in the order in which Records count them
+	Records  []record.Record
+	Timings  record.Timings // may be nil
 }
 
 // Write writes the results into the file, and the plots into a directory beside it.
@@ -80,12 +82,53 @@ func (r Results) page() ([]byte, error) {
 		timings
 
 		Machine     record.Machine
+		Days        string
 		Repetitions int
 		Users       string
 		Reach       string
-	}{s, measured, r.Machine, s.repetitions(), count(float64(s.typical())), s.reach(append(aims(), measured.aims()...))})
+	}{s, measured, r.Machines[len(r.Machines)-1], r.days(), s.repetitions(), count(float64(s.typical())), s.reach(append(aims(), measured.aims()...))})
 	if err != nil {
 		return nil, fmt.Errorf("page: %w", err)
 	}
 	return b.Bytes(), nil
+}
+
+// days lists which peers were measured on which day, if there are several.
+func (r Results) days() string {
+	if len(r.Machines) < 2 {
+		return ""
+	}
+	t := table{head: []string{"day", "measured"}}
+	for run, machine := range r.Machines {
+		var found []string
+		for _, rec := range r.Records {
+			what := rec.Peer + ": " + rec.Workload
+			if rec.Run == run && set(r.Records).latest(rec.Peer, rec.Workload, rec.Users) == run && !slices.Contains(found, what) {
+				found = append(found, what)
+			}
+		}
+		if len(found) > 0 {
+			t.rows = append(t.rows, []string{machine.Date.Format("2006-01-02 15:04"), grouped(found)})
+		}
+	}
+	return t.String()
+}
+
+// grouped joins workloads of the same peer.
+func grouped(found []string) string {
+	var b strings.Builder
+	last := ""
+	for _, what := range found {
+		peer, workload, _ := strings.Cut(what, ": ")
+		switch {
+		case peer == last:
+			b.WriteString(", " + workload)
+		case last != "":
+			b.WriteString("; " + what)
+		default:
+			b.WriteString(what)
+		}
+		last = peer
+	}
+	return b.String()
 }

@@ -54,7 +54,7 @@ func TestPlotsAreXML(t *testing.T) {
 		{Peer: ours, Workload: record.LatencySame, Users: 1000, Deliveries: 1, P99: time.Millisecond},
 	}
 	file := filepath.Join(t.TempDir(), "benchmarks.md")
-	if err := Write(Results{Records: records, Timings: record.Timings{"Routing/sessions=10": {Nanoseconds: 5}, "Routing/sessions=100": {Nanoseconds: 5}}}, file); err != nil {
+	if err := Write(Results{Machines: []record.Machine{{}}, Records: records, Timings: record.Timings{"Routing/sessions=10": {Nanoseconds: 5}, "Routing/sessions=100": {Nanoseconds: 5}}}, file); err != nil {
 		t.Fatal(err)
 	}
 	plots, err := filepath.Glob(filepath.Join(filepath.Dir(file), "benchmarks", "*.svg"))

@@ -11,6 +11,10 @@ const (
 	ours       = "pull"
 	centrifuge = "centrifuge"
 	raw        = "raw"
+	sse        = "pull-sse"
+	deflate    = "pull-deflate"
+	gws        = "gws"
+	before     = "pull-before" // another build, in response times
 )
 
 // A set answers queries about all records of a run.
@@ -19,22 +23,53 @@ type set []record.Record
 // A figure is one number of a record.
 type figure func(record.Record) float64
 
-// of returns the records of a peer with a measurement, by repetition.
+// of returns the records of a peer with a measurement, by repetition, from the
+// latest run that has one. Disturbed ones count only if there are no others.
 func (s set) of(peer, workload string, users int) []record.Record {
-	var found []record.Record
+	return s.ofRun(s.latest(peer, workload, users), peer, workload, users)
+}
+
+// latest returns the latest run that has measured this, or -1.
+func (s set) latest(peer, workload string, users int) int {
+	run := -1
 	for _, r := range s {
-		measured := r.Error == "" && (r.Deliveries > 0 || workload == record.Idle)
-		if measured && r.Peer == peer && r.Workload == workload && r.Users == users {
-			found = append(found, r)
+		if r.Run > run && r.Peer == peer && r.Workload == workload && r.Users == users && measured(r) {
+			run = r.Run
 		}
 	}
-	return found
+	return run
+}
+
+func (s set) ofRun(run int, peer, workload string, users int) []record.Record {
+	var calm, all []record.Record
+	for _, r := range s {
+		if r.Run != run || r.Peer != peer || r.Workload != workload || r.Users != users || !measured(r) {
+			continue
+		}
+		all = append(all, r)
+		if !r.Disturbed() {
+			calm = append(calm, r)
+		}
+	}
+	if len(calm) > 0 {
+		return calm
+	}
+	return all
+}
+
+// measured reports whether the record has figures. Some workloads deliver nothing.
+func measured(r record.Record) bool {
+	return r.Error == "" && (r.Deliveries > 0 || r.Workload == record.Idle || r.Workload == record.Window || len(r.Seconds) > 0)
 }
 
 // values returns a figure in each repetition.
 func (s set) values(peer, workload string, users int, f figure) []float64 {
+	return figures(s.of(peer, workload, users), f)
+}
+
+func figures(records []record.Record, f figure) []float64 {
 	var all []float64
-	for _, r := range s.of(peer, workload, users) {
+	for _, r := range records {
 		all = append(all, f(r))
 	}
 	return all
@@ -47,24 +82,37 @@ func (s set) median(peer, workload string, users int, f figure) (float64, bool) 
 }
 
 // ratio returns the median of the ratios of two peers' figures within a
-// repetition. A temporary slowdown of the machine affects both.
+// repetition of the same run. A temporary slowdown of the machine affects both.
 func (s set) ratio(peer, other, workload string, users int, f figure) (float64, bool) {
 	var ratios []float64
 	for _, mine := range s.of(peer, workload, users) {
-		for _, theirs := range s.of(other, workload, users) {
+		for _, theirs := range s.ofRun(mine.Run, other, workload, users) {
 			if mine.Repetition == theirs.Repetition && f(theirs) > 0 {
 				ratios = append(ratios, f(mine)/f(theirs))
 			}
 		}
 	}
-	return record.Median(ratios), len(ratios) > 0
+	if len(ratios) == 0 { // no repetition in which both were undisturbed
+		a, have := s.median(peer, workload, users, f)
+		b := record.Median(figures(s.ofRun(s.latest(peer, workload, users), other, workload, users), f))
+		return a / b, have && b > 0
+	}
+	return record.Median(ratios), true
 }
 
 // clean reports whether every message of these measurements arrived as it should.
 func (s set) clean(peer, workload string, users int) bool {
 	return !slices.ContainsFunc(s, func(r record.Record) bool {
-		return r.Peer == peer && r.Workload == workload && r.Users == users && !r.Clean()
+		return r.Peer == peer && r.Workload == workload && r.Users == users && !r.Clean() &&
+			r.Run >= s.latest(peer, workload, users)
 	})
+}
+
+// disturbed reports whether other processes took much of the CPUs in each of these
+// measurements.
+func (s set) disturbed(peer, workload string, users int) bool {
+	records := s.of(peer, workload, users)
+	return len(records) > 0 && records[0].Disturbed()
 }
 
 // peers returns the peers in the order of the run's first repetition, with ours
@@ -72,7 +120,7 @@ func (s set) clean(peer, workload string, users int) bool {
 func (s set) peers() []string {
 	var all []string
 	for _, r := range s {
-		if r.Peer != ours && r.Peer != raw && !slices.Contains(all, r.Peer) {
+		if r.Peer != ours && r.Peer != raw && r.Peer != before && !slices.Contains(all, r.Peer) {
 			all = append(all, r.Peer)
 		}
 	}

@@ -10,11 +10,14 @@ import (
 // A chart is drawn as SVG without a background, in colours that are legible on
 // white and on black.
 type chart struct {
-	title string
-	x, y  string // what the axes show
-	ticks []string
-	lines []series
-	log   bool // heights are logarithmic, for peers that lie far apart
+	title   string
+	x, y    string // what the axes show
+	ticks   []string
+	lines   []series
+	places  []float64 // of the ticks, in any unit; evenly spaced if nil
+	decades float64   // that a logarithmic axis spans at least
+
+	log bool // heights are logarithmic, for peers that lie far apart
 }
 
 // A series is one peer: a value for each tick, 0 where there is none.
@@ -55,6 +58,7 @@ func (c chart) axis() axis {
 	case a.most == 0:
 		return axis{0, 1, []float64{0, 1}}
 	case c.log:
+		a = a.widened(c.decades)
 		marks := decades(a.least/2.5, a.most*2.5)
 		first, last := 0, len(marks)-1
 		for marks[first+1] <= a.least {
@@ -68,6 +72,15 @@ func (c chart) axis() axis {
 		marks := steps(a.most)
 		return axis{0, marks[len(marks)-1], marks}
 	}
+}
+
+// widened returns the axis spanning at least so many decades around its middle.
+func (a axis) widened(decades float64) axis {
+	if middle := math.Sqrt(a.least * a.most); decades > 0 {
+		reach := math.Pow(10, decades/2)
+		a.least, a.most = min(a.least, middle/reach), max(a.most, middle*reach)
+	}
+	return a
 }
 
 // steps returns four to eight round numbers from 0 to at least most.
@@ -108,15 +121,14 @@ func (a axis) at(v float64) float64 {
 // curves draws a line for each series.
 func (c chart) curves() string {
 	b, a := c.begin()
-	step := plotWidth / float64(max(len(c.ticks)-1, 1))
 	for i, tick := range c.ticks {
-		c.tick(b, left+step*float64(i), tick)
+		c.tick(b, c.place(i), tick)
 	}
 	for i, s := range c.lines {
 		var points []string
 		for j, v := range s.values {
 			if v > 0 {
-				points = append(points, fmt.Sprintf("%.1f,%.1f", left+step*float64(j), a.at(v)))
+				points = append(points, fmt.Sprintf("%.1f,%.1f", c.place(j), a.at(v)))
 			}
 		}
 		fmt.Fprintf(b, `<polyline fill="none" stroke="%s" stroke-width="%g" stroke-linejoin="round" points="%s"/>`+"\n",
@@ -128,6 +140,15 @@ func (c chart) curves() string {
 		legend(b, i, s)
 	}
 	return c.end(b)
+}
+
+// place returns where a tick is.
+func (c chart) place(i int) float64 {
+	if len(c.places) < 2 || c.places[len(c.places)-1] <= c.places[0] {
+		return left + plotWidth/float64(max(len(c.ticks)-1, 1))*float64(i)
+	}
+	first, last := c.places[0], c.places[len(c.places)-1]
+	return left + plotWidth*(c.places[i]-first)/(last-first)
 }
 
 // bars draws a group of bars for each tick.

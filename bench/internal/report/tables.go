@@ -75,6 +75,13 @@ func (s set) Rate(workload string) string {
 	})
 }
 
+// Wire returns the table of bytes that clients receive for each delivery.
+func (s set) Wire(workload string) string {
+	return s.byUsers(workload, func(peer, workload string, users int) string {
+		return s.cell(peer, workload, users, record.Record.BytesPerDelivery, count)
+	})
+}
+
 // Memory returns the table of resident memory per idle connection.
 func (s set) Memory() string {
 	return s.byUsers(record.Idle, func(peer, workload string, users int) string {
@@ -173,10 +180,14 @@ func (s set) cell(peer, workload string, users int, f figure, format func(float6
 }
 
 func (s set) mark(peer, workload string, users int) string {
-	if s.clean(peer, workload, users) {
-		return ""
+	marks := ""
+	if !s.clean(peer, workload, users) {
+		marks += " †"
 	}
-	return " †"
+	if s.disturbed(peer, workload, users) {
+		marks += " ‡"
+	}
+	return marks
 }
 
 // absent distinguishes a failed measurement from one that was not made.
@@ -191,7 +202,7 @@ func (s set) absent(peer, workload string, users int) string {
 func (s set) Astray() string {
 	var b strings.Builder
 	for _, r := range s {
-		if r.Clean() {
+		if r.Clean() || r.Run < s.latest(r.Peer, r.Workload, r.Users) {
 			continue
 		}
 		fmt.Fprintf(&b, "- %s, %s connections, %s, repetition %d: ", name(r.Peer), count(float64(r.Users)), r.Workload, r.Repetition+1)

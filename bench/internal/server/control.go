@@ -27,15 +27,16 @@ import (
 
 // Options define where and how a peer is served.
 type Options struct {
-	Addr       string    // for clients
-	SendBuffer int       // of each socket, in bytes; 0 leaves it to the kernel
-	Out        io.Writer // receives one line of JSON, a wire.Ready
+	Addr       string       // for clients
+	SendBuffer int          // of each socket, in bytes; 0 leaves it to the kernel
+	Peer       peer.Options // for the peer
+	Out        io.Writer    // receives one line of JSON, a wire.Ready
 }
 
 // Serve runs the peer until ctx is done. It prints its line once both addresses
 // accept connections.
 func Serve(ctx context.Context, kind peer.Kind, o Options) error {
-	runs, err := kind.New()
+	runs, err := kind.New(o.Peer)
 	if err != nil {
 		return fmt.Errorf("%s: %w", kind.Name, err)
 	}
@@ -174,6 +175,9 @@ func (c *control) stats(w http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	s.Version = c.kind.Version()
+	if p, ok := c.pacer.peer.(interface{ Window() wire.Window }); ok {
+		s.Window = p.Window()
+	}
 	answer(w, s)
 }
 

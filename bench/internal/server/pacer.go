@@ -33,7 +33,7 @@ type pacer struct {
 
 // run runs the job and measures its cost.
 func (p *pacer) run(ctx context.Context, job wire.Job) (wire.Published, error) {
-	pad, err := wire.Pad(job.Size)
+	pad, err := job.Pad()
 	if err != nil {
 		return wire.Published{}, err
 	}
@@ -117,7 +117,7 @@ func (p *pacer) unit(ctx context.Context, job wire.Job, done *wire.Published, at
 
 func (p *pacer) publish(ctx context.Context, kind string, group int64) error {
 	switch kind {
-	case wire.Request:
+	case wire.Request, wire.One:
 		return p.peer.Request(ctx, peer.User(group), p.batch)
 	case wire.User:
 		return p.peer.User(peer.User(group), p.batch[0])

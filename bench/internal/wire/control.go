@@ -1,6 +1,9 @@
 package wire
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // The kinds of publication.
 const (
@@ -8,10 +11,11 @@ const (
 	User      = "user"      // to one user after the other
 	Tag       = "tag"       // to one tag after the other, each held by 1 % of the users
 	Request   = "request"   // one HTTP request sends ten events to a user, then to the next
+	One       = "one"       // one HTTP request sends one event to a user, then to the next
 )
 
 const (
-	// Tags is the number of tags: user number i holds tag i modulo Tags.
+	// Tags is the number of tags by default: user number i holds tag i modulo it.
 	Tags = 100
 
 	// EventsPerRequest is how many events one handler sends in a job of kind Request.
@@ -28,7 +32,9 @@ type Job struct {
 	First  int64         `json:"first"`  // number of the first message
 	Count  int64         `json:"count"`  // maximum number of messages
 	Size   int           `json:"size"`   // of a message, in bytes
+	HTML   bool          `json:"html"`   // messages contain HTML instead of one repeated letter
 	Users  int           `json:"users"`  // user numbers are below this
+	Tags   int64         `json:"tags"`   // that the users hold; 0 means Tags
 	Window int64         `json:"window"` // messages in flight per connection; 0 publishes at Rate
 	Rate   float64       `json:"rate"`   // messages per second, on a fixed schedule
 	For    time.Duration `json:"for"`    // time limit of the job; in ns
@@ -37,10 +43,10 @@ type Job struct {
 // Groups returns how many sets of receivers take turns. Each message goes to one set.
 func (j Job) Groups() int64 {
 	switch j.Kind {
-	case User, Request:
+	case User, Request, One:
 		return int64(j.Users)
 	case Tag:
-		return Tags
+		return cmp.Or(j.Tags, Tags)
 	default:
 		return 1
 	}
@@ -95,6 +101,13 @@ type Stats struct {
 	Mallocs    uint64        `json:"mallocs"`
 	Goroutines int           `json:"goroutines"`
 	Version    string        `json:"version"` // of the runtime and the peer's library
+	Window     Window        `json:"window"`  // zero if the peer has none
+}
+
+// Window is what a peer remembers for pages that reconnect.
+type Window struct {
+	Messages int `json:"messages"`
+	Bytes    int `json:"bytes"` // as the peer counts them
 }
 
 // Ready is the first line that a server process prints.

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -55,12 +56,29 @@ func (m Message) Append(b []byte) []byte {
 	return append(b, end...)
 }
 
-// Pad returns the pad that makes messages size bytes long.
-func Pad(size int) (string, error) {
-	if size < Overhead {
-		return "", fmt.Errorf("a message has at least %d bytes, not %d", Overhead, size)
+// Pad returns the pad that makes the job's messages as long as it says.
+func (j Job) Pad() (string, error) {
+	if j.Size < Overhead {
+		return "", fmt.Errorf("a message has at least %d bytes, not %d", Overhead, j.Size)
 	}
-	return string(bytes.Repeat([]byte{'x'}, size-Overhead)), nil
+	if j.HTML {
+		return list(j.Size - Overhead), nil
+	}
+	return strings.Repeat("x", j.Size-Overhead), nil
+}
+
+// list returns a list of tasks in HTML, cut off after size bytes. It contains
+// nothing that JSON must escape, except < and >, which encoding/json escapes for
+// the sake of script elements.
+func list(size int) string {
+	var b strings.Builder
+	words := strings.Fields("write call order check send read paint move book repair letter garden bridge engine winter")
+	for i := 0; b.Len() < size; i++ {
+		of := func(prime int) string { return words[i*prime%len(words)] }
+		fmt.Fprintf(&b, "<li class='task task-%s' id='task-%d'><a href='/tasks/%d'>%s the %s</a> <span class='due'>%d May</span></li>",
+			of(7), i*7919%10_000, i*7919%10_000, of(11), of(13), i%31+1)
+	}
+	return b.String()[:size]
 }
 
 // Each calls f for every message in the text of one frame or event.

@@ -7,7 +7,7 @@ import (
 )
 
 func TestMessageIsWhatJSONWouldBe(t *testing.T) {
-	pad, err := Pad(200)
+	pad, err := Job{Size: 200}.Pad()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -59,8 +59,8 @@ func (m *Memory) isDone(now int64) bool {
 // caller holds mu.
 func (m *Memory) read() uint64 {
 	read := m.next
-	for _, next := range m.followers {
-		read = min(read, next)
+	for _, f := range m.followers {
+		read = min(read, f.next)
 	}
 	return read
 }

@@ -2,20 +2,25 @@ package broker
 
 import (
 	"context"
+	"slices"
 	"time"
 )
+
+// A follower reads the log. Memory.mu guards next.
+type follower struct {
+	wake chan struct{} // signalled when there are new messages
+	next uint64        // everything before this offset is read
+}
 
 // Follow is Subscribe for a caller that takes all available messages at once.
 // The batch is valid until take returns.
 func Follow(ctx context.Context, m *Memory, window time.Duration, take func(batch []Delivery)) error {
-	wake := make(chan struct{}, 1)
-	epoch, next := m.join(wake, time.Now().Add(-window).UnixNano())
-	defer m.leave(wake)
+	f, epoch, next := m.join(time.Now().Add(-window).UnixNano())
+	defer m.leave(f)
 
 	var batch []Delivery
 	for ctx.Err() == nil {
-		m.advance(wake, epoch, next)
-		batch = m.after(epoch, next, batch[:0])
+		batch = m.after(f, epoch, next, batch[:0])
 		if len(batch) > 0 {
 			epoch, next = batch[0].Epoch, batch[len(batch)-1].Offset+1
 			take(batch)
@@ -23,54 +28,45 @@ func Follow(ctx context.Context, m *Memory, window time.Duration, take func(batc
 			continue
 		}
 		select {
-		case <-wake:
+		case <-f.wake:
 		case <-ctx.Done():
 		}
 	}
 	return nil
 }
 
-// join adds a follower and returns the position from which on the log has all
+// join adds a follower. It begins with the position from which on the log has all
 // messages that are not older than oldest.
-func (m *Memory) join(wake chan struct{}, oldest int64) (epoch string, next uint64) {
+func (m *Memory) join(oldest int64) (f *follower, epoch string, next uint64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 
 	m.ensureEpoch()
-	if m.followers == nil {
-		m.followers = make(map[chan struct{}]uint64)
-	}
-	m.followers[wake] = m.since(oldest)
-	return m.epoch, m.followers[wake]
+	f = &follower{wake: make(chan struct{}, 1), next: m.since(oldest)}
+	m.followers = append(m.followers, f)
+	return f, m.epoch, f.next
 }
 
-func (m *Memory) leave(wake chan struct{}) {
+func (m *Memory) leave(f *follower) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 
-	delete(m.followers, wake)
+	m.followers = slices.DeleteFunc(m.followers, func(other *follower) bool { return other == f })
 }
 
-// advance records that a follower has read everything before next.
-func (m *Memory) advance(wake chan struct{}, epoch string, next uint64) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-
-	if epoch == m.epoch {
-		m.followers[wake] = next
-	}
-}
-
-// after appends the messages from offset next on to a batch. If the epoch has
-// changed, it starts at the first message of the log.
-func (m *Memory) after(epoch string, next uint64, batch []Delivery) []Delivery {
+// after records that a follower has read everything before next, and appends the
+// messages from there on to a batch. If the epoch has changed, it starts at the first
+// message of the log.
+func (m *Memory) after(f *follower, epoch string, next uint64, batch []Delivery) []Delivery {
 	const most = 4096
 
 	m.mu.Lock()
 	defer m.mu.Unlock()
 
 	first := m.first()
-	if epoch != m.epoch {
+	if epoch == m.epoch {
+		f.next = next
+	} else {
 		next = first
 	}
 	for offset := max(next, first); offset < m.next && len(batch) < most; offset++ {

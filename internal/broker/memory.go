@@ -40,8 +40,8 @@ type Memory struct {
 
 	mu        sync.Mutex // guards what follows
 	epoch     string
-	next      uint64                   // offset of the next message to append
-	followers map[chan struct{}]uint64 // the offset that each reads next; the channel is signalled after Append
+	next      uint64 // offset of the next message to append
+	followers []*follower
 	content
 }
 
@@ -91,8 +91,8 @@ func Append(m *Memory, messages [][]byte) {
 		m.push(now, message)
 	}
 	m.trim(now, trimStep+len(messages))
-	for follower := range m.followers {
-		signal.Send(follower)
+	for _, f := range m.followers {
+		signal.Send(f.wake)
 	}
 }
 
@@ -127,8 +127,8 @@ func Renew(m *Memory) {
 func (m *Memory) newEpoch() {
 	m.epoch, m.next = envelope.NewID(), 1
 	m.content = content{}
-	for wake := range m.followers {
-		m.followers[wake] = 0
+	for _, f := range m.followers {
+		f.next = 0
 	}
 }
 

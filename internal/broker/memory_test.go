@@ -64,7 +64,7 @@ func TestLogThatHasUsedUpItsOffsetsBeginsAnother(t *testing.T) {
 		if err := m.Publish(ctx, []byte(text)); err != nil {
 			t.Fatal(err)
 		}
-		got = append(got, m.after("a", envelope.MaxOffset, nil)...)
+		got = append(got, m.after(new(follower), "a", envelope.MaxOffset, nil)...)
 	}
 	cancel()
 

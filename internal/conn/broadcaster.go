@@ -18,7 +18,7 @@ import (
 const (
 	// IncomingBytes is the largest size of a client's frame.
 	IncomingBytes = 16 << 10
-	readBuffer    = 256 // clients send little
+	readBuffer    = 128 // clients send little; gorilla needs 125 for control frames
 )
 
 // A Broadcaster serves connections over WebSockets. melody does the handshake,

@@ -94,17 +94,19 @@ func (c *Conn) Deliver(w *Nonblocking, f *Frame) {
 	}
 	c.offset = max(c.offset, f.Last)
 	own := &f.forms[c.form]
-	if c.flushing {
-		c.enqueue(own.item(f))
-		return
+	n := 0
+	if !c.flushing {
+		n = c.transport.Offer(w, own.raw)
 	}
-	switch n := c.transport.Offer(w, own.raw); n {
+	switch n {
+	case len(own.raw):
+		return
 	case 0:
 		c.enqueue(own.item(f))
-	case len(own.raw):
 	default:
 		c.enqueueRest(own.raw[n:])
 	}
+	f.kept.Store(true)
 }
 
 // Push queues items for this page alone.

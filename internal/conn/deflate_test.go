@@ -13,7 +13,7 @@ import (
 // deflatable returns a frame whose payload is [body].
 func deflatable(body []byte) *Frame {
 	f := new(Frame)
-	f.SealAll(append(FrameBuffer(len(body)), body...))
+	f.SealAll(append(FrameBuffer(nil, len(body)), body...))
 	return f
 }
 

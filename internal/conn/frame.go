@@ -3,6 +3,7 @@ package conn
 import (
 	"encoding/binary"
 	"slices"
+	"sync/atomic"
 )
 
 // A Frame is a sequence of messages, encoded once for each form that a receiver
@@ -11,7 +12,12 @@ type Frame struct {
 	Epoch string // that of the last message; empty if the messages have no position
 	Last  uint64 // offset of the last message, or 0 at the start of a log
 	forms [forms]encoding
+	kept  atomic.Bool // a connection has queued the frame, or a part of it
 }
+
+// IsKept reports whether a connection may still need the bytes of the frame after
+// Deliver. Otherwise they may serve another frame.
+func (f *Frame) IsKept() bool { return f.kept.Load() }
 
 // An encoding is a frame in one form.
 type encoding struct {
@@ -30,9 +36,13 @@ func (e *encoding) item(f *Frame) Item {
 }
 
 // FrameBuffer returns a buffer with room for size bytes of messages. Append the
-// messages, separated by commas, and pass the buffer to Seal.
-func FrameBuffer(size int) []byte {
-	return append(make([]byte, maxFrameHeader, maxFrameHeader+2+size), '[')
+// messages, separated by commas, and pass the buffer to Seal. used is the buffer of
+// another frame, for which nobody has a use any more, or nil.
+func FrameBuffer(used []byte, size int) []byte {
+	if most := maxFrameHeader + 2 + size; cap(used) < most {
+		used = make([]byte, 0, most)
+	}
+	return append(used[:maxFrameHeader], '[')
 }
 
 // Seal completes a form of the frame. b is a FrameBuffer with appended messages.
@@ -76,7 +86,7 @@ func Join(frames []*Frame, as Form) *Frame {
 	for _, f := range frames {
 		size += len(f.forms[as].body) + 1
 	}
-	b := FrameBuffer(size)
+	b := FrameBuffer(nil, size)
 	for i, f := range frames {
 		if i > 0 {
 			b = append(b, ',')

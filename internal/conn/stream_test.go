@@ -47,7 +47,7 @@ func connect(t *testing.T, transport func(net.Conn, *Conn) Transport) (*Conn, ne
 
 func sealed() *Frame {
 	f := &Frame{Epoch: "e", Last: 7}
-	f.SealAll(append(FrameBuffer(0), `{"id":7}`...))
+	f.SealAll(append(FrameBuffer(nil, 0), `{"id":7}`...))
 	return f
 }
 
@@ -82,7 +82,7 @@ func TestDeliveryAllocatesNothing(t *testing.T) {
 // Forms of one version share the messages.
 func TestFormsOfAFrameDoNotDisturbOneAnother(t *testing.T) {
 	f := &Frame{Epoch: "e", Last: 7}
-	b := append(FrameBuffer(0), `[7]`...)
+	b := append(FrameBuffer(nil, 0), `[7]`...)
 
 	for _, as := range []Form{ArrayEvents, Arrays, ArrayEvents} {
 		f.Seal(as, b)

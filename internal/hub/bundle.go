@@ -22,7 +22,10 @@ type bundle struct {
 	bodies   int              // total bytes of the bodies
 	forms    conn.Forms       // of the pages to which it is assigned
 	open     bool             // no message is secret, as far as is known: the frame may be compressed
+	buffer   []byte           // of the frame, in the last version; the next frame gets it unless a page keeps this one
 }
+
+const keptBuffer = 1 << 10 // a larger buffer is not kept
 
 // add appends the message.
 func (b *bundle) add(m *window.Message) {
@@ -39,17 +42,21 @@ func (b *bundle) size(as conn.Form) int {
 // encode writes the messages into the frame, in each form that a page has.
 func (b *bundle) encode() {
 	var bodies [protocol.Versions][]byte
+	used := b.buffer
 	for form := range b.forms.All() {
 		body := &bodies[form.Version()]
 		if *body == nil {
-			*body = b.encodeBody(form)
+			*body = b.encodeBody(used, form)
+			used, b.buffer = nil, *body
 		}
 		b.frame.Seal(form, *body)
 	}
 }
 
-func (b *bundle) encodeBody(as conn.Form) []byte {
-	body := conn.FrameBuffer(b.size(as))
+// encodeBody returns the messages in a form. used is the buffer of another frame, or
+// nil.
+func (b *bundle) encodeBody(used []byte, as conn.Form) []byte {
+	body := conn.FrameBuffer(used, b.size(as))
 	for i := range b.messages {
 		if i > 0 {
 			body = append(body, ',')
@@ -64,10 +71,14 @@ func appendMessage(b []byte, as conn.Form, m *window.Message) []byte {
 	return as.Version().AppendEvent(b, m.Offset, sentAt(m), m.Body())
 }
 
-// reset empties the bundle and keeps its capacity for messages.
+// reset empties the bundle and keeps its memory for the next one.
 func (b *bundle) reset() {
 	clear(b.messages)
-	*b = bundle{messages: b.messages[:0]}
+	buffer := b.buffer
+	if b.frame.IsKept() || cap(buffer) > keptBuffer {
+		buffer = nil
+	}
+	*b = bundle{messages: b.messages[:0], buffer: buffer}
 }
 
 // mergeFrames returns one frame, in one form, with the messages of several

@@ -10,6 +10,7 @@ import (
 	"unsafe"
 
 	"github.com/echo-pull/pull/internal/broker"
+	"github.com/echo-pull/pull/internal/conn"
 	"github.com/echo-pull/pull/internal/event"
 	"github.com/echo-pull/pull/internal/window"
 )
@@ -147,3 +148,70 @@ func BenchmarkRouteToOneUser(b *testing.B) {
 		})
 	}
 }
+
+// An event to a page that takes it at once allocates nothing: the next frame gets the
+// memory of the last one.
+func TestEventToAPageThatTakesItAllocatesNothing(t *testing.T) {
+	h, d := newHub(func(c *Config) { c.WindowCount = 1000 })
+	var w writer
+	d.Dispatch([]broker.Delivery{w.message(event.User("other"), "x")})
+	p := newPage(h, "42", discard{})
+	if err := h.Join(p, nil, 0); err != nil {
+		t.Fatal(err)
+	}
+	p.Flush() // hello was sent
+	const runs = 2000
+	batches := make([][]broker.Delivery, 3000+runs+1)
+	for i := range batches {
+		batches[i] = []broker.Delivery{w.message(event.User("42"), "x")}
+	}
+	next := 0
+	deliver := func() {
+		d.Dispatch(batches[next])
+		next++
+	}
+	for range 3000 {
+		deliver() // until the window is full
+	}
+
+	if got := testing.AllocsPerRun(runs, deliver); got >= 1 {
+		t.Errorf("an event makes %v allocations, want none", got)
+	}
+}
+
+// A page that does not take a frame at once keeps it: its memory serves no other
+// frame.
+func TestFrameThatAPageKeepsIsNotOverwritten(t *testing.T) {
+	h, d := newHub(func(*Config) {})
+	var w writer
+	d.Dispatch([]broker.Delivery{w.message(event.User("other"), "x")})
+	slow, fast := new(stalled), new(recorder)
+	pages := map[string]*Page{"slow": newPage(h, "slow", slow), "fast": newPage(h, "fast", fast)}
+	for _, p := range pages {
+		if err := h.Join(p, nil, 0); err != nil {
+			t.Fatal(err)
+		}
+		p.Flush()
+	}
+	for i := range 10 {
+		d.Dispatch([]broker.Delivery{w.message(event.User("slow", "fast"), fmt.Sprintf("kept %d", i))})
+		d.Dispatch([]broker.Delivery{w.message(event.User("fast"), fmt.Sprintf("gone %d", i))})
+	}
+
+	pages["slow"].Flush()
+
+	got := strings.Join(slow.frames, "")
+	for i := range 10 {
+		if !strings.Contains(got, fmt.Sprintf(`"kept %d"`, i)) {
+			t.Errorf("the slow page did not get event %d: %s", i, got)
+		}
+	}
+	if strings.Contains(got, "gone") {
+		t.Errorf("the slow page got an event for another one: %s", got)
+	}
+}
+
+// A stalled recorder takes nothing without being waited for.
+type stalled struct{ recorder }
+
+func (*stalled) Offer(*conn.Nonblocking, []byte) int { return 0 }

@@ -115,7 +115,7 @@ func (h *Hub) presenceUpdate(now time.Time) (frame *conn.Frame, pages []*Page, l
 	body, users := h.encodeChanges(now)
 	only := ""
 	if list = h.updates.needList(now); list {
-		body = append(conn.FrameBuffer(presenceBytes), h.listForAll(now)...)
+		body = append(conn.FrameBuffer(nil, presenceBytes), h.listForAll(now)...)
 	} else {
 		if len(users) == 0 {
 			return nil, nil, false
@@ -143,7 +143,7 @@ func (h *Hub) listForAll(now time.Time) []byte {
 // If they do not fit into an update, it drops them and returns none.
 func (h *Hub) encodeChanges(now time.Time) (body []byte, users []string) {
 	defer h.updates.clear()
-	body = conn.FrameBuffer(0)
+	body = conn.FrameBuffer(nil, 0)
 	empty := len(body)
 	tag, limited := h.config.Scope.tag()
 	for _, user := range h.updates.order {

@@ -28,7 +28,7 @@ type Deflater struct {
 // may have the frame yet.
 func (d *Deflater) Deflate(f *Frame) {
 	e := &f.forms[Deflated]
-	if len(e.body)+2 < deflateFrom {
+	if len(e.body)+2 < deflateFrom || e.compressed {
 		return
 	}
 	d.mu.Lock()

@@ -27,6 +27,7 @@ var encoders = sync.Pool{New: func() any { return newEncoder() }} //nolint:goche
 func newEncoder() *encoder {
 	e := new(encoder)
 	e.json = json.NewEncoder(&e.params)
+	e.json.SetEscapeHTML(false) // pages parse JSON, and HTML in it would grow by half
 	return e
 }
 

@@ -247,6 +247,7 @@ func TestClientsCompressedFramesHaveTheLimitsOfOthers(t *testing.T) {
 		{"more than 16 KiB compressed", [][]byte{clientFrame(0xC1, make([]byte, 16<<10+1))}, "frame too large"},
 		{"too large, not compressed", [][]byte{clientFrame(0x81, make([]byte, 16<<10+1))}, "frame too large"},
 		{"not deflate", [][]byte{clientFrame(0xC1, []byte("\xff\xff\xff\xff"))}, "malformed frame"},
+		{"deflate that ends in a block", [][]byte{clientFrame(0xC1, []byte("\x00\x64\x00\x9b\xff{}"))}, "malformed frame"},
 		{"binary", [][]byte{deflatedFrame(0xC2, []byte(`{"extend":["x"]}`))}, "binary frame"},
 		{"too fast", [][]byte{bytes.Repeat(deflatedFrame(0xC1, []byte(`{"extend":["x"]}`)), 30)}, "too fast"},
 	} {
@@ -256,6 +257,7 @@ func TestClientsCompressedFramesHaveTheLimitsOfOthers(t *testing.T) {
 				defer a.stop(t)
 				p, _ := a.deflating(t, "42", "")
 				p.hello(t)
+				_ = p.SetReadDeadline(time.Now().Add(time.Minute))
 
 				go func() { _, _ = p.NetConn().Write(bytes.Join(tc.frames, nil)) }()
 

@@ -18,7 +18,6 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/echo-pull/pull"
-	"github.com/echo-pull/pull/internal/memnet"
 )
 
 // listen serves an app on a real socket, until the test ends.
@@ -79,6 +78,7 @@ func TestStreamIsAResponseThatEndsWithItsConnection(t *testing.T) {
 					header := c.Response().Header()
 					header.Set("X-Trace", "7")
 					header.Set("Content-Length", "5")
+					header.Set("Content-Encoding", "gzip") // by a wrapper that is not used
 					header.Set("X-Split", "a\r\nX-Evil: b")
 					return next(c)
 				}
@@ -94,6 +94,9 @@ func TestStreamIsAResponseThatEndsWithItsConnection(t *testing.T) {
 			}
 			if s.Header.Get("X-Trace") != "7" || s.Header.Get("X-Evil") != "" {
 				t.Errorf("got header %v, want the fields that middleware has set and no other", s.Header)
+			}
+			if got := s.Header.Get("Content-Encoding"); got != "" {
+				t.Errorf("got Content-Encoding %q, want none", got)
 			}
 			if date, err := http.ParseTime(s.Header.Get("Date")); err != nil || time.Since(date).Abs() > time.Minute {
 				t.Errorf("got Date %q, want the time", s.Header.Get("Date"))
@@ -206,13 +209,7 @@ func TestServersShutdownEndsStreamsOverHTTP2(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newApp(t, nil)
 		defer a.stop(t)
-		var protocols http.Protocols
-		protocols.SetUnencryptedHTTP2(true)
-		listener := memnet.Listen()
-		server := &http.Server{Handler: a.echo, Protocols: &protocols, ReadHeaderTimeout: time.Minute}
-		go func() { _ = server.Serve(listener) }()
-		a.client = &http.Client{Transport: &http.Transport{DialContext: listener.Dial, Protocols: &protocols}}
-		defer a.client.CloseIdleConnections()
+		server := a.overHTTP2(t, a.echo)
 		s := a.stream(t, "1", "")
 		defer s.close()
 		s.hello(t)
@@ -291,6 +288,31 @@ func TestStreamThroughAWriterThatCannotBeTakenOver(t *testing.T) {
 			})
 		})
 	}
+}
+
+// An assuming writer takes it for granted that the one below can be hijacked.
+type assuming struct{ stubborn }
+
+func (a assuming) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	return a.ResponseWriter.(http.Hijacker).Hijack()
+}
+
+// Middleware that was written for HTTP/1 may be in front of streams over HTTP/2.
+func TestStreamOverHTTP2IsNotTakenOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newApp(t, nil)
+		defer a.stop(t)
+		a.overHTTP2(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { a.echo.ServeHTTP(assuming{stubborn{w}}, r) }))
+
+		s := a.stream(t, "1", "")
+		defer s.close()
+		s.hello(t)
+		send(t, a, pull.User("1"), "one")
+
+		if _, m := s.event(t); m.Command != "one" || s.ProtoMajor != 2 {
+			t.Errorf("got %+v over %s, want one over HTTP/2", m, s.Proto)
+		}
+	})
 }
 
 // If the socket has accepted half an event, the rest must follow.

@@ -204,6 +204,23 @@ func TestHookThatPanicsTakesNoPlace(t *testing.T) {
 	}
 }
 
+func TestHijackThatPanicsTakesNoPlace(t *testing.T) {
+	s := newSite(t, func(c *pull.Config) { c.MaxSessionsPerUser = 1 })
+	s.Mount(s.Group("/pull"))
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("want the panic to go on")
+			}
+		}()
+		s.ServeHTTP(assuming{stubborn{flushing{httptest.NewRecorder()}}}, request("Accept", "text/event-stream"))
+	}()
+
+	if got := s.serve(http.MethodGet, "/pull").Code; got != http.StatusUpgradeRequired {
+		t.Errorf("got status %d, want 426: the place is free", got)
+	}
+}
+
 func request(headers ...string) *http.Request {
 	r := httptest.NewRequest(http.MethodGet, "/pull", nil)
 	r.Header.Set(userHeader, "42")
@@ -219,19 +236,29 @@ func (hijackable) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return nil, nil, http.ErrNotSupported
 }
 
+// overHTTP2 makes the app's client request a handler over HTTP/2, until the test ends.
+func (a *app) overHTTP2(t *testing.T, h http.Handler) *http.Server {
+	t.Helper()
+	var protocols http.Protocols
+	protocols.SetUnencryptedHTTP2(true)
+	listener := memnet.Listen()
+	server := &http.Server{Handler: h, Protocols: &protocols, WriteTimeout: 10 * time.Second, ReadTimeout: 10 * time.Second}
+	go func() { _ = server.Serve(listener) }()
+	client := &http.Client{Transport: &http.Transport{DialContext: listener.Dial, Protocols: &protocols}}
+	t.Cleanup(func() {
+		client.CloseIdleConnections()
+		_ = server.Close()
+	})
+	a.client = client
+	return server
+}
+
 // On HTTP/2, a write deadline ends the stream even after the write has finished.
 func TestStreamOverHTTP2LivesBetweenItsTicks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newApp(t, func(c *pull.Config) { c.Tick = time.Hour })
 		defer a.stop(t)
-		var protocols http.Protocols
-		protocols.SetUnencryptedHTTP2(true)
-		listener := memnet.Listen()
-		server := &http.Server{Handler: a.echo, Protocols: &protocols, WriteTimeout: 10 * time.Second, ReadTimeout: 10 * time.Second}
-		go func() { _ = server.Serve(listener) }()
-		defer func() { _ = server.Close() }()
-		a.client = &http.Client{Transport: &http.Transport{DialContext: listener.Dial, Protocols: &protocols}}
-		defer a.client.CloseIdleConnections()
+		a.overHTTP2(t, a.echo)
 		s := a.stream(t, "42", "")
 		defer s.close()
 		s.hello(t)

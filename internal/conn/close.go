@@ -59,8 +59,9 @@ func (c *Conn) closeSlowNow() {
 }
 
 // dropAndClose queues the close message and drops what is queued before it,
-// except the rest of a partly written frame: without it the client would read
-// the close message as a part of that frame. The caller holds mu.
+// except bytes that come first: they may be the rest of a partly written frame,
+// and without it the client would read the close message as a part of that frame.
+// The caller holds mu.
 func (c *Conn) dropAndClose(code int, reason string) {
 	kept := c.queue[:0]
 	if len(c.queue) > 0 && c.queue[0].raw != nil {

@@ -1,6 +1,7 @@
 // Package conn carries messages to pages. It consists of a queue bounded in
-// bytes, frames that many connections share, and two transports: WebSocket and
-// Server-Sent Events.
+// bytes, frames that many connections share, and three transports: WebSocket,
+// and Server-Sent Events on a connection that is taken over, or in a response of
+// the server.
 package conn
 
 import (

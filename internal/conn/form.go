@@ -17,7 +17,7 @@ const (
 	Deflated                 // version 2, by WebSocket, of which large frames may be compressed
 	ArrayEvents              // version 2, as Server-Sent Events
 	ObjectEvents             // version 1, as Server-Sent Events
-	forms                    // their number
+	FormCount                // their number
 )
 
 // formOf returns the form for a WebSocket.
@@ -59,7 +59,7 @@ func (s Forms) Has(f Form) bool { return s&(1<<f) != 0 }
 // All yields the forms of the set.
 func (s Forms) All() iter.Seq[Form] {
 	return func(yield func(Form) bool) {
-		for f := range forms {
+		for f := range FormCount {
 			if s.Has(f) && !yield(f) {
 				return
 			}

@@ -11,7 +11,7 @@ import (
 type Frame struct {
 	Epoch string // that of the last message; empty if the messages have no position
 	Last  uint64 // offset of the last message, or 0 at the start of a log
-	forms [forms]encoding
+	forms [FormCount]encoding
 	kept  atomic.Bool // a connection has queued the frame, or a part of it
 }
 
@@ -63,7 +63,7 @@ func (f *Frame) Seal(as Form, b []byte) {
 
 // SealAll completes a frame of messages that are the same in every form.
 func (f *Frame) SealAll(b []byte) {
-	for as := range forms {
+	for as := range FormCount {
 		f.Seal(as, b)
 	}
 }

@@ -1,6 +1,8 @@
 package conn
 
 import (
+	"compress/flate"
+	"errors"
 	"io"
 	"time"
 
@@ -41,11 +43,19 @@ func (s *Socket) receive(kind int, r io.Reader) bool {
 	switch {
 	case len(frame) > IncomingBytes:
 		s.conn.CloseNow(CloseViolation, "frame too large")
-	case err != nil:
-		readFailed(s, err)
+	case isMalformed(err):
+		s.conn.CloseNow(CloseViolation, "malformed frame")
+	case err != nil: // the connection has failed: the next read returns the error again
 	default:
 		s.conn.owner.Received(frame)
 		return true
 	}
 	return false
+}
+
+// isMalformed reports whether a frame cannot be decompressed. Its data may be wrong,
+// or end too early: gorilla has another error for a connection that does so.
+func isMalformed(err error) bool {
+	var corrupt flate.CorruptInputError
+	return errors.As(err, &corrupt) || errors.Is(err, io.ErrUnexpectedEOF)
 }

@@ -24,7 +24,8 @@ type Owner interface {
 	// receive more.
 	Charge(bytes int) (more bool)
 
-	// Ended is called when a WebSocket has ended, or was refused.
+	// Ended is called once, when a connection that was taken over has ended, or a
+	// WebSocket was refused.
 	Ended()
 }
 

@@ -18,6 +18,7 @@ type Stream struct {
 	events
 	conn     *Conn
 	sending  atomic.Bool           // the client sends more than maxReceived
+	early    uint8                 // how many bytes have come with the request, at most len(received)
 	received [maxReceived + 1]byte // by read, which ignores it
 }
 
@@ -26,47 +27,48 @@ type Stream struct {
 // would be no response.
 const maxReceived = 2
 
-// ServeStream takes the network connection of a response over, begins the
-// response with the header, and makes it the transport of c. A new goroutine then
-// reads the connection and calls Ended of the owner when it is over. If the
-// connection cannot be taken over, ServeStream returns an error and nothing is
-// written; so it is over HTTP/2, where requests share a connection.
-func ServeStream(w http.ResponseWriter, r *http.Request, header http.Header, c *Conn) error {
-	head := responseHead(r, header)
+// NewStream takes the network connection of a response over and makes it the
+// transport of c. If it cannot, it returns an error and changes nothing. Over
+// HTTP/2, where requests share a connection, it does not try: middleware may have
+// a method Hijack that panics there.
+func NewStream(w http.ResponseWriter, r *http.Request, c *Conn) (*Stream, error) {
+	if r.ProtoMajor > 1 {
+		return nil, http.ErrNotSupported
+	}
 	taken, rw, err := http.NewResponseController(w).Hijack()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	_ = taken.SetDeadline(time.Time{}) // of the server
-	s := &Stream{link: newLink(taken), conn: c}
+	early := min(rw.Reader.Buffered(), maxReceived+1)
+	s := &Stream{link: newLink(taken), conn: c, early: uint8(early)} //nolint:gosec // small
 	c.stream(s)
-	s.begin(head, rw.Reader.Buffered())
-	return nil
+	return s, nil
 }
 
-// begin writes the head of the response and lets the page join. received is how
-// many bytes the client has sent after the request so far.
-func (s *Stream) begin(head []byte, received int) {
+// Begin begins the response to r with the header, and lets the page join. A new
+// goroutine then reads the connection and calls Ended of the owner when it is
+// over.
+func (s *Stream) Begin(r *http.Request, header http.Header) {
 	begun := false
 	defer func() {
 		if !begun {
 			s.end()
 		}
 	}()
-	if err := s.WriteAll(head); err != nil {
+	if err := s.WriteAll(responseHead(r, header)); err != nil {
 		return
 	}
 	s.conn.owner.Connected()
 	begun = true
 	// The reading goroutine calls nothing deep, so that its stack stays small.
-	s.conn.owner.Settings().Spawn(func() { s.read(received) })
+	s.conn.owner.Settings().Spawn(s.read)
 }
 
 // read waits for the end of the connection.
-func (s *Stream) read(received int) {
+func (s *Stream) read() {
 	defer s.end()
-	unread := s.received[min(received, len(s.received)):]
-	if _, err := io.ReadFull(s.Conn, unread); err == nil {
+	if _, err := io.ReadFull(s.Conn, s.received[s.early:]); err == nil {
 		s.sending.Store(true)
 		s.conn.CloseNow(CloseViolation, "nothing may be sent on a stream")
 		s.discard()

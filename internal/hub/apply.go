@@ -64,7 +64,10 @@ func (h *Hub) finishBatch() {
 	r := h.round
 	delivered := r.touched[:0]
 	for _, p := range r.touched {
-		if p.last = max(p.last, h.settled); h.isBurst(p) {
+		if !p.early {
+			p.last = max(p.last, h.settled)
+		}
+		if h.isBurst(p) {
 			p.behind, p.due = true, nil // it reads the window from its position
 			r.lagging = append(r.lagging, p)
 			continue

@@ -185,6 +185,9 @@ func (h *Hub) settle(r *round) []*Page {
 
 	h.settled = h.history.Last()
 	h.wakeWaiting()
+	for _, p := range r.early {
+		p.early = false
+	}
 	for _, p := range r.gapped {
 		h.sendGap(p) // the rest of a replay is part of the gap
 	}

@@ -29,6 +29,33 @@ func TestGapByALateGrantFollowsTheMessagesUnderWay(t *testing.T) {
 	}
 }
 
+// A page has everything up to the settled position until a grant comes late. A client
+// drops a message that comes after a tick with a later position.
+func TestNoTickOvertakesTheMessagesOfALateGrant(t *testing.T) {
+	for name, size := range map[string]int{"delivered": 1, "read from the window": 1 << 20} {
+		t.Run(name, func(t *testing.T) {
+			h, d := newHub(func(*Config) {})
+			w, transport := new(writer), new(recorder)
+			d.Dispatch([]broker.Delivery{w.message(event.User("2"), "first")})
+			page := newPage(h, "1", transport)
+			if err := h.Join(page, &envelope.Cursor{Epoch: "log", Offset: 1}, 0); err != nil {
+				t.Fatal(err)
+			}
+			page.Flush() // hello has left
+			d.Dispatch([]broker.Delivery{w.message(event.Tag("T"), "overtook"+strings.Repeat("x", size)), w.message(event.User("2"), "last")})
+
+			round, _, _ := h.apply([]broker.Delivery{w.grant("1", "log.1", "T")})
+			h.SendTicks(new(conn.Nonblocking), int(page.slot))
+			d.deliver(round)
+
+			tick, message := transport.find(page, `"command":"tick"`), transport.find(page, "overtook")
+			if message < 0 || tick >= 0 && tick < message {
+				t.Errorf("got the message at place %d and a tick at %d, want the message, and no tick before it", message, tick)
+			}
+		})
+	}
+}
+
 // The log breaks after a part of a replay was read from the window and before it
 // was written.
 func TestReplayUnderWayDoesNotMoveThePageInTheNextLog(t *testing.T) {

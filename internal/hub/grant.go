@@ -69,6 +69,10 @@ func (h *Hub) deliverInOrder(p *Page, offsets []uint64, now int64) (late bool) {
 			late = true
 		case !p.behind: // otherwise it reads the message from the window
 			h.round.assign(p, h.round.newBundle(h.epoch, nil, m))
+			if !p.early && offset <= h.settled {
+				p.early = true
+				h.round.early = append(h.round.early, p)
+			}
 		}
 	}
 	return late

@@ -15,6 +15,7 @@ type Page struct {
 	looking   uint32 // unix second until which the user looks at the page, as far as the page has reported
 	slot      uint8  // the slot of a tick in which the page gets its ping
 	behind    bool   // the page still has to read messages after last from the window
+	early     bool   // messages of before the settled position are on their way to it: no tick may overtake them
 	unlisted  bool   // the list of who is online that the page got may lack its user
 
 	// due are the bundles that the dispatcher is about to deliver. apply adds

@@ -9,6 +9,7 @@ type round struct {
 	touched      []*Page // pages with bundles
 	bundles      []*bundle
 	spare        []*bundle // for reuse
+	early        []*Page   // pages with early set
 	gapped       []*Page   // pages to notify of a gap
 	lagging      []*Page   // pages that have to catch up
 	disconnected []string  // users whom another node has disconnected
@@ -57,10 +58,11 @@ func (r *round) reset() {
 	}
 	r.spare = append(r.spare, r.bundles...)[:min(spareBundles, len(r.spare)+len(r.bundles))]
 	clear(r.touched)
+	clear(r.early)
 	clear(r.gapped)
 	clear(r.lagging)
 	*r = round{
 		touched: r.touched[:0], bundles: r.bundles[:0], spare: r.spare,
-		gapped: r.gapped[:0], lagging: r.lagging[:0],
+		early: r.early[:0], gapped: r.gapped[:0], lagging: r.lagging[:0],
 	}
 }

@@ -5,8 +5,8 @@ import "github.com/echo-pull/pull/internal/conn"
 // TickSlots is the number of slots over which the work of a tick is spread.
 const TickSlots = 25
 
-// SendTicks sends each page of a slot a ping and, unless it is catching up, its
-// position in the log.
+// SendTicks sends each page of a slot a ping and, unless messages before that are
+// still to come, its position in the log.
 func (h *Hub) SendTicks(o *conn.Nonblocking, slot int) {
 	live, behind, epoch, settled := h.pagesOfSlot(slot)
 	for _, p := range live {
@@ -24,7 +24,7 @@ func (h *Hub) pagesOfSlot(slot int) (live, behind []*Page, epoch string, settled
 	defer h.mu.Unlock()
 
 	for _, p := range h.roster.slots[slot] {
-		if p.behind {
+		if p.behind || p.early {
 			behind = append(behind, p)
 			continue
 		}

@@ -9,10 +9,9 @@ import (
 // A worker delivers bundles to pages on one goroutine.
 type worker struct {
 	offering conn.Nonblocking
-	bundles  []*bundle   // the bundles that were last merged …
-	merged   *conn.Frame // … into this frame …
-	form     conn.Form   // … in this form
-	count    uint64      // deliveries since the last takeCount
+	bundles  []*bundle                   // the bundles that were last merged …
+	merged   [conn.FormCount]*conn.Frame // … into a frame in each form that was needed
+	count    uint64                      // deliveries since the last takeCount
 }
 
 // deliver delivers to each page the bundles that it is due.
@@ -30,13 +29,16 @@ func (w *worker) deliver(pages []*Page) {
 }
 
 // merge returns one frame for several bundles, in the form of a page. Neighbouring
-// pages often have the same ones, so it keeps the last result.
+// pages often have the same ones, so it keeps the last results.
 func (w *worker) merge(bundles []*bundle, form conn.Form) *conn.Frame {
-	if w.merged == nil || w.form != form || !slices.Equal(w.bundles, bundles) {
-		w.bundles, w.form = append(w.bundles[:0], bundles...), form
-		w.merged = mergeFrames(bundles, form)
+	if !slices.Equal(w.bundles, bundles) {
+		w.bundles = append(w.bundles[:0], bundles...)
+		clear(w.merged[:])
 	}
-	return w.merged
+	if w.merged[form] == nil {
+		w.merged[form] = mergeFrames(bundles, form)
+	}
+	return w.merged[form]
 }
 
 // takeCount returns the number of deliveries since the last call, and drops
@@ -44,6 +46,7 @@ func (w *worker) merge(bundles []*bundle, form conn.Form) *conn.Frame {
 func (w *worker) takeCount() uint64 {
 	n := w.count
 	clear(w.bundles)
-	w.bundles, w.merged, w.count = w.bundles[:0], nil, 0
+	clear(w.merged[:])
+	w.bundles, w.count = w.bundles[:0], 0
 	return n
 }

@@ -5,7 +5,8 @@ import (
 	"slices"
 )
 
-// The request of a stream stays in memory for as long as the stream lives.
+// The request of a stream stays in memory for as long as the stream lives, if the
+// server writes its response.
 const (
 	maxLine    = 4 << 10  // largest size of a request line and host: net/http keeps a part of the line, and so all of it
 	keptHeader = 4 << 10  // a header up to this size is kept

@@ -13,7 +13,7 @@ import (
 func (s *Server) serveStream(c Context, p *page) error {
 	served := false
 	defer func() {
-		if !served { // a hook of Begin has panicked
+		if !served { // a hook of Begin or a middleware's Hijack has panicked
 			p.Ended()
 		}
 	}()
@@ -22,11 +22,14 @@ func (s *Server) serveStream(c Context, p *page) error {
 	header.Set("Cache-Control", "no-store, no-transform")
 	header.Set("X-Accel-Buffering", "no")
 	c.Begin(http.StatusOK)
+	header.Del("Content-Encoding") // of a wrapper, which is not used
+	stream, err := conn.NewStream(c.Response(), c.Request(), &p.Conn)
 	served = true
-	if conn.ServeStream(c.Response(), c.Request(), header, &p.Conn) == nil {
+	if err != nil {
+		s.serveResponse(c, p)
 		return nil
 	}
-	s.serveResponse(c, p)
+	stream.Begin(c.Request(), header)
 	return nil
 }
 

@@ -66,11 +66,11 @@ func Example() {
 	ctx, cancel := context.WithCancel(context.Background())
 	_ = log.Subscribe(ctx, time.Hour, func(_ string, _ uint64, message []byte) {
 		for _, command := range []string{"create", "update"} {
-			if strings.Contains(string(message), `"`+command+`"`) {
+			if strings.Contains(string(message), `"tasks:`+command+`"`) {
 				fmt.Println(command)
 			}
 		}
-		if strings.Contains(string(message), `"update"`) {
+		if strings.Contains(string(message), `"tasks:update"`) {
 			cancel()
 		}
 	})

@@ -102,9 +102,8 @@ func commands(log *sqlitebroker.Broker, count int) <-chan []string {
 		var params []string
 		ctx, cancel := context.WithCancel(context.Background())
 		_ = log.Subscribe(ctx, time.Hour, func(_ string, _ uint64, message []byte) {
-			if _, rest, found := strings.Cut(string(message), `"params":`); found {
-				object, _, _ := strings.Cut(rest, `,"extra"`)
-				if params = append(params, object); len(params) == count {
+			if _, rest, found := strings.Cut(string(message), `",{`); found { // after the names of the event
+				if params = append(params, "{"+strings.TrimSuffix(rest, "]")); len(params) == count {
 					cancel()
 				}
 			}

@@ -81,7 +81,7 @@ type Config struct {
 	// is in the log, which the window and the embedded log share, and about 100
 	// bytes for its places in both and in the index. The embedded log has room for
 	// 1,024 more messages and 16 MiB more, for those in progress. Older messages
-	// are dropped within a few seconds, also when nothing is sent any more. With a
+	// are dropped within 15 seconds, also when nothing is sent any more. With a
 	// Pusher and a StateFile, the embedded log keeps them for WindowAge or
 	// WatchTTL, whichever is longer, while notifications wait: the next process
 	// reads those from it.

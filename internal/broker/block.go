@@ -1,8 +1,11 @@
 package broker
 
 import (
+	"bytes"
 	"math"
 	"sort"
+
+	"github.com/echo-pull/pull/internal/window"
 )
 
 // A block holds the bytes of consecutive messages. It saves an allocation for
@@ -35,13 +38,16 @@ type control struct {
 func (m *Memory) push(at int64, message []byte) {
 	m.addMoment(at)
 	if m.isTransient(message) {
-		m.controls.Push(control{m.next, message})
+		m.controls.Push(control{m.next, bytes.Clone(message)})
 		m.controlBytes += len(message)
 		m.records.Push(record{size: asControl})
 	} else {
 		b := m.blockWithRoom(len(message))
 		m.records.Push(record{uint32(len(b.bytes)), uint32(len(message))}) //nolint:gosec // far below 4 GiB
 		b.bytes = append(b.bytes, message...)
+		if len(message) < largeBytes {
+			m.shared = len(b.bytes)
+		}
 		m.count++
 		m.bytes += len(message)
 	}
@@ -57,15 +63,14 @@ func (m *Memory) isTransient(message []byte) bool {
 // blockWithRoom returns the block for the next message, of size bytes. The caller
 // holds mu.
 func (m *Memory) blockWithRoom(size int) *block {
-	most := size
 	if n := m.blocks.Len(); n > 0 {
-		last := m.blocks.At(n - 1)
-		if size <= cap(last.bytes)-len(last.bytes) {
+		if last := m.blocks.At(n - 1); size <= cap(last.bytes)-len(last.bytes) {
 			return last
 		}
-		if size < largeBytes {
-			most = max(size, min(2*len(last.bytes), blockBytes)) // a short log needs no full block
-		}
+	}
+	most := size
+	if size < largeBytes {
+		most = max(size, min(2*m.shared, blockBytes)) // a short log, or few messages between large ones, need no full block
 	}
 	m.blocks.Push(block{m.next, make([]byte, 0, most)})
 	return m.blocks.At(m.blocks.Len() - 1)
@@ -84,11 +89,13 @@ func (m *Memory) pop() {
 	if m.moments.Len() > 1 && m.moments.At(1).first == offset+1 {
 		m.moments.Pop()
 	}
-	if m.blocks.Len() > 1 && m.blocks.At(1).first == offset+1 {
-		m.blocks.Pop()
-	}
-	if m.records.Len() == 0 {
+	switch {
+	case m.records.Len() == 0:
 		m.content = content{}
+	case m.count == 0: // what is left is transient
+		m.blocks, m.shared = window.Deque[block]{}, 0
+	case m.blocks.Len() > 1 && m.blocks.At(1).first == offset+1:
+		m.blocks.Pop()
 	}
 }
 

@@ -25,9 +25,10 @@ type Memory struct {
 	Count int // largest number of messages; 0 or less means the default, 100,000
 	Bytes int // largest size of the messages; the last one is always kept; 0 or less means 64 MiB
 
-	// Age is how long messages are kept once all subscribers have read them. Older
-	// ones are dropped within two seconds of the next Publish, or by the plugin
-	// every ten seconds. 0 or less means until another bound is exceeded.
+	// Age is how long messages are kept, to within two seconds, once all subscribers
+	// have read them. Each Publish drops up to 1,000 of the older ones, and the
+	// plugin drops all of them every ten seconds. 0 or less means until another
+	// bound is exceeded.
 	Age time.Duration
 
 	// transient reports whether a message matters only until all followers have
@@ -52,6 +53,7 @@ type content struct {
 	blocks  window.Deque[block]  // the bytes of those that are not transient
 	count   int                  // number of those that are not transient
 	bytes   int                  // their size
+	shared  int                  // size of the last block for several messages
 
 	controls     window.Deque[control] // the transient ones that have not been removed
 	controlBytes int

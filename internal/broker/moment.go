@@ -13,8 +13,24 @@ const betweenMoments = time.Second
 
 // addMoment records when the next message enters the log. The caller holds mu.
 func (m *Memory) addMoment(at int64) {
-	if n := m.moments.Len(); n == 0 || at-m.moments.At(n-1).at >= int64(betweenMoments) {
+	n := m.moments.Len()
+	if n == 0 {
 		m.moments.Push(moment{m.next, at})
+		return
+	}
+	switch since := at - m.moments.At(n-1).at; {
+	case since >= int64(betweenMoments):
+		m.moments.Push(moment{m.next, at})
+	case since <= -int64(betweenMoments):
+		m.setBack(at)
+	}
+}
+
+// setBack corrects the moments after the clock was set back: none can be later than
+// now. The caller holds mu.
+func (m *Memory) setBack(now int64) {
+	for i := m.moments.Len() - 1; i >= 0 && m.moments.At(i).at > now; i-- {
+		m.moments.At(i).at = now
 	}
 }
 

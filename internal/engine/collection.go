@@ -77,13 +77,20 @@ func (c *collection) replace(key string, t *event.Target) (size int) {
 
 // compact removes from memory what was replaced.
 func (c *collection) compact() {
-	kept := c.raw[:0]
+	raw, spans := c.raw[:0], c.spans[:0]
+	moved := make([]int, len(c.spans)) // the new indexes
 	for i, s := range c.spans {
-		from := len(kept)
-		kept = append(kept, c.raw[s.from:s.to]...)
-		c.spans[i] = span{from, len(kept)}
+		moved[i] = len(spans)
+		if s.from < s.to {
+			from := len(raw)
+			raw = append(raw, c.raw[s.from:s.to]...)
+			spans = append(spans, span{from, len(raw)})
+		}
 	}
-	c.raw = kept
+	for name, i := range c.keys {
+		c.keys[name] = moved[i]
+	}
+	c.raw, c.spans = raw, spans
 }
 
 // batch returns the events. They are in the collection's own memory, of which the

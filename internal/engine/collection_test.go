@@ -7,8 +7,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
+	"github.com/echo-pull/pull/internal/broker"
+	"github.com/echo-pull/pull/internal/envelope"
 	"github.com/echo-pull/pull/internal/event"
 )
 
@@ -63,6 +66,9 @@ func TestReplacedEventsTakeBoundedMemory(t *testing.T) {
 	if got := cap(c.raw); got > 4*keptBytes {
 		t.Errorf("one event of 1,000 bytes takes %d bytes, want %d at most", got, 4*keptBytes)
 	}
+	if got := cap(c.spans); got > keptEvents {
+		t.Errorf("one event takes %d places, want %d at most", got, keptEvents)
+	}
 	if b := c.batch(); len(b.Messages) != 1 || b.Events != 1 || b.Size != 1000 {
 		t.Errorf("got %d messages, %d events, %d bytes, want 1, 1, 1000", len(b.Messages), b.Events, b.Size)
 	}
@@ -75,5 +81,54 @@ func TestLargeCollectionsAreNotKept(t *testing.T) {
 
 	if len(c.raw) == 0 {
 		t.Error("a large collection was made ready for another request")
+	}
+}
+
+// Goroutines of many requests send, flush and discard at once, also after their
+// request has ended: whatever is published is of one request.
+func TestRequestsDoNotShareCollections(t *testing.T) {
+	log := new(broker.Memory)
+	e := windowEngine(t, Config{Broker: log})
+	var running sync.WaitGroup
+	for i := range 300 {
+		o, user := &Outbox{engine: e}, strconv.Itoa(i)
+		for range 3 {
+			running.Go(func() {
+				for j := range 20 {
+					_ = o.Send(event.User(user), event.Event{Module: "tasks", Command: "update", Params: strings.Repeat(user+",", j), Key: strconv.Itoa(j % 6)})
+					switch j % 7 {
+					case 3:
+						_ = o.Flush(t.Context())
+					case 5:
+						o.Discard()
+					}
+				}
+			})
+		}
+		running.Go(func() { o.finish(i%3 > 0) })
+	}
+	running.Wait()
+
+	events := 0
+	for _, raw := range broker.TakeSnapshot(log).Messages {
+		m, err := envelope.Parse(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !m.Kind.IsEvent() {
+			continue
+		}
+		events++
+		for term := range m.Addr.Terms() {
+			for user := range term.Users.All() {
+				rest := strings.ReplaceAll(strings.TrimPrefix(string(m.Body), `"tasks:update","`), string(user)+",", "")
+				if rest != `"]` {
+					t.Fatalf("user %s gets %s", user, m.Body)
+				}
+			}
+		}
+	}
+	if events == 0 {
+		t.Error("nothing was published")
 	}
 }

@@ -43,7 +43,7 @@ func (s *scanner) value(deep int) bool {
 	}
 }
 
-// list reads an object or an array up to its end, and the space after it.
+// list reads an object or an array up to its end, which may be nested so deep.
 func (s *scanner) list(end byte, deep int) bool {
 	if deep < 0 {
 		return false

@@ -79,7 +79,7 @@ func (h *Hub) applyWatch(e *envelope.Envelope) {
 	user, rest := e.List[0], e.List[1:]
 	switch {
 	case e.Kind == envelope.KindUnwatch:
-		h.watches.end(user, rest, h.history.Last(), e.At)
+		h.watches.end(user, rest, h.history.Last(), h.history.Latest())
 	case e.Kind == envelope.KindExtend:
 		for _, tag := range rest {
 			h.watches.extend(user, tag, e.At)

@@ -140,3 +140,25 @@ func BenchmarkGraceEnds(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkPresenceUpdate measures what an update of presence does under the lock
+// for pages of so many users, each second at most.
+func BenchmarkPresenceUpdate(b *testing.B) {
+	for _, scope := range []OnlineScope{OnlineEveryone, OnlineWatchers("STAFF")} {
+		for _, users := range []int{1000, 10_000, 100_000} {
+			b.Run(fmt.Sprintf("scope=%s/users=%d", scope, users), func(b *testing.B) {
+				h, _ := newHub(func(c *Config) { c.Scope = scope })
+				for i := range users {
+					user := strconv.Itoa(i)
+					h.watches.grant(user, "STAFF", 0, time.Now().UnixNano())
+					h.roster.add(newPage(h, user, discard{}))
+				}
+				b.ReportAllocs()
+				for b.Loop() {
+					h.updates.add(Change{User: "7", Online: true})
+					h.nextUpdate(time.Now())
+				}
+			})
+		}
+	}
+}

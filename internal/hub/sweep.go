@@ -12,11 +12,12 @@ func (h *Hub) Sweep(now time.Time) (more bool) {
 	defer h.mu.Unlock()
 
 	h.roster.expireBans(now)
-	more = h.watches.dropOld(now.UnixNano(), sweepStep)
-	more = h.presence.dropLastSeen(now, sweepStep) || more
-	more = h.history.Evict(now.UnixNano(), max(0, h.history.Len()-sweepStep)) || more
+	more = h.history.Evict(now.UnixNano(), max(0, h.history.Len()-sweepStep))
 	h.releaseLog()
-	return more
+	if !more { // as long as the window has old messages, pages need the watches that cover them
+		more = h.watches.dropOld(now.UnixNano(), sweepStep)
+	}
+	return h.presence.dropLastSeen(now, sweepStep) || more
 }
 
 // SweepPresence ends graces that are over, and removes the users of nodes that

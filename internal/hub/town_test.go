@@ -3,6 +3,7 @@ package hub
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -40,6 +41,17 @@ func newTown(nodes int, configure func(*Config)) *town {
 	}
 	tn.append(new(writer).message(event.User("nobody"), "x").Raw)
 	return &tn
+}
+
+// hire makes two of three users watch the tag STAFF.
+func (tn *town) hire(users int) {
+	for _, n := range tn.nodes {
+		for i := range users {
+			if i%3 > 0 {
+				n.hub.watches.grant(townUser(i), "STAFF", 0, time.Now().UnixNano())
+			}
+		}
+	}
 }
 
 // append adds a message to the log, and delivers it to the nodes.
@@ -186,11 +198,18 @@ func (m *mirror) read(t *testing.T) {
 	}
 }
 
-// check fails the test unless the page shows who is online.
+// check fails the test unless the page shows who is online, as far as it may.
 func (m *mirror) check(t *testing.T) {
 	t.Helper()
 	m.read(t)
-	online := m.node.hub.OnlineUsers()
+	isHidden := func(user string) bool { return !m.node.hub.seesPresence(user, time.Now().UnixNano()) }
+	if isHidden(m.page.User) {
+		if m.users != nil {
+			t.Errorf("the page of %q shows %v, want nothing", m.page.User, m.users)
+		}
+		return
+	}
+	online := slices.DeleteFunc(m.node.hub.OnlineUsers(), isHidden)
 	if m.count != len(online) {
 		t.Errorf("the page of %s shows that %d users are online, want %d", m.page.User, m.count, len(online))
 	}

@@ -84,14 +84,15 @@ func (h *Hub) queueChanges(changes []Change) {
 // every UpdateEvery, by one goroutine.
 func (h *Hub) SendPresence(o *conn.Nonblocking, now time.Time) {
 	begin := time.Now()
-	frame, pages, list := h.presenceUpdate(now)
+	u := h.nextUpdate(now)
+	pages := slices.DeleteFunc(u.pages, func(p *Page) bool { return p.User == "" || slices.Contains(u.aware, p) })
 	if slices.ContainsFunc(pages, func(p *Page) bool { return p.Form() == conn.Deflated }) {
-		h.deflater.Deflate(frame)
+		h.deflater.Deflate(u.frame)
 	}
 	for _, p := range pages {
-		p.Deliver(o, frame)
+		p.Deliver(o, u.frame)
 	}
-	if list {
+	if u.list {
 		h.setListPause(time.Since(begin))
 	}
 }
@@ -105,30 +106,39 @@ func (h *Hub) setListPause(took time.Duration) {
 	h.updates.pause = min(listShare*took, listPause)
 }
 
-// presenceUpdate returns the next update and the pages that receive it. The
-// frame is nil if there is none. The update consists of the changes that wait,
-// or is a list that replaces what the pages know.
-func (h *Hub) presenceUpdate(now time.Time) (frame *conn.Frame, pages []*Page, list bool) {
+// An update is what pages receive about presence in one second: the changes that
+// wait, or a list that replaces what the pages know.
+type update struct {
+	frame *conn.Frame
+	pages []*Page // that receive it, except guests and aware
+	aware []*Page // that know already
+	list  bool
+}
+
+// nextUpdate returns the next update, or one without pages if there is none. It
+// does not look at each page: there may be so many that others would have to wait
+// for the lock.
+func (h *Hub) nextUpdate(now time.Time) (u update) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 
 	body, users := h.encodeChanges(now)
-	only := ""
-	if list = h.updates.needList(now); list {
+	if u.list = h.updates.needList(now); u.list {
 		body = append(conn.FrameBuffer(nil, presenceBytes), h.listForAll(now)...)
 	} else {
 		if len(users) == 0 {
-			return nil, nil, false
+			return u
 		}
 		if len(users) == 1 {
-			only = users[0]
+			u.aware = h.awareOf(users[0])
 		}
 		h.updates.inexact = h.updates.inexact || h.online.partial
 		h.online.stale = time.Time{} // pages that connect from now on do not get this update
 	}
-	frame = new(conn.Frame)
-	frame.SealAll(body)
-	return frame, h.updateReceivers(only, now.UnixNano()), list
+	u.frame = new(conn.Frame)
+	u.frame.SealAll(body)
+	u.pages = h.updateReceivers(now.UnixNano())
+	return u
 }
 
 // listForAll returns a new list for all pages. What they know is what it says.
@@ -164,26 +174,25 @@ func (h *Hub) encodeChanges(now time.Time) (body []byte, users []string) {
 
 func (h *Hub) presenceBytes() int { return min(presenceBytes, h.Conns.QueueBytes/4) }
 
-// updateReceivers returns the pages that receive an update. A user whose own
-// change is the only one does not need it, except on pages that may have got a
-// list without the user.
-func (h *Hub) updateReceivers(only string, now int64) []*Page {
-	var pages []*Page
-	add := func(p *Page) {
-		if p.User != "" && (p.User != only || p.unlisted) {
+// awareOf returns the pages of a user that do not need a change of only this user:
+// all except those that may have got a list without the user.
+func (h *Hub) awareOf(user string) (pages []*Page) {
+	for _, p := range h.roster.users[user] {
+		if !p.unlisted {
 			pages = append(pages, p)
 		}
 	}
-	if tag, limited := h.config.Scope.tag(); limited {
-		for user := range h.watches.watchers(tag, now) {
-			for _, p := range h.roster.users[user] {
-				add(p)
-			}
-		}
-		return pages
+	return pages
+}
+
+// updateReceivers returns the pages that receive presence, and those of guests.
+func (h *Hub) updateReceivers(now int64) (pages []*Page) {
+	tag, limited := h.config.Scope.tag()
+	if !limited {
+		return slices.Clone(h.roster.all)
 	}
-	for _, p := range h.roster.all {
-		add(p)
+	for user := range h.watches.watchers(tag, now) {
+		pages = append(pages, h.roster.users[user]...)
 	}
 	return pages
 }

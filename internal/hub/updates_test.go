@@ -20,13 +20,18 @@ const fourKB = 4 << 10
 // Whatever comes and goes, a page receives at most 4 KiB a second, and shows the
 // right state a while after all is calm.
 func TestPresenceIsBoundedAndRightInTheEnd(t *testing.T) {
-	for seed := range uint64(9) {
+	for seed := range uint64(12) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := rand.New(rand.NewPCG(seed, 7))
 				most := []int{8, 60, 200}[seed%3]
 				grace := []time.Duration{-1, 2 * time.Second}[seed%2]
-				tn := newTown(2, func(c *Config) { c.Grace = grace })
+				tn := newTown(2, func(c *Config) {
+					if c.Grace = grace; seed%4 == 3 {
+						c.Scope = OnlineWatchers("STAFF")
+					}
+				})
+				tn.hire(most)
 				var pages []*mirror
 				for second := range 60 {
 					for range r.IntN(4) {
@@ -68,7 +73,11 @@ func (tn *town) stir(t *testing.T, r *rand.Rand, pages []*mirror, users int) []*
 	come := r.IntN(5) > 1
 	for range many {
 		if come {
-			pages = append(pages, tn.nodes[r.IntN(len(tn.nodes))].open(t, townUser(r.IntN(users))))
+			user := townUser(r.IntN(users))
+			if r.IntN(8) == 0 {
+				user = "" // a guest
+			}
+			pages = append(pages, tn.nodes[r.IntN(len(tn.nodes))].open(t, user))
 			continue
 		}
 		if len(pages) > 1 {

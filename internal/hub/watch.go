@@ -128,7 +128,8 @@ func (t *watches) extend(user, tag string, at int64) bool {
 
 // end ends the user's watches of the tags, or all of them if there are no tags,
 // at an offset of the log. The order of the log determines what they have
-// covered, not the clocks of the senders.
+// covered, not the clocks of the senders; at is a time up to which all messages
+// before it were sent.
 func (t *watches) end(user string, tags []string, offset uint64, at int64) {
 	if len(tags) == 0 {
 		for len(t.byUser[user]) > 0 {

@@ -11,7 +11,7 @@ import (
 
 // A Batch is what one request publishes, in order.
 type Batch struct {
-	Messages [][]byte   // the publisher keeps the messages, and copies the list
+	Messages [][]byte   // the publisher sets their names, and copies what it keeps
 	Events   int        // reserved places, which the publisher releases
 	Size     int        // reserved bytes, which the publisher releases
 	awaited  bool       // done is needed

@@ -50,7 +50,7 @@ type Window struct {
 
 	log    Deque[Message] // ascending by offset, with gaps where control messages were
 	from   uint64         // the window holds every event from this offset on
-	latest int64          // largest At so far
+	latest int64          // when the latest message so far was sent
 	end    uint64         // offset of the next message
 	size   int            // total bytes of the messages in log and of the index
 	shared Offsets
@@ -80,6 +80,10 @@ func (w *Window) Next() uint64 { return w.end }
 // Last returns the offset of the last message, or of the position before the
 // first one.
 func (w *Window) Last() uint64 { return w.end - 1 }
+
+// Latest returns when the latest of all messages so far was sent, in unix
+// nanoseconds.
+func (w *Window) Latest() int64 { return w.latest }
 
 // Len returns the number of messages in the window.
 func (w *Window) Len() int { return w.log.Len() }
@@ -122,17 +126,28 @@ func (w *Window) At(offset uint64) *Message { return w.log.At(w.indexAfter(offse
 // First returns the offset from which on the window holds every event.
 func (w *Window) First() uint64 { return w.from }
 
+// agedPerAppend bounds how many messages one Append evicts because of their age.
+// A burst becomes old all at once; evicting it takes a time that nobody should
+// have to wait for. Evict drops what is left.
+const agedPerAppend = 8
+
 // Append adds a message, sent at a time not after now, at the next offset. It
-// evicts the messages that exceed a bound at the time now, and always keeps the
-// new one.
+// evicts the messages that exceed the bounds of number and bytes, and some of
+// those that are too old at the time now. It always keeps the new one.
 func (w *Window) Append(m Message, at, now int64) {
 	w.Skip(at)
 	m.Offset, m.Aged = w.Last(), w.latest
 	w.log.Push(m)
 	w.size += m.size()
 	w.index(&m)
-	w.Evict(now, 1)
+	for w.log.Len() > 1 && w.isFull() {
+		w.pop()
+	}
+	w.Evict(now, max(1, w.log.Len()-agedPerAppend))
 }
+
+// isFull reports whether the window exceeds the bound of number or bytes.
+func (w *Window) isFull() bool { return w.log.Len() > w.maxCount || w.size > w.maxBytes }
 
 // Skip uses the next offset for a message that the window does not keep, sent
 // at the given time.
@@ -145,18 +160,35 @@ func (w *Window) Skip(at int64) {
 // time now, but keeps at least keep of them. It reports whether the window
 // still exceeds a bound.
 func (w *Window) Evict(now int64, keep int) bool {
+	if w.latest-now >= int64(time.Second) {
+		w.setBack(now)
+	}
 	oldest := now - int64(w.age)
 	for w.log.Len() > 0 {
-		if w.log.Len() <= w.maxCount && w.size <= w.maxBytes && w.log.At(0).Aged >= oldest {
+		if !w.isFull() && w.log.At(0).Aged >= oldest {
 			return false
 		}
 		if w.log.Len() <= keep {
 			return true
 		}
-		m := w.log.Pop()
-		w.from = m.Offset + 1
-		w.size -= m.size()
-		w.unindex(&m)
+		w.pop()
 	}
 	return false
+}
+
+// setBack corrects the ages after the clock was set back: no message can have been
+// sent later than now. Otherwise those of before would never become old.
+func (w *Window) setBack(now int64) {
+	for i := w.log.Len() - 1; i >= 0 && w.log.At(i).Aged > now; i-- {
+		w.log.At(i).Aged = now
+	}
+	w.latest = now
+}
+
+// pop drops the oldest message.
+func (w *Window) pop() {
+	m := w.log.Pop()
+	w.from = m.Offset + 1
+	w.size -= m.size()
+	w.unindex(&m)
 }

@@ -16,7 +16,7 @@ import (
 // body of size bytes.
 func (w *Window) add(t event.Target, at int64, size int) {
 	m := to(t, at, size)
-	w.Append(m, at, 0)
+	w.Append(m, at, at)
 }
 
 // to returns a message to a target with a body of size bytes.
@@ -62,6 +62,65 @@ func TestWindowIsBounded(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What a burst has left becomes old at once. The next message must not wait for all
+// of it to be dropped.
+func TestMessageAfterABurstEvictsLittleOfIt(t *testing.T) {
+	const hour = int64(time.Hour)
+	w := New(time.Minute, 10_000, 1<<30, envelope.Keys)
+	for range 1000 {
+		w.add(event.User("1"), 0, 10)
+	}
+
+	w.Append(to(event.User("1"), hour, 10), hour, hour)
+
+	if got := w.Len(); got != 1001-agedPerAppend {
+		t.Errorf("%d messages are left after one more, want %d", got, 1001-agedPerAppend)
+	}
+	if more := w.Evict(hour, 0); more || w.Len() != 1 {
+		t.Errorf("%d messages are left, want the new one", w.Len())
+	}
+}
+
+func TestMessagesBecomeOldAlthoughTheClockWasSetBack(t *testing.T) {
+	const second = int64(time.Second)
+	w := New(time.Minute, 100, 1<<20, envelope.Keys)
+	for range 10 {
+		w.add(event.User("1"), 1_000_000*second, 10)
+	}
+	w.add(event.User("1"), 10*second, 10)
+
+	if w.Evict(60*second, 0); w.Len() != 11 {
+		t.Errorf("%d messages are left after 50 s, want 11", w.Len())
+	}
+	if w.Evict(71*second, 0); w.Len() != 0 {
+		t.Errorf("%d messages are left after 61 s, want none", w.Len())
+	}
+}
+
+// Nothing drifts: when the window is empty again, it counts no bytes, whatever has
+// passed through it.
+func TestEmptyWindowHasNoBytes(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	w := New(time.Minute, 2000, 300_000, envelope.Keys)
+	for range 50_000 {
+		user := strconv.Itoa(r.IntN(3000))
+		target := event.User(user, "1").Or(event.Tag("T"+user, "T"+user, "U")).Or(event.User(user))
+		if r.IntN(50) == 0 {
+			target = event.Shared()
+		}
+		w.add(target, 0, r.IntN(100))
+		if r.IntN(5000) == 0 {
+			w.Evict(int64(time.Hour), r.IntN(2))
+		}
+	}
+
+	w.Evict(int64(time.Hour), 0)
+
+	if w.Size() != 0 || w.Len() != 0 {
+		t.Errorf("%d messages of %d bytes are left, want none", w.Len(), w.Size())
 	}
 }
 

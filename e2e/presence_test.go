@@ -24,6 +24,23 @@ func TestUsersSeeEachOtherComeAndGo(t *testing.T) {
 	ann.until(`online.at(-1) === "user_offline bob"`)
 }
 
+func TestPageOfTheExampleCountsUsersWhomTheListDoesNotName(t *testing.T) {
+	t.Parallel()
+	page := newPerson(t, "ann").open(t, startExample(t).url+"/")
+	page.connected()
+
+	for _, list := range []struct{ users, want string }{
+		{`{bob: {}, eve: {}}`, "ann|bob|eve|and 147 more"}, // ann is one of those whom the list only counts
+		{`{ann: {}, bob: {}, eve: {}}`, "ann|bob|eve|and 147 more"},
+	} {
+		got := value[string](page, `page.online("online_list", {USERS: `+list.users+`, COUNT: 150}),
+			[...document.querySelectorAll("#people li")].map((one) => one.textContent).join("|")`)
+		if got != list.want {
+			t.Errorf("the page shows %q, want %q", got, list.want)
+		}
+	}
+}
+
 // After the reload another user visits with the same grace. When that user goes
 // offline, the grace of the reload is over too.
 func TestReloadMakesNoNoise(t *testing.T) {

@@ -95,7 +95,7 @@ func exampleDB(statements string) (db *sql.DB, end func()) {
 	}
 }
 
-// commands returns the params of the next events in the log.
+// commands returns the params of the next events tasks:done in the log.
 func commands(log *sqlitebroker.Broker, count int) <-chan []string {
 	all := make(chan []string, 1)
 	go func() {

@@ -8,7 +8,7 @@ page.unnamed = 0
 page.online = (command, params) => {
   if (command === "online_list") {
     page.people = new Set(Object.keys(params.USERS))
-    page.unnamed = params.COUNT - page.people.size
+    page.unnamed = Math.max(0, params.COUNT - page.people.add(page.me).size)
   }
   if (command === "user_online") page.people.add(params.USER_ID)
   if (command === "user_offline") page.people.delete(params.USER_ID)
@@ -29,7 +29,7 @@ page.findSubscribers = async () => {
 page.showPeople = () => {
   const names = [page.me, ...[...page.people].filter((name) => name !== page.me).sort()]
   const people = names.map((name) => element("li", name, name === page.me ? "you" : ""))
-  if (page.unnamed > 0) people.push(element("li", `and ${page.unnamed} others`, ""))
+  if (page.unnamed > 0) people.push(element("li", `and ${page.unnamed} more`, ""))
   document.getElementById("people").replaceChildren(...people)
   offer(names, page.subscribers.filter((name) => !names.includes(name)))
 }

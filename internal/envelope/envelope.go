@@ -14,9 +14,10 @@ import (
 //
 //	version kind node[8] seq[8] at[8] contents
 //
-// The first bit of kind marks an event as secret. node and seq name the message. If a publisher is not sure whether the log
-// took a message, it sends it again under the same name, and every node drops
-// a message that it has already applied. The contents of an event are
+// The first bit of kind marks an event as secret. node and seq name the message.
+// If a publisher is not sure whether the log took a message, it sends it again
+// under the same name, and every node drops a message that it has already
+// applied. The contents of an event are
 //
 //	expires sender term-count terms body
 //	term: shared users tags except

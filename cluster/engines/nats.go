@@ -2,6 +2,7 @@ package engines
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"testing"
@@ -48,7 +49,11 @@ func deleteStream(url string) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	return js.DeleteStream(ctx, "pull")
+	err = js.DeleteStream(ctx, "pull")
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return nil // deleted a moment ago, and no node has created another one yet
+	}
+	return err
 }
 
 func openNATS(url string) (Log, error) {

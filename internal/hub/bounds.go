@@ -2,6 +2,7 @@ package hub
 
 import (
 	"errors"
+	"math"
 	"time"
 
 	"github.com/echo-pull/pull/internal/envelope"
@@ -13,13 +14,17 @@ var ErrTooManyWatches = errors.New("pull: too many watches")
 
 // TagsToGrant returns the tags for which a grant from a position has to be put
 // into the log. It leaves out those that were granted or extended within the
-// last second, unless an end of the user's watches is on its way into the log.
+// last second, unless an end of the user's watches is on its way into the log, or
+// the log has begun since: other nodes may not know what was in the lost one.
 // It returns [ErrTooManyWatches] if the grant would exceed the bounds.
 func (h *Hub) TagsToGrant(user string, from envelope.Cursor, tags []string, now time.Time) ([]string, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 
 	fresh := h.watches.freshExpiry(now)
+	if now.Sub(h.rebasedAt) <= time.Second {
+		fresh = math.MaxInt64
+	}
 	var grant []string
 	added := make(map[string]struct{})
 	for _, tag := range tags {

@@ -37,6 +37,7 @@ func (h *Hub) restartLog(d broker.Delivery) error {
 	epoch := h.epoch
 	if d.Epoch != h.log || d.Offset < h.history.Next() {
 		h.watches.rebase(d.Offset - 1)
+		h.rebasedAt = time.Now()
 		epoch = h.epochAfter(d)
 	}
 	h.names.breakLog()

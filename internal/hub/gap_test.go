@@ -3,6 +3,7 @@ package hub
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/echo-pull/pull/internal/broker"
 	"github.com/echo-pull/pull/internal/conn"
@@ -108,5 +109,22 @@ func TestGapEndsAReplay(t *testing.T) {
 	}
 	if items, _ := h.ReadOn(page); len(items) > 0 {
 		t.Errorf("got %d messages up to %d after the page was notified of a gap up to %d", len(items), items[len(items)-1].Last, w.seq)
+	}
+}
+
+// A node that has not read a grant before the log was lost never will. The page that the
+// next request renders may connect to that node, so its grant must be in the new log.
+func TestGrantIsRepeatedInANewLog(t *testing.T) {
+	h, d := newHub(func(*Config) {})
+	var w writer
+	d.Dispatch([]broker.Delivery{w.message(event.User("1"), "first"), w.grant("1", "log.1", "T")})
+	if again, err := h.TagsToGrant("1", h.Cursor(), []string{"T"}, time.Now()); err != nil || len(again) > 0 {
+		t.Fatalf("got %v and %v, want no grant: there was one a moment ago", again, err)
+	}
+
+	d.Dispatch([]broker.Delivery{delivery("next", 1, w.message(event.User("1"), "second").Raw)})
+
+	if again, err := h.TagsToGrant("1", h.Cursor(), []string{"T"}, time.Now()); err != nil || len(again) != 1 {
+		t.Errorf("got %v and %v, want another grant: the last one was in the log that is lost", again, err)
 	}
 }

@@ -41,6 +41,7 @@ type Hub struct {
 
 	watches     watches
 	pendingEnds pendingEnds // ends of watches that are on their way into the log
+	rebasedAt   time.Time   // when the watches were last moved to another log
 	forgotUntil time.Time   // until then there may be watches that this node does not know
 	countedAt   time.Time   // when the watches of a long list were last counted one by one
 

@@ -95,7 +95,9 @@ func (r Results) page() ([]byte, error) {
 
 // days lists which peers were measured on which day, if there are several.
 func (r Results) days() string {
-	if len(r.Machines) < 2 {
+	const day = "2006-01-02"
+	first := r.Machines[0].Date.Format(day)
+	if !slices.ContainsFunc(r.Machines, func(m record.Machine) bool { return m.Date.Format(day) != first }) {
 		return ""
 	}
 	t := table{head: []string{"day", "measured"}}

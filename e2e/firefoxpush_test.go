@@ -45,6 +45,9 @@ func subscribe(t *testing.T, f *firefox, key string) *subscriber {
 		t.Fatal(err)
 	}
 	s.page = f.open(t, s.site.url+"/")
+	if !foxValue[bool](s.page, `forget()`) {
+		t.Fatal("an earlier subscription does not end")
+	}
 	s.subscription = foxValue[autopushtest.Subscription](s.page, `subscribe("`+key+`")`)
 	return s
 }

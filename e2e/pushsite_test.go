@@ -81,6 +81,10 @@ async function subscribe(applicationServerKey) {
 	const { pushManager } = await register()
 	return (await pushManager.subscribe({ userVisibleOnly: true, applicationServerKey })).toJSON()
 }
+async function forget() { // what the page of an earlier site with this address has left
+	const subscription = await (await register()).pushManager.getSubscription()
+	return !subscription || subscription.unsubscribe()
+}
 async function shown() {
 	const all = await (await navigator.serviceWorker.ready).getNotifications()
 	return all.map(({ title, body, tag }) => ({ title, body, tag }))

@@ -75,14 +75,20 @@ func endFirefox() {
 	}
 }
 
-// sharedFirefox returns the browser of the tests that do not restart it. Each test
-// has an origin of its own.
+// front is held by the test that uses the shared browser: each new tab is in front of
+// the others, and examples share a cookie, because ports do not separate them.
+var front sync.Mutex
+
+// sharedFirefox returns the browser of the tests that do not restart it. They use it
+// one after the other, and each has an origin of its own.
 func sharedFirefox(t *testing.T) *firefox {
 	t.Helper()
 	commonFirefox.start.Do(func() {
 		commonFirefox.browser, commonFirefox.err = startFirefox(context.Background())
 	})
 	needFirefox(t, commonFirefox.err)
+	front.Lock()
+	t.Cleanup(front.Unlock)
 	return commonFirefox.browser
 }
 

@@ -16,8 +16,6 @@ func foxExample(t *testing.T, permission string, args ...string) (*example, *fir
 	if err := f.Permit(t.Context(), e.url, "notifications", permission); err != nil {
 		t.Fatal(err)
 	}
-	front.Lock() // also because examples share the cookie: ports do not separate them
-	t.Cleanup(front.Unlock)
 	bob := f.open(t, e.url+"/")
 	foxValue[any](bob, `void (document.cookie = "name=bob; path=/")`)
 	if err := bob.Visit(t.Context(), e.url+"/"); err != nil {

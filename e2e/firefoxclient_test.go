@@ -75,8 +75,6 @@ func TestClientWithoutPermissionIsDenied(t *testing.T) {
 func TestClickGoesToTheNotificationsPage(t *testing.T) {
 	t.Parallel()
 	site, f, page := newFoxClient(t, "granted")
-	front.Lock()
-	defer front.Unlock()
 	page.enable()
 	f.open(t, "about:blank")
 	page.until("visible.at(-1) === false")
@@ -92,8 +90,6 @@ func TestClickGoesToTheNotificationsPage(t *testing.T) {
 func TestClickIsThePagesIfItPrefersThat(t *testing.T) {
 	t.Parallel()
 	site, f, page := newFoxClient(t, "granted")
-	front.Lock()
-	defer front.Unlock()
 	page.enable()
 	foxValue[any](page, `void document.addEventListener("pull:push", (event) => event.preventDefault())`)
 	site.send(notification.Push{Title: "take it", URL: "/im/7", Tag: "im-7"})
@@ -115,8 +111,6 @@ func TestClickIsThePagesIfItPrefersThat(t *testing.T) {
 func TestClickOpensTheNotificationsPageIfThereIsNone(t *testing.T) {
 	t.Parallel()
 	site, f, page := newFoxClient(t, "granted")
-	front.Lock()
-	defer front.Unlock()
 	page.enable()
 	if err := page.Close(t.Context()); err != nil {
 		t.Fatal(err)

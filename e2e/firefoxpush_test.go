@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/echo-pull/pull/e2e/internal/autopushtest"
@@ -86,10 +85,6 @@ func (s *subscriber) close() {
 	}
 }
 
-// front is held while a test needs its tab in front of the others, or closes it, so
-// that the browser puts another in front.
-var front sync.Mutex
-
 // shows compares the notifications that the worker lists, in the order of their tags.
 func (s *subscriber) shows(want ...note) {
 	s.t.Helper()
@@ -140,8 +135,6 @@ func TestFirefoxReplacesNotificationsByTag(t *testing.T) {
 func TestFirefoxShowsPushMessagesOfClosedPages(t *testing.T) {
 	t.Parallel()
 	s := newSubscriber(t, sharedFirefox(t))
-	front.Lock()
-	defer front.Unlock()
 	s.close()
 
 	s.push(note{"away", "", "a"}, "")
@@ -154,8 +147,6 @@ func TestFirefoxShowsPushMessagesOfClosedPages(t *testing.T) {
 func TestFirefoxClickFocusesThePage(t *testing.T) {
 	t.Parallel()
 	s := newSubscriber(t, sharedFirefox(t))
-	front.Lock()
-	defer front.Unlock()
 	s.open(t, "about:blank")
 	s.page.until("visible.at(-1) === false")
 	before := foxValue[int](s.page, "visible.length")
@@ -173,8 +164,6 @@ func TestFirefoxClickFocusesThePage(t *testing.T) {
 func TestFirefoxClickOpensAPageIfThereIsNone(t *testing.T) {
 	t.Parallel()
 	s := newSubscriber(t, sharedFirefox(t))
-	front.Lock()
-	defer front.Unlock()
 	s.close()
 	s.push(note{"open me", "", "a"}, "")
 

@@ -23,8 +23,6 @@ func newReachable(t *testing.T) (*clientSite, *firefox, *foxTab) {
 // leads back.
 func TestMessageOfAHandlerReachesItsUserWhereverTheUserIs(t *testing.T) {
 	t.Parallel()
-	front.Lock()
-	defer front.Unlock()
 	site, f, page := newReachable(t)
 
 	site.say("to the page", "im-1")
@@ -58,8 +56,6 @@ func TestMessageOfAHandlerReachesItsUserWhereverTheUserIs(t *testing.T) {
 // is not sent.
 func TestReadingClosesWhatIsShown(t *testing.T) {
 	t.Parallel()
-	front.Lock()
-	defer front.Unlock()
 	site, f, page := newReachable(t)
 	f.open(t, "about:blank")
 	page.until(`document.visibilityState === "hidden"`)

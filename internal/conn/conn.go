@@ -83,9 +83,10 @@ func (c *Conn) Welcome(items []Item) {
 	c.transport.Start(c)
 }
 
-// Deliver sends a frame that is sealed in the form of the connection. If the connection is idle, Deliver writes the
-// shared bytes with one system call, without blocking. What the socket does not
-// take at once is queued for Flush. w belongs to the caller's goroutine.
+// Deliver sends a frame that is sealed in the form of the connection. If the
+// connection is idle, Deliver writes the shared bytes with one system call, without
+// blocking. What the socket does not take at once is queued for Flush. w belongs to
+// the caller's goroutine.
 func (c *Conn) Deliver(w *Nonblocking, f *Frame) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

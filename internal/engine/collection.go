@@ -35,9 +35,9 @@ var collections = sync.Pool{New: func() any { return new(collection) }} //nolint
 
 func newCollection() *collection { return collections.Get().(*collection) } //nolint:forcetypeassert // holds nothing else
 
-// release ends the use of a collection. c may be nil.
+// release ends the use of a collection.
 func (c *collection) release() {
-	if c == nil || cap(c.raw) > keptBytes || cap(c.spans) > keptEvents {
+	if cap(c.raw) > keptBytes || cap(c.spans) > keptEvents {
 		return
 	}
 	clear(c.messages)

@@ -41,8 +41,8 @@ func (enc *encoder) release() {
 
 // Encode passes the envelope of an event to use, and returns the error of that. The
 // next event uses the memory of the envelope: use has to copy what it keeps. The event
-// and its target must have passed their checks. limit bounds the size of its body, which is
-// what pages receive without the offset and the time.
+// and its target must have passed their checks. limit bounds the size of its body,
+// which is what pages receive without the offset and the time.
 func Encode(t *Target, e *Event, sender string, limit int, use func(raw []byte) error) error {
 	enc := encoders.Get().(*encoder) //nolint:forcetypeassert // holds nothing else
 	defer enc.release()

@@ -1,5 +1,5 @@
 # make test    installs what is missing, then runs all tests, in a real browser, behind nginx and with real engines; skips nothing
-# make check   what needs no browser, in about a minute
+# make check   what needs no browser
 # make test-postgres, test-redis, test-nats, test-sqlite   one engine, with the servers that its tests start
 # make cluster   several nodes, and nodes that are killed, on each engine
 # make fuzz    each fuzz test for 20 seconds
@@ -7,6 +7,7 @@
 # make bench   pull beside its peers, at most 25 minutes; see bench/README.md
 # make bench-aims   what the aims need, at most 12 minutes
 # make build   the browser client's bundle, client/dist
+# make client  the browser client's tests, and the npm package in fresh projects, for which npm needs a network
 # make release VERSION=0.1.0 V5=5.0.0   checks whether this commit can be released, and prints the commands
 # make screenshot   the picture of the example, docs/example.png
 
@@ -68,7 +69,7 @@ cluster:
 	cd cluster && go test -race -count=1 ./...
 
 client: client/node_modules
-	cd client && npm run --silent types && npm test --silent && npm run --silent check
+	cd client && npm run --silent types && npm test --silent && npm run --silent check && npm run --silent test:pack
 
 %/node_modules: %/package-lock.json
 	cd $* && npm ci --silent --no-audit --no-fund

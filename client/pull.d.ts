@@ -1,5 +1,62 @@
 // The browser client of pull: what pull.mjs exports, and what pull.js puts on window.
 
+declare global {
+  /** The application's events: "module:command" in lower case, and the type of the params. It is
+   *  empty here. pull.WriteTypeScript of the Go package writes a file that fills it, or do it by
+   *  hand:
+   *
+   *      declare global { interface PullEvents { "tasks:update": Task } }
+   *
+   *  Then callbacks get these types. The params of other events are any. */
+  interface PullEvents {}
+
+  // Elements, document and window: the events bubble from the body.
+  interface GlobalEventHandlersEventMap extends PullDOMEvents {}
+
+  interface DocumentEventMap {
+    /** A notification was clicked and this page was focused. It goes to the URL unless a
+     *  listener calls preventDefault. A URL of another origin opens a window instead, without
+     *  this event. */
+    "pull:push": CustomEvent<PushClick>
+  }
+}
+
+/** A name of PullEvents. */
+export type EventName = keyof PullEvents & string
+
+/** The modules of PullEvents. */
+export type ModuleId = EventName extends infer Name ? (Name extends `${infer M}:${string}` ? M : never) : never
+
+/** The commands of a module of PullEvents; never for other modules. */
+export type CommandOf<M extends string> = EventName extends infer Name
+  ? Name extends `${Lowercase<M>}:${infer C}` ? C : never
+  : never
+
+/** The params of an event: what PullEvents has for it, else any. */
+export type ParamsOf<M extends string, C extends string> = `${Lowercase<M>}:${C}` extends infer Name
+  ? Name extends EventName ? PullEvents[Name] : any
+  : never
+
+/** What the callback of a whole module gets. If PullEvents has the module, it is one of its events,
+ *  told apart by command. */
+export type EventOf<M extends string> = [CommandOf<M>] extends [never]
+  ? { command: string; params: any; extra: Extra }
+  : { [C in CommandOf<M>]: { command: C; params: ParamsOf<M, C>; extra: Extra } }[CommandOf<M>]
+
+/** A message from the server. If PullEvents has any event it is one of them, told apart by module_id
+ *  and command. A listener that takes a Message gets it without these types. */
+export type ServerMessage = [ModuleId] extends [never]
+  ? Message
+  : { [M in ModuleId]: EventOf<M> & { id?: number; module_id: M } }[ModuleId]
+
+/** Events of the DOM: the client dispatches them on document.body. */
+export type PullDOMEvents = {
+  [Name in EventName as `pull:${Name}`]: CustomEvent<{ params: PullEvents[Name]; extra: Extra }>
+} & {
+  "pull:gap": CustomEvent<unknown>
+  "pull:status": CustomEvent<{ status: Status }>
+}
+
 /** What a message brings beside its params. */
 export interface Extra {
   server_time?: string
@@ -35,11 +92,12 @@ export interface Options {
   /** Where the plugin is mounted; http or ws. It is relative to the page's address,
    *  whatever its base element says. null: the client never connects. */
   url: string | null
-  /** The position at which the page was rendered: what happened since is replayed. */
-  cursor?: string
+  /** The position at which the page was rendered: what happened since is replayed. null or
+   *  empty: the position of the first connection. */
+  cursor?: string | null | undefined
   /** Whom the page was rendered for, empty for a guest. If the server then knows the page
    *  as another user, the client stops, see "session". Without it nothing is compared. */
-  user?: UserId
+  user?: UserId | undefined
   /** Which hooks pull.js runs. Default "desktop"; so is what is neither. */
   platform?: "desktop" | "mobile"
   /** This page's id: 16 or more of A-Z a-z 0-9 _ -. Default random. */
@@ -55,29 +113,30 @@ export interface Options {
   page?: typeof globalThis
 }
 
+/** What a callback is about, as it gets it last. */
+export interface About {
+  type: "server" | "client"
+  /** In lower case. */
+  moduleId: string
+}
+
+/** For the messages of a whole module. */
 export interface ForModule<Params = any> {
   /** Default "server". */
   type?: "server" | "client"
   /** In upper or lower case. */
   moduleId: string
   command?: undefined
-  callback(
-    data: { command: string; params: Params; extra: Extra },
-    about: { type: "server" | "client"; moduleId: string },
-  ): void
+  callback(data: { command: string; params: Params; extra: Extra }, about: About): void
 }
 
+/** For the messages of one command. */
 export interface ForCommand<Params = any> {
   /** Default "server". */
   type?: "server" | "client"
   moduleId: string
   command: string
-  callback(
-    params: Params,
-    extra: Extra,
-    command: string,
-    about: { type: "server" | "client"; moduleId: string },
-  ): void
+  callback(params: Params, extra: Extra, command: string, about: About): void
 }
 
 export interface ForOnline {
@@ -90,12 +149,26 @@ export interface ForStatus {
   callback(data: { status: Status }, about: { type: "status" }): void
 }
 
-/** An object with a method for each command: named in its map, else handle<Command>. */
+/** An object with a method for each command: named in its map, else handle<Command>. Methods for
+ *  events of PullEvents take their params. */
+export type HandlerOf<M extends string> = {
+  getModuleId(): M
+  getSubscriptionType?(): "server"
+  getMap?(): Record<string, string | ((params: any, extra: Extra, command: string) => void)>
+} & {
+  // Not a mapped type with "as": TypeScript would not type the methods while it infers M.
+  [Name in `handle${Capitalize<CommandOf<M>>}`]?: Name extends `handle${infer C}`
+    ? (params: ParamsOf<M, Uncapitalize<C>>, extra: Extra, command: Uncapitalize<C>) => void
+    : never
+}
+
+/** A handler whose methods are not checked. */
 export interface CommandHandler {
   getModuleId(): string
   getSubscriptionType?(): SubscriptionType
   /** Read for every message. A value is a function, or the name of a method. */
   getMap?(): Record<string, string | ((params: any, extra: Extra, command: string) => void)>
+  [method: string]: any
 }
 
 export interface DebugInfo {
@@ -105,7 +178,7 @@ export interface DebugInfo {
   user: UserId | undefined
   platform: "desktop" | "mobile"
   client: string
-  cursor: string
+  cursor: string | null
   status: Status
   /** "probe" while it finds out why a WebSocket was refused; undefined while it waits. */
   transport: "websocket" | "sse" | "probe" | undefined
@@ -169,15 +242,6 @@ export interface PushClick {
   title: string
 }
 
-declare global {
-  interface DocumentEventMap {
-    /** A notification was clicked and this page was focused. It goes to the URL unless a
-     *  listener calls preventDefault. A URL of another origin opens a window instead, without
-     *  this event. */
-    "pull:push": CustomEvent<PushClick>
-  }
-}
-
 /** A page's client: one connection, on which each message arrives once and in order.
  *  Every handler gets its own copy, save of what cannot be cloned; what it throws goes
  *  to the console. */
@@ -195,8 +259,8 @@ export class Pull {
   /** Throws a TypeError that names the option which is wrong. */
   constructor(options: Options)
 
-  /** The position in the server's log: `epoch.offset`, empty before the first connection. */
-  get cursor(): string
+  /** The position in the server's log: `epoch.offset`, null before the first connection. */
+  get cursor(): string | null
   get clientId(): string
 
   /** Connects, and stays connected. Further calls change nothing. */
@@ -207,8 +271,27 @@ export class Pull {
   isConnected(): boolean
 
   /** Returns what ends it, and all equal ones with it. A wrong argument is shown in the
-   *  console. Callbacks of a whole module run before those of one command. */
-  subscribe<Params = any>(form: ForModule<Params> | ForCommand<Params> | ForOnline | ForStatus | CommandHandler): () => void
+   *  console. Callbacks of a whole module run before those of one command. PullEvents types
+   *  the params, as far as it has the event. */
+  subscribe<M extends ModuleId>(handler: HandlerOf<M>): () => void
+  subscribe<M extends ModuleId | (string & {}), C extends CommandOf<M> | (string & {})>(form: {
+    /** Default "server". */
+    type?: "server"
+    /** In upper or lower case. */
+    moduleId: M
+    command: C
+    callback(params: ParamsOf<M, C>, extra: Extra, command: C, about: About): void
+  }): () => void
+  subscribe<M extends ModuleId | (string & {})>(form: {
+    type?: "server"
+    moduleId: M
+    command?: undefined
+    callback(data: EventOf<M>, about: About): void
+  }): () => void
+  subscribe(form: ForStatus): () => void
+  subscribe(form: ForOnline): () => void
+  subscribe<Params = any>(form: ForModule<Params> | ForCommand<Params>): () => void
+  subscribe(form: ForModule | ForCommand | ForStatus | ForOnline | CommandHandler): () => void
 
   on(name: "status", listener: (status: Status) => void): () => void
   /** Messages are lost for this page: it should fetch its state again. */
@@ -219,8 +302,10 @@ export class Pull {
   on(name: "session", listener: () => void): () => void
   /** Each code once per outage; the reason is for people. */
   on(name: "error", listener: (code: ErrorCode, reason: string) => void): () => void
-  /** "message" is from the server, "client" from another client, "online" of module online. */
-  on(name: "message" | "client" | "online", listener: (message: Message) => void): () => void
+  /** A message from the server, of any module but online. */
+  on(name: "message", listener: (message: ServerMessage) => void): () => void
+  /** "client" is from another client, "online" of module online. */
+  on(name: "client" | "online", listener: (message: Message) => void): () => void
 
   /** What a request needs so that ExceptSender leaves out this page. */
   headers(): { "Pull-Client": string }
@@ -297,10 +382,27 @@ export class LegacyPull extends Pull {
 
 type Handler = (...args: any[]) => void
 
+/** What the hook onPullEvent-<module> passes. If PullEvents has the module, the command tells apart
+ *  what the params are. */
+export type HookArgs<M extends string> = EventOf<M> extends infer Event
+  ? Event extends { command: infer C; params: infer P } ? [command: C, params: P, extra: Extra] : never
+  : never
+
+// TypeScript tells the params of a handler apart only by a type that has as many as the handler.
+type WithoutExtra<Args> = Args extends [...infer Rest, Extra] ? Rest : never
+
 /** The names that pull.js adds where they are missing. Where no other script has made BX,
  *  it can be called with the id of an element once the document is ready. */
 export interface BXNames {
+  addCustomEvent<M extends ModuleId | (string & {})>(name: `onPullEvent-${M}`, handler: (...args: HookArgs<M>) => void): void
+  addCustomEvent<M extends ModuleId | (string & {})>(name: `onPullEvent-${M}`, handler: (...args: WithoutExtra<HookArgs<M>>) => void): void
+  /** The hook of a mobile page. */
+  addCustomEvent<M extends ModuleId | (string & {})>(name: `onPull-${M}`, handler: (data: EventOf<M> & { module_id: string }) => void): void
+  addCustomEvent(name: "onPullError", handler: (code: ErrorCode, reason: string) => void): void
+  addCustomEvent(name: "onPullGap", handler: () => void): void
   addCustomEvent(name: string, handler: Handler): void
+  addCustomEvent<M extends ModuleId | (string & {})>(target: unknown, name: `onPullEvent-${M}`, handler: (...args: HookArgs<M>) => void): void
+  addCustomEvent<M extends ModuleId | (string & {})>(target: unknown, name: `onPullEvent-${M}`, handler: (...args: WithoutExtra<HookArgs<M>>) => void): void
   addCustomEvent(target: unknown, name: string, handler: Handler): void
   removeCustomEvent(name: string, handler: Handler): void
   removeCustomEvent(target: unknown, name: string, handler: Handler): void

@@ -7,7 +7,7 @@ export function scheme(url, name) {
 }
 
 /** @param {URL} url
- *  @param {Record<string, string>} query what is empty is left out
+ *  @param {Record<string, string | null>} query what is empty is left out
  *  @returns {URL} */
 export function withQuery(url, query) {
   const connect = new URL(url)

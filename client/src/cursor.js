@@ -7,7 +7,7 @@ export class Cursor {
   #epoch = ""
   #offset = 0
 
-  /** @param {string} [text] `epoch.offset`; nothing: the position of the first hello */
+  /** @param {string | null} [text] `epoch.offset`; nothing: the position of the first hello */
   constructor(text = "") {
     if (!text) return
     const parts = /^(.+)\.(\d+)$/s.exec(text)

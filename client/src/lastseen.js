@@ -1,5 +1,6 @@
 import { frames } from "./frames.js"
 import { answering } from "./patience.js"
+import { Timer } from "./timer.js"
 
 /** @typedef {Record<string, number>} Answer
  *  @typedef {{ frame: Record<string, string[]>, resolve: (answer: Answer) => void }} Question */
@@ -47,10 +48,10 @@ export class LastSeen {
   #put(frame) {
     return new Promise((resolve, reject) => {
       const question = { frame, resolve }
-      setTimeout(() => {
+      new Timer().set(answering, () => {
         reject(new Error("pull: no answer"))
         this.#done(question)
-      }, answering)
+      })
       if (this.#questions.push(question) === 1) this.askFirst()
     })
   }

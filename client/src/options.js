@@ -4,7 +4,7 @@ import { invalid } from "./invalid.js"
 /** pull.d.ts says what each is for.
  *  @typedef {object} Options
  *  @property {string | URL | null} url where the plugin is mounted, relative to the page; null: nowhere
- *  @property {string} [cursor] the position at which the page was rendered
+ *  @property {string | null} [cursor] the position at which the page was rendered
  *  @property {string | number} [user] whom the page was rendered for, empty for a guest
  *  @property {"desktop" | "mobile"} [platform] which hooks run; default desktop
  *  @property {string} [client] this page's id; default random
@@ -17,7 +17,7 @@ import { invalid } from "./invalid.js"
  *
  *  A request to the server about notifications is not sent if it is of no use to it.
  *  @typedef {Required<Omit<Options, "url" | "cursor" | "user" | "extendEvery" | "mount">>
- *    & { url: URL | null, cursor?: string, user?: string | number, mount?: URL, extendEvery: number, send?(body: object): boolean }} Completed */
+ *    & { url: URL | null, cursor?: string | null, user?: string | number, mount?: URL, extendEvery: number, send?(body: object): boolean }} Completed */
 
 /** Completes the options and checks them. Undefined and empty ones, as the script
  *  tag may have them, count as left out, save that an empty user is a guest.

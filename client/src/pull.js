@@ -88,9 +88,10 @@ export class Pull {
     )
   }
 
-  /** Where the page stands in the server's log; empty before the first hello. */
+  /** Where the page stands in the server's log; null before the first hello.
+   *  @returns {string | null} */
   get cursor() {
-    return String(this.#cursor)
+    return String(this.#cursor) || null
   }
 
   get clientId() {

@@ -10,7 +10,7 @@ import { below } from "./address.js"
  *  @returns {Promise<any>} */
 export async function push(options, name, given) {
   const mount = options.url ?? options.mount
-  const file = mount && (await import(below(mount, "/pull-push.mjs").href).catch(() => {}))
+  const file = mount && (await import(/* webpackIgnore: true */ /* @vite-ignore */ below(mount, "/pull-push.mjs").href).catch(() => {}))
   if (file) return file[name](options, given)
   if (name === "state") return "unsupported"
   if (name === "enable") throw Object.assign(new Error("pull: cannot load /pull-push.mjs"), { code: mount ? "failed" : "unsupported" })

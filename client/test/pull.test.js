@@ -68,7 +68,7 @@ test("messages of module online reach no other hook", (t) => {
 
 test("the cursor has moved when the hooks run", (t) => {
   const { server, pull } = client(t)
-  /** @type {string[]} */
+  /** @type {(string | null)[]} */
   const cursors = []
   pull.on("message", () => cursors.push(pull.cursor))
   server.last.say(hello(), event(101), event(102))
@@ -347,6 +347,13 @@ test("a wrong cursor throws at once", () => {
   assert.throws(() => new Pull({ url: "/pull", cursor: "x", page: /** @type {any} */ (page) }), /invalid cursor/)
 })
 
+test("a page without a position has the cursor null, which another client takes", (t) => {
+  const { server, pull } = client(t, { cursor: null })
+  assert.deepEqual([pull.cursor, pull.getDebugInfo().cursor, server.last.url.searchParams.has("cursor")], [null, null, false])
+  const next = new Pull({ url: "/pull", cursor: pull.cursor, page: /** @type {any} */ (hookedPage().page) })
+  assert.equal(next.cursor, null)
+})
+
 test("two clients on one page do not disturb each other", (t) => {
   const { server, pull, page } = client(t)
   const otherServer = fakeSockets()
@@ -355,5 +362,5 @@ test("two clients on one page do not disturb each other", (t) => {
   server.last.say(hello())
   pull.stop()
   assert.notEqual(other.clientId, pull.clientId)
-  assert.deepEqual([pull.isConnected(), other.isConnected(), other.cursor], [false, false, ""])
+  assert.deepEqual([pull.isConnected(), other.isConnected(), other.cursor], [false, false, null])
 })

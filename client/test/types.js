@@ -1,15 +1,20 @@
-// Nothing runs here: tsc holds what is built against what pull.d.ts promises.
+// Nothing runs here: tsc holds what is built against what the declarations promise.
 
 import { helpers } from "../src/bx.js"
 import { customEvents } from "../src/customevents.js"
 import { LegacyPull } from "../src/legacy.js"
 import { Pull } from "../src/pull.js"
 import * as push from "../src/push/notifications.js"
+import { FakePull } from "../src/testing/fakepull.js"
 
 /** @import * as Public from "../pull.js" */
+/** @import * as Testing from "../testing.js" */
 
 /** @type {typeof Public.Pull} */
 export const client = Pull
+
+/** @type {Testing.FakePull} */
+export const fake = /** @type {FakePull} */ (/** @type {unknown} */ (undefined))
 
 /** @type {Public.LegacyPull} */
 export const legacy = /** @type {LegacyPull} */ (/** @type {unknown} */ (undefined))

@@ -14,9 +14,10 @@ import (
 
 //nolint:gochecknoglobals // embedded files are global
 var assets = map[string]*asset{
-	"pull.js":   newAsset("text/javascript; charset=utf-8", client.Script),
-	"pull.mjs":  newAsset("text/javascript; charset=utf-8", client.Module),
-	"pull.d.ts": newAsset("text/plain; charset=utf-8", client.Types),
+	"pull.js":    newAsset("text/javascript; charset=utf-8", client.Script),
+	"pull.mjs":   newAsset("text/javascript; charset=utf-8", client.Module),
+	"pull.d.ts":  newAsset("text/plain; charset=utf-8", client.Types),
+	"pull.d.mts": newAsset("text/plain; charset=utf-8", client.Types), // what TypeScript looks for beside pull.mjs
 
 	"pull-push.mjs":  newAsset("text/javascript; charset=utf-8", client.Push),
 	"pull-worker.js": newWorker(client.Worker),

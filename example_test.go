@@ -63,10 +63,10 @@ func ExampleFrom() {
 	s.post("/tasks/7/rename?title=Rest")
 
 	fmt.Println(ann.hears())
-	fmt.Println(rename(context.Background(), "7", "Rest"))
+	fmt.Println(errors.Is(rename(context.Background(), "7", "Rest"), pull.ErrNoOutbox)) // outside of a request
 	// Output:
 	// tasks/rename {"id":"7","title":"Rest"}
-	// pull: no outbox: the request has not passed the middleware
+	// true
 }
 
 // A union reaches each user once. Except excludes users from everything before

@@ -3,7 +3,6 @@
 package pull_test
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"database/sql/driver"
@@ -13,7 +12,6 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/labstack/echo/v4"
 	"github.com/labstack/echo/v4/middleware"
@@ -292,33 +290,6 @@ func TestTokenConnectsAPageOfAnotherOrigin(t *testing.T) {
 			if w := ask(e, http.MethodGet, "/pull", append(r.headers, "Accept", "text/event-stream")...); w.Code != r.status {
 				t.Errorf("%v: got %d, want %d", r.headers, w.Code, r.status)
 			}
-		}
-	})
-}
-
-// A test can read the published events from the embedded log.
-func TestLogCanBeWatched(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		memory := new(pull.Memory)
-		p := guided(t, func(c *pull.Config) { c.Broker = memory })
-		var published []string
-		ctx, stop := context.WithCancel(t.Context())
-		t.Cleanup(stop)
-		go func() {
-			_ = memory.Subscribe(ctx, time.Minute, func(_ string, _ uint64, message []byte) {
-				if bytes.Contains(message, []byte(`"tasks:`)) {
-					published = append(published, string(message))
-				}
-			})
-		}()
-
-		if err := p.Send(ctx, pull.User("42"), pull.Event{Module: "tasks", Command: "once"}); err != nil {
-			t.Fatal(err)
-		}
-		synctest.Wait()
-
-		if len(published) != 1 || !strings.Contains(published[0], `"tasks:once"`) {
-			t.Errorf("got %q, want the event and nothing else", published)
 		}
 	})
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/echo-pull/pull"
+	"github.com/echo-pull/pull/pulltest"
 	"github.com/echo-pull/pull/push"
 )
 
@@ -177,24 +178,14 @@ type site struct {
 	*echo.Echo
 	notes   notes
 	devices devices
+	plugin  *pull.Plugin
 }
 
 func newSite(t *testing.T) *site {
 	t.Helper()
-	s := &site{t, echo.New(), make(notes, 10), push.NewMemoryStore()}
-	p, err := pull.New(pull.Config{User: user, Nonce: nonce, Pusher: s.notes})
-	if err == nil {
-		err = p.Register(pull.Module{ID: "im"}, pull.Module{ID: "tasks"}, pull.Module{ID: "audit"})
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := p.Shutdown(context.WithoutCancel(t.Context())); err != nil {
-			t.Error(err)
-		}
-	})
-	routes(s.Echo, &app{pull: p, tasks: open(t, ""), devices: s.devices})
+	s := &site{t, echo.New(), make(notes, 10), push.NewMemoryStore(), nil}
+	s.plugin = pulltest.New(t, pull.Config{User: user, Nonce: nonce, Pusher: s.notes})
+	routes(s.Echo, &app{pull: s.plugin, tasks: open(t, ""), devices: s.devices})
 	return s
 }
 
@@ -239,31 +230,37 @@ func TestMessageToOneWhoIsAwayBecomesANotification(t *testing.T) {
 	}
 }
 
-// What is no notification is shown by a later one that comes alone.
 func TestOnlyMessagesToOthersBecomeNotifications(t *testing.T) {
 	s := newSite(t)
 	for _, name := range []string{"ann", "bob"} {
 		s.subscribe(name)
 	}
-	lunch := url.Values{"to": {"user"}, "at": {"bob"}, "text": {"Lunch?"}}
+	to := func(target pull.Target, to, at string) pulltest.Message {
+		params := map[string]string{"from": "ann", "to": to, "at": at, "text": "Lunch?"}
+		return pulltest.Message{Target: target, Event: pull.Event{Module: "im", Command: "message", Params: params}}
+	}
+	notified := pulltest.Message{Target: pull.User("bob"), Event: pull.Event{Module: "im", Push: notification("ann", "Lunch?")}}
 	for _, c := range []struct {
 		form   url.Values
 		status int
+		want   []pulltest.Message
 	}{
-		{url.Values{"to": {"everyone"}, "text": {"hello"}}, http.StatusOK},
-		{url.Values{"to": {"page"}, "at": {"/"}, "text": {"hello"}}, http.StatusOK},
-		{url.Values{"to": {"user"}, "at": {"ann"}, "text": {"a note"}}, http.StatusOK},
-		{url.Values{"to": {"user"}, "at": {"eve"}, "text": {"hello"}}, http.StatusConflict}, // has no notifications
-		{url.Values{"to": {"user"}, "at": {"bob"}, "text": {"hello"}, "fail": {"true"}}, http.StatusConflict},
-		{lunch, http.StatusOK},
+		{url.Values{"to": {"everyone"}}, http.StatusOK, []pulltest.Message{to(pull.Shared(), "everyone", "")}},
+		{url.Values{"to": {"page"}, "at": {"/"}}, http.StatusOK, []pulltest.Message{to(pull.Tag("/"), "page", "/")}},
+		{url.Values{"to": {"user"}, "at": {"ann"}}, http.StatusOK, []pulltest.Message{to(pull.User("ann"), "user", "ann")}},
+		{url.Values{"to": {"user"}, "at": {"bob"}}, http.StatusOK, []pulltest.Message{to(pull.User("ann", "bob"), "user", "bob"), notified}},
+		{url.Values{"to": {"user"}, "at": {"bob"}, "fail": {"true"}}, http.StatusConflict, nil},
+		{url.Values{"to": {"user"}, "at": {"eve"}}, http.StatusConflict, nil}, // has no notifications
 	} {
-		if got := s.say(c.form); got != c.status {
-			t.Errorf("%v: status %d, want %d", c.form, got, c.status)
-		}
-	}
+		c.form.Set("text", "Lunch?")
+		status := 0
 
-	if got := <-s.notes; got.user != "bob" || got.Body != "Lunch?" {
-		t.Errorf("got %+v, want that of the message to bob", got)
+		sent := pulltest.Sent(t, s.plugin, func() { status = s.say(c.form) })
+
+		if status != c.status {
+			t.Errorf("%v: status %d, want %d", c.form, status, c.status)
+		}
+		sent.Exactly(t, c.want...)
 	}
 }
 

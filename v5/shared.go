@@ -658,7 +658,8 @@ var (
 
 	// ErrNoOutbox is returned by the methods of a nil [Outbox]. [From] returns
 	// a nil Outbox if the context belongs to no request, or to a request that
-	// has not passed [Plugin.Middleware].
+	// has not passed [Plugin.Middleware]. A test that calls a handler itself gets a
+	// context with an outbox from package pulltest.
 	ErrNoOutbox = engine.ErrNoOutbox
 
 	// ErrGuest is returned by Watch for a guest: watches belong to users.

@@ -36,6 +36,8 @@ type Engine struct {
 	relay      *relay
 	notifier   *notifier // nil without Config.Pusher
 	maxMessage int       // bytes of the largest message that the log can hold
+	recorder   recorder
+	server     any // what serves the engine over HTTP
 
 	graceStarted chan struct{}      // the time of the next end of a grace has changed
 	stop         context.CancelFunc // ends the goroutines that start begins

@@ -20,8 +20,10 @@ var (
 
 	// ErrNoOutbox is returned by the methods of a nil [Outbox]. [From] returns
 	// a nil Outbox if the context belongs to no request, or to a request that
-	// has not passed [Plugin.Middleware].
-	ErrNoOutbox = errors.New("pull: no outbox: the request has not passed the middleware")
+	// has not passed [Plugin.Middleware]. A test that calls a handler itself gets a
+	// context with an outbox from package pulltest.
+	ErrNoOutbox = errors.New("pull: no outbox: the request has not passed the middleware; " +
+		"install it with e.Use(p.Middleware()), or in a test that calls the handler itself, use pulltest.Context")
 
 	// ErrGuest is returned by Watch for a guest: watches belong to users.
 	ErrGuest = errors.New("pull: a guest cannot watch")

@@ -73,6 +73,7 @@ func (o *Outbox) Send(t event.Target, e event.Event) error {
 		return ErrNoOutbox
 	}
 	return o.engine.encodeTo(&t, &e, o.sender(&e), func(raw []byte) error {
+		o.engine.recorder.note(raw, &e)
 		return o.collect(raw, e.Key, &t)
 	})
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -36,6 +37,9 @@ type relay struct {
 	publish func(ctx context.Context, source string, numbers []uint64, messages [][]byte) error // nil if the outbox and the log are one
 	check   func(message []byte) error
 	report  func(error)
+	fault   func() error // what the log returns instead of publishing, in tests
+
+	recorder *recorder // gets what was moved, in tests
 
 	wake     chan struct{}
 	requests atomic.Uint32 // that have called SendTx
@@ -47,6 +51,7 @@ type relay struct {
 // newRelay returns the relay of an engine, whose publisher and hub exist.
 func (e *Engine) newRelay() *relay {
 	r := &relay{outbox: e.config.TxOutbox, check: e.checkRelayed, report: e.config.OnError, wake: make(chan struct{}, 1), passing: make(chan struct{}, 1)}
+	r.recorder, r.fault = &e.recorder, func() error { return e.publisher.Fault() }
 	r.outage = outage{report: e.config.OnError, logger: e.config.Logger, over: "pull: events of transactions are relayed again"}
 	if r.outbox != nil {
 		r.publish = e.publishRelayed
@@ -103,16 +108,25 @@ func (r *relay) pass(ctx context.Context) bool {
 
 // step moves some of what is in the outbox, and reports whether there is more.
 func (r *relay) step(ctx context.Context) (more bool, err error) {
+	if err := r.fault(); err != nil {
+		return false, err
+	}
 	var bad []error
+	var moved [][]byte
 	oldest, more, err := r.outbox.Relay(ctx, func(message []byte) error {
 		err := r.check(message)
 		if err != nil {
 			bad = append(bad, err)
+		} else if r.recorder.isOn() {
+			moved = append(moved, bytes.Clone(message))
 		}
 		return err
 	}, r.publish)
 	for _, err := range bad { // they may have been marked even if Relay has failed
 		r.report(fmt.Errorf("pull: an event in the transactional outbox cannot be sent and was marked as failed: %w", err))
+	}
+	if err == nil {
+		r.recorder.relayed(moved)
 	}
 	if err == nil || oldest > 0 { // otherwise it is not known
 		r.age(oldest)

@@ -21,6 +21,7 @@ func (e *Engine) Send(ctx context.Context, t event.Target, ev event.Event) error
 		return err
 	}
 	return e.encodeTo(&t, &ev, "", func(raw []byte) error {
+		e.recorder.note(raw, &ev)
 		if err := e.publisher.Reserve(len(raw)); err != nil {
 			return err
 		}

@@ -80,6 +80,28 @@ func AppendTarget(b []byte, sender string, t *Target) []byte {
 	return envelope.AppendAddress(b, sender, &t.first, t.or)
 }
 
+// TargetOf returns the target of an address.
+func TargetOf(a envelope.Address) Target {
+	var t Target
+	for term := range a.Terms() {
+		t = t.Or(Target{first: envelope.Term{
+			Shared: term.Shared, Users: stringsOf(term.Users), Tags: stringsOf(term.Tags), Except: stringsOf(term.Except),
+		}})
+	}
+	return t
+}
+
+func stringsOf(l envelope.List) []string {
+	var list []string
+	for s := range l.All() {
+		list = append(list, string(s))
+	}
+	return list
+}
+
+// Terms returns the terms of a target, of which it is the union.
+func Terms(t *Target) []envelope.Term { return append([]envelope.Term{t.first}, t.or...) }
+
 // IsShared reports whether a target includes everyone.
 func IsShared(t *Target) bool {
 	return t.first.Shared || slices.ContainsFunc(t.or, func(u envelope.Term) bool { return u.Shared })

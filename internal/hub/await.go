@@ -105,3 +105,30 @@ func (h *Hub) waitFor(ctx context.Context, list *waitlist, w *waiter) {
 		h.mu.Unlock()
 	}
 }
+
+// AwaitSettled waits until the hub has applied this node's message with the
+// sequence number, and the pages have been given all messages up to that one. It
+// reports whether that was before ctx ended.
+func (h *Hub) AwaitSettled(ctx context.Context, seq uint64) bool {
+	if !h.AwaitApplied(ctx, seq) {
+		return false
+	}
+	epoch, last := h.lastApplied()
+	return h.Await(ctx, func() bool { return h.isSettled(epoch, last) })
+}
+
+func (h *Hub) lastApplied() (epoch string, offset uint64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+
+	return h.epoch, h.history.Last()
+}
+
+// isSettled reports whether the pages have been given all messages of an epoch up
+// to an offset.
+func (h *Hub) isSettled(epoch string, offset uint64) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+
+	return h.epoch != epoch || h.settled >= offset
+}

@@ -29,6 +29,7 @@ func (p *Publisher) submit(b Batch) (last uint64, done <-chan error, err error) 
 		p.Release(b.Events, b.Size)
 		return 0, nil, ErrClosed
 	}
+	p.observe(b.Messages)
 	shipped := p.bypassesQueue(&b)
 	p.stamp(b.Messages)
 	last = p.seq
@@ -101,7 +102,7 @@ func (p *Publisher) PublishAndWait(ctx context.Context, b Batch) error {
 // nothing is queued, and with the batch the node has at most one chunk still to
 // apply. The caller holds mu.
 func (p *Publisher) bypassesQueue(b *Batch) bool {
-	if p.memory == nil || p.busy || len(p.queue) > 0 {
+	if p.memory == nil || p.busy || len(p.queue) > 0 || p.Fault() != nil {
 		return false
 	}
 	ahead := p.seq - p.progress.Applied()

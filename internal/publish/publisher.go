@@ -85,14 +85,16 @@ type Publisher struct {
 	report   func(error)
 	outage   Outage
 
-	events, bytes atomic.Int64 // places that are reserved
-	closed        atomic.Bool  // Reserve returns ErrClosed
-	lost          int          // events that did not reach the broker; owned by Run's goroutine, not guarded
+	events, bytes atomic.Int64               // places that are reserved
+	closed        atomic.Bool                // Reserve returns ErrClosed
+	lost          int                        // events that did not reach the broker; owned by Run's goroutine, not guarded
+	fault         atomic.Pointer[FaultError] // what the broker returns instead of publishing; nil outside of tests
 
 	mu     sync.Mutex     // guards what follows
 	memory *broker.Memory // the log, if it is in this process, else nil
 	seq    uint64         // of the last message
 	queue  []Batch
+	note   func(raw []byte) // gets every message; nil outside of tests
 
 	unapplied int // bytes that bypassed the queue since the node had applied everything
 
@@ -101,6 +103,8 @@ type Publisher struct {
 
 	wake  chan struct{} // signalled when the queue is not empty
 	freed chan struct{} // signalled when places are released
+
+	mended chan struct{} // signalled when a fault has ended
 }
 
 // New returns the publisher of a node. node is the id in the names of its
@@ -110,6 +114,6 @@ func New(log broker.Broker, node string, p Progress, report func(error), outage 
 	memory, _ := log.(*broker.Memory)
 	return &Publisher{
 		log: log, memory: memory, node: node, progress: p, report: report, outage: outage,
-		wake: make(chan struct{}, 1), freed: make(chan struct{}, 1),
+		wake: make(chan struct{}, 1), freed: make(chan struct{}, 1), mended: make(chan struct{}, 1),
 	}
 }

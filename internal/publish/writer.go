@@ -88,7 +88,7 @@ func (p *Publisher) write(ctx context.Context, chunk [][]byte) error {
 		if ctx.Err() != nil {
 			return ErrClosed
 		}
-		err := p.log.Publish(ctx, chunk...)
+		err := p.publish(ctx, chunk)
 		if err == nil {
 			p.outage.Succeed()
 			p.pace(ctx, before)
@@ -100,6 +100,7 @@ func (p *Publisher) write(ctx context.Context, chunk [][]byte) error {
 		p.outage.Report(fmt.Errorf("pull: publish: %w", err))
 		select {
 		case <-time.After(wait):
+		case <-p.mended:
 		case <-ctx.Done():
 			return ErrClosed
 		}

@@ -12,9 +12,9 @@ import (
 
 // nextPort numbers the ports that this process has tried. It begins anywhere,
 // because other processes look for ports at the same time.
-var nextPort = func() *atomic.Uint32 { //nolint:gochecknoglobals // a server's port stays free while the server is down: only the process knows
+var nextPort = func() *atomic.Uint32 {
 	n := new(atomic.Uint32)
-	n.Store(rand.Uint32N(1 << 31)) //nolint:gosec // no secret
+	n.Store(rand.Uint32N(1 << 31))
 	return n
 }()
 

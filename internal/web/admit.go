@@ -22,14 +22,20 @@ func (s *Server) admit(c Context, p *page) error {
 	if errors.Is(err, errTooManyAttempts) {
 		s.delayRefusal(c.Request())
 	}
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, errFullForUser), errors.Is(err, errFullForAddress), errors.Is(err, errTooManyAttempts), errors.Is(err, errTooMuchReplayed):
-		return s.refuseRetry(c, http.StatusTooManyRequests, err.Error())
-	default:
-		return s.refuseRetry(c, http.StatusServiceUnavailable, err.Error())
+	if err != nil {
+		return s.refuseRetry(c, statusOf(err), err.Error())
 	}
+	return nil
+}
+
+// statusOf returns the status for an error of reserve.
+func statusOf(err error) int {
+	for _, own := range []error{errFullForUser, errFullForAddress, errTooManyAttempts, errTooMuchReplayed} {
+		if errors.Is(err, own) {
+			return http.StatusTooManyRequests
+		}
+	}
+	return http.StatusServiceUnavailable
 }
 
 const (

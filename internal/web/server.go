@@ -55,6 +55,7 @@ func New(config Config) (*Server, error) {
 
 // Open makes the server serve an engine. It is called once, before any request.
 func (s *Server) Open(e *engine.Engine) {
+	e.SetServer(s)
 	s.engine, s.broadcaster = e, conn.NewBroadcaster(e.Tick(), s.config.Compress)
 	s.sectionKey, s.identityKey = "pull.section."+e.Hub().ID, "pull.identity."+e.Hub().ID
 }

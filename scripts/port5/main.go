@@ -1,4 +1,4 @@
-// Port5 runs the tests of the root package, and the example, against the plugin
+// Port5 runs the tests of the root package and of pulltest, and the example, against the plugin
 // for Echo v5:
 //
 //	go run ./scripts/port5 [flags and arguments of go test]
@@ -101,8 +101,8 @@ func translate(root, dir string) (path string, err error) {
 	return path, os.WriteFile(path, text, 0o600)
 }
 
-// places returns the places in v5 of the tests, and of the example with what it
-// embeds.
+// places returns the places in v5 of the tests, those of pulltest included, and of
+// the example with what it embeds.
 func places(root string) (map[string]string, error) {
 	tests, err := filepath.Glob(filepath.Join(root, "*_test.go"))
 	if err != nil {
@@ -112,8 +112,12 @@ func places(root string) (map[string]string, error) {
 		return nil, fmt.Errorf("no tests in %s: run this in the root of the repository", root)
 	}
 	places := make(map[string]string)
-	for _, path := range tests {
-		places[path] = filepath.Base(path)
+	helpers, err := filepath.Glob(filepath.Join(root, "pulltest", "*_test.go"))
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range slices.Concat(tests, helpers) {
+		places[path] = strings.TrimPrefix(path, root+string(filepath.Separator))
 	}
 	example := filepath.Join(root, "example")
 	err = filepath.WalkDir(example, func(path string, entry fs.DirEntry, err error) error {
@@ -199,8 +203,8 @@ func moved(path string) string {
 	switch path {
 	case "github.com/labstack/echo/v4", "github.com/labstack/echo/v4/middleware":
 		return strings.Replace(path, "/v4", "/v5", 1)
-	case "github.com/echo-pull/pull":
-		return path + "/v5"
+	case "github.com/echo-pull/pull", "github.com/echo-pull/pull/pulltest":
+		return strings.Replace(path, "echo-pull/pull", "echo-pull/pull/v5", 1)
 	}
 	return ""
 }

@@ -1,0 +1,71 @@
+package pulltest_test
+
+import (
+	"errors"
+	"net/http"
+	"testing"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/echo-pull/pull"
+	"github.com/echo-pull/pull/pulltest"
+)
+
+// The tests of this file are in docs/testing.md.
+
+func TestEventsToSeveralTargets(t *testing.T) {
+	t.Parallel()
+	p := pulltest.New(t, pull.Config{})
+	saved := task{"7", "Rest"}
+	by := map[string]any{"by": "ann"}
+
+	sent := pulltest.Sent(t, p, func() {
+		err := p.Send(t.Context(), pull.Shared(), pull.Event{Module: "tasks", Command: "save", Params: saved})
+		if err := errors.Join(err, p.Send(t.Context(), pull.Tag("/admin"), pull.Event{Module: "audit", Command: "save", Params: by})); err != nil {
+			t.Error(err)
+		}
+	})
+
+	sent.Exactly(t,
+		pulltest.Message{Target: pull.Shared(), Event: pull.Event{Module: "tasks", Command: "save", Params: saved}},
+		pulltest.Message{Target: pull.Tag("/admin"), Event: pull.Event{Module: "audit", Command: "save", Params: by}})
+}
+
+func TestGapsOnOrder(t *testing.T) {
+	everywhere(t, func(t *testing.T) {
+		p := pulltest.New(t, pull.Config{})
+		page := pulltest.Open(t, p, "ann")
+
+		page.Drop() // the network fails
+		send(t, p, pull.User("ann"), "meanwhile")
+		page.Return()
+		page.Expect(t, "tasks", "meanwhile", nil)
+		page.RefuteGap(t)
+
+		pulltest.LoseHistory(t, p) // as if the server had crashed
+		page.ExpectGap(t)
+	})
+}
+
+func TestFaultsOnOrder(t *testing.T) {
+	everywhere(t, func(t *testing.T) {
+		p := pulltest.New(t, pull.Config{})
+		e := newApp(p)
+		page := pulltest.Open(t, p, "ann")
+		if err := p.Watch().Add("ann", "TASK_7"); err != nil {
+			t.Fatal(err)
+		}
+		post := func(e *echo.Echo, path string) { do(e, "ann", http.MethodPost, path, nil) }
+
+		mend := pulltest.FailBroker(t, p, errors.New("no connection"))
+		post(e, "/tasks/7?title=Rest") // does not wait
+		page.Refute(t, "tasks", "update")
+		mend()
+		page.Expect(t, "tasks", "update", nil)
+
+		empty := pulltest.FillQueue(t, p)
+		post(e, "/tasks/7?title=Walk") // Send returns ErrQueueFull
+		page.Refute(t, "tasks", "update")
+		empty()
+	})
+}

@@ -75,7 +75,10 @@ client: client/node_modules
 	cd $* && npm ci --silent --no-audit --no-fund
 	touch $@
 
-e2e: e2e/node_modules
+# The recipe has a copy of the client.
+example/react/node_modules: $(wildcard client/package.json client/*.d.ts client/src/*.js)
+
+e2e: e2e/node_modules client/node_modules example/react/node_modules
 	cd e2e && go test -race -count=1 ./...
 
 # Each fuzz test for a little while.

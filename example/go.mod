@@ -16,7 +16,9 @@ require (
 	github.com/echo-pull/pull/pgbroker v0.0.0
 	github.com/echo-pull/pull/redisbroker v0.0.0
 	github.com/echo-pull/pull/sqlitebroker v0.0.0
+	github.com/golang-jwt/jwt/v5 v5.3.1
 	github.com/jackc/pgx/v5 v5.12.0
+	github.com/labstack/echo-jwt/v4 v4.4.0
 	github.com/labstack/echo/v4 v4.16.0
 	github.com/nats-io/nats.go v1.55.0
 	github.com/redis/go-redis/v9 v9.22.0

@@ -39,3 +39,7 @@ export const pace = 500
 
 /** Failures double that, up to this. */
 export const longestUnanswered = 1_800_000
+
+/** A connection outlives the last component that uses it by this, so that changing from one
+ *  view to the next costs no reconnect. */
+export const linger = 1_000

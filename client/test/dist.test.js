@@ -1,8 +1,10 @@
 import assert from "node:assert/strict"
 import { readFile } from "node:fs/promises"
 import { test } from "node:test"
+import { fileURLToPath } from "node:url"
 import { runInNewContext } from "node:vm"
 import { gzipSync } from "node:zlib"
+import { build } from "esbuild"
 import { FakePage, fakeSockets, hello, settle } from "./fakes.js"
 
 const script = await readFile(new URL("../dist/pull.js", import.meta.url), "utf8")
@@ -22,6 +24,13 @@ test("pull.mjs is at most 6 KiB gzipped", () => fits(module, 6 * 1024))
 test("pull.js with the BX names is at most 7,680 bytes gzipped", () => fits(script, 7680))
 test("pull-push.mjs is at most 3.5 KiB gzipped", () => fits(push, 3.5 * 1024))
 test("pull-worker.js is at most 2 KiB gzipped", () => fits(worker, 2 * 1024))
+for (const name of ["react", "vue"]) {
+  test(`echo-pull/${name} adds at most 1 KiB gzipped to an application`, async () => {
+    const source = fileURLToPath(new URL(`../src/${name}.js`, import.meta.url))
+    const { outputFiles } = await build({ entryPoints: [source], bundle: true, minify: true, format: "esm", packages: "external", write: false })
+    fits(outputFiles[0].text, 1024)
+  })
+}
 
 test("no bundle needs what a strict Content Security Policy forbids", () => {
   for (const text of [script, module, push, worker]) assert.doesNotMatch(text, /\beval\b|\bFunction\(|innerHTML|createElement/)

@@ -5,10 +5,14 @@ import { customEvents } from "../src/customevents.js"
 import { LegacyPull } from "../src/legacy.js"
 import { Pull } from "../src/pull.js"
 import * as push from "../src/push/notifications.js"
+import * as reactHooks from "../src/react.js"
 import { FakePull } from "../src/testing/fakepull.js"
+import * as vueComposables from "../src/vue.js"
 
 /** @import * as Public from "../pull.js" */
+/** @import * as React from "../react.js" */
 /** @import * as Testing from "../testing.js" */
+/** @import * as Vue from "../vue.js" */
 
 /** @type {typeof Public.Pull} */
 export const client = Pull
@@ -32,3 +36,9 @@ export const small = helpers(undefined)
 
 /** @type {Pick<Public.BXNames, "addCustomEvent" | "removeCustomEvent" | "onCustomEvent">} */
 export const events = customEvents(undefined)
+
+/** @type {typeof React} */
+export const react = reactHooks
+
+/** @type {typeof Vue} */
+export const vue = vueComposables

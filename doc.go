@@ -61,6 +61,17 @@
 // [Plugin.Send] is for code outside a request. [From] returns the outbox to code
 // that has only a context.
 //
+// # Typed events
+//
+// [Define] makes a [Definition], an event whose params have a Go type:
+//
+//	var TaskUpdated = pull.Define[Task]("tasks", "update")
+//
+// Its method Send takes a Task and nothing else. [WriteTypeScript] writes the same type
+// for the scripts of pages, [WriteAsyncAPI] describes the events for clients in other
+// languages, and [CheckFile] fails a test if such a file is stale. [Typed events] is the
+// guide.
+//
 // # What is guaranteed
 //
 // A request that fails publishes nothing. A page handles each message for it at
@@ -151,6 +162,7 @@
 // which are aliases: "go doc pull.Outbox" lists the methods of one.
 //
 // [Push notifications]: https://github.com/echo-pull/pull/blob/main/docs/push.md
+// [Typed events]: https://github.com/echo-pull/pull/blob/main/docs/types.md
 // [Echo v5]: https://github.com/echo-pull/pull/blob/main/docs/echo-v5.md
 package pull
 
@@ -164,3 +176,4 @@ package pull
 //pull:share internal/hub OnlineScope, OnlineNobody, OnlineEveryone, OnlineWatchers, ErrTooManyWatches
 //pull:share internal/web Platform, Desktop, Mobile
 //pull:share internal/publish ErrQueueFull, ErrClosed
+//pull:share internal/typed Definition, Define, Typed, Declaration, OneOf, EncodedAs, WriteTypeScript, WriteAsyncAPI, APIInfo, CheckFile

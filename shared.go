@@ -4,6 +4,7 @@ package pull
 
 import (
 	"context"
+	"io"
 
 	"github.com/echo-pull/pull/internal/broker"
 	"github.com/echo-pull/pull/internal/engine"
@@ -11,6 +12,7 @@ import (
 	"github.com/echo-pull/pull/internal/hub"
 	"github.com/echo-pull/pull/internal/notification"
 	"github.com/echo-pull/pull/internal/publish"
+	"github.com/echo-pull/pull/internal/typed"
 	"github.com/echo-pull/pull/internal/web"
 )
 
@@ -724,3 +726,128 @@ var (
 	// ErrClosed is returned after [Plugin.Shutdown] has been called.
 	ErrClosed = publish.ErrClosed
 )
+
+// A Definition is an event whose params have the type T. It is a value that any
+// number of goroutines may use. [Define] makes one; the zero Definition has no name,
+// and sending it is an error.
+//
+//	type Definition[T any] struct {
+//		// contains filtered or unexported fields
+//	}
+//
+//	func (d Definition[T]) Event(params T) Event
+//
+// Event returns the event with these params. Its other fields, such as Key and TTL,
+// may be set before it is sent.
+//
+//	func (d Definition[T]) Send(outbox *Outbox, target Target, params T) error
+//
+// Send sends the event with these params, and returns the errors of [Outbox].Send. To
+// set other fields of the event, send what Event returns:
+//
+//	event := TaskUpdated.Event(task)
+//	event.Key = task.ID
+//	err := c.Pull().Send(target, event)
+type Definition[T any] = typed.Definition[T]
+
+// Define defines the event with this name: a module and a command, as in [Event].
+// Usually the definition is a variable of a package:
+//
+//	var TaskUpdated = pull.Define[Task]("tasks", "update")
+//
+// Define checks nothing. A malformed name is an error of Send, of [WriteTypeScript]
+// and of [WriteAsyncAPI].
+func Define[T any](module, command string) Definition[T] { return typed.Define[T](module, command) }
+
+// Typed is what [WriteTypeScript] and [WriteAsyncAPI] describe: a [Definition], or
+// what they have to know of a type, from [OneOf] or [EncodedAs].
+//
+//	type Typed interface {
+//		// contains filtered or unexported methods
+//	}
+type Typed = typed.Typed
+
+// A Declaration is what reflection cannot find out of a type. [OneOf] and [EncodedAs]
+// make one.
+//
+//	type Declaration struct {
+//		// contains filtered or unexported fields
+//	}
+type Declaration = typed.Declaration
+
+// OneOf declares that the values of T are only these, usually its constants. It
+// becomes a union of literals in TypeScript, and an enum in JSON Schema. If T has a
+// method MarshalJSON or MarshalText, the literals are what that returns. T must be a
+// type of its own, such as
+//
+//	type Status string
+//
+// The zero value is one of the values only if it is among them. Nothing checks the
+// values that are sent.
+func OneOf[T any](values ...T) Declaration { return typed.OneOf[T](values...) }
+
+// EncodedAs declares that the JSON of a T is like that of a J. It is required for
+// every T with a method MarshalJSON, as reflection cannot see what that returns:
+//
+//	pull.EncodedAs[decimal.Decimal, string]()
+//
+// If the JSON can be anything, J is any. If MarshalJSON may return null, J is a
+// pointer. T may also be an interface with a name; without a declaration, the values
+// of interfaces are unknown.
+func EncodedAs[T, J any]() Declaration { return typed.EncodedAs[T, J]() }
+
+// WriteTypeScript writes a TypeScript module that declares the params of events. The
+// types of the browser client read it by declaration merging: pull.subscribe, pull.on,
+// the hooks of BX and the events of the DOM then know the params of each event. Give
+// it a name such as events.d.ts, and let tsconfig.json include it.
+//
+// The types describe what encoding/json writes: a field with omitempty or omitzero is
+// optional, and a pointer, slice or map is null unless it is omitted. Types are sorted
+// by where events, by name, use them first; the order of the arguments has no meaning.
+//
+// It writes nothing and returns an error, with the path to the field, for what
+// encoding/json cannot encode, for a method MarshalJSON that is not declared by
+// [EncodedAs] or [OneOf], and for a malformed name.
+func WriteTypeScript(w io.Writer, events ...Typed) error { return typed.WriteTypeScript(w, events...) }
+
+// WriteAsyncAPI writes an AsyncAPI 3.0 document in JSON: the two servers, for
+// WebSocket and for Server-Sent Events, one channel, an operation for each module, and
+// each event with the JSON Schema of its params. It describes a client: its operations
+// receive. The payload of a message is the array in which an event arrives; a frame is
+// an array of them. The protocol's own messages, such as hello, are not described.
+//
+// Types are described as by [WriteTypeScript], and the errors are the same. Objects
+// may have more members than described, so that an application can add some.
+func WriteAsyncAPI(w io.Writer, info APIInfo, events ...Typed) error {
+	return typed.WriteAsyncAPI(w, info, events...)
+}
+
+// An APIInfo is what [WriteAsyncAPI] cannot know of an application.
+//
+//	type APIInfo struct {
+//		// Title is the name of the API. Default "Events".
+//		Title string
+//
+//		// Version is the version of the API, not that of AsyncAPI. Default "1.0.0".
+//		Version string
+//
+//		// Description is text in Markdown. Default none.
+//		Description string
+//
+//		// URL is where browsers find the mounted plugin, such as
+//		// "https://example.com/pull". It is required. Its scheme is https or http.
+//		URL string
+//	}
+type APIInfo = typed.APIInfo
+
+// CheckFile returns an error, with a diff, if a file does not contain what write
+// writes. It is for a test of the application that fails when the output of
+// [WriteTypeScript] or [WriteAsyncAPI] is stale:
+//
+//	err := pull.CheckFile("static/events.d.ts", func(w io.Writer) error {
+//		return pull.WriteTypeScript(w, events...)
+//	})
+//
+// If there is no such file, CheckFile writes it and returns an error, too. So to
+// update a file, delete it and run the test.
+func CheckFile(name string, write func(w io.Writer) error) error { return typed.CheckFile(name, write) }

@@ -50,29 +50,28 @@ func (a *app) save(c pull.Context) error {
 	t := task{ID: c.Param("id"), Title: title, Done: c.FormValue("done") == "true"}
 	if t.ID == "" {
 		t.ID = time.Now().UTC().Format("20060102-150405.000000-") + rand.Text()[:8]
-		return a.tasks.add(c.Request().Context(), t, announce(c, "save"))
+		return a.tasks.add(c.Request().Context(), t, announce(c, taskSaved, auditSaved))
 	}
-	return a.tasks.update(c.Request().Context(), t, announce(c, "save"))
+	return a.tasks.update(c.Request().Context(), t, announce(c, taskSaved, auditSaved))
 }
 
 // remove deletes a task, and notifies everyone.
 func (a *app) remove(c pull.Context) error {
-	return a.tasks.remove(c.Request().Context(), c.Param("id"), announce(c, "delete"))
+	return a.tasks.remove(c.Request().Context(), c.Param("id"), announce(c, taskDeleted, auditDeleted))
 }
 
 // announce returns a function that sends a change to everyone, and to the admin
 // page with its author. Both events leave together: with the transaction, or else
 // when the handler has succeeded.
-func announce(c pull.Context, command string) announcer {
+func announce(c pull.Context, shared pull.Definition[task], audit pull.Definition[change]) announcer {
 	return func(tx pull.Tx, t task) error {
 		send := c.Pull().Send
 		if tx != nil {
 			send = func(to pull.Target, e pull.Event) error { return c.Pull().SendTx(tx, to, e) }
 		}
-		by := map[string]any{"by": c.Get("user"), "task": t}
 		return errors.Join(
-			send(pull.Shared(), pull.Event{Module: "tasks", Command: command, Params: t}),
-			send(pull.Tag("/admin"), pull.Event{Module: "audit", Command: command, Params: by}))
+			send(pull.Shared(), shared.Event(t)),
+			send(pull.Tag("/admin"), audit.Event(change{By: c.Get("user").(string), Task: t})))
 	}
 }
 
@@ -82,14 +81,13 @@ func (a *app) say(c pull.Context) error {
 	if err != nil {
 		return err
 	}
-	from, to, at := c.Get("user").(string), c.FormValue("to"), c.FormValue("at")
+	from, to, at := c.Get("user").(string), recipient(c.FormValue("to")), c.FormValue("at")
 	target, err := a.target(c, from, to, at)
 	if err != nil {
 		return err
 	}
-	params := map[string]any{"from": from, "to": to, "at": at, "text": words}
-	err = c.Pull().Send(target, pull.Event{Module: "im", Command: "message", Params: params})
-	if to == "user" && at != from { // not also to the sender, who is at the target, too
+	err = messageSent.Send(c.Pull(), target, message{From: from, To: to, At: at, Text: words})
+	if to == toUser && at != from { // not also to the sender, who is at the target, too
 		err = errors.Join(err, c.Pull().Send(pull.User(at), pull.Event{Module: "im", Push: notification(from, words)}))
 	}
 	if c.FormValue("fail") != "" {
@@ -101,13 +99,13 @@ func (a *app) say(c pull.Context) error {
 // target returns the recipients of a message: everyone, a user and all pages of
 // the sender, or the users who look at a page. It never guesses, so that a message
 // for one user cannot reach everyone.
-func (a *app) target(c pull.Context, from, to, at string) (pull.Target, error) {
+func (a *app) target(c pull.Context, from string, to recipient, at string) (pull.Target, error) {
 	switch {
-	case to == "everyone" && at == "":
+	case to == everyone && at == "":
 		return pull.Shared(), nil
-	case to == "page" && at != "":
+	case to == onPage && at != "":
 		return pull.Tag(at), nil
-	case to != "user" || at == "":
+	case to != toUser || at == "":
 		return pull.Target{}, echo.NewHTTPError(http.StatusBadRequest, "a message is for everyone, for a user or for a page")
 	case a.pull.Presence().Online(at)[at]:
 		return pull.User(from, at), nil

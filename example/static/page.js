@@ -1,3 +1,4 @@
+// @ts-check
 "use strict"
 
 /** What the hooks do to the page. Everything from others becomes text, never HTML. */
@@ -8,6 +9,8 @@ const page = {
    *  fetched, and what arrives meanwhile is applied to what was fetched. */
   turn: Promise.resolve(),
 
+  /** @param {string} command
+   *  @param {PullEvents["tasks:save"]} task */
   task(command, task) {
     page.turn = page.turn.then(() => {
       if (!page.isNews(task)) return
@@ -25,7 +28,8 @@ const page = {
   /** Whether the list does not show a change yet. The events of two nodes can arrive
    *  in another order than that of their changes. One that does not arrive at all was
    *  lost with its node: then the list is fetched. If the store has no revisions,
-   *  events arrive in the order of the changes and none is lost. */
+   *  events arrive in the order of the changes and none is lost.
+   *  @param {PullEvents["tasks:save"]} task */
   isNews({ id, revision }) {
     if (!revision || Number.isNaN(page.revision)) return true
     if (revision <= page.revision || page.early.has(revision)) return false
@@ -46,6 +50,9 @@ const page = {
     }, 3_000)
   },
 
+  /** A new item of the list. */
+  blank: () => /** @type {any} */ (document.getElementById("blank")).content.firstElementChild.cloneNode(true),
+
   find: (id) => document.querySelector(`[data-task="${CSS.escape(id)}"]`),
 
   /** The focus of a task that disappears goes to the same control of the next task,
@@ -60,12 +67,13 @@ const page = {
   },
 
   /** A task replaces what the page shows of it, so that hearing of it twice, once in
-   *  the page as it came and once in an event, does no harm. */
+   *  the page as it came and once in an event, does no harm.
+   *  @param {Pick<PullEvents["tasks:save"], "id" | "title" | "done">} task */
   put({ id, title, done }) {
     const list = document.getElementById("tasks")
     if (!list || (list.dataset.single ?? id) !== id) return
     const known = page.find(id)
-    const item = known ?? document.getElementById("blank").content.firstElementChild.cloneNode(true)
+    const item = known ?? page.blank()
     item.dataset.task = id
     for (const form of item.querySelectorAll("form")) form.action = `/tasks/${id}`
     item.querySelector("a").href = `/tasks/${id}`
@@ -74,12 +82,13 @@ const page = {
     item.querySelector(".title").textContent = title
     const box = item.querySelector("[name=done]")
     box.checked = box.defaultChecked = done
-    if (!known) list.insertBefore(item, [...list.children].find((other) => other.dataset.task > id) ?? null)
+    if (!known) list.insertBefore(item, items(list).find((other) => other.dataset.task > id) ?? null)
     flash(item)
   },
 
   /** A watch is the user's, not the page's: another page's notes come here as well.
-   *  A private message comes to all pages of both: of the recipient and of the sender. */
+   *  A private message comes to all pages of both: of the recipient and of the sender.
+   *  @param {PullEvents["im:message"]} message */
   message({ from, to, at, text }) {
     if (to === "page" && at !== location.pathname) return
     const whom = to !== "user" ? "" : at === page.me ? "to you" : `to ${at}`
@@ -89,6 +98,8 @@ const page = {
     if (to === "user" && from !== page.me) page.read(from)
   },
 
+  /** @param {string} command
+   *  @param {PullEvents["audit:save"]} change */
   audit(command, { by, task }) {
     entry("audit", by, command === "delete" ? "deleted" : "saved", `${task.title}${task.done ? " ✓" : ""}`)
   },
@@ -102,20 +113,26 @@ const page = {
    *  by that for its watch, too. */
   gap() {
     page.turn = page.turn.then(async () => {
-      const response = await fetch(location)
+      const response = await fetch(location.href)
       if (!response.ok && response.status !== 404) throw new Error(response.statusText)
       const fresh = new DOMParser().parseFromString(await response.text(), "text/html")
-      const tasks = [...fresh.querySelectorAll("#tasks [data-task]")].map(shown)
+      const tasks = items(fresh.getElementById("tasks")).map(shown)
       page.revision = Number(fresh.getElementById("tasks")?.dataset.revision)
       page.early.clear()
       const ids = new Set(tasks.map(({ id }) => id))
-      for (const item of document.querySelectorAll("#tasks [data-task]")) {
+      for (const item of items(document.getElementById("tasks"))) {
         if (!ids.has(item.dataset.task)) page.drop(item.dataset.task)
       }
       tasks.forEach(page.put)
       toast("Something was missed: the page has been brought up to date")
     }).catch(() => toast("The page could not be brought up to date: reload it", "error"))
   },
+}
+
+/** The items of the list of tasks, if the page has one.
+ *  @returns {any[]} */
+function items(list) {
+  return [...(list?.querySelectorAll("[data-task]") ?? [])]
 }
 
 /** The task that an item of the list shows. */

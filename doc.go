@@ -167,9 +167,10 @@
 package pull
 
 //go:generate go run ./scripts/aliases . v5
-//pull:share internal/event Event, Target, User, Tag, Shared, SizeError, ParamsError, ErrTooLarge
+//pull:share internal/event Event, Keep, KeepAll, Last, Target, User, Tag, Shared, SizeError, ParamsError, ErrTooLarge
 //pull:share internal/notification Push, Urgency, UrgencyVeryLow, UrgencyLow, UrgencyNormal, UrgencyHigh, Notification, Pusher, Audience, Subscriber, RetryError, SubscriptionError
 //pull:share internal/broker Broker, Memory, Tx, TxOutbox
+//pull:share internal/fragment Fragment, Swap, Outer, Inner, Before, Prepend, Append, After, Delete, Morph, Upsert
 //pull:share internal/engine Outbox, From, HeaderClient, Watches, Presence, Pushes, Stats
 //pull:share internal/engine Module, Section, PublicSection, AdminSection, NoSection
 //pull:share internal/engine ErrUnknownModule, ErrTooLate, ErrOutboxFull, ErrNoOutbox, ErrGuest, ErrNoTx, ErrNoPusher

@@ -62,6 +62,13 @@ func (p *Plugin) SendTx(ctx context.Context, tx Tx, t Target, e Event) error {
 	return p.engine.SendTx(ctx, tx, t, e)
 }
 
+// Render renders a fragment and sends it, outside a request, such as in a cron job. It
+// returns the same errors as [Outbox].Render and [Plugin.Send]. The component gets ctx,
+// without the values if it is that of a request.
+func (p *Plugin) Render(ctx context.Context, t Target, f Fragment) error {
+	return p.engine.Render(ctx, t, f)
+}
+
 // Outbox returns this plugin's outbox of the request that ctx belongs to, or
 // nil. An application with a single plugin needs only [From].
 func (p *Plugin) Outbox(ctx context.Context) *Outbox { return p.engine.Outbox(ctx) }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html/template"
 	"net/http"
 	"os"
 	"regexp"
@@ -147,7 +148,22 @@ func conversation(t *testing.T, examples map[string]string) map[string]string {
 	synctest.Wait()
 	p = a.dial(t, "42", "?cursor="+at)
 	said["recovered-frame"] = p.frame(t, "hello")
+	a.showTask(t)
+	said["fragment"] = p.frame(t, "render")
 	quit(p)
+
+	h := a.html(t, "42", "")
+	h.block(t) // the position
+	a.showTask(t)
+	said["html-htmx"] = h.block(t) + "\n"
+	a.updateTask(t)
+	said["html-event"] = h.block(t) + "\n"
+	h.close()
+	h = a.html(t, "42", "?format=datastar")
+	h.block(t)
+	a.showTask(t)
+	said["html-datastar"] = h.block(t) + "\n"
+	h.close()
 
 	s := a.stream(t, "42", "")
 	s.hello(t)
@@ -160,6 +176,14 @@ func conversation(t *testing.T, examples map[string]string) map[string]string {
 	s.close()
 	<-stopped
 	return said
+}
+
+func (a *app) showTask(t *testing.T) {
+	t.Helper()
+	f := pull.Fragment{Selector: "#task-7", HTML: template.HTML(`<li id="task-7">Tea</li>`), Version: 3}
+	if err := a.Render(t.Context(), pull.User("42"), f); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func (a *app) updateTask(t *testing.T) {

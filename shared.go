@@ -9,6 +9,7 @@ import (
 	"github.com/echo-pull/pull/internal/broker"
 	"github.com/echo-pull/pull/internal/engine"
 	"github.com/echo-pull/pull/internal/event"
+	"github.com/echo-pull/pull/internal/fragment"
 	"github.com/echo-pull/pull/internal/hub"
 	"github.com/echo-pull/pull/internal/notification"
 	"github.com/echo-pull/pull/internal/publish"
@@ -43,6 +44,11 @@ import (
 //		// window of the node is a further limit. Default 24 hours.
 //		TTL time.Duration
 //
+//		// Keep determines which of several events with one Key a page gets that was away
+//		// when they were sent, also by different requests: with KeepAll each of them, with
+//		// Last only the last. Last needs a Key. Default KeepAll.
+//		Keep Keep
+//
 //		// ExceptSender excludes the page that made the request: the page of the
 //		// request's user whose id is in the header Pull-Client. It has no effect
 //		// outside a request, or inside Config.User.
@@ -61,8 +67,26 @@ import (
 //		// when the event enters the log. For Shared, they are all users with devices.
 //		// Default nil, no notification.
 //		Push *Push
+//		// contains filtered or unexported fields
 //	}
 type Event = event.Event
+
+// A Keep is what is kept of several events with one key for pages that are away, see
+// Event.Keep.
+//
+//	type Keep uint8
+type Keep = event.Keep
+
+const (
+	// KeepAll keeps each event.
+	KeepAll Keep = event.KeepAll
+
+	// Last keeps only the last of the events with the same module, command, key and
+	// target. A page that reconnects, or is behind, gets only the last one that is for
+	// it. A page that is connected gets each. Use it for an event that contains the whole
+	// state of something, so that earlier ones are worth nothing. It needs a Key.
+	Last Keep = event.Last
+)
 
 // A Target determines whom an event is for. Targets are values: Except and Or
 // return new ones. A user who matches a target in several ways gets an event
@@ -402,6 +426,58 @@ type Tx = broker.Tx
 //	}
 type TxOutbox = broker.TxOutbox
 
+// A Fragment is a piece of HTML for a place in the pages that have it.
+//
+//	type Fragment struct {
+//		// Selector finds the place: a CSS selector such as "#task-7", in at most 1 KiB of
+//		// UTF-8 without control characters. It is required. If several elements match, each
+//		// gets the fragment; a page without a match ignores it.
+//		Selector string
+//
+//		// Swap determines what becomes of the element. Default Outer.
+//		Swap Swap
+//
+//		// HTML is the content: a value with a method Render(context.Context, io.Writer)
+//		// error, as components of templ have, or Render(io.Writer) error, as nodes of
+//		// gomponents have, or a template.HTML. Anything else is an error, also a string,
+//		// which might be text that somebody else has chosen. Delete takes none; the other
+//		// swaps require it.
+//		HTML any
+//
+//		// Key makes later fragments replace earlier ones. Of several fragments with one key
+//		// to one target, a page that was away gets only the last, as with [Event].Keep;
+//		// of those of one request, only the last is sent. Use it for a fragment that shows
+//		// the whole state of its place, and not with Before, Prepend, Append and After.
+//		// Default: every fragment is sent.
+//		Key string
+//
+//		// Version keeps a page from replacing what it shows by something older, when two
+//		// requests overtake one another: it ignores a fragment whose version is lower than
+//		// that of the last one for the same selector. It is at least 0 and below 2⁵³, such
+//		// as the number of a row's revision. Default 0, no version.
+//		Version int64
+//	}
+type Fragment = fragment.Fragment
+
+// A Swap is what a fragment does at its place. The element is the one that the selector
+// matches.
+//
+//	type Swap string
+type Swap = fragment.Swap
+
+// The swaps.
+const (
+	Outer   Swap = "outer"   // replaces the element; the default
+	Inner   Swap = "inner"   // replaces the content of the element
+	Before  Swap = "before"  // is inserted before the element
+	Prepend Swap = "prepend" // becomes the first content of the element
+	Append  Swap = "append"  // becomes the last content of the element
+	After   Swap = "after"   // is inserted after the element
+	Delete  Swap = "delete"  // removes the element; it has no HTML
+	Morph   Swap = "morph"   // turns the element into the new one and keeps what is equal, such as the focus
+	Upsert  Swap = "upsert"  // replaces the element that has the id of the new one, or if there is none is Append; the HTML is one element with an id
+)
+
 // An Outbox collects the events of one request. After the handler has
 // succeeded, they are published in the order in which they were sent, next to
 // one another. If the handler fails, they are discarded. Several goroutines may
@@ -428,6 +504,27 @@ type TxOutbox = broker.TxOutbox
 // handlers. If ctx ends first, the events may still be published; if ctx had
 // ended before the call, they stay collected. The outbox can be used again
 // afterwards.
+//
+//	func (o *Outbox) Render(t Target, f Fragment) error
+//
+// Render renders a fragment of HTML, once, and collects it for the pages at the target,
+// as Send collects an event. Pages show it with the client's pull-html.mjs, or with the
+// client of htmx or Datastar. No module has to be registered for it.
+//
+// If anything is wrong with the fragment, Render collects nothing and returns the error
+// of the component, an error for a malformed selector, swap, version or HTML,
+// [ErrTooLarge] for HTML of more than Config.EventBytes, or the same errors as Send. A
+// panic of the component continues.
+//
+// Others see what is rendered here. So the context that the component gets has no
+// values of the request, such as its user or a token for its forms, unless the target is
+// User with only the id of the request's own user; then it has all of them. In both
+// cases it ends with the request.
+//
+//	func (o *Outbox) RenderTx(tx Tx, t Target, f Fragment) error
+//
+// RenderTx is Render for a fragment that leaves with a transaction of the application,
+// see SendTx.
 //
 //	func (o *Outbox) Send(t Target, e Event) error
 //

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -90,6 +91,8 @@ func (s *site) routes(p *pull.Plugin) *echo.Echo {
 	e.GET("/elsewhere", func(c echo.Context) error {
 		return c.HTML(http.StatusOK, "<title>elsewhere</title><link rel='icon' href='data:,'>")
 	})
+	e.GET("/html/:library", pull.Handler(htmlPage))
+	e.GET("/npm/*", echo.StaticDirectoryHandler(os.DirFS("node_modules"), false))
 	return e
 }
 

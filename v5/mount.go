@@ -10,7 +10,7 @@ import (
 )
 
 // Mount serves the plugin's routes in the group, behind the application's own
-// middleware. The connection is at the group's prefix. Below it are watch, push
+// middleware. The connection is at the group's prefix. Below it are watch, html, push
 // and the client's files: pull.js, pull.mjs, its types pull.d.mts, pull-push.mjs
 // and pull-worker.js. Each route works with and without a trailing slash. For
 // requests that pass [Plugin.Middleware], the client's files, which contain nothing

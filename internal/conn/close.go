@@ -77,7 +77,7 @@ func (c *Conn) dropAndClose(code int, reason string) {
 // accepted. The caller holds mu and has checked that ended is false.
 func (c *Conn) queueClose(code int, reason string) {
 	c.ended, c.catchingUp = true, false
-	c.queue = append(c.queue, Item{raw: c.transport.AppendClose(nil, code, reason), isClose: true})
+	c.queue = append(c.queue, Item{raw: c.form.framing().AppendClose(nil, code, reason), isClose: true})
 	c.transport.Limit(closeWait)
 	c.startFlush()
 }

@@ -111,7 +111,8 @@ func (c *Conn) Deliver(w *Nonblocking, f *Frame) {
 	f.kept.Store(true)
 }
 
-// Push queues items for this page alone.
+// Push queues items for this page alone. An html stream has no place for messages that
+// Form.Item has not made, and drops them.
 func (c *Conn) Push(items ...Item) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -120,7 +121,9 @@ func (c *Conn) Push(items ...Item) {
 		return
 	}
 	for _, i := range items {
-		c.enqueue(i)
+		if i.raw != nil || !c.form.IsHTML() {
+			c.enqueue(i)
+		}
 	}
 }
 
@@ -143,13 +146,11 @@ func (c *Conn) SendTick(w *Nonblocking, epoch string, offset uint64) {
 	if c.ended {
 		return
 	}
-	frame := c.transport.AppendPing(nil)
+	framing := c.form.framing()
+	frame := framing.AppendPing(nil)
 	if c.epoch == epoch {
 		c.offset = max(c.offset, offset)
-		body := protocol.Tick(epoch, c.offset)
-		frame = c.transport.AppendBegin(frame, len(body)+2, epoch, c.offset)
-		frame = append(append(append(frame, '['), body...), ']')
-		frame = c.transport.AppendEnd(frame)
+		frame = framing.AppendTick(frame, epoch, c.offset)
 	}
 	if c.flushing {
 		c.enqueue(Item{raw: frame})

@@ -28,7 +28,7 @@ type Deflater struct {
 // may have the frame yet.
 func (d *Deflater) Deflate(f *Frame) {
 	e := &f.forms[Deflated]
-	if len(e.body)+2 < deflateFrom || e.compressed {
+	if len(e.body)+2 < deflateFrom || e.whole {
 		return
 	}
 	d.mu.Lock()
@@ -38,7 +38,7 @@ func (d *Deflater) Deflate(f *Frame) {
 	var header [maxFrameHeader]byte
 	h := appendFrameHeader(header[:0], opText|rsvDeflated, d.scratch.Len())
 	if len(h)+d.scratch.Len() < len(e.raw) {
-		e.raw, e.compressed = append(append(make([]byte, 0, len(h)+d.scratch.Len()), h...), d.scratch.Bytes()...), true
+		e.raw, e.whole = append(append(make([]byte, 0, len(h)+d.scratch.Len()), h...), d.scratch.Bytes()...), true
 	}
 	if d.scratch.Cap() > keptScratch {
 		d.scratch = bytes.Buffer{}

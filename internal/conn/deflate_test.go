@@ -20,7 +20,7 @@ func deflatable(body []byte) *Frame {
 // deflated returns what connections that take compressed frames get, or nil if that is
 // not compressed.
 func deflated(f *Frame) []byte {
-	if e := &f.forms[Deflated]; e.compressed {
+	if e := &f.forms[Deflated]; e.whole {
 		return e.raw
 	}
 	return nil

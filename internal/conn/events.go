@@ -29,6 +29,11 @@ func (events) AppendEnd(b []byte) []byte { return append(b, "\n\n"...) }
 // AppendPing appends a comment, which clients ignore.
 func (events) AppendPing(b []byte) []byte { return append(b, ": ping\n\n"...) }
 
+// AppendTick appends an event with a tick.
+func (e events) AppendTick(b []byte, epoch string, offset uint64) []byte {
+	return appendTick(b, e, epoch, offset)
+}
+
 // AppendClose appends an event with the code and the reason: Server-Sent Events
 // have no close codes.
 func (events) AppendClose(b []byte, code int, reason string) []byte {

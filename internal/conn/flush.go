@@ -14,7 +14,7 @@ func (c *Conn) Flush() {
 		if !ok {
 			return
 		}
-		if err := writeItems(c.transport, items); err != nil {
+		if err := writeItems(c.transport, c.form.framing(), items); err != nil {
 			c.fail(err)
 			return
 		}

@@ -17,34 +17,77 @@ const (
 	Deflated                 // version 2, by WebSocket, of which large frames may be compressed
 	ArrayEvents              // version 2, as Server-Sent Events
 	ObjectEvents             // version 1, as Server-Sent Events
+	HTMX                     // an html stream for htmx 4
+	HTMX2                    // an html stream for htmx 2
+	Datastar                 // an html stream for Datastar
 	FormCount                // their number
 )
 
-// formOf returns the form for a WebSocket.
+// versions are the versions of the forms.
+var versions = [FormCount]protocol.Version{ //nolint:gochecknoglobals // a constant
+	Arrays: protocol.V2, Objects: protocol.V1, Deflated: protocol.V2, ArrayEvents: protocol.V2, ObjectEvents: protocol.V1,
+	HTMX: protocol.HTMX, HTMX2: protocol.HTMX2, Datastar: protocol.Datastar,
+}
+
+// formOf returns the form for a WebSocket, or for the html stream if v is a dialect of
+// that.
 func formOf(v protocol.Version) Form {
-	if v == protocol.V1 {
+	switch v {
+	case protocol.V1:
 		return Objects
+	case protocol.HTMX:
+		return HTMX
+	case protocol.HTMX2:
+		return HTMX2
+	case protocol.Datastar:
+		return Datastar
+	default:
+		return Arrays
 	}
-	return Arrays
 }
 
 // asEvents returns the form of the same version for a stream.
 func (f Form) asEvents() Form {
-	if f.Version() == protocol.V1 {
+	switch {
+	case f.IsHTML():
+		return f
+	case f.Version() == protocol.V1:
 		return ObjectEvents
 	}
 	return ArrayEvents
 }
 
-// isEvent reports whether frames of the form are Server-Sent Events.
+// isEvent reports whether frames of the form are Server-Sent Events with messages.
 func (f Form) isEvent() bool { return f == ArrayEvents || f == ObjectEvents }
 
-// Version returns the version of the protocol to which a form belongs.
-func (f Form) Version() protocol.Version {
-	if f == Objects || f == ObjectEvents {
-		return protocol.V1
+// IsHTML reports whether the form is that of an html stream. It has fragments, events
+// and gaps, and no other messages.
+func (f Form) IsHTML() bool { return f.Version().IsHTML() }
+
+// Version returns the version of the protocol, or the dialect, to which a form belongs.
+func (f Form) Version() protocol.Version { return versions[f] }
+
+// Item returns an event, or a hello, in a form as the queue of a connection holds it.
+func (f Form) Item(body []byte, epoch string, last uint64) Item {
+	i := Item{Epoch: epoch, Last: last}
+	if f.IsHTML() {
+		i.raw = body
+	} else {
+		i.Body = body
 	}
-	return protocol.V2
+	return i
+}
+
+// framing returns how the form encloses messages.
+func (f Form) framing() framing { //nolint:ireturn // there are three
+	switch {
+	case f.IsHTML():
+		return fragments{}
+	case f.isEvent():
+		return events{}
+	default:
+		return frames{}
+	}
 }
 
 // Forms is a set of forms.

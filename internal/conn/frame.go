@@ -21,22 +21,23 @@ func (f *Frame) IsKept() bool { return f.kept.Load() }
 
 // An encoding is a frame in one form.
 type encoding struct {
-	raw        []byte // what is written: a JSON array of the messages, and what encloses it
-	body       []byte // the messages, separated by commas; nil if only raw says them
-	compressed bool   // raw has compressed frames
+	raw   []byte // what is written: a JSON array of the messages, and what encloses it
+	body  []byte // the messages, separated by commas; nil if only raw says them
+	whole bool   // raw has compressed frames, or complete events of an html stream: it is written as it is
 }
 
 // item returns the encoding of a frame as the queue of a connection holds it:
-// messages, which Flush joins with others, or compressed as it is.
+// messages, which Flush joins with others, or what is written as it is.
 func (e *encoding) item(f *Frame) Item {
-	if e.compressed {
+	if e.whole {
 		return Item{raw: e.raw}
 	}
 	return Item{Body: e.body, Epoch: f.Epoch, Last: f.Last}
 }
 
 // FrameBuffer returns a buffer with room for size bytes of messages. Append the
-// messages, separated by commas, and pass the buffer to Seal. used is the buffer of
+// messages, separated by commas unless the form is that of an html stream, and pass the
+// buffer to Seal. used is the buffer of
 // another frame, for which nobody has a use any more, or nil.
 func FrameBuffer(used []byte, size int) []byte {
 	if most := maxFrameHeader + 2 + size; cap(used) < most {
@@ -49,6 +50,10 @@ func FrameBuffer(used []byte, size int) []byte {
 // Forms of the same version may share a buffer.
 func (f *Frame) Seal(as Form, b []byte) {
 	e := &f.forms[as]
+	if as.IsHTML() {
+		e.raw, e.whole = b[maxFrameHeader+1:], true
+		return
+	}
 	e.body = b[maxFrameHeader+1:]
 	b = append(b, ']')
 	if as.isEvent() {
@@ -61,22 +66,25 @@ func (f *Frame) Seal(as Form, b []byte) {
 	copy(e.raw, h)
 }
 
-// SealAll completes a frame of messages that are the same in every form.
+// SealAll completes a frame of messages that are the same in every form. Html streams
+// have no place for them.
 func (f *Frame) SealAll(b []byte) {
 	for as := range FormCount {
-		f.Seal(as, b)
+		if !as.IsHTML() {
+			f.Seal(as, b)
+		}
 	}
 }
 
 // Join returns the messages of sealed frames in one frame, in a form. If some of
-// them are compressed, it has all of them as they are, one after the other: nothing
-// is compressed again.
+// them are compressed, or the form is that of an html stream, it has all of them as
+// they are, one after the other: nothing is compressed again.
 func Join(frames []*Frame, as Form) *Frame {
 	last := frames[len(frames)-1]
 	joined := &Frame{Epoch: last.Epoch, Last: last.Last}
-	if slices.ContainsFunc(frames, func(f *Frame) bool { return f.forms[as].compressed }) {
+	if slices.ContainsFunc(frames, func(f *Frame) bool { return f.forms[as].whole }) {
 		e := &joined.forms[as]
-		e.compressed = true
+		e.whole = true
 		for _, f := range frames {
 			e.raw = append(e.raw, f.forms[as].raw...)
 		}

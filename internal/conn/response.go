@@ -14,8 +14,6 @@ import (
 // connection cannot be taken over, as over HTTP/2. The goroutine of the request
 // writes, through the response writer of the server.
 type Response struct {
-	events
-
 	writer     http.ResponseWriter
 	controller *http.ResponseController
 	wake       chan struct{} // signalled when Flush has to run

@@ -1,7 +1,6 @@
 package conn
 
 import (
-	"encoding/binary"
 	"net"
 	"sync/atomic"
 	"time"
@@ -99,22 +98,4 @@ func (s *Socket) closeAfterReading() {
 		}
 	}
 	s.conn.Cut()
-}
-
-// AppendBegin appends the header of a text frame.
-func (s *Socket) AppendBegin(b []byte, length int, _ string, _ uint64) []byte {
-	return appendFrameHeader(b, opText, length)
-}
-
-// AppendEnd appends nothing: the header contains the length.
-func (s *Socket) AppendEnd(b []byte) []byte { return b }
-
-// AppendPing appends a ping frame.
-func (s *Socket) AppendPing(b []byte) []byte { return appendControlFrame(b, opPing, "") }
-
-// AppendClose appends a close frame.
-func (s *Socket) AppendClose(b []byte, code int, reason string) []byte {
-	var status [2]byte
-	binary.BigEndian.PutUint16(status[:], uint16(code)) //nolint:gosec // a close code
-	return appendControlFrame(b, opClose, string(status[:])+reason)
 }

@@ -15,7 +15,6 @@ import (
 // connection.
 type Stream struct {
 	link
-	events
 	conn     *Conn
 	sending  atomic.Bool           // the client sends more than maxReceived
 	early    uint8                 // how many bytes have come with the request, at most len(received)

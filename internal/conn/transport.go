@@ -5,8 +5,6 @@ import "time"
 // A Transport is the network connection of a Conn: WebSocket or Server-Sent
 // Events.
 type Transport interface {
-	framing
-
 	// Start makes the transport call c.Flush, on another goroutine than the
 	// caller's. c calls it when flushing becomes true, holding c.mu, and in
 	// Welcome. It must not block.
@@ -33,18 +31,4 @@ type Transport interface {
 	// Cut closes the network connection at once, whether or not a goroutine reads
 	// or writes. It is called without c.mu and may be called several times.
 	Cut()
-}
-
-// A framing encodes messages for a transport.
-type framing interface {
-	// AppendBegin and AppendEnd append what encloses a JSON array of length bytes.
-	// epoch and last are the position in the log after the array; epoch is empty
-	// if there is none.
-	AppendBegin(b []byte, length int, epoch string, last uint64) []byte
-	AppendEnd(b []byte) []byte
-
-	// AppendPing appends a message that keeps the connection alive.
-	AppendPing(b []byte) []byte
-	// AppendClose appends the close message.
-	AppendClose(b []byte, code int, reason string) []byte
 }

@@ -12,7 +12,7 @@ const (
 )
 
 // writeItems writes items, adjacent messages as one frame.
-func writeItems(t Transport, items []Item) error {
+func writeItems(t Transport, f framing, items []Item) error {
 	w := transportWriters.Get().(*transportWriter) //nolint:forcetypeassert // holds nothing else
 	defer w.release()
 	w.transport, w.err = t, nil
@@ -28,12 +28,12 @@ func writeItems(t Transport, items []Item) error {
 			end++
 		}
 		epoch, last := position(items[i:end])
-		w.buf = t.AppendBegin(w.buf, length, epoch, last)
+		w.buf = f.AppendBegin(w.buf, length, epoch, last)
 		for k := i; k < end; k++ {
 			w.buf = append(w.buf, "[,"[min(k-i, 1)])
 			w.append(items[k].Body)
 		}
-		w.buf = t.AppendEnd(append(w.buf, ']'))
+		w.buf = f.AppendEnd(append(w.buf, ']'))
 		i = end
 	}
 	w.flush()

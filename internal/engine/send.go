@@ -45,7 +45,7 @@ func (e *Engine) encodeTo(t *event.Target, ev *event.Event, sender string, use f
 	if err := event.Check(ev); err != nil {
 		return err
 	}
-	if !e.registry.has(ev.Module) {
+	if !event.IsOwn(ev) && !e.registry.has(ev.Module) {
 		return fmt.Errorf("%w: %q", ErrUnknownModule, ev.Module)
 	}
 	if err := event.CheckTarget(t); err != nil {

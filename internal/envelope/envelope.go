@@ -14,7 +14,8 @@ import (
 //
 //	version kind node[8] seq[8] at[8] contents
 //
-// The first bit of kind marks an event as secret. node and seq name the message.
+// The first bit of kind marks an event as secret, the second one as part of a series.
+// node and seq name the message.
 // If a publisher is not sure whether the log took a message, it sends it again
 // under the same name, and every node drops a message that it has already
 // applied. The contents of an event are
@@ -23,7 +24,8 @@ import (
 //	term: shared users tags except
 //
 // With a notification, and in a message that withdraws one, a string precedes
-// them: what the notification is, or the tag that is withdrawn. The contents of a
+// them: what the notification is, or the tag that is withdrawn. The series of an
+// event precedes everything: of a series, only the last event is replayed. The contents of a
 // control message are a list of strings. Numbers in contents are
 // uvarints. A list is its length and its strings, a string is its length and
 // its bytes. The body extends to the end. It is what pages receive after the offset
@@ -35,7 +37,12 @@ const (
 	// HeaderBytes is the size of what precedes the contents.
 	HeaderBytes = 2 + nodeIDBytes + 8 + 8
 
+	// SeriesBytes is the size of the name of a series.
+	SeriesBytes = 16
+
 	secretBit = 0x80 // in the byte of the kind
+	seriesBit = 0x40 // in the byte of the kind
+	kindBits  = seriesBit - 1
 )
 
 // A Kind is the kind of a message.
@@ -87,6 +94,13 @@ func AppendHeader(b []byte, k Kind, at time.Time) []byte {
 // else may have the envelope yet.
 func MarkSecret(raw []byte) { raw[1] |= secretBit }
 
+// AppendSeries makes an event part of a series. raw is the header of its envelope, and
+// no one else may have it yet.
+func AppendSeries(raw []byte, series [SeriesBytes]byte) []byte {
+	raw[1] |= seriesBit
+	return append(raw, series[:]...)
+}
+
 // Stamp sets the name of an envelope. No one else may have the envelope yet.
 func Stamp(raw []byte, node string, seq uint64) {
 	copy(raw[2:2+nodeIDBytes], node)
@@ -121,11 +135,17 @@ func At(raw []byte) int64 {
 // unix seconds.
 func Expires(raw []byte) uint64 {
 	r := reader{rest: raw[HeaderBytes:]}
-	if Kind(raw[1]&^secretBit) != KindEvent {
+	if HasSeries(raw) {
+		r.rest = r.rest[SeriesBytes:]
+	}
+	if Kind(raw[1]&kindBits) != KindEvent {
 		r.string() // the notification
 	}
 	return r.number()
 }
+
+// HasSeries reports whether a valid envelope is part of a series.
+func HasSeries(raw []byte) bool { return raw[1]&seriesBit != 0 }
 
 // IsTransient reports whether an envelope matters only until every node has read
 // it. What became of a notification matters for as long as the notification is in
@@ -134,7 +154,7 @@ func IsTransient(raw []byte) bool {
 	if len(raw) < HeaderBytes {
 		return true
 	}
-	k := Kind(raw[1] &^ secretBit)
+	k := Kind(raw[1] & kindBits)
 	return !k.IsEvent() && k != KindLooked && k != KindNotified && k != KindClaim
 }
 
@@ -163,7 +183,8 @@ func appendString(b []byte, s string) []byte {
 // log's own bytes: never write to them.
 type Envelope struct {
 	Kind    Kind
-	Secret  bool // events only: it must not be compressed
+	Secret  bool   // events only: it must not be compressed
+	Series  []byte // events only: the name of the series; nil without one
 	Node    []byte
 	Seq     uint64
 	At      int64  // when it was sent, unix nanoseconds
@@ -189,7 +210,7 @@ func Parse(raw []byte) (Envelope, error) {
 		return Envelope{}, errMalformed
 	}
 	e := Envelope{
-		Kind:   Kind(raw[1] &^ secretBit),
+		Kind:   Kind(raw[1] & kindBits),
 		Secret: raw[1]&secretBit != 0,
 		Node:   raw[2 : 2+nodeIDBytes],
 		Seq:    Seq(raw),
@@ -198,10 +219,13 @@ func Parse(raw []byte) (Envelope, error) {
 	r := reader{rest: raw[HeaderBytes:]}
 	if !e.Kind.IsEvent() {
 		e.List = r.strings()
-		if r.bad || len(r.rest) > 0 || e.Secret || e.Kind == 0 || e.Kind >= kinds {
+		if r.bad || len(r.rest) > 0 || e.Secret || HasSeries(raw) || e.Kind == 0 || e.Kind >= kinds {
 			return Envelope{}, errMalformed
 		}
 		return e, nil
+	}
+	if HasSeries(raw) {
+		e.Series = r.bytes(SeriesBytes)
 	}
 	if e.Kind != KindEvent {
 		e.Push = r.string()

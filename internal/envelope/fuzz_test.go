@@ -23,7 +23,10 @@ func FuzzParse(f *testing.F) {
 		f.Add(Control(k, now, "1", "epoch.5", "T"))
 		f.Add(Control(k, now))
 	}
-	for _, seed := range [][]byte{raw, Control(KindWatch, now, "1")} {
+	last := AppendSeries(bytes.Clone(raw[:HeaderBytes]), [SeriesBytes]byte{1, 2, 3})
+	f.Add(last)
+	last = append(last, raw[HeaderBytes:]...)
+	for _, seed := range [][]byte{raw, last, Control(KindWatch, now, "1")} {
 		secret := bytes.Clone(seed)
 		MarkSecret(secret)
 		f.Add(secret)
@@ -42,6 +45,9 @@ func FuzzParse(f *testing.F) {
 		if describe(&again) != describe(&e) {
 			t.Errorf("got %s, want %s", describe(&again), describe(&e))
 		}
+		if e.Kind.IsEvent() && (Expires(raw) != e.Expires || HasSeries(raw) != (e.Series != nil)) {
+			t.Errorf("got %d, %t from the bytes, and %d, %q from Parse", Expires(raw), HasSeries(raw), e.Expires, e.Series)
+		}
 		if !bytes.Equal(raw, before) {
 			t.Error("Parse wrote to the bytes of the log")
 		}
@@ -54,6 +60,9 @@ func rewrite(e *Envelope) []byte {
 	Stamp(raw, string(e.Node), e.Seq)
 	if !e.Kind.IsEvent() {
 		return appendList(raw, e.List)
+	}
+	if e.Series != nil {
+		raw = AppendSeries(raw, [SeriesBytes]byte(e.Series))
 	}
 	if e.Kind != KindEvent {
 		raw = AppendPush(raw, e.Push)
@@ -101,7 +110,7 @@ func describe(e *Envelope) string {
 	b.Write(binary.BigEndian.AppendUint64(nil, e.Expires))
 	b.WriteByte(byte(e.Kind))
 	b.WriteString(strconv.FormatBool(e.Secret))
-	write(string(e.Node), string(e.Body), string(e.Push))
+	write(string(e.Node), string(e.Body), string(e.Push), string(e.Series))
 	write(e.List...)
 	if e.Kind.IsEvent() {
 		write(string(e.Addr.Sender()))

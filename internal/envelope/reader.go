@@ -19,8 +19,9 @@ func (r *reader) number() uint64 {
 	return n
 }
 
-func (r *reader) string() []byte {
-	n := r.number()
+func (r *reader) string() []byte { return r.bytes(r.number()) }
+
+func (r *reader) bytes(n uint64) []byte {
 	if n > uint64(len(r.rest)) {
 		r.bad, r.rest = true, nil
 		return nil

@@ -63,6 +63,9 @@ func (enc *encoder) encode(t *Target, e *Event, sender string, now time.Time, li
 	if e.Secret {
 		envelope.MarkSecret(b)
 	}
+	if e.hasSeries() {
+		b = envelope.AppendSeries(b, seriesOf(e, t))
+	}
 	if e.Push != nil {
 		b = envelope.AppendPush(b, notification.Encode(e.Push))
 	}

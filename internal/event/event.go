@@ -2,12 +2,14 @@
 package event
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/echo-pull/pull/internal/envelope"
 	"github.com/echo-pull/pull/internal/notification"
+	"github.com/echo-pull/pull/internal/protocol"
 )
 
 const (
@@ -43,6 +45,11 @@ type Event struct {
 	// window of the node is a further limit. Default 24 hours.
 	TTL time.Duration
 
+	// Keep determines which of several events with one Key a page gets that was away
+	// when they were sent, also by different requests: with KeepAll each of them, with
+	// Last only the last. Last needs a Key. Default KeepAll.
+	Keep Keep
+
 	// ExceptSender excludes the page that made the request: the page of the
 	// request's user whose id is in the header Pull-Client. It has no effect
 	// outside a request, or inside Config.User.
@@ -61,7 +68,22 @@ type Event struct {
 	// when the event enters the log. For Shared, they are all users with devices.
 	// Default nil, no notification.
 	Push *notification.Push
+
+	own bool // of the plugin itself, for which no module is registered
 }
+
+// Render returns the event with a fragment of HTML, which has passed its checks.
+func Render(params json.RawMessage, key string) Event {
+	e := Event{Module: protocol.PluginModule, Command: protocol.RenderCommand, Params: params, Key: key, own: true}
+	if key != "" {
+		e.Keep = Last
+	}
+	return e
+}
+
+// IsOwn reports whether an event is of the plugin itself, for which no module is
+// registered.
+func IsOwn(e *Event) bool { return e.own }
 
 // Check returns an error if a field of the event is invalid. It converts the
 // module id to lower case.
@@ -77,6 +99,9 @@ func Check(e *Event) error {
 	}
 	if e.TTL < 0 {
 		return fmt.Errorf("pull: negative TTL %s of %s/%s", e.TTL, e.Module, e.Command)
+	}
+	if err := e.Keep.check(e); err != nil {
+		return err
 	}
 	if e.Push != nil {
 		return checkPush(e.Push)

@@ -102,6 +102,15 @@ func stringsOf(l envelope.List) []string {
 // Terms returns the terms of a target, of which it is the union.
 func Terms(t *Target) []envelope.Term { return append([]envelope.Term{t.first}, t.or...) }
 
+// OnlyUser returns the id of the user if a target is one user, and nobody else.
+func OnlyUser(t *Target) (id string, one bool) {
+	f := &t.first
+	if f.Shared || len(f.Users) != 1 || len(f.Tags) > 0 || len(t.or) > 0 {
+		return "", false
+	}
+	return f.Users[0], true
+}
+
 // IsShared reports whether a target includes everyone.
 func IsShared(t *Target) bool {
 	return t.first.Shared || slices.ContainsFunc(t.or, func(u envelope.Term) bool { return u.Shared })

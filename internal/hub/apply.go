@@ -136,6 +136,9 @@ func (h *Hub) remember(e *envelope.Envelope, raw []byte, now int64) {
 		return
 	}
 	h.history.Append(window.NewMessage(raw, len(e.Addr), len(e.Body)), e.At, now)
+	if e.Series != nil {
+		h.history.JoinSeries(window.Series(e.Series))
+	}
 	h.route(e.Secret)
 }
 

@@ -58,16 +58,19 @@ func (b *bundle) encode() {
 func (b *bundle) encodeBody(used []byte, as conn.Form) []byte {
 	body := conn.FrameBuffer(used, b.size(as))
 	for i := range b.messages {
-		if i > 0 {
+		if i > 0 && !as.IsHTML() {
 			body = append(body, ',')
 		}
-		body = appendMessage(body, as, &b.messages[i])
+		body = appendMessage(body, as, b.frame.Epoch, &b.messages[i])
 	}
 	return body
 }
 
-// appendMessage appends a message as pages with this form receive it.
-func appendMessage(b []byte, as conn.Form, m *window.Message) []byte {
+// appendMessage appends a message of a log as pages with this form receive it.
+func appendMessage(b []byte, as conn.Form, epoch string, m *window.Message) []byte {
+	if as.IsHTML() {
+		return as.Version().AppendHTMLEvent(b, epoch, m.Offset, m.Body())
+	}
 	return as.Version().AppendEvent(b, m.Offset, sentAt(m), m.Body())
 }
 

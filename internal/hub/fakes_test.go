@@ -64,17 +64,13 @@ func (discard) Limit(time.Duration)                         {}
 func (discard) Finish()                                     {}
 func (discard) Cut()                                        {}
 
-// plain is a transport that accepts everything and adds no framing.
+// plain is a transport that accepts everything.
 type plain struct{ conn.Transport }
 
-func (plain) Start(*conn.Conn)                                       {}
-func (plain) Offer(_ *conn.Nonblocking, frame []byte) int            { return len(frame) }
-func (plain) Limit(time.Duration)                                    {}
-func (plain) Cut()                                                   {}
-func (plain) AppendBegin(b []byte, _ int, _ string, _ uint64) []byte { return b }
-func (plain) AppendEnd(b []byte) []byte                              { return b }
-func (plain) AppendPing(b []byte) []byte                             { return b }
-func (plain) AppendClose(b []byte, _ int, _ string) []byte           { return b }
+func (plain) Start(*conn.Conn)                            {}
+func (plain) Offer(_ *conn.Nonblocking, frame []byte) int { return len(frame) }
+func (plain) Limit(time.Duration)                         {}
+func (plain) Cut()                                        {}
 
 // A recorder is a plain transport that records the frames.
 type recorder struct {

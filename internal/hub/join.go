@@ -66,7 +66,7 @@ func (h *Hub) addPage(p *Page, at *envelope.Cursor, began uint64) (w welcome, er
 		h.presence.userJoined(p.User)
 		h.announce()
 	}
-	w.hello = conn.Item{Body: h.encodeHello(p, recovered), Epoch: h.epoch, Last: p.last}
+	w.hello = h.helloOf(p, recovered, at != nil && !recovered)
 	w.missed = h.readWindow(p)
 	w.online = h.onlineListFor(p)
 	sent := w.hello.Last
@@ -97,11 +97,26 @@ func (h *Hub) ForgetWatches(until time.Time) {
 func (h *Hub) sendGap(p *Page) {
 	p.behind, p.last = false, h.history.Last()
 	p.SetPosition(h.epoch, h.history.Last())
-	p.Push(conn.Item{Body: h.encodeHello(p, false), Epoch: h.epoch, Last: h.history.Last()})
+	p.Push(h.helloOf(p, false, true))
 }
 
-// encodeHello returns the first message of a connection, which also follows
-// each gap.
+// helloOf returns the first message of a connection, which also follows each gap. The
+// page is at p.last. An html stream has no hello, but its position or the gap.
+func (h *Hub) helloOf(p *Page, recovered, gap bool) conn.Item {
+	v, now := p.Form().Version(), time.Now()
+	var b []byte
+	switch {
+	case !v.IsHTML():
+		b = h.encodeHello(p, recovered)
+	case gap:
+		b = v.AppendHTMLGap(protocol.AppendHTMLRetry(nil), h.epoch, p.last, now.UnixMilli())
+	default:
+		b = protocol.AppendHTMLPosition(protocol.AppendHTMLRetry(nil), h.epoch, p.last)
+	}
+	return p.Form().Item(b, h.epoch, p.last)
+}
+
+// encodeHello returns the hello for a page.
 func (h *Hub) encodeHello(p *Page, recovered bool) []byte {
 	hello := protocol.Hello{Version: p.Form().Version(), Epoch: h.epoch, Offset: h.history.Last(), User: p.User, Recovered: recovered, Tick: h.config.Tick, Push: h.config.Push}
 	return hello.Encode(time.Now())

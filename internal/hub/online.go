@@ -84,7 +84,7 @@ type onlineList struct {
 // receives as well.
 func (h *Hub) onlineListFor(p *Page) []byte {
 	now := time.Now()
-	if !h.seesPresence(p.User, now.UnixNano()) {
+	if p.Form().IsHTML() || !h.seesPresence(p.User, now.UnixNano()) {
 		return nil
 	}
 	if h.online.body == nil || !now.Before(h.online.stale) {

@@ -25,8 +25,8 @@ func (r *replay) appendItems(items []conn.Item) []conn.Item {
 	items = slices.Grow(items, len(r.messages))
 	for i := range r.messages {
 		m := &r.messages[i]
-		body := appendMessage(make([]byte, 0, len(m.Body())+r.form.Version().Overhead()), r.form, m)
-		items = append(items, conn.Item{Body: body, Epoch: r.epoch, Last: m.Offset})
+		body := appendMessage(make([]byte, 0, len(m.Body())+r.form.Version().Overhead()), r.form, r.epoch, m)
+		items = append(items, r.form.Item(body, r.epoch, m.Offset))
 	}
 	return items
 }
@@ -111,11 +111,29 @@ func (h *Hub) listsFor(user string) []*window.Offsets {
 // than when this node received it: the clocks of other nodes may be wrong.
 func sentAt(m *window.Message) int64 { return max(0, min(envelope.At(m.Raw()), m.Aged)) }
 
-// isForPage reports whether a message of the window is for a page.
+// isForPage reports whether a page that reads a message in the window gets it.
 func (h *Hub) isForPage(m *window.Message, p *Page, now int64) bool {
-	if int64(envelope.Expires(m.Raw())) <= now { //nolint:gosec // seconds
+	expired := int64(envelope.Expires(m.Raw())) <= now //nolint:gosec // seconds
+	return !expired && h.isAddressedTo(m, p) && !h.isReplacedFor(m, p)
+}
+
+// isReplacedFor reports whether the window has a later message of the same series that
+// is for the page, too: the page does not need this one. It does not matter whether the
+// later one has expired, because this one is older.
+func (h *Hub) isReplacedFor(m *window.Message, p *Page) bool {
+	if !envelope.HasSeries(m.Raw()) {
 		return false
 	}
+	for next := h.history.NextInSeries(m.Offset); next != 0; next = h.history.NextInSeries(next) {
+		if h.isAddressedTo(h.history.At(next), p) {
+			return true
+		}
+	}
+	return false
+}
+
+// isAddressedTo reports whether a message of the window is for a page.
+func (h *Hub) isAddressedTo(m *window.Message, p *Page) bool {
 	if envelope.IsSender(envelope.Address(m.Addr()).Sender(), p.Client, p.User) {
 		return false
 	}

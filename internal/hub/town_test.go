@@ -2,6 +2,7 @@ package hub
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"slices"
 	"testing"
@@ -134,13 +135,7 @@ func (n *townNode) open(t *testing.T, user string) *mirror {
 func (m *mirror) leave() { m.node.hub.Leave(m.page) }
 
 func (m *mirror) Offer(_ *conn.Nonblocking, frame []byte) int {
-	header := 2
-	switch frame[1] {
-	case 126:
-		header = 4
-	case 127:
-		header = 10
-	}
+	header, _ := frameSize(frame)
 	if n := bytes.Count(frame, []byte("online_list")); n > 0 {
 		m.lists += n
 		m.stream.Reset() // it replaces all before
@@ -151,10 +146,25 @@ func (m *mirror) Offer(_ *conn.Nonblocking, frame []byte) int {
 }
 
 func (m *mirror) WriteAll(p []byte) error {
-	m.stream.Write(p)
 	m.lists += bytes.Count(p, []byte("online_list"))
 	m.bytes += len(p)
+	for len(p) > 0 { // frames, none of which is divided
+		header, size := frameSize(p)
+		m.stream.Write(p[header : header+size])
+		p = p[header+size:]
+	}
 	return nil
+}
+
+// frameSize returns the sizes of the header and the payload of a WebSocket frame.
+func frameSize(frame []byte) (header, payload int) {
+	switch frame[1] {
+	case 126:
+		return 4, int(binary.BigEndian.Uint16(frame[2:]))
+	case 127:
+		return 10, int(binary.BigEndian.Uint64(frame[2:]))
+	}
+	return 2, int(frame[1])
 }
 
 func (m *mirror) takeBytes() int {

@@ -85,7 +85,7 @@ func (h *Hub) queueChanges(changes []Change) {
 func (h *Hub) SendPresence(o *conn.Nonblocking, now time.Time) {
 	begin := time.Now()
 	u := h.nextUpdate(now)
-	pages := slices.DeleteFunc(u.pages, func(p *Page) bool { return p.User == "" || slices.Contains(u.aware, p) })
+	pages := slices.DeleteFunc(u.pages, func(p *Page) bool { return p.User == "" || p.Form().IsHTML() || slices.Contains(u.aware, p) })
 	if slices.ContainsFunc(pages, func(p *Page) bool { return p.Form() == conn.Deflated }) {
 		h.deflater.Deflate(u.frame)
 	}

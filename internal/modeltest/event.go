@@ -33,7 +33,11 @@ type draw struct {
 }
 
 func (d *draw) event(command string) event.Event {
-	return event.Event{Module: "tasks", Command: command, Params: d.params, Secret: d.params.Number%7 == 0}
+	e := event.Event{Module: "tasks", Command: command, Params: d.params, Secret: d.params.Number%7 == 0}
+	if e.Key = d.params.Key; e.Key != "" {
+		e.Keep = event.Last
+	}
+	return e
 }
 
 // params are those of an event. They say to whom it is.
@@ -41,6 +45,7 @@ type params struct {
 	Number uint64 `json:"n"`
 	To     []term `json:"to"`
 	Sender string `json:"sender,omitempty"`
+	Key    string `json:"k,omitempty"` // of a series, of which pages that are away need only the last
 	Pad    string `json:"pad,omitempty"`
 }
 
@@ -73,8 +78,12 @@ func (s *source) next() draw {
 	if r.IntN(50) == 0 {
 		d.params.Pad = strings.Repeat("P", r.IntN(20<<10))
 	}
-	for i := range 1 + r.IntN(3)/2 {
-		t := s.term()
+	to := s
+	if r.IntN(4) == 0 {
+		to = s.series(&d.params)
+	}
+	for i := range 1 + to.chance.IntN(3)/2 {
+		t := to.term()
 		if i == 0 {
 			d.target = t.target()
 		} else {
@@ -83,6 +92,14 @@ func (s *source) next() draw {
 		d.params.To = append(d.params.To, t)
 	}
 	return d
+}
+
+// series makes an event part of a series, and returns the source of the target, which
+// is the same for all of a series.
+func (s *source) series(p *params) *source {
+	n := s.chance.IntN(8)
+	p.Key = "K" + strconv.Itoa(n)
+	return &source{chance: rand.New(rand.NewPCG(uint64(n), 1)), mix: s.mix}
 }
 
 func (s *source) term() (t term) {

@@ -124,7 +124,7 @@ func (l *record) covers(pages []*page) bool {
 }
 
 func parseEntry(raw []byte) entry {
-	e := entry{kind: raw[1] &^ 0x80, name: string(raw[2:18])}
+	e := entry{kind: raw[1] & 0x3f, name: string(raw[2:18])}
 	if e.kind == 1 {
 		var name string
 		body := append([]byte("["), raw[bytes.Index(raw, []byte(`"tasks:`)):]...)

@@ -16,7 +16,8 @@ type model struct {
 	t       testing.TB
 	epoch   string
 	entries map[uint64]entry
-	events  []uint64 // offsets, ascending, each message once
+	events  []uint64            // offsets, ascending, each message once
+	series  map[string][]uint64 // the events of each series, ascending
 	watches map[[2]string][]*watch
 	earlier map[[2]string]uint64 // watches of earlier epochs, which nodes may still have → where they end
 }
@@ -28,7 +29,7 @@ type model struct {
 type watch struct{ since, granted, until uint64 }
 
 func newModel(t testing.TB, epoch string, entries map[uint64]entry, before *model) *model {
-	m := &model{t: t, epoch: epoch, entries: entries, watches: make(map[[2]string][]*watch), earlier: before.surviving()}
+	m := &model{t: t, epoch: epoch, entries: entries, watches: make(map[[2]string][]*watch), series: make(map[string][]uint64), earlier: before.surviving()}
 	offsets := make([]uint64, 0, len(entries))
 	for offset := range entries {
 		offsets = append(offsets, offset)
@@ -55,6 +56,9 @@ func (m *model) take(offset uint64, e *entry) {
 	switch e.kind {
 	case 1:
 		m.events = append(m.events, offset)
+		if key := e.params.Key; key != "" {
+			m.series[key] = append(m.series[key], offset)
+		}
 	case 2: // watch: user, cursor, tags
 		since := offset
 		if epoch, digits, _ := strings.Cut(e.list[1], "."); epoch == m.epoch {
@@ -98,9 +102,9 @@ func (m *model) surviving() map[[2]string]uint64 {
 }
 
 func (m *model) check(p *page, part *part) {
-	got := make(map[uint64]uint64, len(part.got))
+	got, all := make(map[uint64]uint64, len(part.got)), make(map[uint64]bool, len(part.got))
 	for i, offset := range part.got {
-		got[offset] = part.numbers[i]
+		got[offset], all[offset] = part.numbers[i], true
 	}
 	mistakes := 0
 	wrong := func(format string, args ...any) {
@@ -117,7 +121,7 @@ func (m *model) check(p *page, part *part) {
 		delete(got, offset)
 		v := m.verdict(p, part, offset)
 		switch params := m.entries[offset].params; {
-		case !seen && v == always:
+		case !seen && v == always && !m.isReplaced(p, part, offset, all):
 			wrong("%s did not see %s.%d (between %d and %d, rendered at %v): %s", p, m.epoch, offset, part.from, part.upTo, part.rendered, describe(&params))
 		case seen && v == never:
 			wrong("%s saw %s.%d, which is not for it: %s", p, m.epoch, offset, describe(&params))
@@ -128,6 +132,20 @@ func (m *model) check(p *page, part *part) {
 	for offset := range got {
 		wrong("%s saw %s.%d, which the log does not hold (or a second time)", p, m.epoch, offset)
 	}
+}
+
+// isReplaced reports whether a page need not have received an event, because of a later
+// one of the same series that it has received, or must still receive.
+func (m *model) isReplaced(p *page, part *part, offset uint64, got map[uint64]bool) bool {
+	series := m.series[m.entries[offset].params.Key]
+	after, _ := slices.BinarySearch(series, offset+1)
+	for _, later := range series[after:] {
+		v := m.verdict(p, part, later)
+		if v == always || v == perhaps && (got[later] || later > part.upTo) {
+			return true
+		}
+	}
+	return false
 }
 
 // A verdict is whether a page must receive a message.

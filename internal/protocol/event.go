@@ -9,10 +9,14 @@ import (
 // A Version is a version of the protocol. They differ in the form of events.
 type Version uint8
 
-// The versions of the protocol.
+// The versions of the protocol, and the dialects of the html stream.
 const (
 	V1 Version = iota + 1 // an event is an object
 	V2                    // an event is an array
+
+	HTMX     // fragments for htmx 4
+	HTMX2    // fragments for htmx 2
+	Datastar // fragments for Datastar
 
 	Versions // larger than every version
 )
@@ -20,8 +24,11 @@ const (
 // Overhead returns the largest number of bytes that an event needs besides its
 // body, with a comma between events.
 func (v Version) Overhead() int {
-	if v == V1 {
+	switch {
+	case v == V1:
 		return objectOverhead
+	case v.IsHTML():
+		return htmlOverhead
 	}
 	return arrayOverhead
 }

@@ -19,7 +19,11 @@ const (
 // Events. Any other request is a probe: it is checked in the same way, and gets
 // 426 if a connection would be accepted. A page whose WebSocket has failed learns
 // from a probe that something between it and the server breaks WebSockets.
-func (s *Server) Connect(c Context) error {
+func (s *Server) Connect(c Context) error { return s.connect(c, versionOf, s.transport) }
+
+// connect serves a connection in the version that the query determines, over the
+// transport that the request can have.
+func (s *Server) connect(c Context, version func(Context, url.Values) (protocol.Version, error), transport func(Context) (serve, error)) error {
 	began, certain := s.disconnectsBefore(c)
 	user, err := s.authorize(c)
 	if err != nil {
@@ -30,11 +34,11 @@ func (s *Server) Connect(c Context) error {
 	if client != "" && !envelope.IsClientID(client) {
 		return refuse(http.StatusBadRequest, "client is 1 to 64 letters, digits, - and _")
 	}
-	version, known := versionOf(query.Get("protocol"))
-	if !known {
-		return refuse(http.StatusBadRequest, "protocol is the number of a version")
+	v, err := version(c, query)
+	if err != nil {
+		return err
 	}
-	serve, err := s.transport(c)
+	serve, err := transport(c)
 	if err != nil {
 		return err
 	}
@@ -48,7 +52,7 @@ func (s *Server) Connect(c Context) error {
 		Page: hub.Page{User: user, Client: client}, server: s, payer: payerOf(c, user),
 		handshake: &handshake{cursor: cursorOf(c.Request(), query), disconnects: began, doubtful: !certain},
 	}
-	p.SetOwner(p, version)
+	p.SetOwner(p, v)
 	if err := s.admit(c, p); err != nil {
 		s.engine.PageDone()
 		return err
@@ -69,14 +73,14 @@ func (s *Server) disconnectsBefore(c Context) (disconnects uint64, known bool) {
 
 // versionOf returns the version of the protocol for a page, which has sent the newest
 // one that it knows. A page that has sent none knows version 1.
-func versionOf(newest string) (v protocol.Version, ok bool) {
-	switch {
+func versionOf(_ Context, query url.Values) (protocol.Version, error) {
+	switch newest := query.Get("protocol"); {
 	case newest == "" || newest == "1":
-		return protocol.V1, true
+		return protocol.V1, nil
 	case newest[0] == '0' || strings.Trim(newest, "0123456789") != "":
-		return 0, false
+		return 0, refuse(http.StatusBadRequest, "protocol is the number of a version")
 	default:
-		return protocol.V2, true
+		return protocol.V2, nil
 	}
 }
 

@@ -40,6 +40,7 @@ func (s *Server) Mount(r Routes) {
 	posts := make(map[string]bool)
 	for _, end := range []string{"", "/"} {
 		posts[r.POST(slash+"watch"+end, watch)] = true
+		r.GET(slash+"html"+end, withBoundBody(s.HTML))
 		r.GET(slash+"push"+end, withBoundBody(s.PushKey))
 		posts[r.POST(slash+"push"+end, withBoundBody(s.Subscribe))] = true
 		posts[r.DELETE(slash+"push"+end, withBoundBody(s.Unsubscribe))] = true

@@ -9,8 +9,11 @@ import (
 	"github.com/gorilla/websocket"
 )
 
+// A serve function serves a page that has been admitted.
+type serve func(Context, *page) error
+
 // transport returns the function that serves a request, or why none can.
-func (s *Server) transport(c Context) (func(Context, *page) error, error) {
+func (s *Server) transport(c Context) (serve, error) {
 	r, w := c.Request(), c.Response()
 	switch {
 	case r.Method != http.MethodGet: // HEAD, which Echo v5 may route to GET
@@ -24,25 +27,34 @@ func (s *Server) transport(c Context) (func(Context, *page) error, error) {
 		}
 		return s.serveSocket, nil
 	case wantsStream(r):
-		if len(r.RequestURI)+len(r.Host) > maxLine {
-			return nil, refuseLongLine(w, r)
-		}
-		if !streams(w) {
-			return nil, s.refuseWriter(w, noFlush)
-		}
-		return s.serveStream, nil
+		return s.streamTransport(c)
 	case !c.CanHijack() && !streams(w):
 		return nil, s.refuseWriter(w, noTransport)
 	}
 	return s.serveProbe, nil
 }
 
+// streamTransport is transport for a stream.
+func (s *Server) streamTransport(c Context) (serve, error) {
+	r, w := c.Request(), c.Response()
+	if len(r.RequestURI)+len(r.Host) > maxLine {
+		return nil, refuseLongLine(w, r)
+	}
+	if !streams(w) {
+		return nil, s.refuseWriter(w, noFlush)
+	}
+	return s.serveStream, nil
+}
+
 // hasSlowBody reports whether middleware may have read the body of a handshake,
 // and so have waited for the client. Then the client could choose the time
 // between the check of its login and the handshake.
 func hasSlowBody(r *http.Request) bool {
-	return r.ContentLength != 0 && serverOf(r) != nil && (websocket.IsWebSocketUpgrade(r) || wantsStream(r))
+	return hasBody(r) && (websocket.IsWebSocketUpgrade(r) || wantsStream(r))
 }
+
+// hasBody reports whether a request that a server has received has a body.
+func hasBody(r *http.Request) bool { return r.ContentLength != 0 && serverOf(r) != nil }
 
 // wantsStream reports whether the client accepts Server-Sent Events.
 func wantsStream(r *http.Request) bool {

@@ -56,6 +56,7 @@ type Window struct {
 	shared Offsets
 	users  lists
 	tags   lists
+	series series
 }
 
 // New returns a window that is bounded in age, number of messages and bytes.
@@ -71,7 +72,7 @@ func New(age time.Duration, count, bytes int, keys KeysOf) *Window {
 // Reset drops all messages. The next message is at offset next.
 func (w *Window) Reset(next uint64) {
 	w.log, w.from, w.end, w.latest, w.size = Deque[Message]{}, next, next, 0, 0
-	w.shared, w.users, w.tags = Offsets{}, lists{}, lists{}
+	w.shared, w.users, w.tags, w.series = Offsets{}, lists{}, lists{}, series{}
 }
 
 // Next returns the offset of the next message.
@@ -191,4 +192,5 @@ func (w *Window) pop() {
 	w.from = m.Offset + 1
 	w.size -= m.size()
 	w.unindex(&m)
+	w.leaveSeries(m.Offset)
 }

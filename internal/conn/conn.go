@@ -56,8 +56,8 @@ func (c *Conn) Form() Form { return c.form }
 // Owner.Connected.
 func (c *Conn) SetTransport(t Transport) { c.transport = t }
 
-// stream is SetTransport for a stream of Server-Sent Events.
-func (c *Conn) stream(t Transport) { c.transport, c.form = t, c.form.asEvents() }
+// SetStream is SetTransport for a stream of Server-Sent Events.
+func (c *Conn) SetStream(t Transport) { c.transport, c.form = t, c.form.asEvents() }
 
 // Hold makes all following messages queue until Welcome is called. The owner
 // calls it under the hub's lock, in the step in which the page is added to the

@@ -35,7 +35,7 @@ func NewResponse(w http.ResponseWriter, r *http.Request, c *Conn) (*Response, er
 		writer: w, controller: http.NewResponseController(w),
 		wake: make(chan struct{}, 1), done: make(chan struct{}), multiplexed: r.ProtoMajor > 1,
 	}
-	c.stream(s)
+	c.SetStream(s)
 	return s, errors.Join(s.controller.SetReadDeadline(time.Time{}), s.controller.SetWriteDeadline(time.Time{}))
 }
 

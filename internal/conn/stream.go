@@ -41,7 +41,7 @@ func NewStream(w http.ResponseWriter, r *http.Request, c *Conn) (*Stream, error)
 	_ = taken.SetDeadline(time.Time{}) // of the server
 	early := min(rw.Reader.Buffered(), maxReceived+1)
 	s := &Stream{link: newLink(taken), conn: c, early: uint8(early)} //nolint:gosec // small
-	c.stream(s)
+	c.SetStream(s)
 	return s, nil
 }
 

@@ -40,7 +40,7 @@ func connect(t *testing.T, transport func(net.Conn, *Conn) Transport) (*Conn, ne
 	c.SetOwner(&solitary{Settings{QueueBytes: 1 << 20, Spawn: func(f func()) { go f() }}}, protocol.V2)
 	c.SetTransport(transport(server, c))
 	if _, stream := c.transport.(*Stream); stream {
-		c.stream(c.transport)
+		c.SetStream(c.transport)
 	}
 	return c, client
 }

@@ -8,15 +8,13 @@ import (
 	"time"
 
 	"github.com/echo-pull/pull/internal/conn"
-	"github.com/echo-pull/pull/internal/protocol"
 )
 
-// A wire is the connection of a page: a transport in memory. A frame is a line,
-// with the JSON array of the messages.
+// A wire is the connection of a page: a stream of Server-Sent Events in memory.
 type wire struct {
 	conn  *conn.Conn
 	owner conn.Owner
-	take  func(line []byte) // gets the lines, one at a time
+	take  func(data []byte) // gets the data of each event, one at a time
 
 	mu      sync.Mutex // guards what follows
 	partial []byte     // the beginning of a line
@@ -26,22 +24,8 @@ type wire struct {
 	gone chan struct{} // closed when the owner knows that the connection is over
 }
 
-func newWire(c *conn.Conn, o conn.Owner, take func(line []byte)) *wire {
+func newWire(c *conn.Conn, o conn.Owner, take func(data []byte)) *wire {
 	return &wire{conn: c, owner: o, take: take, flushed: make(chan struct{}), gone: make(chan struct{})}
-}
-
-// AppendBegin implements [conn.Transport].
-func (w *wire) AppendBegin(b []byte, _ int, _ string, _ uint64) []byte { return b }
-
-// AppendEnd implements [conn.Transport].
-func (w *wire) AppendEnd(b []byte) []byte { return append(b, '\n') }
-
-// AppendPing implements [conn.Transport]. The page needs no pings.
-func (w *wire) AppendPing(b []byte) []byte { return b }
-
-// AppendClose implements [conn.Transport].
-func (w *wire) AppendClose(b []byte, code int, reason string) []byte {
-	return append(protocol.AppendClose(b, code, reason), '\n')
 }
 
 // Start implements [conn.Transport].
@@ -78,7 +62,9 @@ func (w *wire) WriteAll(p []byte) error {
 		if !complete {
 			return nil
 		}
-		w.take(line)
+		if data, ok := bytes.CutPrefix(line, []byte("data: ")); ok {
+			w.take(data)
+		}
 		w.partial = bytes.Clone(rest)
 	}
 }

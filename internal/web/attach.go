@@ -21,7 +21,7 @@ type Visit struct {
 	Cursor string // "" for none
 }
 
-// Attach connects a page by a transport, which open returns. An error is why a
+// Attach connects a page by a stream of Server-Sent Events, which open returns. An error is why a
 // browser would be refused.
 func (s *Server) Attach(v Visit, open func(*conn.Conn, conn.Owner) conn.Transport) error {
 	if v.User == "" && !s.config.Guests {
@@ -51,7 +51,7 @@ func (s *Server) Attach(v Visit, open func(*conn.Conn, conn.Owner) conn.Transpor
 		s.engine.PageDone()
 		return refuse(statusOf(err), err.Error())
 	}
-	p.SetTransport(open(&p.Conn, p))
+	p.SetStream(open(&p.Conn, p))
 	p.Connected()
 	return nil
 }

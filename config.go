@@ -29,7 +29,8 @@ type Config struct {
 	// request's outbox, except for [Outbox].Watch, which needs the user.
 	User func(echo.Context) (id string, err error)
 
-	// Guests lets guests connect. They receive shared events and nothing else.
+	// Guests lets guests connect. They receive shared events, and those of tags that
+	// a grant in their page permits, see [Plugin.Grant]; nothing else.
 	// Default: guests get 401.
 	Guests bool
 
@@ -119,6 +120,19 @@ type Config struct {
 	// returns ErrTooManyWatches. Defaults 10,000 and 100,000.
 	MaxTagsPerUser int
 	MaxUsersPerTag int
+
+	// Secret seals the grants of pages, see [Plugin.Grant]. It has at least 32 bytes,
+	// which should be random, and all nodes of an application have the same. With
+	// another secret, every grant that a page has is refused as forged, and such a
+	// page has to be loaded again. Default with the embedded log: a random one, which
+	// lives as long as the process, or with a StateFile, as long as its state is kept.
+	// Default with any other Broker: none, and Grant returns ErrNoSecret.
+	Secret []byte
+
+	// GrantTTL is how long a grant is valid, rounded down to a second, after it was
+	// made or renewed. At least one second. A page that is connected has its grants
+	// renewed. Default 24 hours.
+	GrantTTL time.Duration
 
 	// Compress makes WebSockets negotiate compression (permessage-deflate, RFC
 	// 7692). A message of 1 KiB or more that goes to at least one page that has
@@ -216,7 +230,7 @@ func (c *Config) engine() engine.Config {
 		Broker: c.Broker, TxOutbox: c.TxOutbox, StateFile: c.StateFile,
 		WindowAge: c.WindowAge, WindowCount: c.WindowCount, WindowBytes: c.WindowBytes,
 		EventBytes: c.EventBytes, QueueBytes: c.QueueBytes,
-		MaxTagsPerUser: c.MaxTagsPerUser, MaxUsersPerTag: c.MaxUsersPerTag,
+		MaxTagsPerUser: c.MaxTagsPerUser, MaxUsersPerTag: c.MaxUsersPerTag, Secret: c.Secret, GrantTTL: c.GrantTTL,
 		Tick: c.Tick, WatchTTL: c.WatchTTL, PresenceGrace: c.PresenceGrace,
 		Online: c.Online, OnOnline: c.OnOnline, OnOffline: c.OnOffline,
 		Pusher: c.Pusher, PushPatience: c.PushPatience, PushAllow: c.PushAllow,

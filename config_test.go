@@ -31,7 +31,7 @@ func numbers(c *pull.Config) map[string]reflect.Value {
 }
 
 func TestExtremesOfTheConfigurationAreServedOrRefused(t *testing.T) {
-	refused := map[string][]int64{"Tick": {1}, "WatchTTL": {1}} // besides negative numbers
+	refused := map[string][]int64{"Tick": {1}, "WatchTTL": {1}, "GrantTTL": {1}} // besides negative numbers
 	for name := range numbers(new(pull.Config)) {
 		for _, n := range []int64{math.MinInt64, -1, 0, 1, math.MaxInt64 - 1, math.MaxInt64} {
 			t.Run(name+" "+strconv.FormatInt(n, 10), func(t *testing.T) {

@@ -98,11 +98,11 @@
 // A [Target] is users, the watchers of tags, or everyone who is connected, minus
 // exceptions. A union reaches each user once. A user is a string that Config.User
 // returns, and receives events on all pages and devices. The empty string is a
-// guest. Guests connect if Config.Guests allows it. They receive only what is sent
-// to [Shared]. A page cannot choose its user, and no page can send. The plugin
-// accepts connections from the application's own origin and from
-// Config.AllowedOrigins. [Plugin.Disconnect] ends a user's connections on all
-// nodes.
+// guest. Guests connect if Config.Guests allows it. They receive what is sent to
+// [Shared], and what grants in their pages permit. A page cannot choose its user,
+// and no page can send. The plugin accepts connections from the application's own
+// origin and from Config.AllowedOrigins. [Plugin.Disconnect] ends a user's
+// connections on all nodes.
 //
 // # Watches
 //
@@ -115,6 +115,10 @@
 // cursor, unless the request has a body: see [Outbox].Watch. The page therefore
 // receives what was sent to the tag while it was on its way to the browser, even
 // though the grant entered the log later.
+//
+// A page can also watch tags itself, for as long as it is connected, and guests' pages
+// too: [Plugin.Grant] returns a text that permits it, which the application puts into
+// the page. See [Watches of a page].
 //
 // # Presence
 //
@@ -161,6 +165,7 @@
 // [Echo v5] for a quick start and the differences. The plugins share most types,
 // which are aliases: "go doc pull.Outbox" lists the methods of one.
 //
+// [Watches of a page]: https://github.com/echo-pull/pull/blob/main/docs/page-watches.md
 // [Push notifications]: https://github.com/echo-pull/pull/blob/main/docs/push.md
 // [Typed events]: https://github.com/echo-pull/pull/blob/main/docs/types.md
 // [Echo v5]: https://github.com/echo-pull/pull/blob/main/docs/echo-v5.md
@@ -173,8 +178,8 @@ package pull
 //pull:share internal/fragment Fragment, Swap, Outer, Inner, Before, Prepend, Append, After, Delete, Morph, Upsert
 //pull:share internal/engine Outbox, From, HeaderClient, Watches, Presence, Pushes, Stats
 //pull:share internal/engine Module, Section, PublicSection, AdminSection, NoSection
-//pull:share internal/engine ErrUnknownModule, ErrTooLate, ErrOutboxFull, ErrNoOutbox, ErrGuest, ErrNoTx, ErrNoPusher
+//pull:share internal/engine ErrUnknownModule, ErrTooLate, ErrOutboxFull, ErrNoOutbox, ErrGuest, ErrNoTx, ErrNoPusher, ErrNoSecret
 //pull:share internal/hub OnlineScope, OnlineNobody, OnlineEveryone, OnlineWatchers, ErrTooManyWatches
-//pull:share internal/web Platform, Desktop, Mobile
+//pull:share internal/web Page, Platform, Desktop, Mobile
 //pull:share internal/publish ErrQueueFull, ErrClosed
 //pull:share internal/typed Definition, Define, Typed, Declaration, OneOf, EncodedAs, WriteTypeScript, WriteAsyncAPI, APIInfo, CheckFile

@@ -136,9 +136,13 @@ func (f *faults) ofModel() []modeltest.Fault {
 
 // startModel starts a node of the model.
 func startModel(config modeltest.Config) (*modeltest.App, error) {
+	var secret []byte // the embedded log has its own
+	if config.Broker != nil {
+		secret = []byte("the secret that all nodes have in common")
+	}
 	p, err := pull.New(pull.Config{
 		User:   func(c echo.Context) (string, error) { return c.Request().Header.Get(modeltest.UserHeader), nil },
-		Broker: config.Broker, StateFile: config.StateFile,
+		Broker: config.Broker, StateFile: config.StateFile, Secret: secret,
 		Guests: true, Compress: true, EventBytes: 24 << 10, QueueBytes: 64 << 10, Tick: 200 * time.Millisecond,
 		PresenceGrace: 50 * time.Millisecond, Logger: slog.New(slog.DiscardHandler),
 	})
@@ -157,12 +161,12 @@ func startModel(config modeltest.Config) (*modeltest.App, error) {
 		}
 		return c.NoContent(http.StatusNoContent)
 	}))
-	e.GET("/page", pull.Handler(func(c pull.Context) error {
-		cursor, err := modeltest.Page(c.Pull(), c.Request())
+	e.GET("/page", func(c echo.Context) error {
+		content, err := modeltest.Page(pull.From(c.Request().Context()), c.Request(), func(tags ...string) (string, error) { return p.Grant(c, tags...) })
 		if err != nil {
 			return err
 		}
-		return c.String(http.StatusOK, cursor)
-	}))
+		return c.String(http.StatusOK, content)
+	})
 	return &modeltest.App{Plugin: p, Routes: modeltest.Routes(p, e), Log: p.Log()}, nil
 }

@@ -87,6 +87,7 @@ var (
 	anyClock  = regexp.MustCompile(`("tick":\d+,"server_time_unix":)\d+\.\d{6}`)
 	anyEpoch  = regexp.MustCompile(`("epoch":"|id: )[a-z2-7]{8}\b`)
 	anySecond = regexp.MustCompile(`("7":)\d+(\.\d+)?`)
+	anyGrant  = regexp.MustCompile(`"AQ[A-Za-z0-9_-]{50,}"`)
 	anyOffset = regexp.MustCompile(`("offset":|"id":|id: EPOCH\.|\[)(\d+)`)
 )
 
@@ -97,6 +98,7 @@ func normal(text string) string {
 	text = anyTime.ReplaceAllString(text, `"server_time":TIME`)
 	text = anyClock.ReplaceAllString(text, "${1}TIME")
 	text = anyEpoch.ReplaceAllString(text, "${1}EPOCH")
+	text = anyGrant.ReplaceAllString(text, `"GRANT"`)
 	text = anySecond.ReplaceAllString(text, "${1}SECONDS")
 	var offsets []int
 	for _, found := range anyOffset.FindAllStringSubmatch(text, -1) {
@@ -118,6 +120,7 @@ func conversation(t *testing.T, examples map[string]string) map[string]string {
 	t.Helper()
 	a := newApp(t, func(c *pull.Config) { c.Guests, c.MaxSessionsPerUser = true, 1 })
 	said := make(map[string]string)
+	a.withGrants()
 	guest := a.dial(t, "", "?protocol=1")
 	guest.hello(t)
 	if err := a.Watch().Add("42", "TASK_7"); err != nil {
@@ -139,6 +142,9 @@ func conversation(t *testing.T, examples map[string]string) map[string]string {
 	said["user-offline"] = p.frame(t, "user_offline")
 	said["extend"], said["watch-answer"] = p.ask(t, examples["extend"], "watch")
 	said["seen"], said["seen-answer"] = p.ask(t, examples["seen"], "seen")
+	own, _ := a.granted(t, "42", "ARTICLE_5")
+	said["page-watch"], said["grants"] = p.ask(t, `{"watch":["`+own+`"]}`, "grants")
+	said["page-unwatch"] = p.unwatches(t, a, own)
 	posted := a.do(t, http.MethodPost, "/pull/watch", examples["extend"], userHeader, "42")
 	said["post-answer"] = strings.TrimSpace(text(posted))
 
@@ -221,6 +227,20 @@ func (p *page) ask(t *testing.T, frame, command string) (asked, answer string) {
 		t.Fatal(err)
 	}
 	return frame, p.frame(t, command)
+}
+
+// unwatches ends the only watch of a page.
+func (p *page) unwatches(t *testing.T, a *app, grant string) (asked string) {
+	t.Helper()
+	asked = `{"unwatch":["` + grant + `"]}`
+	if err := p.WriteMessage(websocket.TextMessage, []byte(asked)); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Wait()
+	if got := a.Watch().Pages("ARTICLE_5"); got != 0 {
+		t.Errorf("%d pages watch after unwatch, want none", got)
+	}
+	return asked
 }
 
 // eventCursor returns the cursor of a page after a hello and then an event.

@@ -621,6 +621,12 @@ const HeaderClient = "Pull-Client"
 // returns false for invalid ids and tags. If the broker has fallen so far
 // behind that nothing could be extended, Extend reports that to Config.OnError.
 //
+//	func (w Watches) Pages(tag string) int
+//
+// Pages returns how many connected pages watch the tag themselves, by a grant, on
+// all nodes and with those of guests. Watches of users do not count. Other nodes
+// learn of a change within about two seconds.
+//
 //	func (w Watches) Users(tag string) []string
 //
 // Users returns the users who watch the tag, sorted.
@@ -631,6 +637,12 @@ type Watches = engine.Watches
 //	type Presence struct {
 //		// contains filtered or unexported fields
 //	}
+//
+//	func (p Presence) At(tag string) []string
+//
+// At returns the users who have a page, on any node, that watches the tag itself, by
+// a grant, sorted. There is no grace: a page counts from when it presents its grant
+// until its connection ends. Other nodes learn of a change within about two seconds.
 //
 //	func (p Presence) LastSeen(id string) (time.Time, bool)
 //
@@ -777,6 +789,10 @@ var (
 // devices. Nothing was collected. Withdraw and Read return it as well.
 var ErrNoPusher = engine.ErrNoPusher
 
+// ErrNoSecret is returned by [Plugin.Grant] if nodes may share the Broker and
+// Config.Secret is missing: a node could not open the grants of another one.
+var ErrNoSecret = engine.ErrNoSecret
+
 // OnlineScope sets which users receive one another's presence.
 //
 //	type OnlineScope string
@@ -798,6 +814,27 @@ func OnlineWatchers(tag string) OnlineScope { return hub.OnlineWatchers(tag) }
 // ErrTooManyWatches is returned if a grant would exceed
 // Config.MaxTagsPerUser or Config.MaxUsersPerTag. Nothing was granted.
 var ErrTooManyWatches = hub.ErrTooManyWatches
+
+// A Page is what the template of a page needs of the plugin: put it into the
+// template's data, or embed it there. [Plugin.Page] returns it. It belongs to the
+// request, and is of no use afterwards.
+//
+//	type Page struct {
+//		// contains filtered or unexported fields
+//	}
+//
+//	func (p *Page) Head() template.HTML
+//
+// Head returns what [Plugin.Head] returns for the request: {{ .Head }}.
+//
+//	func (p *Page) Watch(tags ...string) (string, error)
+//
+// Watch returns a grant of the tags, as [Plugin.Grant] does for the request:
+//
+//	<pull-watch grant="{{ .Watch "ARTICLE_5" }}"></pull-watch>
+//
+// The template ends with its error, if it returns one.
+type Page = web.Page
 
 // Platform determines which hooks a page runs.
 //

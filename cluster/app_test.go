@@ -16,6 +16,7 @@ import (
 func app(config modeltest.Config) (*modeltest.App, error) {
 	p, err := pull.New(pull.Config{
 		User:   func(c echo.Context) (string, error) { return c.Request().Header.Get(modeltest.UserHeader), nil },
+		Secret: []byte("the secret that all nodes have in common"),
 		Broker: config.Broker, Guests: true, Compress: true, Tick: 200 * time.Millisecond, PresenceGrace: 50 * time.Millisecond,
 		WindowCount: 1_000_000, Logger: slog.New(slog.DiscardHandler),
 		Pusher: newForwarder(os.Getenv(nodePusher)),
@@ -42,12 +43,12 @@ func app(config modeltest.Config) (*modeltest.App, error) {
 		}
 		return c.NoContent(http.StatusNoContent) // the log has it
 	}))
-	e.GET("/page", pull.Handler(func(c pull.Context) error {
-		cursor, err := modeltest.Page(c.Pull(), c.Request())
+	e.GET("/page", func(c echo.Context) error {
+		content, err := modeltest.Page(pull.From(c.Request().Context()), c.Request(), func(tags ...string) (string, error) { return p.Grant(c, tags...) })
 		if err != nil {
 			return err
 		}
-		return c.String(http.StatusOK, cursor)
-	}))
+		return c.String(http.StatusOK, content)
+	})
 	return &modeltest.App{Plugin: p, Routes: modeltest.Routes(p, e)}, nil
 }

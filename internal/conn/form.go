@@ -57,8 +57,8 @@ func (f Form) asEvents() Form {
 	return ArrayEvents
 }
 
-// isEvent reports whether frames of the form are Server-Sent Events with messages.
-func (f Form) isEvent() bool { return f == ArrayEvents || f == ObjectEvents }
+// IsEvent reports whether frames of the form are Server-Sent Events with messages.
+func (f Form) IsEvent() bool { return f == ArrayEvents || f == ObjectEvents }
 
 // IsHTML reports whether the form is that of an html stream. It has fragments, events
 // and gaps, and no other messages.
@@ -83,7 +83,7 @@ func (f Form) framing() framing { //nolint:ireturn // there are three
 	switch {
 	case f.IsHTML():
 		return fragments{}
-	case f.isEvent():
+	case f.IsEvent():
 		return events{}
 	default:
 		return frames{}

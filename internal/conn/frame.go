@@ -56,7 +56,7 @@ func (f *Frame) Seal(as Form, b []byte) {
 	}
 	e.body = b[maxFrameHeader+1:]
 	b = append(b, ']')
-	if as.isEvent() {
+	if as.IsEvent() {
 		e.raw = f.asEvent(b[maxFrameHeader:])
 		return
 	}

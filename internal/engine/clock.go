@@ -35,6 +35,7 @@ func (e *Engine) clock(ctx context.Context) {
 			slot = (slot + 1) % hub.TickSlots
 		case now := <-update.C:
 			e.hub.SendPresence(&o, now)
+			e.hub.PublishPageWatches(now)
 		case now := <-sweep.C:
 			e.dropOld(now)
 			e.hub.SweepPresence(now)

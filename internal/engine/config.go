@@ -10,6 +10,7 @@ import (
 
 	"github.com/echo-pull/pull/internal/broker"
 	"github.com/echo-pull/pull/internal/event"
+	"github.com/echo-pull/pull/internal/grant"
 	"github.com/echo-pull/pull/internal/hub"
 	"github.com/echo-pull/pull/internal/notification"
 	"github.com/echo-pull/pull/internal/publish"
@@ -25,6 +26,7 @@ const (
 	defaultWatchTTL   = 32 * time.Minute
 	defaultGrace      = 15 * time.Second
 	defaultPatience   = 15 * time.Second
+	defaultGrantTTL   = 24 * time.Hour
 )
 
 // A Config configures an Engine. Its fields have the meaning of the fields of the
@@ -46,6 +48,9 @@ type Config struct {
 
 	MaxTagsPerUser int
 	MaxUsersPerTag int
+
+	Secret   []byte
+	GrantTTL time.Duration
 
 	Tick                time.Duration
 	WatchTTL            time.Duration
@@ -89,6 +94,7 @@ func (c Config) withDefaults() (Config, error) {
 	fill(&c.WatchTTL, defaultWatchTTL)
 	fill(&c.PresenceGrace, defaultGrace)
 	fill(&c.PushPatience, defaultPatience)
+	fill(&c.GrantTTL, defaultGrantTTL)
 	c.PushPatience = max(0, c.PushPatience)
 	c = c.bounded()
 	if c.Logger == nil {
@@ -102,7 +108,7 @@ func (c Config) withDefaults() (Config, error) {
 
 // bounded returns the configuration with no value above forever or unbounded.
 func (c Config) bounded() Config {
-	for _, d := range []*time.Duration{&c.WindowAge, &c.Tick, &c.WatchTTL, &c.PresenceGrace, &c.PushPatience} {
+	for _, d := range []*time.Duration{&c.WindowAge, &c.Tick, &c.WatchTTL, &c.PresenceGrace, &c.PushPatience, &c.GrantTTL} {
 		*d = min(*d, forever)
 	}
 	for _, n := range []*int{
@@ -135,7 +141,7 @@ func (c Config) check() error {
 		"WindowAge": int64(c.WindowAge), "WindowCount": int64(c.WindowCount), "WindowBytes": int64(c.WindowBytes),
 		"EventBytes": int64(c.EventBytes), "QueueBytes": int64(c.QueueBytes),
 		"MaxTagsPerUser": int64(c.MaxTagsPerUser), "MaxUsersPerTag": int64(c.MaxUsersPerTag),
-		"Tick": int64(c.Tick), "WatchTTL": int64(c.WatchTTL),
+		"Tick": int64(c.Tick), "WatchTTL": int64(c.WatchTTL), "GrantTTL": int64(c.GrantTTL),
 	} {
 		if n < 0 {
 			return fmt.Errorf("pull: Config.%s is negative", name)
@@ -146,5 +152,16 @@ func (c Config) check() error {
 			return fmt.Errorf("pull: Config.%s is %s, the least is %s", name, d, shortest)
 		}
 	}
-	return hub.CheckScope(c.Online)
+	return errors.Join(c.checkGrants(), hub.CheckScope(c.Online))
+}
+
+// checkGrants returns an error if no grants can be made.
+func (c Config) checkGrants() error {
+	if c.GrantTTL != 0 && c.GrantTTL < time.Second {
+		return fmt.Errorf("pull: Config.GrantTTL is %s, the least is 1s", c.GrantTTL)
+	}
+	if n := len(c.Secret); n > 0 && n < grant.MinSecret {
+		return fmt.Errorf("pull: Config.Secret has %d bytes, the least is %d", n, grant.MinSecret)
+	}
+	return nil
 }

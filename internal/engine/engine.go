@@ -12,6 +12,7 @@ import (
 
 	"github.com/echo-pull/pull/internal/broker"
 	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/grant"
 	"github.com/echo-pull/pull/internal/hub"
 	"github.com/echo-pull/pull/internal/publish"
 )
@@ -28,6 +29,8 @@ type Engine struct {
 	broker     broker.Broker
 	memory     *broker.Memory // the broker if it is the embedded one, else nil
 	state      *stateFile     // nil without Config.StateFile
+	secret     []byte         // of the grants, without Config.Secret
+	grants     *grant.Sealer
 	registry   registry
 	hub        *hub.Hub
 	publisher  *publish.Publisher
@@ -79,6 +82,7 @@ func New(config Config) (*Engine, error) {
 			return nil, err
 		}
 	}
+	e.openGrants()
 	e.maxMessage = publish.MaxBytes
 	if limited, ok := e.broker.(broker.Limited); ok {
 		e.maxMessage = min(e.maxMessage, limited.MaxMessageBytes())
@@ -108,7 +112,7 @@ func (e *Engine) newHub() *hub.Hub {
 	return hub.New(hub.Config{
 		MaxTagsPerUser: c.MaxTagsPerUser, MaxUsersPerTag: c.MaxUsersPerTag,
 		WindowAge: c.WindowAge, WindowCount: c.WindowCount, WindowBytes: c.WindowBytes,
-		WatchTTL: c.WatchTTL, Grace: c.PresenceGrace, Scope: c.Online, Tick: c.Tick,
+		WatchTTL: c.WatchTTL, Grace: c.PresenceGrace, Scope: c.Online, Tick: c.Tick, Shared: c.Broker != nil,
 		Push: c.Pusher != nil, LogOutlives: c.StateFile != "", PushPatience: c.PushPatience, PushDue: e.notifier.wakeUp,
 		Report: c.OnError, Publish: func(raw []byte) { e.publisher.Announce(raw) }, Notify: e.hooks.notify,
 	}, c.QueueBytes, e.spawn)

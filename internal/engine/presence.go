@@ -26,6 +26,11 @@ func (p Presence) Users() []string {
 	return users
 }
 
+// At returns the users who have a page, on any node, that watches the tag itself, by
+// a grant, sorted. There is no grace: a page counts from when it presents its grant
+// until its connection ends. Other nodes learn of a change within about two seconds.
+func (p Presence) At(tag string) []string { return p.hub.UsersAt(tag) }
+
 // LastSeen returns when the user was last online, which is now for a user who
 // is online. It returns false for a user whom no node has seen in the last 24
 // hours, or since it was started. An application that needs more should record

@@ -39,12 +39,13 @@ func (e *Engine) loadState(content []byte) error {
 	return e.restore(img)
 }
 
-// restore continues with a saved log and saved watches.
+// restore continues with a saved log, saved watches and a saved secret.
 func (e *Engine) restore(img *stateImage) error {
 	if err := broker.Restore(e.memory, img.Log); err != nil {
 		return err
 	}
 	e.hub.Restore(img.watchState(), time.Now())
+	e.secret = img.Secret
 	return nil
 }
 
@@ -52,7 +53,7 @@ func (e *Engine) restore(img *stateImage) error {
 func (e *Engine) saveState() error {
 	err := e.state.save(func() ([]byte, error) {
 		watches := e.hub.WatchState()
-		return encodeState(&stateImage{broker.TakeSnapshot(e.memory), watches.Watches, watches.Lost})
+		return encodeState(&stateImage{broker.TakeSnapshot(e.memory), watches.Watches, watches.Lost, e.secret})
 	})
 	if err != nil {
 		return fmt.Errorf("pull: save state: %w", err)

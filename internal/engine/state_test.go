@@ -18,6 +18,7 @@ func someState() *stateImage {
 	return &stateImage{
 		Log:     broker.Snapshot{Epoch: "abc", First: 7, Times: []int64{1, 2}, Messages: [][]byte{[]byte("one"), []byte("two")}},
 		Watches: []hub.WatchImage{{User: "1", Tag: "T", Since: 5, Until: 8, Expires: 9}},
+		Secret:  bytes.Repeat([]byte("s"), 32),
 	}
 }
 
@@ -47,6 +48,16 @@ func TestEveryDamageIsFound(t *testing.T) {
 		}
 		if _, err := decodeState(content[:i]); err == nil {
 			t.Errorf("cut to %d of %d bytes: got no error", i, len(content))
+		}
+	}
+}
+
+func TestImpossibleSecretIsRefused(t *testing.T) {
+	for size, possible := range map[int]bool{0: true, 1: false, 31: false, 32: true} {
+		state := someState()
+		state.Secret = make([]byte, size)
+		if err := state.check(); (err == nil) != possible {
+			t.Errorf("a secret of %d bytes: got %v", size, err)
 		}
 	}
 }

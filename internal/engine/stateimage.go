@@ -7,15 +7,18 @@ import (
 	"errors"
 
 	"github.com/echo-pull/pull/internal/broker"
+	"github.com/echo-pull/pull/internal/grant"
 	"github.com/echo-pull/pull/internal/hub"
 )
 
-// A stateImage is what a single node keeps over a planned restart: its log, and
-// the watches, which may be older than what the log still holds.
+// A stateImage is what a single node keeps over a planned restart: its log, the
+// watches, which may be older than what the log still holds, and the secret of its
+// grants.
 type stateImage struct {
 	Log     broker.Snapshot
 	Watches []hub.WatchImage
 	Lost    map[string]uint64 // as in hub.WatchState
+	Secret  []byte            // empty in the files of earlier versions
 }
 
 // stateMagic begins a state file. Then follow the SHA-256 of the rest and a
@@ -60,6 +63,9 @@ func decodeState(file []byte) (*stateImage, error) {
 func (img *stateImage) check() error {
 	if err := img.Log.Check(); err != nil {
 		return err
+	}
+	if n := len(img.Secret); n > 0 && n < grant.MinSecret {
+		return errors.New("impossible secret")
 	}
 	end := img.Log.First + uint64(len(img.Log.Messages))
 	return img.watchState().Check(end)

@@ -58,6 +58,11 @@ func (w Watches) Delete(user string, tags ...string) error {
 	return w.engine.waitApplied(last)
 }
 
+// Pages returns how many connected pages watch the tag themselves, by a grant, on
+// all nodes and with those of guests. Watches of users do not count. Other nodes
+// learn of a change within about two seconds.
+func (w Watches) Pages(tag string) int { return w.engine.hub.PagesAt(tag) }
+
 // Users returns the users who watch the tag, sorted.
 func (w Watches) Users(tag string) []string {
 	users := w.engine.hub.WatchersOf(tag)

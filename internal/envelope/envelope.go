@@ -70,12 +70,13 @@ const (
 	KindPush            // an event with a notification
 	KindPushOnly        // a notification with an event that pages do not receive
 	KindWithdraw        // an event that withdraws notifications
+	KindPages           // how many pages of the node watch a tag themselves, and which users have come to it and left it…
 
 	kinds
 )
 
 // IsEvent reports whether a message has the contents of an event.
-func (k Kind) IsEvent() bool { return k == KindEvent || k >= KindPush && k < kinds }
+func (k Kind) IsEvent() bool { return k == KindEvent || k >= KindPush && k <= KindWithdraw }
 
 // AppendPush appends what follows the header of an event with a notification.
 func AppendPush(b, push []byte) []byte {

@@ -42,9 +42,11 @@ func (h *Hub) restartLog(d broker.Delivery) error {
 	}
 	h.names.breakLog()
 	h.startLog(d.Epoch, epoch, d.Offset)
+	h.forgetPageWatches()
 	h.requestUsers(time.Now())
 	clear(h.pendingEnds)
 	for _, p := range h.roster.all {
+		p.watches.rebase()
 		h.sendGap(p)
 	}
 	h.stats.gaps.Add(uint64(len(h.roster.all)))

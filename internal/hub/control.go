@@ -26,6 +26,10 @@ func (h *Hub) applyControl(e *envelope.Envelope, from *peer) {
 		h.addChanges(h.presence.removeUsers(from, e.List, e.At, from.self))
 	case envelope.KindRoster:
 		h.addChanges(h.presence.applyList(from, e.List, e.At))
+	case envelope.KindPages:
+		if !from.self {
+			from.pages.apply(e.List)
+		}
 	case envelope.KindWatch, envelope.KindExtend, envelope.KindUnwatch:
 		h.applyWatch(e)
 	case envelope.KindLooked, envelope.KindNotified, envelope.KindClaim, envelope.KindMissed:
@@ -33,6 +37,7 @@ func (h *Hub) applyControl(e *envelope.Envelope, from *peer) {
 	default: // the others say something of their node only
 	}
 	if e.Kind == envelope.KindBye {
+		from.pages = peerPages{}
 		h.claimNotes()
 	}
 }
@@ -44,6 +49,8 @@ func (h *Hub) confirm(e *envelope.Envelope) {
 		h.presence.unconfirmed = max(0, h.presence.unconfirmed-1)
 	case envelope.KindRoster:
 		h.lists.publishing = false
+	case envelope.KindPages:
+		h.news.unconfirmed = false
 	case envelope.KindUnwatch:
 		if len(e.List) > 0 {
 			h.pendingEnds.add(e.List[0], -1)
@@ -66,6 +73,7 @@ func (h *Hub) serve(e *envelope.Envelope) {
 		h.round.disconnected = append(h.round.disconnected, e.List...)
 	case envelope.KindHello:
 		h.publishUsers()
+		h.noteAllPageWatches()
 	default:
 	}
 }

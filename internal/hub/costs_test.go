@@ -12,6 +12,7 @@ import (
 	"github.com/echo-pull/pull/internal/broker"
 	"github.com/echo-pull/pull/internal/conn"
 	"github.com/echo-pull/pull/internal/event"
+	"github.com/echo-pull/pull/internal/grant"
 	"github.com/echo-pull/pull/internal/window"
 )
 
@@ -22,6 +23,7 @@ func TestFrequentTypesOfAHubStaySmall(t *testing.T) {
 	}{
 		{"a message of the window", unsafe.Sizeof(window.Message{}), 48},
 		{"a watch", unsafe.Sizeof(watch{}), 64},
+		{"a watch of a page", unsafe.Sizeof(pageWatch{}), 48},
 		{"a local user", unsafe.Sizeof(localUser{}), 8},
 	} {
 		if c.got > c.most {
@@ -147,6 +149,40 @@ func BenchmarkRouteToOneUser(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkRouteToATag has users and pages that watch the tag.
+func BenchmarkRouteToATag(b *testing.B) {
+	for _, pages := range []int{0, 1, 1_000} {
+		b.Run("pages="+strconv.Itoa(pages), func(b *testing.B) {
+			h, d := newHub(func(*Config) {})
+			w := new(writer)
+			for i := range 100 {
+				d.Dispatch([]broker.Delivery{w.grant(strconv.Itoa(i), "", "T")})
+				benchmarkPage(b, h, strconv.Itoa(i), nil)
+			}
+			for range pages {
+				benchmarkPage(b, h, "", []Presented{{Grant: grant.Grant{ID: 1, Tags: []string{"T"}}}})
+			}
+			batch := make([]broker.Delivery, 1)
+			raw := w.message(event.Tag("T"), strings.Repeat("x", 100)).Raw
+			b.ReportAllocs()
+			for b.Loop() {
+				batch[0] = w.next(raw)
+				batch[0].Offset = h.history.Next()
+				d.Dispatch(batch)
+			}
+		})
+	}
+}
+
+func benchmarkPage(b *testing.B, h *Hub, user string, presented []Presented) {
+	b.Helper()
+	p := newPage(h, user, discard{})
+	if err := h.JoinWatching(p, nil, 0, presented, nil); err != nil {
+		b.Fatal(err)
+	}
+	p.Flush() // hello was sent
 }
 
 // An event to a page that takes it at once allocates nothing: the next frame gets the

@@ -64,7 +64,7 @@ func (h *Hub) deliverInOrder(p *Page, offsets []uint64, now int64) (late bool) {
 	for _, offset := range offsets {
 		m := h.history.At(offset)
 		switch {
-		case !h.isForPage(m, p, now):
+		case !h.isForPage(m, p, now), p.isForWatches(m): // it gets the message anyway
 		case offset <= p.knownUpTo():
 			late = true
 		case !p.behind: // otherwise it reads the message from the window

@@ -56,6 +56,9 @@ type Hub struct {
 	orphans    bool                // the batch that is being applied has notifications that no node sends
 	lookers    map[string]struct{} // users who look at a page and need not be notified of the batch that is being applied
 
+	pageTags map[string][]*pageWatch // pages' own watches, by tag
+	news     pageNews                // what the other nodes do not know of them
+
 	roster   roster
 	stopping bool // no further page may join
 	stopped  bool // this node's bye has come back from the log
@@ -84,6 +87,8 @@ type Config struct {
 	Scope OnlineScope
 	Tick  time.Duration
 
+	Shared bool // other nodes read the log
+
 	Push         bool          // there is a pusher
 	PushPatience time.Duration // how long a user who is online may take to look at a page
 	LogOutlives  bool          // the log of this process is saved for the next one, which reads from it the notifications that wait
@@ -108,6 +113,7 @@ func New(config Config, queueBytes int, spawn func(func())) *Hub {
 		watches:     newWatches(c.WatchTTL, c.WindowAge, c.MaxTagsPerUser),
 		pendingEnds: make(pendingEnds),
 		presence:    newPresence(id, c.Grace),
+		pageTags:    make(map[string][]*pageWatch),
 		roster:      newRoster(),
 		round:       new(round),
 	}

@@ -13,9 +13,19 @@ import (
 // gets what it has missed since its cursor, and every later message is routed
 // to it. began is the result of Disconnects when the page began to connect.
 func (h *Hub) Join(p *Page, at *envelope.Cursor, began uint64) error {
-	w, err := h.addPage(p, at, began)
+	return h.JoinWatching(p, at, began, nil, nil)
+}
+
+// JoinWatching is Join for a page that presents grants. Its watches are part of the
+// replay. answer returns the message about what became of the grants, which follows
+// hello; it is called without the lock.
+func (h *Hub) JoinWatching(p *Page, at *envelope.Cursor, began uint64, presented []Presented, answer func() []byte) error {
+	w, err := h.addPage(p, at, began, presented)
 	if err != nil {
 		return err
+	}
+	if answer != nil && !p.Form().IsHTML() {
+		w.hello.Body = append(append(w.hello.Body, ','), answer()...)
 	}
 	items := w.items()
 	missed := slices.Clone(items[1 : 1+len(w.missed.messages)]) // the connection owns items from now on
@@ -42,7 +52,7 @@ func (w *welcome) items() []conn.Item {
 
 // addPage adds a page to the roster. From now on messages are routed to it;
 // they wait in its connection until the welcome is queued.
-func (h *Hub) addPage(p *Page, at *envelope.Cursor, began uint64) (w welcome, err error) {
+func (h *Hub) addPage(p *Page, at *envelope.Cursor, began uint64, presented []Presented) (w welcome, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 
@@ -66,7 +76,8 @@ func (h *Hub) addPage(p *Page, at *envelope.Cursor, began uint64) (w welcome, er
 		h.presence.userJoined(p.User)
 		h.announce()
 	}
-	w.hello = h.helloOf(p, recovered, at != nil && !recovered)
+	h.addPageWatches(p, presented, recovered)
+	w.hello = h.helloOf(p, recovered, at != nil && !recovered || hasGap(presented))
 	w.missed = h.readWindow(p)
 	w.online = h.onlineListFor(p)
 	sent := w.hello.Last
@@ -129,6 +140,7 @@ func (h *Hub) Leave(p *Page) (graceStarted bool) {
 	defer h.mu.Unlock()
 
 	lost := p.IsLost()
+	h.dropPageWatches(p)
 	last := h.roster.remove(p)
 	if lost {
 		h.pageLost(p, time.Now())

@@ -7,6 +7,8 @@ type Page struct {
 	conn.Conn
 	User, Client string
 
+	watches *pageWatches // the page's own; nil if it has none; guarded by Hub.mu
+
 	// Guarded by Hub.mu.
 	last      uint64 // the page has been given everything for it up to this offset
 	from      uint64 // the offset from which the page has recovered; 0 for none

@@ -38,6 +38,7 @@ type peer struct {
 	users    map[string]uint32 // number of the last list that named the user
 	list     uint32            // number of the user list that is being received
 	listOpen bool              // the list has begun and has not ended
+	pages    peerPages         // the watches of its pages
 }
 
 // receive records a message of a node, sent at one time and received at
@@ -143,6 +144,7 @@ func (p *presence) expireNodes(now time.Time, remember time.Duration) []Change {
 			continue
 		}
 		node.expired = true
+		node.pages = peerPages{}
 		users := slices.Collect(maps.Keys(node.users))
 		changes = append(changes, p.removeUsers(node, users, node.at, p.hasLowestID())...)
 		if silence > max(timeout, remember) {

@@ -51,7 +51,7 @@ func (h *Hub) readWindow(p *Page) replay {
 		p.CloseSlow() // the window has moved on faster than the page reads
 		return r
 	}
-	found := h.selectAfter(p.last, p.User)
+	found := h.selectAfter(p.last, p)
 	size, most := 0, min(replayBytes, h.Conns.QueueBytes/2)
 	now := time.Now().Unix()
 	for i, offset := range found.Offsets {
@@ -78,13 +78,26 @@ func (h *Hub) readWindow(p *Page) replay {
 	return r
 }
 
-// selectAfter selects the messages after an offset that may be for a user.
-func (h *Hub) selectAfter(offset uint64, user string) window.Selection {
-	tags := h.watches.maxTagsOf(user)
+// selectAfter selects the messages after an offset that may be for a page.
+func (h *Hub) selectAfter(offset uint64, p *Page) window.Selection {
+	tags := h.watches.maxTagsOf(p.User) + p.watches.count()
 	if tags > window.MaxSelection || h.history.CountAfter(offset) < tags {
 		return h.history.After(offset) // checking messages costs less than checking tags
 	}
-	return window.Pick(offset, h.listsFor(user))
+	return window.Pick(offset, h.listsForPage(p))
+}
+
+// listsForPage returns the offsets of the messages that may be for a page.
+func (h *Hub) listsForPage(p *Page) []*window.Offsets {
+	lists := h.listsFor(p.User)
+	if p.watches != nil {
+		for _, w := range p.watches.tags {
+			if list := h.history.OfTag(w.tag); list != nil {
+				lists = append(lists, list)
+			}
+		}
+	}
+	return lists
 }
 
 // listsFor returns the offsets of the messages that may be for a user.
@@ -137,7 +150,7 @@ func (h *Hub) isAddressedTo(m *window.Message, p *Page) bool {
 	if envelope.IsSender(envelope.Address(m.Addr()).Sender(), p.Client, p.User) {
 		return false
 	}
-	return h.isForUser(m, p.User)
+	return h.isForUser(m, p.User) || p.isForWatches(m)
 }
 
 // isForUser reports whether a message's address includes the user, "" for a

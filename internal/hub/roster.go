@@ -14,6 +14,7 @@ type roster struct {
 	all      []*Page
 	users    map[string][]*Page
 	guests   int                // pages without a user
+	streams  map[string]*Page   // those of them that need requests to send something, by their client id
 	slots    [TickSlots][]*Page // by the slot of a tick in which they get their ping
 	nextSlot uint8              // of the next page
 
@@ -42,7 +43,7 @@ const (
 )
 
 func newRoster() roster {
-	return roster{users: make(map[string][]*Page), placesOf: make(map[string]int), banned: make(map[string]ban)}
+	return roster{users: make(map[string][]*Page), placesOf: make(map[string]int), streams: make(map[string]*Page), banned: make(map[string]ban)}
 }
 
 // add adds a page, and reports whether it is the first one of its user.
@@ -54,22 +55,31 @@ func (r *roster) add(p *Page) (first bool) {
 	r.slots[p.slot] = append(r.slots[p.slot], p)
 	if p.User == "" {
 		r.guests++
+		if p.Client != "" && p.Form().IsEvent() {
+			r.streams[p.Client] = p
+		}
 		return false
 	}
 	r.users[p.User] = append(r.users[p.User], p)
 	return len(r.users[p.User]) == 1
 }
 
+// has reports whether a page is connected.
+func (r *roster) has(p *Page) bool { return int(p.index) < len(r.all) && r.all[p.index] == p }
+
 // remove removes a page, and reports whether it was the last one of its user.
 // It ignores a page that was never added.
 func (r *roster) remove(p *Page) (last bool) {
-	if int(p.index) >= len(r.all) || r.all[p.index] != p {
+	if !r.has(p) {
 		return false
 	}
 	r.all = removeAt(r.all, int(p.index), func(moved *Page) { moved.index = p.index })
 	r.slots[p.slot] = removeAt(r.slots[p.slot], int(p.slotIndex), func(moved *Page) { moved.slotIndex = p.slotIndex })
 	if p.User == "" {
 		r.guests--
+		if r.streams[p.Client] == p {
+			delete(r.streams, p.Client)
+		}
 		return false
 	}
 	pages := r.users[p.User]
@@ -90,8 +100,12 @@ func removeAt[T any](list []*T, at int, move func(moved *T)) []*T {
 	return list[:last]
 }
 
-// find returns the user's page with the client id, or nil.
+// find returns the user's page with the client id, or nil. Of guests it finds only
+// streams.
 func (r *roster) find(user, client string) *Page {
+	if user == "" {
+		return r.streams[client]
+	}
 	for _, p := range r.users[user] {
 		if p.Client == client {
 			return p

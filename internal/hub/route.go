@@ -38,6 +38,9 @@ func (h *Hub) routeTerm(m *window.Message, t envelope.AddressTerm, b *bundle) {
 		for user := range h.watches.watchers(string(tag), sentAt(m)) {
 			r.assign(h.roster.users[user])
 		}
+		for _, w := range h.pageTags[string(tag)] {
+			r.assignTo(w.page)
+		}
 	}
 }
 
@@ -49,18 +52,23 @@ type routing struct {
 	bundle *bundle
 }
 
-// assign assigns the bundle to the pages, except the sender, excepted users,
-// and pages that will read the message from the window.
+// assign assigns the bundle to each of the pages, see assignTo.
 func (r *routing) assign(pages []*Page) {
 	for _, p := range pages {
-		if p.behind || envelope.IsSender(r.sender, p.Client, p.User) {
-			continue
-		}
-		if _, excepted := r.except[p.User]; excepted && len(r.except) > 0 {
-			continue
-		}
-		r.round.assign(p, r.bundle)
+		r.assignTo(p)
 	}
+}
+
+// assignTo assigns the bundle to a page, unless the page is the sender, its user is
+// excepted, or it will read the message from the window.
+func (r *routing) assignTo(p *Page) {
+	if p.behind || envelope.IsSender(r.sender, p.Client, p.User) {
+		return
+	}
+	if _, excepted := r.except[p.User]; excepted && len(r.except) > 0 {
+		return
+	}
+	r.round.assign(p, r.bundle)
 }
 
 // exceptions returns a list as a set, which is valid until the next call.

@@ -30,7 +30,7 @@ func (w *writer) kept(t *testing.T, to event.Target, key, sender string, ttl tim
 // replayed returns the offsets that a page gets from the window after an offset.
 func replayed(t *testing.T, h *Hub, p *Page, after uint64) (offsets []uint64) {
 	t.Helper()
-	w, err := h.addPage(p, &envelope.Cursor{Epoch: "log", Offset: after}, 0)
+	w, err := h.addPage(p, &envelope.Cursor{Epoch: "log", Offset: after}, 0, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

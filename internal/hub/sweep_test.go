@@ -28,7 +28,7 @@ func TestEndedWatchIsKeptUntilItsMessagesAreDropped(t *testing.T) {
 
 		at := envelope.Cursor{Epoch: "log", Offset: h.history.Last() - 5}
 		page := newPage(h, "1", plain{})
-		welcome, err := h.addPage(page, &at, h.Disconnects())
+		welcome, err := h.addPage(page, &at, h.Disconnects(), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -51,7 +51,7 @@ func TestEndOfAWatchFromASlowClockKeepsIt(t *testing.T) {
 	h.Sweep(time.Now())
 
 	page := newPage(h, "1", plain{})
-	welcome, err := h.addPage(page, &envelope.Cursor{Epoch: "log", Offset: 1}, h.Disconnects())
+	welcome, err := h.addPage(page, &envelope.Cursor{Epoch: "log", Offset: 1}, h.Disconnects(), nil)
 	if err != nil || len(welcome.missed.messages) != 1 {
 		t.Errorf("the page has recovered with %d messages and %v, want one", len(welcome.missed.messages), err)
 	}

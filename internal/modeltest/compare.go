@@ -62,8 +62,8 @@ func (w *World) summarize(events int) {
 			got += len(part.got)
 		}
 	}
-	w.t.Logf("%d events in %d epochs, %d seen by %d pages, %d gaps, %d of them within an epoch; %d nodes were killed and %d restarted",
-		events, len(w.log.order), got, len(w.pages), gaps, within, w.crashes.Load(), w.stops.Load())
+	w.t.Logf("%d events in %d epochs, %d seen by %d pages, %d gaps, %d of them within an epoch; %d nodes were killed and %d restarted; %d grants were ok and %d a gap",
+		events, len(w.log.order), got, len(w.pages), gaps, within, w.crashes.Load(), w.stops.Load(), w.states["ok"].Load(), w.states["gap"].Load())
 	if w.Gapless && gaps > 0 {
 		w.t.Errorf("pages were notified of %d gaps, want none", gaps)
 	}

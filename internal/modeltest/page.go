@@ -3,9 +3,7 @@ package modeltest
 import (
 	"fmt"
 	"math/rand/v2"
-	"net/http"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,7 +20,7 @@ type page struct {
 	native       bool // uses the Last-Event-ID of a browser as its cursor
 	deflates     bool // offers compression
 	done         atomic.Bool
-	say          func(string) // sends over the WebSocket
+	say          func(string) // sends over the WebSocket; nil on a stream
 
 	mu       sync.Mutex // guards the fields below
 	epoch    string
@@ -32,6 +30,11 @@ type page struct {
 	told     int // gap notifications
 	within   int // those of them that left the epoch as it was
 	doing    string
+
+	watches   []*pageWatch // of the page itself
+	unsure    []*pageWatch // those of which it is not known where they begin
+	greeted   bool         // the page has received hello since it was loaded
+	recovered bool         // the first hello of the connection said so
 }
 
 // A part is what a page received between two gaps.
@@ -40,6 +43,7 @@ type part struct {
 	from, upTo uint64
 	rendered   []rendered
 	excused    bool // a grant came too late for the page, which was notified
+	spans      []*span
 	got        []uint64
 	numbers    []uint64
 }
@@ -78,16 +82,26 @@ func (p *page) render(n *Node) error {
 	if p.user != "" && !p.world.Calm && p.chance.IntN(2) == 0 {
 		tag = p.world.Mix.tag(p.chance)
 	}
-	body, err := n.get("/page?watch="+tag, http.Header{UserHeader: {p.user}})
+	own := ""
+	if !p.world.Calm && p.chance.IntN(2) == 0 {
+		own = p.world.Mix.tag(p.chance)
+	}
+	grant, epoch, offset, err := p.ask(n, "watch="+tag+"&grant="+own)
 	if err != nil {
 		return err
 	}
-	epoch, digits, _ := strings.Cut(body, ".")
-	p.epoch, p.lastID = epoch, body
-	p.position, _ = strconv.ParseUint(digits, 10, 64)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+
+	p.epoch, p.position = epoch, offset
+	p.lastID = epoch + "." + strconv.FormatUint(offset, 10)
+	p.watches, p.unsure, p.greeted = nil, nil, false
 	p.parts = append(p.parts, &part{epoch: p.epoch, from: p.position, upTo: p.position})
 	if tag != "" {
 		p.part().rendered = append(p.part().rendered, rendered{tag, p.position})
+	}
+	if own != "" {
+		p.begin(p.addWatch(own, grant, epoch, offset))
 	}
 	return nil
 }
@@ -112,12 +126,12 @@ func (p *page) connect(n *Node) (ended bool, err error) {
 	if p.chance.IntN(3) == 0 || p.world.Calm {
 		stay = 1 << 40
 	}
-	return p.readAll(frames, cursor, stay)
+	return p.readAll(n, frames, cursor, stay)
 }
 
 // readAll reads that many frames of a connection, or more if nothing breaks any
 // more, until the page has received the end.
-func (p *page) readAll(frames frames, cursor string, stay int) (ended bool, err error) {
+func (p *page) readAll(n *Node, frames frames, cursor string, stay int) (ended bool, err error) {
 	first := true
 	for count := 0; ; count++ {
 		if count >= stay && !p.world.calm.Load() {
@@ -133,6 +147,7 @@ func (p *page) readAll(frames frames, cursor string, stay int) (ended bool, err 
 		if p.world.over.Load() || p.atEnd() {
 			return true, nil
 		}
+		p.changeMind(n)
 		if id != "" {
 			p.lastID = id
 		}

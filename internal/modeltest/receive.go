@@ -74,11 +74,21 @@ func (p *page) read(frame []byte, cursor string, first *bool) {
 		case hello:
 			p.hello(m, cursor, *first)
 			*first = false
+			p.greeted = true
 		case m.Module == "pull" && m.Command == "tick":
 			p.position = max(p.position, m.Params.Offset)
 			p.part().upTo = p.position
+		case m.Module == "pull" && m.Command == "grants":
+			_, digits, _ := strings.Cut(cursor, ".")
+			at, _ := strconv.ParseUint(digits, 10, 64)
+			p.takeAnswers(raw[i].Params, at)
 		case m.ID > 0:
 			p.receive(m)
+		}
+	}
+	for _, w := range p.watches {
+		if w.presented {
+			p.world.t.Errorf("%s: hello came without an answer to the grant of %s", p, w.tag)
 		}
 	}
 }
@@ -96,6 +106,9 @@ func (p *page) receive(m *message) {
 
 func (p *page) hello(m *message, cursor string, first bool) {
 	at := m.Params
+	if first {
+		p.recovered = at.Recovered
+	}
 	if at.Recovered {
 		if !first || at.Epoch != p.epoch || cursor == "" {
 			p.world.t.Errorf("%s: recovered %+v from %q (first %t)", p, at, cursor, first)
@@ -114,6 +127,7 @@ func (p *page) hello(m *message, cursor string, first bool) {
 	}
 	p.epoch, p.position = at.Epoch, at.Offset
 	p.parts = append(p.parts, &part{epoch: at.Epoch, from: p.position, upTo: p.position})
+	p.carryOver(!first)
 }
 
 // checkID compares the Last-Event-ID of a browser with what the page has received.

@@ -71,14 +71,20 @@ func Send(o *engine.Outbox, r *http.Request) error {
 }
 
 // Page watches the tag that a request to /page asks for, and returns the page's
-// cursor.
-func Page(o *engine.Outbox, r *http.Request) (cursor string, err error) {
+// cursor, a space, and the grant of another tag if the request asks for one.
+func Page(o *engine.Outbox, r *http.Request, grant func(tags ...string) (string, error)) (content string, err error) {
 	if tag := r.FormValue("watch"); tag != "" {
 		if err := o.Watch(tag); err != nil {
 			return "", err
 		}
 	}
-	return o.Cursor(), nil
+	own := ""
+	if tag := r.FormValue("grant"); tag != "" {
+		if own, err = grant(tag); err != nil {
+			return "", err
+		}
+	}
+	return o.Cursor() + " " + own, nil
 }
 
 // drawFrom returns the events that the query of a request describes.

@@ -175,6 +175,11 @@ func (m *model) verdict(p *page, part *part, offset uint64) verdict {
 			for _, watch := range m.watches[key] {
 				best = max(best, watch.verdict(part, tag, offset))
 			}
+			for _, s := range part.spans {
+				if s.tag == tag {
+					best = max(best, s.verdict(offset))
+				}
+			}
 			if until, has := m.earlier[key]; has && offset < until {
 				best = max(best, perhaps)
 			}
@@ -198,5 +203,5 @@ func describe(params *params) string {
 	if err != nil {
 		return err.Error()
 	}
-	return fmt.Sprintf("number %d to %s, sender %q", params.Number, to, cmp.Or(params.Sender, "-"))
+	return fmt.Sprintf("number %d to %s, sender %q, key %q", params.Number, to, cmp.Or(params.Sender, "-"), params.Key)
 }

@@ -20,6 +20,7 @@ type frames func() (id string, frame []byte, err error)
 
 // dial connects to a node, at a cursor.
 func (p *page) dial(n *Node, cursor string) (f frames, closer func(), err error) {
+	p.say = nil
 	query := "?client=" + p.client + "&protocol=" + strconv.Itoa(p.version)
 	header := http.Header{UserHeader: {p.user}}
 	switch {
@@ -28,6 +29,9 @@ func (p *page) dial(n *Node, cursor string) (f frames, closer func(), err error)
 		header.Set("Last-Event-ID", p.lastID)
 	default:
 		query += "&cursor=" + cursor
+	}
+	if own := p.present(); len(own) > 0 {
+		query += "&" + own.Encode()
 	}
 	if p.events {
 		return p.stream(n, query, header)

@@ -79,10 +79,11 @@ type World struct {
 	renewed atomic.Int64  // how often the log may have got another epoch without a loss
 	stops   atomic.Int64  // nodes that ended as planned before the end
 	crashes atomic.Int64
-	healthy sync.Mutex   // held by a fault of the log, and while a node ends as planned
-	trouble atomic.Int64 // when the last fault of the log was over, in Unix nanoseconds; later than now during one
-	calm    atomic.Bool  // nothing breaks any more
-	over    atomic.Bool  // the test has failed, so pages stop
+	states  map[string]*atomic.Int64 // how many grants got which state
+	healthy sync.Mutex               // held by a fault of the log, and while a node ends as planned
+	trouble atomic.Int64             // when the last fault of the log was over, in Unix nanoseconds; later than now during one
+	calm    atomic.Bool              // nothing breaks any more
+	over    atomic.Bool              // the test has failed, so pages stop
 }
 
 // A Fault is something that can happen to the log.
@@ -106,6 +107,7 @@ func (w *World) Live(t testing.TB) {
 	w.Crashes, w.Duration = cmp.Or(w.Crashes, 2), cmp.Or(w.Duration, 2*time.Second)
 	w.Publishers = cmp.Or(w.Publishers, 4)
 	w.Mix = w.Mix.withDefaults()
+	w.states = map[string]*atomic.Int64{"ok": new(atomic.Int64), "gap": new(atomic.Int64)}
 	w.nodes = make([]atomic.Pointer[Node], w.Nodes)
 	for i := range w.Nodes {
 		w.open(i)
@@ -149,7 +151,7 @@ func (w *World) newPage(i int) *page {
 		user: strconv.Itoa(i % w.Mix.Users), client: "page-" + strconv.Itoa(i),
 	}
 	p.version = 1 + p.chance.IntN(2)
-	if i == w.Pages-1 {
+	if i == w.Pages-1 || i%8 == 5 {
 		p.user = ""
 	}
 	return p

@@ -61,6 +61,25 @@ func Reply(command string, params any) ([]byte, error) {
 	}{"pull", command, params})
 }
 
+// A GrantState is what became of a grant that a page has presented.
+type GrantState string
+
+// The states of grants.
+const (
+	GrantOK      GrantState = "ok"
+	GrantGap     GrantState = "gap"     // the page watches, but has missed something
+	GrantExpired GrantState = "expired" // the others are refusals
+	GrantForged  GrantState = "forged"
+	GrantForeign GrantState = "foreign"
+	GrantLimit   GrantState = "limit"
+)
+
+// A GrantAnswer is the answer to one grant.
+type GrantAnswer struct {
+	State GrantState `json:"state"`
+	Grant string     `json:"grant,omitempty"` // the renewed one
+}
+
 // AppendClose appends what a stream sends in place of a WebSocket close frame.
 func AppendClose(b []byte, code int, reason string) []byte {
 	b = append(b, `{"code":`...)

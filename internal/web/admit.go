@@ -61,17 +61,17 @@ func (s *Server) delayRefusal(r *http.Request) {
 // connections of the node and of the payer. leave gives it back.
 func (s *Server) reserve(p *page) error {
 	now := time.Now()
-	if !s.limits.allowConnect(p.payer, now) {
+	if !s.limits.allowConnect(p.payer(), now) {
 		return errTooManyAttempts
 	}
-	if p.handshake.cursor != nil && !s.limits.allowsReplay(p.payer, now) {
+	if p.handshake.cursor != nil && !s.limits.allowsReplay(p.payer(), now) {
 		return errTooMuchReplayed
 	}
 	most, full := s.config.MaxSessionsPerUser, errFullForUser
-	if isGuest(p.payer) {
+	if p.guest != nil {
 		most, full = s.config.MaxGuestsPerAddress, errFullForAddress
 	}
-	err := s.engine.Hub().Admit(p.payer, p.User, p.handshake.doubtful, s.config.MaxSessions, most)
+	err := s.engine.Hub().Admit(p.payer(), p.User, p.handshake.doubtful, s.config.MaxSessions, most)
 	if errors.Is(err, hub.ErrFullForPayer) {
 		return full
 	}

@@ -21,8 +21,8 @@ type Visit struct {
 	Cursor string // "" for none
 }
 
-// Attach connects a page by a stream of Server-Sent Events, which open returns. An error is why a
-// browser would be refused.
+// Attach connects a page by a stream of Server-Sent Events, which open returns. An
+// error is why a browser would be refused.
 func (s *Server) Attach(v Visit, open func(*conn.Conn, conn.Owner) conn.Transport) error {
 	if v.User == "" && !s.config.Guests {
 		return refuse(http.StatusUnauthorized, "guests may not connect")
@@ -36,11 +36,12 @@ func (s *Server) Attach(v Visit, open func(*conn.Conn, conn.Owner) conn.Transpor
 		return refuse(http.StatusServiceUnavailable, "shutting down")
 	}
 	p := &page{
-		Page: hub.Page{User: v.User, Client: v.Client}, server: s, payer: v.User,
+		Page: hub.Page{User: v.User, Client: v.Client}, server: s,
 		handshake: &handshake{disconnects: s.engine.Hub().Disconnects()},
 	}
 	if v.User == "" {
-		p.payer = guestPrefix + "test"
+		payer := guestPrefix + "test"
+		p.guest = &payer
 	}
 	if v.Cursor != "" {
 		at := envelope.ParseCursor(v.Cursor)

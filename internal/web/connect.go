@@ -38,6 +38,10 @@ func (s *Server) connect(c Context, version func(Context, url.Values) (protocol.
 	if err != nil {
 		return err
 	}
+	grants, err := s.grantsOf(query, user, v)
+	if err != nil {
+		return err
+	}
 	serve, err := transport(c)
 	if err != nil {
 		return err
@@ -49,8 +53,12 @@ func (s *Server) connect(c Context, version func(Context, url.Values) (protocol.
 		return s.refuseRetry(c, http.StatusServiceUnavailable, "shutting down")
 	}
 	p := &page{
-		Page: hub.Page{User: user, Client: client}, server: s, payer: payerOf(c, user),
-		handshake: &handshake{cursor: cursorOf(c.Request(), query), disconnects: began, doubtful: !certain},
+		Page: hub.Page{User: user, Client: client}, server: s,
+		handshake: &handshake{cursor: cursorOf(c.Request(), query), disconnects: began, doubtful: !certain, grants: grants, repeats: c.Request().Header.Get("Last-Event-ID") != ""},
+	}
+	if user == "" {
+		payer := payerOf(c, user)
+		p.guest = &payer
 	}
 	p.SetOwner(p, v)
 	if err := s.admit(c, p); err != nil {

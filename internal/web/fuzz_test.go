@@ -5,12 +5,14 @@ import (
 	"testing"
 
 	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/grant"
 )
 
 func FuzzParseRequest(f *testing.F) {
 	for _, s := range []string{
 		`{"extend":["T"]}`, `{"seen":["1"]}`, `{"extend":[],"seen":[]}`, `{}`, `null`, `[]`, `{"extend":null}`, `{"extend":[null]}`,
 		`{"extend":[""]}`, `{"extend":["` + strings.Repeat("x", envelope.MaxIDBytes+1) + `"]}`, `{"extend":["T"`, `{"EXTEND":["T"]}`, "\xff",
+		`{"watch":["AQQA"],"unwatch":["AQQA"]}`, `{"watch":[]}`, `{"watch":[null]}`, `{"unwatch":["` + strings.Repeat("x", grant.MaxBytes+1) + `"]}`,
 		`{"looking":true}`, `{"looking":null}`, `{"looking":1}`, `{"read":"im-7"}`, `{"read":"\n"}`, `{"read":"` + strings.Repeat("x", envelope.MaxIDBytes+1) + `"}`,
 		`{"extend":[` + strings.Repeat(`"a",`, listLimit) + `"a"]}`,
 	} {
@@ -29,6 +31,11 @@ func FuzzParseRequest(f *testing.F) {
 		}
 		if len(q.Read) > envelope.MaxIDBytes {
 			t.Errorf("accepted the tag %q", q.Read)
+		}
+		for _, text := range append(q.Watch, q.Unwatch...) {
+			if text == "" || len(text) > grant.MaxBytes {
+				t.Errorf("accepted the grant %q", text)
+			}
 		}
 		for _, id := range append(q.Extend, q.Seen...) {
 			if id == "" || len(id) > envelope.MaxIDBytes {

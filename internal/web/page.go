@@ -15,7 +15,7 @@ import (
 type page struct {
 	hub.Page
 	server    *Server
-	payer     string     // to whom its costs are charged: the user, or the address of a guest
+	guest     *string    // the payer of a guest; nil for a user
 	handshake *handshake // nil once the page has joined
 }
 
@@ -24,6 +24,17 @@ type handshake struct {
 	cursor      *envelope.Cursor // the position that the page has sent; nil if none
 	disconnects uint64           // number of disconnects before the user was determined …
 	doubtful    bool             // … which may be too high, see disconnectsBefore
+	grants      []string         // that the page presents
+	repeats     bool             // the cursor is a Last-Event-ID: the address is that of the connection before
+}
+
+// payer returns to whom the page's costs are charged: the user, or the address of a
+// guest.
+func (p *page) payer() string {
+	if p.guest != nil {
+		return *p.guest
+	}
+	return p.User
 }
 
 // Settings implements [conn.Owner].
@@ -44,7 +55,10 @@ func (p *page) Connected() {
 // join makes the page live. If the page comes from another node, its cursor may be
 // ahead of what this node has read from the log. join waits for that.
 func (p *page) join() error {
-	h, at := p.server.engine.Hub(), p.handshake.cursor
+	h, at, presented := p.server.engine.Hub(), p.handshake.cursor, p.presented()
+	if at == nil && p.Form().IsHTML() {
+		at = firstPosition(presented)
+	}
 	if at != nil && h.IsAhead(*at) {
 		ctx, cancel := context.WithTimeout(context.Background(), aheadWait)
 		defer cancel()
@@ -52,11 +66,16 @@ func (p *page) join() error {
 			return err
 		}
 	}
-	return h.Join(&p.Page, at, p.handshake.disconnects)
+	if len(presented) == 0 {
+		return h.Join(&p.Page, at, p.handshake.disconnects)
+	}
+	return h.JoinWatching(&p.Page, at, p.handshake.disconnects, presented, func() []byte {
+		return encodeReply("grants", p.server.engine.AnswerGrants(p.User, presented))
+	})
 }
 
 // Ended implements [conn.Owner]: it gives back what the page has taken.
-func (p *page) Ended() { p.server.engine.RemovePage(&p.Page, p.payer) }
+func (p *page) Ended() { p.server.engine.RemovePage(&p.Page, p.payer()) }
 
 // ReadOn implements [conn.Owner].
 func (p *page) ReadOn() (items []conn.Item, more bool) {
@@ -65,13 +84,13 @@ func (p *page) ReadOn() (items []conn.Item, more bool) {
 
 // Charge implements [conn.Owner].
 func (p *page) Charge(bytes int) (more bool) {
-	return p.server.limits.chargeReplay(p.payer, bytes, time.Now())
+	return p.server.limits.chargeReplay(p.payer(), bytes, time.Now())
 }
 
 // Received implements [conn.Owner]: it serves a request of the client.
 func (p *page) Received(frame []byte) {
 	s := p.server
-	if !s.allowRequest(&p.Page, p.payer) {
+	if !s.allowRequest(&p.Page, p.payer()) {
 		p.CloseNow(conn.CloseViolation, "too fast")
 		return
 	}
@@ -83,6 +102,14 @@ func (p *page) Received(frame []byte) {
 	if q.Extend != nil {
 		if response, err := s.engine.Extend(p.User, q.Extend); err == nil { // without a response the page retries
 			p.reply("watch", response)
+		}
+	}
+	if q.Unwatch != nil {
+		s.unwatchPage(&p.Page, q.Unwatch)
+	}
+	if q.Watch != nil {
+		if answer, connected := s.watchPage(&p.Page, q.Watch); connected {
+			p.reply("grants", answer)
 		}
 	}
 	if q.Looking != nil {
@@ -98,8 +125,14 @@ func (p *page) Received(frame []byte) {
 
 // reply sends the response to a request in a frame.
 func (p *page) reply(command string, params any) {
+	p.Push(conn.Item{Body: encodeReply(command, params)})
+}
+
+// encodeReply returns a message of the plugin.
+func encodeReply(command string, params any) []byte {
 	body, err := protocol.Reply(command, params)
-	if err == nil {
-		p.Push(conn.Item{Body: body})
+	if err != nil {
+		panic(err) // never: params are maps of strings, numbers and strings
 	}
+	return body
 }

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/echo-pull/pull/internal/engine"
 	"github.com/echo-pull/pull/internal/envelope"
 	"github.com/echo-pull/pull/internal/hub"
 )
@@ -18,11 +17,14 @@ type request struct {
 
 	Looking *bool  `json:"looking"` // whether the user looks at the page
 	Read    string `json:"read"`    // the tag of notifications that the user has read
+
+	Watch   []string `json:"watch"`   // grants of what the page itself watches
+	Unwatch []string `json:"unwatch"` // grants that it needs no longer
 }
 
 // isEmpty reports whether nothing is requested.
 func (q *request) isEmpty() bool {
-	return q.Extend == nil && q.Seen == nil && q.Looking == nil && q.Read == ""
+	return q.Extend == nil && q.Seen == nil && q.Looking == nil && q.Read == "" && q.Watch == nil && q.Unwatch == nil
 }
 
 const listLimit = 100 // largest number of tags or users in a request
@@ -42,6 +44,9 @@ func parseRequest(frame []byte) (request, error) {
 		return request{}, errRequest
 	}
 	if q.Read != "" && envelope.CheckIDs("tag", []string{q.Read}) != nil {
+		return request{}, errRequest
+	}
+	if !checkGrants(q.Watch) || !checkGrants(q.Unwatch) {
 		return request{}, errRequest
 	}
 	return q, nil
@@ -65,20 +70,34 @@ func (s *Server) Watch(c Context) error {
 		return refuse(http.StatusBadRequest, err.Error())
 	}
 	c.Response().Header().Set("Cache-Control", "no-store")
-	if p := s.engine.Hub().FindPage(user, c.Request().Header.Get(engine.HeaderClient)); p != nil && q.Looking != nil {
+	p := s.findPage(c, user)
+	if p != nil && q.Looking != nil {
 		s.engine.Hub().SetLooking(p, *q.Looking, time.Now())
 	}
 	if q.Read != "" && !s.read(user, q.Read) {
 		return s.refuseRetry(c, http.StatusServiceUnavailable, "try again")
 	}
-	if q.Extend != nil {
+	response, err := s.respond(c, user, p, &q)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, response)
+}
+
+// respond returns the response to a request in a POST. p is the page that has sent
+// it, or nil.
+func (s *Server) respond(c Context, user string, p *hub.Page, q *request) (any, error) {
+	switch {
+	case q.Watch != nil || q.Unwatch != nil:
+		return s.postWatches(p, q)
+	case q.Extend != nil:
 		response, err := s.engine.Extend(user, q.Extend)
 		if err != nil {
-			return s.refuseRetry(c, http.StatusServiceUnavailable, "try again")
+			return nil, s.refuseRetry(c, http.StatusServiceUnavailable, "try again")
 		}
-		return c.JSON(http.StatusOK, response)
+		return response, nil
 	}
-	return c.JSON(http.StatusOK, s.engine.Hub().SecondsSinceSeen(user, q.Seen))
+	return s.engine.Hub().SecondsSinceSeen(user, q.Seen), nil
 }
 
 // read records that a user has read what a tag is about, and reports whether it
@@ -101,7 +120,7 @@ func (s *Server) allowRequest(p *hub.Page, payer string) bool {
 // allowPost is allowRequest for a POST, which may name a page of the user.
 func (s *Server) allowPost(c Context, user string) bool {
 	payer := payerOf(c, user)
-	if p := s.engine.Hub().FindPage(user, c.Request().Header.Get(engine.HeaderClient)); p != nil {
+	if p := s.findPage(c, user); p != nil {
 		return s.allowRequest(p, payer)
 	}
 	return s.limits.allowRequest(payer, s.engine.Hub().PlacesOf(payer), time.Now())

@@ -1,0 +1,52 @@
+package hub
+
+import (
+	"testing"
+	"time"
+
+	"github.com/echo-pull/pull/internal/broker"
+	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/event"
+	"github.com/echo-pull/pull/internal/grant"
+)
+
+// A page that reads the window after the log became another one gets what is for
+// its own watches, although the offsets are smaller.
+func TestWatchesOfPagesMoveToAnotherLog(t *testing.T) {
+	h, d := newHub(func(*Config) {})
+	var w writer
+	for range 10 {
+		d.Dispatch([]broker.Delivery{w.message(event.User("other"), "x")})
+	}
+	p := newPage(h, "", discard{})
+	presented := []Presented{{Grant: grant.Grant{ID: 1, From: envelope.Cursor{Epoch: "log", Offset: 10}, Tags: []string{"T"}}}}
+	if err := h.JoinWatching(p, nil, 0, presented, nil); err != nil {
+		t.Fatal(err)
+	}
+
+	d.Dispatch([]broker.Delivery{delivery("another", 1, w.message(event.User("other"), "x").Raw), delivery("another", 2, w.message(event.Tag("T"), "x").Raw)})
+
+	if m := h.history.At(2); !h.isForPage(m, p, time.Now().Unix()) {
+		t.Error("a message to the tag in the new log is not for the page, want it to be")
+	}
+}
+
+// What nodes publish is bounded, whatever a node receives.
+func TestNodeRemembersABoundedNumberOfWatchesOfPages(t *testing.T) {
+	var p peerPages
+	list := []string{"=1\nA"}
+	for range maxPeerItems + 10 {
+		list = append(list, "+"+envelope.NewID())
+	}
+
+	p.apply(list)
+	if got := 1 + len(p.tags["A"].users); got != maxPeerItems || p.items != got {
+		t.Errorf("got %d tags and users, counted as %d, want %d", got, p.items, maxPeerItems)
+	}
+	p.apply([]string{"=1\nB", "+x", "", "?", "=\n", "-y"})
+	p.apply([]string{"=0\nA", "=2\nB", "+x", "+x", "-x", "-x"})
+
+	if p.tags["A"] != nil || p.items != 1 || p.tags["B"].pages != 2 {
+		t.Errorf("got %+v, want one tag with two pages and nobody", p)
+	}
+}

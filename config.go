@@ -50,6 +50,10 @@ type Config struct {
 	// it on the script tag. Default: no nonce.
 	Nonce func(echo.Context) string
 
+	// HTML makes Head load pull-html.mjs as well, which applies fragments of HTML
+	// to the page and defines the element <pull-watch>. Default false.
+	HTML bool
+
 	// Broker is the ordered log. Default: [Memory], for one node.
 	Broker Broker
 
@@ -240,7 +244,7 @@ func (c *Config) engine() engine.Config {
 
 func (c *Config) server() web.Config {
 	return web.Config{
-		Guests: c.Guests, Compress: c.Compress, MaxSessions: c.MaxSessions, MaxSessionsPerUser: c.MaxSessionsPerUser, MaxGuestsPerAddress: c.MaxGuestsPerAddress,
+		Guests: c.Guests, Compress: c.Compress, HTML: c.HTML, MaxSessions: c.MaxSessions, MaxSessionsPerUser: c.MaxSessionsPerUser, MaxGuestsPerAddress: c.MaxGuestsPerAddress,
 		AllowedOrigins: c.AllowedOrigins, Hosts: c.Hosts, PublicPath: c.PublicPath,
 	}
 }

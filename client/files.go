@@ -16,6 +16,11 @@ var (
 	//go:embed dist/pull.mjs
 	Module []byte
 
+	// HTML is pull-html.mjs, an ES module that applies fragments and defines the element
+	// pull-watch.
+	//go:embed dist/pull-html.mjs
+	HTML []byte
+
 	// Push is pull-push.mjs, an ES module that the client loads for notifications.
 	//go:embed dist/pull-push.mjs
 	Push []byte

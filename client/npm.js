@@ -11,6 +11,7 @@ const out = new URL("npm/", import.meta.url)
 /** The entries of the package, and their sources. The types of each are in NAME.d.ts. */
 const entries = {
   pull: "src/module.js",
+  html: "src/html/module.js",
   react: "src/react.js",
   vue: "src/vue.js",
   testing: "src/testing/fakepull.js",

@@ -82,9 +82,11 @@ export type Status = "connect" | "online" | "offline"
 /** AUTHORIZE_ERROR: the server does not let this user in, a login is needed, or another
  *  user has logged in since the page was rendered.
  *  CONNECT_ERROR: neither WebSocket nor Server-Sent Events work here.
- *  WATCH_ERROR: watches cannot be extended; it is tried again.
- *  MESSAGE_ERROR: a message or frame cannot be handled; a gap follows. */
-export type ErrorCode = "AUTHORIZE_ERROR" | "CONNECT_ERROR" | "WATCH_ERROR" | "MESSAGE_ERROR"
+ *  WATCH_ERROR: watches cannot be extended, and it is tried again; or a grant is refused, then the
+ *  reason is a GrantState.
+ *  MESSAGE_ERROR: a message or frame cannot be handled; a gap follows.
+ *  RENDER_ERROR: a fragment cannot be applied, such as for its selector. */
+export type ErrorCode = "AUTHORIZE_ERROR" | "CONNECT_ERROR" | "WATCH_ERROR" | "MESSAGE_ERROR" | "RENDER_ERROR"
 export type SubscriptionType = "server" | "client" | "online" | "status"
 export type UserId = string | number
 
@@ -422,4 +424,44 @@ export interface BXNames {
   /** The client of the page. Where the script tag has no data-url it never connects. */
   PULL: LegacyPull
   PullClient: typeof LegacyPull
+}
+
+// Fragments and watches of a page: html.d.ts has the file that applies them.
+
+/** A change of the page that the server has rendered. */
+export interface Fragment {
+  selector: string
+  swap: "outer" | "inner" | "before" | "prepend" | "append" | "after" | "delete" | "morph" | "upsert"
+  /** Missing for delete. */
+  html?: string
+  /** Missing without one. */
+  version?: number
+}
+
+/** What the server says of a grant. ok: the page watches its tags. gap: so it does, but it has
+ *  missed something. All others are refusals: the grant is too old, not the server's, of another
+ *  user, or one too many. */
+export type GrantState = "ok" | "gap" | "expired" | "forged" | "foreign" | "limit"
+
+export interface Pull {
+  /** Watches the tags of a grant that the server has rendered, until the returned function is
+   *  called as often as watch was with the same grant. It is there once pull-html.mjs is
+   *  connected to the client.
+   *  @param listener gets each answer of the server */
+  watch?(grant: string, listener?: (state: GrantState) => void): () => void
+  /** A fragment has come. It goes to no other listener. */
+  on(name: "render", listener: (message: Message<Fragment>) => void): () => void
+}
+
+/** Details of the events that the client dispatches on the page's body. */
+export interface PullEventDetail<Params = any> {
+  params: Params
+  extra: Extra
+}
+
+declare global {
+  interface HTMLElementEventMap {
+    "pull:gap": CustomEvent<null>
+    "pull:status": CustomEvent<{ status: Status }>
+  }
 }

@@ -12,10 +12,10 @@ import (
 	"github.com/echo-pull/pull"
 )
 
-// htmlPages are pages with the client of a library in place of ours: its scripts, and an
+// streamPages are pages with the client of a library in place of ours: its scripts, and an
 // element that reads the stream from a cursor and shows gaps in the global gaps.
-var htmlPages = map[string]string{
-	"htmx4": `<script src="/npm/htmx.org/dist/htmx.min.js"></script><script src="/npm/htmx.org/dist/ext/hx-sse.min.js"></script>
+var streamPages = map[string]string{
+	"htmx4": `<script src="/npm/htmx4/dist/htmx.min.js"></script><script src="/npm/htmx4/dist/ext/hx-sse.min.js"></script>
 		<div id="stream" hx-sse:connect="/pull/html?cursor=%s" hx-sse:close="pull:stop"></div>
 		<script>document.body.addEventListener("pull:gap", () => gaps++)</script>`,
 	"htmx2": `<script src="/npm/htmx2/dist/htmx.min.js"></script><script src="/npm/htmx-ext-sse/sse.js"></script>
@@ -24,19 +24,19 @@ var htmlPages = map[string]string{
 		<script>document.body.addEventListener("sse:pull:gap", () => gaps++)</script>`,
 }
 
-func htmlPage(c pull.Context) error {
+func streamPage(c pull.Context) error {
 	return c.HTML(http.StatusOK, `<!doctype html><title>html</title><link rel="icon" href="data:,"><body><script>let gaps = 0</script>
 		<ul id="list"><li id="t1">one</li><li id="t2"><input id="typed" value="two"></li><li id="t3">three</li></ul>`+
-		fmt.Sprintf(htmlPages[c.Param("library")], c.Pull().Cursor()))
+		fmt.Sprintf(streamPages[c.Param("library")], c.Pull().Cursor()))
 }
 
-// openHTML opens the page of a library as a person who is logged in.
-func openHTML(t *testing.T, s *site, library string) *tab {
+// openStream opens the page of a library as a person who is logged in.
+func openStream(t *testing.T, s *site, library string) *tab {
 	t.Helper()
-	if _, err := os.Stat("node_modules/htmx.org"); errors.Is(err, os.ErrNotExist) && os.Getenv("CI") == "" {
+	if _, err := os.Stat("node_modules/htmx4"); errors.Is(err, os.ErrNotExist) && os.Getenv("CI") == "" {
 		t.Skip("no htmx: run npm ci in e2e")
 	}
-	return newPerson(t, "ann").open(t, s.url+"/html/"+library)
+	return newPerson(t, "ann").open(t, s.url+"/stream/"+library)
 }
 
 // render sends a fragment to everyone.
@@ -59,11 +59,11 @@ func item(id, text string) template.HTML {
 
 func TestHTMXShowsEachSwap(t *testing.T) {
 	t.Parallel()
-	for library := range htmlPages {
+	for library := range streamPages {
 		t.Run(library, func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t, nil)
-			page := openHTML(t, s, library)
+			page := openStream(t, s, library)
 			page.lists("one", "", "three")
 			page.run(`document.querySelector("#typed").value = "by hand"; 0`)
 
@@ -95,7 +95,7 @@ func TestHTMXShowsEachSwap(t *testing.T) {
 func TestHTMX4KeepsWhatIsTyped(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, nil)
-	page := openHTML(t, s, "htmx4")
+	page := openStream(t, s, "htmx4")
 	page.run(`document.querySelector("#typed").focus(); document.querySelector("#typed").value = "by hand"; 0`)
 
 	s.render(pull.Fragment{Selector: "#t2", Swap: pull.Morph, HTML: template.HTML(`<li id="t2" class="new"><input id="typed" value="two"></li>`)})
@@ -110,12 +110,12 @@ func TestHTMX4KeepsWhatIsTyped(t *testing.T) {
 // away, a page misses nothing and gets nothing twice.
 func TestHTMXMissesNothing(t *testing.T) {
 	t.Parallel()
-	for library := range htmlPages {
+	for library := range streamPages {
 		t.Run(library, func(t *testing.T) {
 			t.Parallel()
 			state := t.TempDir() + "/state"
 			s := newSite(t, func(c *pull.Config) { c.StateFile = state })
-			page := openHTML(t, s, library)
+			page := openStream(t, s, library)
 			want := []string{"one", "", "three"}
 			add := func(n int) {
 				text := fmt.Sprint("item ", n)
@@ -150,11 +150,11 @@ func TestHTMXMissesNothing(t *testing.T) {
 // If the history is lost with the server, the page is notified, and goes on.
 func TestHTMXIsNotifiedOfAGap(t *testing.T) {
 	t.Parallel()
-	for library := range htmlPages {
+	for library := range streamPages {
 		t.Run(library, func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t, nil)
-			page := openHTML(t, s, library)
+			page := openStream(t, s, library)
 			s.render(pull.Fragment{Selector: "#t1", HTML: item("t1", "before")})
 			page.lists("before", "", "three")
 
@@ -170,11 +170,11 @@ func TestHTMXIsNotifiedOfAGap(t *testing.T) {
 // A user whom the application has disconnected does not come back.
 func TestHTMXStopsIfItMust(t *testing.T) {
 	t.Parallel()
-	for library := range htmlPages {
+	for library := range streamPages {
 		t.Run(library, func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t, nil)
-			page := openHTML(t, s, library)
+			page := openStream(t, s, library)
 			s.render(pull.Fragment{Selector: "#t1", HTML: item("t1", "here")})
 			page.lists("here", "", "three")
 			page.run(`window.stopped = false; document.body.addEventListener("htmx:sse:close", () => { window.stopped = true }); document.body.addEventListener("htmx:sseClose", () => { window.stopped = true })`)

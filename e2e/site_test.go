@@ -91,7 +91,7 @@ func (s *site) routes(p *pull.Plugin) *echo.Echo {
 	e.GET("/elsewhere", func(c echo.Context) error {
 		return c.HTML(http.StatusOK, "<title>elsewhere</title><link rel='icon' href='data:,'>")
 	})
-	e.GET("/html/:library", pull.Handler(htmlPage))
+	e.GET("/stream/:library", pull.Handler(streamPage))
 	e.GET("/npm/*", echo.StaticDirectoryHandler(os.DirFS("node_modules"), false))
 	return e
 }

@@ -10,11 +10,11 @@ import (
 )
 
 // Mount serves the plugin's routes in the group, behind the application's own
-// middleware. The connection is at the group's prefix. Below it are watch, html, push
-// and the client's files: pull.js, pull.mjs, its types pull.d.mts, pull-push.mjs
-// and pull-worker.js. Each route works with and without a trailing slash. For
-// requests that pass [Plugin.Middleware], the client's files, which contain nothing
-// private, are served before the group's own middleware runs.
+// middleware. The connection is at the group's prefix. Below it are watch, html,
+// push and the client's files: pull.js, pull.mjs, its types pull.d.mts,
+// pull-html.mjs, pull-push.mjs and pull-worker.js. Each route works with and without
+// a trailing slash. For requests that pass [Plugin.Middleware], the client's files,
+// which contain nothing private, are served before the group's own middleware runs.
 //
 // Head renders the address of the last group that was mounted, or
 // Config.PublicPath if it is set. Parameters of the prefix have the values that
@@ -58,7 +58,8 @@ func handlerOf(h func(web.Context) error) echo.HandlerFunc {
 // and connects it from the position that the log had when the request began.
 // Put it before the scripts that register hooks. The tag has no inline code. It
 // contains Config.Nonce and the hash of the script; a browser runs only a
-// script that matches the hash.
+// script that matches the hash. With Config.HTML a second tag of the same kind
+// loads pull-html.mjs.
 //
 // If the page should not connect, the script only defines its names, including
 // BX.PULL, so that the page can register its hooks. The attribute data-off then

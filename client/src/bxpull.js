@@ -1,5 +1,6 @@
 import { helpers, ready } from "./bx.js"
 import { customEvents } from "./customevents.js"
+import { domEvents as dispatch } from "./domevents.js"
 import { global, ofDocument } from "./genuine.js"
 import { runHooks } from "./hooks.js"
 import { LegacyPull } from "./legacy.js"
@@ -14,12 +15,12 @@ import { mark } from "./pull.js"
  *  @param {Tag | false} tag false where the script cannot know its tag */
 export function install(window, tag) {
   const onCustomEvent = putNames(window)
-  const { off, url, user, extend, platform } = tag || {}
+  const { off, url, user, extend, platform, domEvents } = tag || {}
   if (platform === "mobile") putMobileNames(window)
 
   const address = (!off && url) || null
   const options = { ...tag, url: address, user, extendEvery: extend, page: window }
-  if (!window[mark]) putClient(window, new LegacyPull(options), onCustomEvent)
+  if (!window[mark]) putClient(window, new LegacyPull(options), onCustomEvent, domEvents)
   else if (tag) window[mark][mark]?.(options)
 
   if (!address) return
@@ -57,11 +58,13 @@ function putMobileNames(window) {
 
 /** @param {any} window
  *  @param {LegacyPull} client
- *  @param {Function} [onCustomEvent] */
-function putClient(window, client, onCustomEvent) {
+ *  @param {Function} [onCustomEvent]
+ *  @param {string} [pause] of DOM events */
+function putClient(window, client, onCustomEvent, pause) {
   window[mark] = client
   window.BX.PULL ??= client
   runHooks(window, client, onCustomEvent)
+  dispatch(window, client, pause || undefined)
 }
 
 /** BX(id), once no real BX will come: that one does not load where BX is a function.

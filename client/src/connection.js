@@ -65,7 +65,7 @@ export class Connection {
     this.#parts.status.set("offline")
   }
 
-  get transport() {
+  get carrier() {
     return this.#transport?.name
   }
 
@@ -76,7 +76,7 @@ export class Connection {
     this.#silence = Math.max(leastSilence, (tick > 0 ? tick : 25) * 2500)
     this.#settling.set(settled, () => (this.#attempt = 0))
     this.#told = ""
-    if (this.transport === "websocket") this.#fallback.worked()
+    if (this.carrier === "websocket") this.#fallback.worked()
     this.heard()
     this.#parts.status.set("online")
   }
@@ -124,7 +124,7 @@ export class Connection {
   /** Something has arrived: what may now be silent starts again. A stream on which
    *  it is time to try a WebSocket again gives way to it. */
   heard() {
-    if (this.transport === "sse" && this.isOpen && this.#fallback.overdue) return this.#connect()
+    if (this.carrier === "sse" && this.isOpen && this.#fallback.overdue) return this.#connect()
     this.#timer.set(this.#silence, () => this.ended({ reason: "silence" }))
   }
 
@@ -148,7 +148,7 @@ export class Connection {
 
   /** @param {import("./delay.js").Ending} ending */
   ended(ending) {
-    const { transport, isOpen } = this
+    const { carrier: transport, isOpen } = this
 
     if (transport === "websocket" && !isOpen && !(Number(ending.code) >= 4000)) return this.#open("probe")
     if (transport === "probe" && ending.status === 426) this.#fallback.failed()

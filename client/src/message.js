@@ -1,7 +1,7 @@
 import { invalid } from "./invalid.js"
 
 /** @typedef {{ id?: number, module_id: string, command: string, params: any, extra: any }} Message
- *  @typedef {"server" | "client" | "online" | "control"} Kind */
+ *  @typedef {"server" | "client" | "online" | "control" | "render" | "later"} Kind */
 
 /** read makes a message of what a frame held, with everything handlers rely on.
  *  It throws where the server broke the protocol.
@@ -31,11 +31,12 @@ function ofArray([id, ms, name, params, extra]) {
 }
 
 /** kindOf looks at the sender first: whatever module a client's message names,
- *  it can never pass for the server's.
+ *  it can never pass for the server's. What the server itself puts into the log moves
+ *  the cursor, save for a withdraw; what is not known is of a later version.
  *  @param {Message} message
  *  @returns {Kind} */
-export function kindOf({ module_id, extra }) {
+export function kindOf({ id, module_id, command, extra }) {
   if (extra.sender.type === 1) return "client"
-  if (module_id === "pull") return "control"
+  if (module_id === "pull") return id === undefined || command === "withdraw" ? "control" : command === "render" ? command : "later"
   return module_id === "online" ? "online" : "server"
 }

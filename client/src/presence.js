@@ -24,7 +24,7 @@ export class Presence {
   }
 
   /** @param {import("./message.js").Message} message */
-  message({ command, params }) {
+  receive({ command, params }) {
     this.#interests.run(Boolean, (one) => {
       const { userId, callback } = one
       const isOnline = stateOf(String(userId), command, params)

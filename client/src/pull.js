@@ -22,6 +22,9 @@ import { Socket } from "./websocket.js"
  *  what a later tag says. */
 export const mark = Symbol.for("echo-pull")
 
+/** What pull-html.mjs calls, which is a bundle of its own. */
+export const plug = Symbol.for("echo-pull html")
+
 /** A page's client: it keeps one connection to the server, and calls what the page
  *  has subscribed to each message for it once and in order. */
 export class Pull {
@@ -36,15 +39,21 @@ export class Pull {
     Revision: "revision",
   })
 
-  #options = /** @type {ReturnType<typeof complete>} */ ({})
-  #cursor = /** @type {any} */ (undefined)
-  #watch = /** @type {any} */ (undefined)
+  // #begin sets these.
+  /** @type {any} */
+  #options
+  /** @type {any} */
+  #cursor
+  /** @type {any} */
+  #watch
   #status = new Status((state) => this.#tellStatus(state))
   #connection
   #lastSeen = new LastSeen((body) => this.#connection.send(body))
   #presence = new Presence()
   #subscriptions = new Subscriptions()
   #capture = false
+  /** @type {(address: URL) => void} */
+  #handshake = () => {}
   #sendsPush = false // the server, by its last hello
   /** The server's clock in ms, which the device's may differ from by hours. */
   #now = clockFrom(Date.now())
@@ -74,6 +83,15 @@ export class Pull {
     this.stop()
     this.#lastSeen.end()
     this.#begin(next)
+  }
+
+  /** Takes what adds to the address of each handshake, and returns what only the client
+   *  can do. Beside that, "control" calls back for each control message (command, params).
+   *  @param {(address: URL) => void} handshake
+   *  @returns {import("./html/connect.js").Plug} */
+  [plug](handshake) {
+    this.#handshake = handshake
+    return [(body) => this.#connection.send(body), (...args) => this.#emit(...args), this.#options.extendEvery * 1000]
   }
 
   /** @param {import("./options.js").Options} options */
@@ -192,7 +210,7 @@ export class Pull {
       client: this.clientId,
       cursor: this.cursor,
       status: this.#status.current,
-      transport: this.#connection.transport,
+      transport: this.#connection.carrier,
       watches: this.#watch.tags,
     }
   }
@@ -207,6 +225,7 @@ export class Pull {
         // A handshake says where the page is from, a request to the same site does not.
         const origin = name === "probe" ? page.location?.origin : ""
         const connect = withQuery(url, { client, cursor, protocol: "2", origin })
+        this.#handshake(connect)
         if (name === "websocket") return new Socket(connect, listener, WebSocket)
         return new Stream(name, connect, listener, this.#options, (reason) => this.#watch.failed(reason))
       },
@@ -256,8 +275,8 @@ export class Pull {
     if (this.#capture) console.info("pull:", message)
 
     this.#emit(kind === "server" ? "message" : kind, message)
-    this.#subscriptions.message(kind, message)
-    if (kind === "online") this.#presence.message(message)
+    this.#subscriptions.receive(kind, message)
+    if (kind === "online") this.#presence.receive(message)
   }
 
   /** Commands of the protocol never reach the page; unknown ones are of a later version.
@@ -268,6 +287,7 @@ export class Pull {
     if (command === "watch") this.#watch.answered(params)
     if (command === "seen") this.#lastSeen.answered(params)
     if (command === "withdraw") this.#push(command, params.tag)
+    this.#emit("control", command, params)
   }
 
   /** A page that was rendered for one user gets nothing that is another's, who has
@@ -323,6 +343,6 @@ export class Pull {
 /** A clock that shows `ms` now, and goes on whatever the device's is set to.
  *  @param {number} ms */
 function clockFrom(ms) {
-  const start = performance.now()
-  return () => ms + performance.now() - start
+  const ahead = ms - performance.now()
+  return () => ahead + performance.now()
 }

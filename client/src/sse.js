@@ -43,7 +43,7 @@ export class Stream {
 
   /** Posts what a WebSocket would send as a frame, and hands the answer on in the
    *  form in which a frame would bring it. That of other requests is empty.
-   *  @param {{ extend?: string[], seen?: string[], looking?: boolean, read?: string }} body */
+   *  @param {{ extend?: string[], watch?: string[], seen?: string[], looking?: boolean, read?: string }} body */
   async send(body) {
     const { url, client } = this.#endpoint
     const headers = { "Content-Type": "application/json", [header]: client }
@@ -51,7 +51,7 @@ export class Stream {
       const response = await this.#fetch(below(/** @type {URL} */ (url), "/watch"), { method: "POST", headers, body: encode(body) })
       if (!response.ok) throw `status ${response.status}`
       const params = await response.json()
-      const answer = encode([{ module_id: "pull", command: body.extend ? "watch" : body.seen ? "seen" : "", params }])
+      const answer = encode([{ module_id: "pull", command: body.extend ? "watch" : body.seen ? "seen" : body.watch ? "grants" : "", params }])
       this.#unlessClosed(() => this.#listener.frame(answer))
     } catch (error) {
       if (body.extend) this.#unlessClosed(() => this.#failed(String(error)))

@@ -24,7 +24,7 @@ export class Subscriptions {
   /** A message goes to the callbacks of its whole module before those of its command.
    *  @param {string} type
    *  @param {import("./message.js").Message} message */
-  message(type, { module_id, command, params, extra }) {
+  receive(type, { module_id, command, params, extra }) {
     const about = type === "online" ? { type } : { type, moduleId: module_id }
     this.tell(about, { command, params, extra }, about)
     this.tell({ ...about, command }, params, extra, command, about)

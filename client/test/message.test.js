@@ -50,8 +50,13 @@ test("a client's message never passes for the server's, whatever module it names
   }
 })
 
+test("what the server has put into the log moves the cursor, save for a withdraw", () => {
+  const kinds = ["render", "withdraw", "new"].flatMap((command) => [7, undefined].map((id) => kindOf(read({ ...raw, id, module_id: "pull", command }, 0))))
+  assert.deepEqual(kinds, ["render", "control", "control", "control", "later", "control"])
+})
+
 test("the plugin's own modules are told from the others in any case", () => {
-  const kinds = ["pull", "PULL", "Online", "pulls"].map((module_id) => kindOf(read({ ...raw, module_id }, 0)))
+  const kinds = ["pull", "PULL", "Online", "pulls"].map((module_id) => kindOf(read({ ...raw, module_id, id: undefined }, 0)))
   assert.deepEqual(kinds, ["control", "control", "online", "server"])
 })
 

@@ -26,7 +26,7 @@ for (const [name, form, type, want] of forms) {
     const { calls, callback } = recorder()
     const subscriptions = new Subscriptions()
     subscriptions.add({ ...form, callback })
-    subscriptions.message(type, message)
+    subscriptions.receive(type, message)
     assert.deepEqual(calls, [want])
   })
 }
@@ -37,7 +37,7 @@ test("others are not called", () => {
   for (const form of [{ moduleId: "im" }, { moduleId: "tasks", command: "delete" }, { type: "client", moduleId: "tasks" }, { type: "online" }, { type: "status" }, { type: "revision", moduleId: "tasks" }]) {
     subscriptions.add({ ...form, callback })
   }
-  subscriptions.message("server", message)
+  subscriptions.receive("server", message)
   assert.deepEqual(calls, [])
 })
 
@@ -57,7 +57,7 @@ test("module-wide callbacks come before per-command ones, each in order of regis
   subscriptions.add({ moduleId: "tasks", callback: () => order.push(1) })
   subscriptions.add({ moduleId: "tasks", command: "update", callback: () => order.push(4) })
   subscriptions.add({ moduleId: "tasks", callback: () => order.push(2) })
-  subscriptions.message("server", message)
+  subscriptions.receive("server", message)
   assert.deepEqual(order, [1, 2, 3, 4])
 })
 
@@ -67,10 +67,10 @@ test("the same callback twice is called twice, and its end ends both", () => {
   subscriptions.add({ moduleId: "tasks", callback })
   const end = subscriptions.add({ moduleId: "Tasks", callback })
   subscriptions.add({ moduleId: "tasks", command: "update", callback })
-  subscriptions.message("server", message)
+  subscriptions.receive("server", message)
   assert.equal(calls.length, 3)
   end()
-  subscriptions.message("server", message)
+  subscriptions.receive("server", message)
   assert.equal(calls.length, 4)
 })
 
@@ -85,7 +85,7 @@ test("a callback gets its own copy, may throw, and one unsubscribed meanwhile is
   } })
   const end = subscriptions.add({ moduleId: "tasks", callback: () => assert.fail("called after its end") })
   subscriptions.add({ moduleId: "tasks", callback })
-  subscriptions.message("server", message)
+  subscriptions.receive("server", message)
   assert.deepEqual(calls[0][0], { command: "update", params: { ID: 7 }, extra: { a: 1 } })
 })
 
@@ -114,15 +114,15 @@ test("a handler: its map by name or function, read for every message, else handl
   const handler = new Handler()
   const subscriptions = new Subscriptions()
   const end = subscriptions.add(handler)
-  subscriptions.message("server", message)
+  subscriptions.receive("server", message)
   handler.map = { update: "other" }
-  subscriptions.message("server", message)
+  subscriptions.receive("server", message)
   handler.map = { update: handler.other }
-  subscriptions.message("server", message)
-  subscriptions.message("server", { ...message, command: "unknown" })
-  subscriptions.message("server", { ...message, command: "constructor" })
+  subscriptions.receive("server", message)
+  subscriptions.receive("server", { ...message, command: "unknown" })
+  subscriptions.receive("server", { ...message, command: "constructor" })
   end()
-  subscriptions.message("server", message)
+  subscriptions.receive("server", message)
   const args = [{ ID: 7 }, { a: 1 }, "update"]
   assert.deepEqual(handler.calls, [["handleUpdate", ...args], ["other", ...args], ["other", ...args]])
 })
@@ -131,7 +131,7 @@ test("a command named like a property of every object is looked up as any other"
   const { calls, callback } = recorder()
   const subscriptions = new Subscriptions()
   subscriptions.add({ getModuleId: () => "tasks", getMap: () => ({}), handleConstructor: callback })
-  subscriptions.message("server", { ...message, command: "constructor" })
+  subscriptions.receive("server", { ...message, command: "constructor" })
   assert.equal(calls.length, 1)
 })
 
@@ -140,8 +140,8 @@ test("a handler without a map, of another type", () => {
   const calls = []
   const subscriptions = new Subscriptions()
   subscriptions.add({ getModuleId: () => "tasks", getSubscriptionType: () => "client", handleUpdate: (/** @type {any} */ params) => calls.push(params) })
-  subscriptions.message("server", message)
-  subscriptions.message("client", message)
+  subscriptions.receive("server", message)
+  subscriptions.receive("client", message)
   assert.deepEqual(calls, [{ ID: 7 }])
 })
 

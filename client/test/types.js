@@ -2,6 +2,7 @@
 
 import { helpers } from "../src/bx.js"
 import { customEvents } from "../src/customevents.js"
+import { connect } from "../src/html/connect.js"
 import { LegacyPull } from "../src/legacy.js"
 import { Pull } from "../src/pull.js"
 import * as push from "../src/push/notifications.js"
@@ -42,3 +43,7 @@ export const react = reactHooks
 
 /** @type {typeof Vue} */
 export const vue = vueComposables
+/** @import { connect as PublicConnect } from "../html.js" */
+
+/** @type {typeof PublicConnect} */
+export const html = /** @type {any} */ (connect)

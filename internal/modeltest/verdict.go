@@ -141,8 +141,21 @@ func (m *model) isReplaced(p *page, part *part, offset uint64, got map[uint64]bo
 	after, _ := slices.BinarySearch(series, offset+1)
 	for _, later := range series[after:] {
 		v := m.verdict(p, part, later)
-		if v == always || v == perhaps && (got[later] || later > part.upTo) {
+		if v == always || v == perhaps && (got[later] || later > part.upTo) || m.wasLeft(part, later) {
 			return true
+		}
+	}
+	return false
+}
+
+// wasLeft reports whether the page has ended its own watch of a tag of an event before
+// it received the event. The server may have left out an earlier one because of it.
+func (m *model) wasLeft(part *part, offset uint64) bool {
+	for _, t := range m.entries[offset].params.To {
+		for _, s := range part.spans {
+			if slices.Contains(t.Tags, s.tag) && offset > s.may && offset > min(s.doubt, s.end) {
+				return true
+			}
 		}
 	}
 	return false

@@ -15,6 +15,7 @@ const (
 type Config struct {
 	Guests   bool
 	Compress bool
+	HTML     bool
 
 	MaxSessions         int
 	MaxSessionsPerUser  int

@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// Head returns the script tag for the page of a request. platform determines
-// which hooks run. It returns "" if the plugin is not mounted.
+// Head returns the script tag for the page of a request, and with Config.HTML that
+// of pull-html.mjs. platform determines which hooks run. It returns "" if the plugin
+// is not mounted.
 func (s *Server) Head(c Context, platform, nonce string) template.HTML {
 	mount := s.mountFor(c)
 	if mount == "" {
@@ -17,8 +18,7 @@ func (s *Server) Head(c Context, platform, nonce string) template.HTML {
 	}
 	var b strings.Builder
 	b.WriteString("<script")
-	script := assets["pull.js"]
-	attribute(&b, "src", joinPath(mount, "pull.js")+"?v="+script.version)
+	source(&b, mount, "pull.js")
 	if user, off := s.pageOf(c); off != "" {
 		attribute(&b, "data-off", off)
 	} else {
@@ -28,15 +28,30 @@ func (s *Server) Head(c Context, platform, nonce string) template.HTML {
 		attribute(&b, "data-extend", strconv.FormatFloat(s.extendEvery().Seconds(), 'f', -1, 64))
 	}
 	attribute(&b, "data-platform", platform)
-	if nonce != "" {
-		attribute(&b, "nonce", nonce)
+	finish(&b, mount, "pull.js", nonce)
+	if s.config.HTML {
+		b.WriteString(`<script type="module"`)
+		source(&b, mount, "pull-html.mjs")
+		finish(&b, mount, "pull-html.mjs", nonce)
 	}
-	attribute(&b, "integrity", script.sum)
+	return template.HTML(b.String()) //nolint:gosec // every attribute is escaped
+}
+
+// source writes the address of a file of the client into a script tag.
+func source(b *strings.Builder, mount, name string) {
+	attribute(b, "src", joinPath(mount, name)+"?v="+assets[name].version)
+}
+
+// finish writes what lets the browser run the file, and the end of the tag.
+func finish(b *strings.Builder, mount, name, nonce string) {
+	if nonce != "" {
+		attribute(b, "nonce", nonce)
+	}
+	attribute(b, "integrity", assets[name].sum)
 	if isElsewhere(mount) { // required for integrity
-		attribute(&b, "crossorigin", "anonymous")
+		attribute(b, "crossorigin", "anonymous")
 	}
 	b.WriteString("></script>")
-	return template.HTML(b.String()) //nolint:gosec // every attribute is escaped
 }
 
 // isElsewhere reports whether a URL may be on another host than the page.

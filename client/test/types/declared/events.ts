@@ -90,7 +90,7 @@ pull.on("message", (message) => {
 })
 pull.on("message", (message: Message) => same<typeof message.params, any>(true))
 pull.on("status", (status) => same<typeof status, "connect" | "online" | "offline">(true))
-pull.on("error", (code, reason) => same<[typeof code, typeof reason], ["AUTHORIZE_ERROR" | "CONNECT_ERROR" | "WATCH_ERROR" | "MESSAGE_ERROR", string]>(true))
+pull.on("error", (code, reason) => same<[typeof code, typeof reason], ["AUTHORIZE_ERROR" | "CONNECT_ERROR" | "WATCH_ERROR" | "MESSAGE_ERROR" | "RENDER_ERROR", string]>(true))
 pull.on("gap", () => {})
 // @ts-expect-error no such name
 pull.on("gaps", () => {})

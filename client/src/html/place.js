@@ -1,0 +1,57 @@
+/** @typedef {"outer" | "inner" | "before" | "prepend" | "append" | "after" | "delete" | "morph"} Swap */
+
+/** What each swap is for htmx.
+ *  @type {Record<Swap, string>} */
+export const swaps = {
+  outer: "outerHTML",
+  inner: "innerHTML",
+  before: "beforebegin",
+  prepend: "afterbegin",
+  append: "beforeend",
+  after: "afterend",
+  delete: "delete",
+  morph: "outerMorph",
+}
+
+/** Changes the page at one element, by the library of the page that has to know of it.
+ *  Alpine and Turbo find out by themselves. When this returns, the page has changed.
+ *  @param {Element} target
+ *  @param {Swap} swap
+ *  @param {HTMLTemplateElement} template */
+export function place(target, swap, template) {
+  const { content } = template
+  const htmx = library("htmx", "swap")
+  const isOld = /^[12]\./.test(htmx?.version) // has no morph
+  if (swap === "morph") {
+    for (const element of target.querySelectorAll(permanent)) content.querySelector("#" + CSS.escape(element.id))?.replaceWith(element.cloneNode(true))
+    const morph = library("Idiomorph", "morph") ?? library("Turbo", "morphElements")
+    if (morph) return (morph.morph ?? morph.morphElements)(target, content.firstElementChild, { morphStyle: "outerHTML" })
+    if (!htmx || isOld) swap = "outer"
+  }
+  if (!htmx || target instanceof SVGElement) own(target, swap, content)
+  else if (isOld) htmx.swap(target, template.innerHTML, { swapStyle: swaps[swap], settleDelay: 0, ignoreTitle: true, transition: false })
+  // Without a time to settle in, all but the promise is done at once.
+  else htmx.swap({ target, sourceElement: target, text: template.innerHTML, swap: swaps[swap] + " settle:0 ignoreTitle:true" })
+}
+
+/** @param {Element} target
+ *  @param {Swap} swap
+ *  @param {DocumentFragment} content */
+function own(target, swap, content) {
+  if (swap === "outer" || swap === "morph") target.replaceWith(content)
+  else if (swap === "inner") target.replaceChildren(content)
+  else if (swap === "delete") target.remove()
+  else target[swap](content)
+}
+
+/** What a page keeps as it is. */
+export const permanent = "[data-pull-permanent][id], [hx-preserve][id], [data-turbo-permanent][id]"
+
+/** A global of a script. An element whose id is its name is no own property.
+ *  @param {string} name
+ *  @param {string} method
+ *  @returns {any} */
+export function library(name, method) {
+  const found = Object.hasOwn(window, name) && /** @type {any} */ (window)[name]
+  if (found?.[method] instanceof Function) return found
+}

@@ -1,0 +1,23 @@
+/** Returns what runs a function: at once, and then at most once in each `ms`. A call
+ *  in between is made up for at the end of that time, so that the last is never lost.
+ *  @param {number} ms
+ *  @param {() => void} run
+ *  @returns {() => void} */
+export function paced(ms, run) {
+  let resting = false
+  let due = false
+
+  const fire = () => {
+    resting = true
+    due = false
+    setTimeout(() => {
+      resting = false
+      if (due) fire()
+    }, ms)
+    run()
+  }
+  return () => {
+    if (resting) due = true
+    else fire()
+  }
+}

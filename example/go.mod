@@ -11,6 +11,7 @@ replace (
 )
 
 require (
+	github.com/a-h/templ v0.3.1100
 	github.com/echo-pull/pull v0.0.0
 	github.com/echo-pull/pull/natsbroker v0.0.0
 	github.com/echo-pull/pull/pgbroker v0.0.0

@@ -1,6 +1,7 @@
 package pull_test
 
 import (
+	"cmp"
 	"errors"
 	"math"
 	"reflect"
@@ -138,6 +139,28 @@ func TestPagesExtendTheirWatchesInTime(t *testing.T) {
 
 		if err != nil || every <= 0 || every >= 1e6 || ttl > 0 && every >= ttl.Seconds() {
 			t.Errorf("WatchTTL %s: extended every %v s, want less than that, and than a million", ttl, every)
+		}
+	}
+}
+
+// Pages renew their grants as often as they extend watches.
+func TestPagesRenewTheirGrantsInTime(t *testing.T) {
+	for _, c := range []struct{ watch, grant time.Duration }{
+		{0, time.Minute}, {0, 10 * time.Second}, {48 * time.Hour, 0}, {longest, 0}, {longest, longest},
+	} {
+		a := newApp(t, func(config *pull.Config) { config.WatchTTL, config.GrantTTL = c.watch, c.grant })
+		a.echo.GET("/page", func(c echo.Context) error { return c.HTML(200, string(a.Head(c))) })
+		page := text(a.get(t, "/page", userHeader, "1"))
+		a.stop(t)
+
+		found := regexp.MustCompile(`data-extend="([0-9.]+)"`).FindStringSubmatch(page)
+		if found == nil {
+			t.Fatalf("%+v: no plain number in %s", c, page)
+		}
+		every, err := strconv.ParseFloat(found[1], 64)
+
+		if most := cmp.Or(c.grant, 24*time.Hour).Seconds() / 2; err != nil || every > most {
+			t.Errorf("%+v: renewed every %v s, want at most %v, half of what a grant lives", c, every, most)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
+	"net/url"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -376,4 +377,67 @@ func TestSlowHTMLStreamRecoversFromTheWindow(t *testing.T) {
 			t.Errorf("got %v, want %v", got, want)
 		}
 	})
+}
+
+// The client of an html stream gets no answer about its grants, so that one beyond the
+// limit refuses the stream.
+func TestHTMLStreamBeyondTheLimitOfGrantsIsRefused(t *testing.T) {
+	tags := func(prefix string, n int) (all []string) {
+		for i := range n {
+			all = append(all, prefix+strconv.Itoa(i))
+		}
+		return all
+	}
+	for name, test := range map[string]struct {
+		grants [][]string
+		want   int
+	}{
+		"100 tags":            {[][]string{tags("A", 50), tags("B", 50)}, http.StatusOK},
+		"101 tags":            {[][]string{tags("A", 50), tags("B", 51)}, http.StatusForbidden},
+		"50 tags, some twice": {[][]string{tags("A", 50), tags("A", 49), tags("A", 48)}, http.StatusOK},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := newGuestApp(t)
+				defer a.stop(t)
+				query := url.Values{}
+				for _, tags := range test.grants {
+					grant, _ := a.granted(t, "", tags...)
+					query.Add("grant", grant)
+				}
+
+				p := a.html(t, "", "?"+query.Encode())
+				defer p.close()
+
+				if p.StatusCode != test.want {
+					t.Errorf("got status %d, want %d", p.StatusCode, test.want)
+				}
+			})
+		})
+	}
+}
+
+func TestHTMLStreamWatchesByPost(t *testing.T) {
+	for name, user := range map[string]string{"user": "42", "guest": ""} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := newGuestApp(t)
+				defer a.stop(t)
+				p := a.html(t, user, "?client=me")
+				defer p.close()
+				p.next(t)
+				grant, _ := a.granted(t, user, "A")
+
+				r := a.do(t, http.MethodPost, "/pull/watch?client=me", `{"watch":["`+grant+`"]}`, userHeader, user)
+
+				if body := text(r); r.StatusCode != http.StatusOK || !strings.Contains(body, `"state":"ok"`) {
+					t.Fatalf("got %d %s, want ok", r.StatusCode, body)
+				}
+				send(t, a, pull.Tag("A"), "live")
+				if e := p.shown(t); e.event != "pull:tasks:live" {
+					t.Errorf("got %+v, want the event", e)
+				}
+			})
+		})
+	}
 }

@@ -108,10 +108,15 @@ func TestHandshakeBoundsItsGrants(t *testing.T) {
 		a := newGuestApp(t)
 		defer a.stop(t)
 
-		_, response, err := a.tryDial(t, presenting("", strings.Repeat("x", 16<<10+1)))
+		for name, query := range map[string]string{
+			"a large one": presenting("", strings.Repeat("x", 16<<10+1)),
+			"empty ones":  "?" + strings.Repeat("watch&", 2000),
+		} {
+			_, response, err := a.tryDial(t, query)
 
-		if err == nil || response.StatusCode != http.StatusRequestURITooLong {
-			t.Errorf("got %v, %v, want 414", response, err)
+			if err == nil || response.StatusCode != http.StatusRequestURITooLong {
+				t.Errorf("%s: got %v, %v, want 414", name, response, err)
+			}
 		}
 	})
 }

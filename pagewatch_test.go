@@ -429,3 +429,56 @@ func TestWatchesOfPagesInParallel(t *testing.T) {
 	}
 	pages.Wait()
 }
+
+// A page that has got each event of a series has not missed those that a later one
+// replaces.
+func TestLaterGrantCountsWhatTheLastOfASeriesReplaces(t *testing.T) {
+	for name, c := range map[string]struct {
+		first, second pull.Target
+		want          string
+	}{
+		"the page has both": {pull.Tag("A").Or(pull.Shared()), pull.Tag("A").Or(pull.Shared()), "ok"},
+		"the page has none": {pull.Tag("A"), pull.Tag("A"), "gap"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := newGuestApp(t)
+				defer a.stop(t)
+				_, cursor := a.granted(t, "42", "A")
+				p := a.dial(t, "42", presenting(cursor))
+				p.hello(t)
+				text, _ := a.granted(t, "42", "A")
+				for _, to := range []pull.Target{c.first, c.second} {
+					e := event("between", nil)
+					e.Key, e.Keep = "k", pull.Last
+					sendEvent(t, a, to, e)
+				}
+				synctest.Wait()
+
+				if state, _ := p.watches(t, text); state != c.want {
+					t.Errorf("got %q, want %q", state, c.want)
+				}
+			})
+		})
+	}
+}
+
+// A grant that is presented twice in one request does not hide that something was
+// missed.
+func TestGrantPresentedTwiceIsStillAGap(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newGuestApp(t)
+		defer a.stop(t)
+		p := a.dial(t, "", "")
+		p.hello(t)
+		text, _ := a.granted(t, "", "A")
+		send(t, a, pull.Tag("A"), "between")
+		synctest.Wait()
+
+		p.asks(t, "watch", text, text)
+
+		if got := p.grants(t)[text].State; got != "gap" {
+			t.Errorf("got %q, want a gap", got)
+		}
+	})
+}

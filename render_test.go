@@ -81,6 +81,35 @@ func TestFragmentOfAFailedRequestIsNotSent(t *testing.T) {
 	})
 }
 
+// A key of fragments is none of events: a request may send both about one thing.
+func TestFragmentReplacesNoEvent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		to := pull.User("1")
+		a := txApp(t, func(c pull.Context) error {
+			e := event("update", nil)
+			e.Key = "task-7"
+			return errors.Join(
+				c.Pull().Render(to, pull.Fragment{Selector: "#old", Swap: pull.Delete, Key: "task-7"}),
+				c.Pull().Send(to, e),
+				c.Pull().Render(to, pull.Fragment{Selector: "#new", Swap: pull.Delete, Key: "task-7"}),
+				c.NoContent(http.StatusNoContent),
+			)
+		}, nil)
+		defer a.stop(t)
+		p := a.dial(t, "1", "")
+		p.hello(t)
+
+		a.act(t)
+
+		if got := p.event(t); got.Command != "update" {
+			t.Errorf("got %+v, want the event", got)
+		}
+		if got := p.event(t); got.Params["selector"] != "#new" {
+			t.Errorf("got %+v, want the last fragment", got)
+		}
+	})
+}
+
 func TestRenderReturnsWhatIsWrongAtTheCall(t *testing.T) {
 	broken := errors.New("broken")
 	for _, test := range []struct {

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/labstack/echo/v4"
+
 	"github.com/echo-pull/pull"
 	"github.com/echo-pull/pull/pulltest"
 )
@@ -33,6 +35,44 @@ func TestLostHistoryIsAGap(t *testing.T) {
 		page.Expect(t, "tasks", "after", nil)
 		away.Expect(t, "tasks", "after", nil)
 		away.Refute(t, "tasks", "before")
+	})
+}
+
+// The log may be lost while it cannot be reached: the error that it is lost comes later.
+func TestHistoryIsLostWhileTheBrokerFails(t *testing.T) {
+	everywhere(t, func(t *testing.T) {
+		p := pulltest.New(t, pull.Config{})
+		page := pulltest.Open(t, p, "ann")
+		mend := pulltest.FailBroker(t, p, nil)
+
+		pulltest.LoseHistory(t, p)
+		mend()
+		send(t, p, pull.User("ann"), "after")
+
+		page.ExpectGap(t)
+		page.Expect(t, "tasks", "after", nil)
+	})
+}
+
+// A grant that comes late is a gap, as in a browser.
+func TestLateGrantIsAGap(t *testing.T) {
+	everywhere(t, func(t *testing.T) {
+		p := pulltest.New(t, pull.Config{Guests: true})
+		page := pulltest.Open(t, p, "")
+		c := echo.New().NewContext(post(""), nil)
+		grant, err := p.Grant(c, "ARTICLE_5")
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		page.Request(t, map[string]any{"watch": []string{grant}})
+		page.RefuteGap(t)
+		page.Request(t, map[string]any{"unwatch": []string{grant}})
+		send(t, p, pull.Tag("ARTICLE_5"), "between")
+		page.RefuteGap(t)
+		page.Request(t, map[string]any{"watch": []string{grant}})
+
+		page.ExpectGap(t)
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -315,6 +316,33 @@ func TestPagesInParallel(t *testing.T) {
 			}
 			page.RefuteGap(t)
 		})
+	}
+}
+
+// An application may end its plugin while a test looks at a page.
+func TestPageOfAPluginThatIsShutDown(t *testing.T) {
+	t.Parallel()
+	for range 30 {
+		p := pulltest.New(t, pull.Config{})
+		page := pulltest.Open(t, p, "ann")
+		send(t, p, pull.User("ann"), "x")
+		var all sync.WaitGroup
+		for range 8 {
+			all.Go(func() {
+				for range 20 {
+					if got := record(func(t testing.TB) { page.Refute(t, "tasks", "none") }); got != "" {
+						t.Error(got)
+					}
+				}
+			})
+		}
+		if err := p.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+		all.Wait()
+
+		page.Expect(t, "tasks", "x", nil)
+		page.ExpectClose(t, 1012)
 	}
 }
 

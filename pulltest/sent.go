@@ -13,7 +13,7 @@ import (
 //	func (m *Messages) Only(t testing.TB, target pull.Target, events ...pull.Event)
 //
 // Only fails the test unless exactly these events left, to this target and in this
-// order. Params are compared as JSON. Key, TTL, ExceptSender, Secret and Push are
+// order. Params are compared as JSON. Key, Keep, TTL, ExceptSender, Secret and Push are
 // compared if they are set in what the test wants, and Key and ExceptSender not for
 // events of SendTx. The order of users and tags in a target does not matter.
 //

@@ -109,7 +109,7 @@ func TestOptionsAreComparedIfTheyAreSet(t *testing.T) {
 	push := &pull.Push{Title: "Rest", URL: "/tasks/7"}
 	e.POST("/", pull.Handler(func(c pull.Context) error {
 		return c.Pull().Send(pull.User("42"), pull.Event{
-			Module: "Tasks", Command: "x", Key: "k", TTL: time.Minute, ExceptSender: true, Secret: true, Push: push,
+			Module: "Tasks", Command: "x", Key: "k", Keep: pull.Last, TTL: time.Minute, ExceptSender: true, Secret: true, Push: push,
 		})
 	}))
 	sent := pulltest.Sent(t, p, func() { do(e, "ann", http.MethodPost, "/", nil) })
@@ -120,6 +120,7 @@ func TestOptionsAreComparedIfTheyAreSet(t *testing.T) {
 		"nothing":      {func(*pull.Event) {}, ""},
 		"key":          {func(e *pull.Event) { e.Key = "k" }, ""},
 		"other key":    {func(e *pull.Event) { e.Key = "l" }, `+ User("42") tasks:x Key: "k" {}`},
+		"keep":         {func(e *pull.Event) { e.Keep = pull.Last }, ""},
 		"ttl":          {func(e *pull.Event) { e.TTL = time.Minute }, ""},
 		"other ttl":    {func(e *pull.Event) { e.TTL = time.Hour }, `- User("42") tasks:x TTL: 1h0m0s {}`},
 		"except":       {func(e *pull.Event) { e.ExceptSender = true }, ""},
@@ -140,6 +141,25 @@ func TestOptionsAreComparedIfTheyAreSet(t *testing.T) {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
 		})
+	}
+}
+
+func TestMissingKeepIsSeen(t *testing.T) {
+	t.Parallel()
+	p := pulltest.New(t, pull.Config{})
+	e := echo.New()
+	e.Use(p.Middleware())
+	e.POST("/", pull.Handler(func(c pull.Context) error {
+		return c.Pull().Send(pull.User("42"), pull.Event{Module: "tasks", Command: "x", Key: "k"})
+	}))
+	sent := pulltest.Sent(t, p, func() { do(e, "ann", http.MethodPost, "/", nil) })
+
+	got := record(func(t testing.TB) {
+		sent.Only(t, pull.User("42"), pull.Event{Module: "tasks", Command: "x", Key: "k", Keep: pull.Last})
+	})
+
+	if want := `- User("42") tasks:x Key: "k" Keep: Last {}`; !strings.Contains(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

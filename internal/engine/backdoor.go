@@ -53,20 +53,24 @@ func (e *Engine) Relay(ctx context.Context) {
 
 // Settle waits until what was in the log at the time of the call, and what this
 // node had published, has been given to the pages. While the broker fails because
-// of Fail, nothing new is in the log.
+// of Fail, nothing new is in the log. After Shutdown there are no pages to wait for.
 func (e *Engine) Settle(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(e.stopped, cancel)() //nolint:contextcheck // it is that of the plugin
+
 	seq := e.hub.Applied()
 	if e.publisher.Fault() == nil {
 		var err error
 		seq, err = e.publisher.Mark(envelope.Control(envelope.KindBeat, time.Now()))
 		if errors.Is(err, publish.ErrClosed) {
-			return nil // after Shutdown: there are no pages
+			return nil
 		}
 		if err != nil {
 			return err
 		}
 	}
-	if !e.hub.AwaitSettled(ctx, seq) {
+	if !e.hub.AwaitSettled(ctx, seq) && e.stopped.Err() == nil {
 		return fmt.Errorf("pull: what was published did not come back from the log: %w", ctx.Err())
 	}
 	return nil

@@ -43,7 +43,8 @@ type Engine struct {
 	server     any // what serves the engine over HTTP
 
 	graceStarted chan struct{}      // the time of the next end of a grace has changed
-	stop         context.CancelFunc // ends the goroutines that start begins
+	stop         context.CancelFunc // ends the goroutines that start begins …
+	stopped      context.Context    //nolint:containedctx // … and this context
 
 	mu      sync.Mutex // guards closed and every Add to pages
 	closed  bool
@@ -122,7 +123,7 @@ func (e *Engine) newHub() *hub.Hub {
 // waits a moment for the log.
 func (e *Engine) start() {
 	ctx, stop := context.WithCancel(context.Background())
-	e.stop = stop
+	e.stop, e.stopped = stop, ctx
 	e.spawn(func() { e.publisher.Run(ctx) })
 	e.spawn(func() { e.dispatch(ctx) })
 	for range e.dispatcher.Workers {
@@ -170,6 +171,9 @@ func (e *Engine) Tick() time.Duration { return e.config.Tick }
 
 // WatchTTL returns how long a watch lasts after it was last extended.
 func (e *Engine) WatchTTL() time.Duration { return e.config.WatchTTL }
+
+// GrantTTL returns how long a grant is valid after it was made or renewed.
+func (e *Engine) GrantTTL() time.Duration { return e.config.GrantTTL }
 
 // IsSectionUsed reports whether any module uses the section.
 func (e *Engine) IsSectionUsed(s Section) bool { return e.registry.isUsed(s) }

@@ -74,8 +74,17 @@ func (o *Outbox) Send(t event.Target, e event.Event) error {
 	}
 	return o.engine.encodeTo(&t, &e, o.sender(&e), func(raw []byte) error {
 		o.engine.recorder.note(raw, &e)
-		return o.collect(raw, e.Key, &t)
+		return o.collect(raw, keyOf(&e), &t)
 	})
+}
+
+// keyOf returns the key under which an event is collected. Fragments have keys of their
+// own: an application may use one key for a fragment and an event about one thing.
+func keyOf(e *event.Event) string {
+	if e.Key != "" && event.IsOwn(e) {
+		return e.Key + "\x00fragment"
+	}
+	return e.Key
 }
 
 // collect adds a copy of an envelope to the collected events.

@@ -85,6 +85,9 @@ func (e *Engine) AnswerGrants(user string, presented []hub.Presented) map[string
 	answers := make(map[string]protocol.GrantAnswer, len(presented))
 	for i := range presented {
 		one := &presented[i]
+		if answers[one.Text].State == protocol.GrantGap {
+			continue // the page has presented the grant twice
+		}
 		a := protocol.GrantAnswer{State: one.State}
 		if one.State == protocol.GrantOK || one.State == protocol.GrantGap {
 			one.Renewed = true

@@ -88,6 +88,27 @@ func (w *pageWatches) hasRoom(tags []string) bool {
 	return n <= maxPageTags && (w == nil || len(w.grants) < MaxPageGrants)
 }
 
+// FitPage reports whether one page may have all of the grants.
+func FitPage(presented []Presented) bool {
+	var w pageWatches
+	for i := range presented {
+		g := &presented[i].Grant
+		switch {
+		case w.findGrant(g.ID) >= 0:
+			continue
+		case !w.hasRoom(g.Tags):
+			return false
+		}
+		w.grants = append(w.grants, pageGrant{id: g.ID})
+		for _, tag := range g.Tags {
+			if w.find(tag) == nil {
+				w.tags = append(w.tags, &pageWatch{tag: tag})
+			}
+		}
+	}
+	return true
+}
+
 // covers reports whether the watches cover a message at one term of whose address
 // the page's user is not excepted.
 func (w *pageWatches) covers(t envelope.AddressTerm, offset uint64) bool {
@@ -188,17 +209,18 @@ func (h *Hub) hasMissedOf(p *Page, tag string, from, position uint64) bool {
 		if offset > position {
 			return false
 		}
-		if m := h.history.At(offset); h.isForTag(m, p, tag, now) && !h.wasGiven(m, p, now) {
+		if m := h.history.At(offset); h.isForTag(m, p, tag, now) && !h.wasGiven(m, p) {
 			return true
 		}
 	}
 	return !found.Complete && found.UpTo < position
 }
 
-// wasGiven reports whether the page has a message of before its position. Of a page
-// that began without a cursor, or was notified of a gap, it is not known.
-func (h *Hub) wasGiven(m *window.Message, p *Page, now int64) bool {
-	return p.from > 0 && h.isForPage(m, p, now)
+// wasGiven reports whether the page has a message of before its position, or a later
+// one of its series. Of a page that began without a cursor, or was notified of a gap,
+// it is not known.
+func (h *Hub) wasGiven(m *window.Message, p *Page) bool {
+	return p.from > 0 && h.isAddressedTo(m, p)
 }
 
 // isForTag reports whether a message would be for a page that watches the tag.

@@ -55,7 +55,7 @@ func (r *roster) add(p *Page) (first bool) {
 	r.slots[p.slot] = append(r.slots[p.slot], p)
 	if p.User == "" {
 		r.guests++
-		if p.Client != "" && p.Form().IsEvent() {
+		if p.Client != "" && (p.Form().IsEvent() || p.Form().IsHTML()) {
 			r.streams[p.Client] = p
 		}
 		return false

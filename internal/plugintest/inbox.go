@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/protocol"
 )
 
 // An inbox is what a page has received, and its position, as a client keeps them.
@@ -118,6 +119,9 @@ func (b *inbox) addObject(raw []byte) error {
 	name := m.Module + ":" + m.Command
 	if name != "pull:hello" && name != "pull:tick" {
 		b.unread = append(b.unread, message{name, m.Params})
+		if name == "pull:grants" {
+			return b.addAnswer(m.Params)
+		}
 		return nil
 	}
 	var at struct {
@@ -132,6 +136,21 @@ func (b *inbox) addObject(raw []byte) error {
 		b.hello(envelope.Cursor{Epoch: at.Epoch, Offset: at.Offset}, at.Recovered)
 	} else if at.Epoch == b.cursor.Epoch {
 		b.cursor.Offset = max(b.cursor.Offset, at.Offset)
+	}
+	return nil
+}
+
+// addAnswer handles what became of the page's grants, which may be a gap.
+func (b *inbox) addAnswer(params []byte) error {
+	var answers map[string]struct{ State protocol.GrantState }
+	if err := json.Unmarshal(params, &answers); err != nil {
+		return err
+	}
+	for _, a := range answers {
+		if a.State == protocol.GrantGap {
+			b.gaps++
+			break
+		}
 	}
 	return nil
 }

@@ -42,6 +42,9 @@ func parse(r engine.Record) (left, error) {
 		Module: string(module), Command: string(command), Params: json.RawMessage(params),
 		Key: r.Key, ExceptSender: r.ExceptSender, Secret: e.Secret, TTL: ttlOf(&e),
 	}}
+	if e.Series != nil {
+		l.event.Keep = event.Last
+	}
 	if e.Kind == envelope.KindPush || e.Kind == envelope.KindPushOnly {
 		push, err := notification.Decode(e.Push)
 		if err != nil {
@@ -124,6 +127,9 @@ func (l *left) reduced(want *left) *left {
 	}
 	if want.event.Key == "" {
 		r.event.Key = ""
+	}
+	if want.event.Keep == event.KeepAll {
+		r.event.Keep = event.KeepAll
 	}
 	if want.event.TTL == 0 {
 		r.event.TTL = 0

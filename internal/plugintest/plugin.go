@@ -19,7 +19,7 @@ const patience = 10 * time.Second
 // A Plugin is what New knows of a plugin.
 type Plugin struct {
 	t      testing.TB
-	losing atomic.Bool // LoseHistory is at work
+	losing atomic.Bool // LoseHistory has lost the log, and the error that it broke is to come
 }
 
 // NewPlugin returns the Plugin of a test, before there is one to open.
@@ -29,7 +29,7 @@ func NewPlugin(t testing.TB) *Plugin { return &Plugin{t: t} }
 // that the test has ordered.
 func (p *Plugin) Report(err error) {
 	var ordered *publish.FaultError
-	if errors.As(err, &ordered) || p.losing.Load() && strings.Contains(err.Error(), "log broke") {
+	if errors.As(err, &ordered) || strings.Contains(err.Error(), "log broke") && p.losing.CompareAndSwap(true, false) {
 		return
 	}
 	p.t.Errorf("pulltest: Config.OnError got: %v", err)

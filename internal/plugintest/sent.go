@@ -96,7 +96,7 @@ func (m *Messages) Only(t testing.TB, target event.Target, events ...event.Event
 
 // Exactly fails the test unless exactly these events left, in this order.
 //
-// Params are compared as JSON. Key, TTL, ExceptSender, Secret and Push are compared
+// Params are compared as JSON. Key, Keep, TTL, ExceptSender, Secret and Push are compared
 // if they are set in what the test wants, and Key and ExceptSender not for events
 // of SendTx.
 func (m *Messages) Exactly(t testing.TB, want ...Message) {

@@ -18,6 +18,9 @@ func (l *left) head() string {
 	if l.event.Key != "" {
 		fmt.Fprintf(&b, " Key: %q", l.event.Key)
 	}
+	if l.event.Keep == event.Last {
+		b.WriteString(" Keep: Last")
+	}
 	if l.event.TTL != 0 {
 		fmt.Fprintf(&b, " TTL: %s", l.event.TTL)
 	}

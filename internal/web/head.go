@@ -103,9 +103,11 @@ func attribute(b *strings.Builder, name, value string) {
 	b.WriteByte('"')
 }
 
-// extendEvery returns how often pages extend their watches: every 29 minutes if a
-// watch lives for 32, and in this proportion otherwise. The client accepts values
-// above 0 and below 10⁶ s.
+// extendEvery returns how often pages extend their watches and renew their grants:
+// every 29 minutes if a watch lives for 32, and in this proportion otherwise, and at
+// least twice in the life of a grant, which may expire while the page is away. The
+// client accepts values above 0 and below 10⁶ s.
 func (s *Server) extendEvery() time.Duration {
-	return min(max(s.engine.WatchTTL()/32*29, time.Millisecond), 999_999*time.Second)
+	every := min(s.engine.WatchTTL()/32*29, s.engine.GrantTTL()/2)
+	return min(max(every, time.Millisecond), 999_999*time.Second)
 }

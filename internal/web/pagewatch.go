@@ -44,8 +44,10 @@ func (s *Server) Grant(c Context, tags []string) (string, error) {
 	return s.engine.Grant(user, s.engine.GrantCursor(c.Request().Context()), tags)
 }
 
-// handshakeGrants bounds the grants in the address of a handshake.
-const handshakeGrants = 16 << 10
+const (
+	handshakeGrants = 16 << 10 // largest size of the grants in the address of a handshake
+	leastGrant      = 16       // what counts at least: empty ones would cost memory, too
+)
 
 // grantsOf returns the grants in the query of a handshake, or a refusal. The client
 // of an html stream would not understand an answer about a grant, so that it must
@@ -54,19 +56,30 @@ func (s *Server) grantsOf(query url.Values, user string, v protocol.Version) ([]
 	texts, size := query["watch"], 0
 	if v.IsHTML() {
 		texts = query["grant"]
-		for _, g := range s.engine.OpenGrants(user, texts) {
-			if g.State != "" {
-				return nil, refuse(http.StatusForbidden, "the state of a grant is "+string(g.State))
-			}
-		}
 	}
 	for _, text := range texts {
-		size += len(text)
+		size += max(len(text), leastGrant)
 	}
 	if size > handshakeGrants {
 		return nil, refuse(http.StatusRequestURITooLong, "the grants are longer than 16 KiB")
 	}
+	if v.IsHTML() {
+		return texts, checkOpened(s.engine.OpenGrants(user, texts))
+	}
 	return texts, nil
+}
+
+// checkOpened returns a refusal unless a page can have all grants.
+func checkOpened(presented []hub.Presented) error {
+	for i := range presented {
+		if state := presented[i].State; state != "" {
+			return refuse(http.StatusForbidden, "the state of a grant is "+string(state))
+		}
+	}
+	if !hub.FitPage(presented) {
+		return refuse(http.StatusForbidden, "the state of a grant is "+string(protocol.GrantLimit))
+	}
+	return nil
 }
 
 // checkGrants reports whether a request may contain these grants. How many they are

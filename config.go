@@ -51,8 +51,14 @@ type Config struct {
 	Nonce func(echo.Context) string
 
 	// HTML makes Head load pull-html.mjs as well, which applies fragments of HTML
-	// to the page and defines the element <pull-watch>. Default false.
+	// to the page and defines the element <pull-watch>. Pages then connect even if
+	// no registered module uses their section. Default false.
 	HTML bool
+
+	// DOMEvents is how often pull.js dispatches DOM events of one name: of those
+	// that come within this time, only the first and the last are dispatched. If
+	// it is negative, none are. Default 100 ms; at most 24 days.
+	DOMEvents time.Duration
 
 	// Broker is the ordered log. Default: [Memory], for one node.
 	Broker Broker
@@ -244,7 +250,7 @@ func (c *Config) engine() engine.Config {
 
 func (c *Config) server() web.Config {
 	return web.Config{
-		Guests: c.Guests, Compress: c.Compress, HTML: c.HTML, MaxSessions: c.MaxSessions, MaxSessionsPerUser: c.MaxSessionsPerUser, MaxGuestsPerAddress: c.MaxGuestsPerAddress,
+		Guests: c.Guests, Compress: c.Compress, HTML: c.HTML, DOMEvents: c.DOMEvents, MaxSessions: c.MaxSessions, MaxSessionsPerUser: c.MaxSessionsPerUser, MaxGuestsPerAddress: c.MaxGuestsPerAddress,
 		AllowedOrigins: c.AllowedOrigins, Hosts: c.Hosts, PublicPath: c.PublicPath,
 	}
 }

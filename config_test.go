@@ -40,7 +40,7 @@ func TestExtremesOfTheConfigurationAreServedOrRefused(t *testing.T) {
 					configure := func(c *pull.Config) { numbers(c)[name].SetInt(n) }
 					config := pull.Config{User: func(echo.Context) (string, error) { return "", nil }}
 					configure(&config)
-					if n < 0 && name != "PresenceGrace" && name != "PushPatience" || slices.Contains(refused[name], n) {
+					if n < 0 && name != "PresenceGrace" && name != "PushPatience" && name != "DOMEvents" || slices.Contains(refused[name], n) {
 						if _, err := pull.New(config); err == nil {
 							t.Error("New: got nil, want an error")
 						}

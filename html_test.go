@@ -4,9 +4,11 @@ import (
 	"crypto/sha512"
 	"encoding/base64"
 	"html/template"
+	"math"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -44,6 +46,51 @@ func TestHeadLoadsTheFileForHTMLOnRequest(t *testing.T) {
 			if got := strings.Contains(second, ` crossorigin="anonymous"`); got != elsewhere {
 				t.Errorf("PublicPath %q: got %s, want crossorigin %t", path, second, elsewhere)
 			}
+		}
+	}
+}
+
+// Fragments and the watches of a page belong to no module.
+func TestPageForHTMLConnectsWithoutAModule(t *testing.T) {
+	for name, tc := range map[string]struct {
+		use, request pull.Section
+		html, off    bool
+	}{
+		"no module uses it":       {pull.NoSection, pull.PublicSection, true, false},
+		"another section is used": {pull.AdminSection, pull.PublicSection, true, false},
+		"the page has no section": {pull.PublicSection, pull.NoSection, true, true},
+		"without HTML":            {pull.NoSection, pull.PublicSection, false, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, func(c *pull.Config) { c.HTML = tc.html })
+			if err := s.Register(pull.Module{ID: "tasks", Use: tc.use}); err != nil {
+				t.Fatal(err)
+			}
+			s.Mount(s.Group("/pull"))
+			s.GET("/page", s.page, s.Section(tc.request))
+
+			got := s.serve(http.MethodGet, "/page").Body.String()
+
+			if off := strings.Contains(got, ` data-off="section"`); off != tc.off || off == strings.Contains(got, "data-url=") {
+				t.Errorf("got %s, want a page that is off: %t", got, tc.off)
+			}
+		})
+	}
+}
+
+func TestHeadNamesThePauseOfDOMEvents(t *testing.T) {
+	for pause, want := range map[time.Duration]string{
+		0: "", -1: "false", 250 * time.Millisecond: "250", 500 * time.Microsecond: "0.5", math.MaxInt64: "2147483647",
+	} {
+		s := newSite(t, func(c *pull.Config) { c.DOMEvents = pause })
+		s.Mount(s.Group("/pull"))
+		s.GET("/page", s.page)
+
+		got := s.serve(http.MethodGet, "/page").Body.String()
+
+		_, rest, found := strings.Cut(got, ` data-dom-events="`)
+		if value, _, _ := strings.Cut(rest, `"`); value != want || found == (want == "") {
+			t.Errorf("%s: got %s, want data-dom-events %q", pause, got, want)
 		}
 	}
 }

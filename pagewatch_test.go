@@ -250,6 +250,27 @@ func TestLaterGrantNotifiesOfWhatIsBetween(t *testing.T) {
 	}
 }
 
+// A page that is connected has got each of the events of which the window keeps the last.
+func TestLaterGrantIsNotNotifiedOfWhatWasReplaced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newGuestApp(t)
+		defer a.stop(t)
+		text, cursor := a.granted(t, "42", "A")
+		p := a.dial(t, "42", presenting(cursor))
+		p.hello(t)
+		for range 3 {
+			e := event("state", nil)
+			e.Key, e.Keep = "k", pull.Last
+			sendEvent(t, a, pull.Tag("A").Or(pull.Shared()), e)
+			p.event(t)
+		}
+
+		if state, _ := p.watches(t, text); state != "ok" {
+			t.Errorf("got %q, want ok: the page has them", state)
+		}
+	})
+}
+
 // A page that reconnects with what the server has acknowledged gets what it missed.
 func TestPageThatReconnectsGetsWhatItsWatchesMissed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

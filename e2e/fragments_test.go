@@ -29,22 +29,22 @@ func TestSwapsChangeThePage(t *testing.T) {
 			name, want string
 			fragments  []fragment
 		}{
-			{"outer", `<ul id="list"><li id="a">A</li><li id="b">b</li></ul>`, []fragment{{Selector: "#a", Swap: "outer", HTML: `<li id="a">A</li>`}}},
-			{"inner", `<ul id="list"><li id="a"><b>A</b></li><li id="b">b</li></ul>`, []fragment{{Selector: "#a", Swap: "inner", HTML: `<b>A</b>`}}},
-			{"before", `<ul id="list"><li id="a">a</li><li id="c">c</li><li id="b">b</li></ul>`, []fragment{{Selector: "#b", Swap: "before", HTML: `<li id="c">c</li>`}}},
-			{"prepend", `<ul id="list"><li id="c">c</li><li id="a">a</li><li id="b">b</li></ul>`, []fragment{{Selector: "#list", Swap: "prepend", HTML: `<li id="c">c</li>`}}},
-			{"append", `<ul id="list"><li id="a">a</li><li id="b">b</li><li id="c">c</li></ul>`, []fragment{{Selector: "#list", Swap: "append", HTML: `<li id="c">c</li>`}}},
-			{"after", `<ul id="list"><li id="a">a</li><li id="c">c</li><li id="b">b</li></ul>`, []fragment{{Selector: "#a", Swap: "after", HTML: `<li id="c">c</li>`}}},
-			{"delete", `<ul id="list"><li id="b">b</li></ul>`, []fragment{{Selector: "#a", Swap: "delete"}}},
-			{"morph", `<ul id="list"><li id="a" title="t">A</li><li id="b">b</li></ul>`, []fragment{{Selector: "#a", Swap: "morph", HTML: `<li id="a" title="t">A</li>`}}},
-			{"upsert of one that is there", `<ul id="list"><li id="a">A</li><li id="b">b</li></ul>`, []fragment{{Selector: "#list", Swap: "upsert", HTML: `<li id="a">A</li>`}}},
-			{"upsert of one that is not", `<ul id="list"><li id="a">a</li><li id="b">b</li><li id="c">c</li></ul>`, []fragment{{Selector: "#list", Swap: "upsert", HTML: `<li id="c">c</li>`}}},
-			{"several targets", `<ul id="list"><li id="a">x</li><li id="b">x</li></ul>`, []fragment{{Selector: "#list li", Swap: "inner", HTML: `x`}}},
-			{"several elements", `<ul id="list"><li id="a">A</li><li id="b">b</li><li id="c">c</li></ul>`, []fragment{{Selector: "#list", Swap: "append", HTML: `<li id="a">A</li><li id="c">c</li>`}}},
-			{"twice", `<ul id="list"><li id="a">a</li><li id="b">b</li><li id="c">c</li></ul>`, []fragment{{Selector: "#list", Swap: "append", HTML: `<li id="c">c</li>`}, {Selector: "#list", Swap: "append", HTML: `<li id="c">c</li>`}}},
-			{"in order", `<ul id="list"><li id="a">3</li><li id="b">b</li></ul>`, []fragment{{Selector: "#a", Swap: "morph", HTML: `<li id="a">1</li>`}, {Selector: "#a", Swap: "outer", HTML: `<li id="a">2</li>`}, {Selector: "#a", Swap: "inner", HTML: `3`}}},
-			{"an element that is missing", list, []fragment{{Selector: "#none", Swap: "outer", HTML: `<li>x</li>`}}},
-			{"a parent that is missing", `<ul id="list"><li id="a">A</li><li id="b">b</li></ul>`, []fragment{{Selector: "#none", Swap: "upsert", HTML: `<li id="a">A</li>`}}},
+			{"outer", `<ul id="list"><li id="a">A</li><li id="b">b</li></ul>`, []fragment{{selector: "#a", swap: "outer", html: `<li id="a">A</li>`}}},
+			{"inner", `<ul id="list"><li id="a"><b>A</b></li><li id="b">b</li></ul>`, []fragment{{selector: "#a", swap: "inner", html: `<b>A</b>`}}},
+			{"before", `<ul id="list"><li id="a">a</li><li id="c">c</li><li id="b">b</li></ul>`, []fragment{{selector: "#b", swap: "before", html: `<li id="c">c</li>`}}},
+			{"prepend", `<ul id="list"><li id="c">c</li><li id="a">a</li><li id="b">b</li></ul>`, []fragment{{selector: "#list", swap: "prepend", html: `<li id="c">c</li>`}}},
+			{"append", `<ul id="list"><li id="a">a</li><li id="b">b</li><li id="c">c</li></ul>`, []fragment{{selector: "#list", swap: "append", html: `<li id="c">c</li>`}}},
+			{"after", `<ul id="list"><li id="a">a</li><li id="c">c</li><li id="b">b</li></ul>`, []fragment{{selector: "#a", swap: "after", html: `<li id="c">c</li>`}}},
+			{"delete", `<ul id="list"><li id="b">b</li></ul>`, []fragment{{selector: "#a", swap: "delete"}}},
+			{"morph", `<ul id="list"><li id="a" title="t">A</li><li id="b">b</li></ul>`, []fragment{{selector: "#a", swap: "morph", html: `<li id="a" title="t">A</li>`}}},
+			{"upsert of one that is there", `<ul id="list"><li id="a">A</li><li id="b">b</li></ul>`, []fragment{{selector: "#list", swap: "upsert", html: `<li id="a">A</li>`}}},
+			{"upsert of one that is not", `<ul id="list"><li id="a">a</li><li id="b">b</li><li id="c">c</li></ul>`, []fragment{{selector: "#list", swap: "upsert", html: `<li id="c">c</li>`}}},
+			{"several targets", `<ul id="list"><li id="a">x</li><li id="b">x</li></ul>`, []fragment{{selector: "#list li", swap: "inner", html: `x`}}},
+			{"several elements", `<ul id="list"><li id="a">A</li><li id="b">b</li><li id="c">c</li></ul>`, []fragment{{selector: "#list", swap: "append", html: `<li id="a">A</li><li id="c">c</li>`}}},
+			{"twice", `<ul id="list"><li id="a">a</li><li id="b">b</li><li id="c">c</li></ul>`, []fragment{{selector: "#list", swap: "append", html: `<li id="c">c</li>`}, {selector: "#list", swap: "append", html: `<li id="c">c</li>`}}},
+			{"in order", `<ul id="list"><li id="a">3</li><li id="b">b</li></ul>`, []fragment{{selector: "#a", swap: "morph", html: `<li id="a">1</li>`}, {selector: "#a", swap: "outer", html: `<li id="a">2</li>`}, {selector: "#a", swap: "inner", html: `3`}}},
+			{"an element that is missing", list, []fragment{{selector: "#none", swap: "outer", html: `<li>x</li>`}}},
+			{"a parent that is missing", `<ul id="list"><li id="a">A</li><li id="b">b</li></ul>`, []fragment{{selector: "#none", swap: "upsert", html: `<li id="a">A</li>`}}},
 		} {
 			page.show(list)
 
@@ -147,7 +147,7 @@ func TestFragmentsRunNoScript(t *testing.T) {
 		<script src="/lib/ran"></script></div>`
 	withLibraries(t, func(t *testing.T, libraries ...string) {
 		page := openHTML(t, false, `<div id="a"></div>`, libraries...)
-		page.site.echo.GET("/lib/ran", func(c echo.Context) error { return c.Blob(200, "text/javascript", []byte("ran.push('file')")) })
+		page.site.get("/lib/ran", func(c echo.Context) error { return c.Blob(200, "text/javascript", []byte("ran.push('file')")) })
 		page.run("window.ran = []")
 		for _, swap := range []string{"outer", "inner", "morph", "append", "upsert", "before"} {
 			page.show(`<div id="a"></div>`)
@@ -180,7 +180,9 @@ func TestRowsShapesAndCustomElementsAreWhatTheyAre(t *testing.T) {
 func TestFragmentThatCannotBeAppliedStopsNoOther(t *testing.T) {
 	t.Parallel()
 	page := openHTML(t, true, `<p id="a">a</p>`)
-	page.render(fragment{"#a:nonsense(", "outer", "x", 0}, fragment{"#a", "explode", "x", 0}, fragment{"#a", "inner", "new", 0})
+	page.deliver(1e6, fragment{"#a:nonsense(", "outer", "x", 0})
+	page.deliver(1e6+1, fragment{"#a", "explode", "x", 0})
+	page.deliver(1e6+2, fragment{"#a", "inner", "new", 0})
 	page.shows(`<p id="a">new</p>`)
 	page.is("errors.join()", "RENDER_ERROR,RENDER_ERROR")
 }

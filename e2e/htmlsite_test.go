@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html/template"
 	"net/http"
 	"os"
 	"strings"
@@ -23,12 +24,12 @@ var libraries = map[string]string{
 	"alpine":    "alpinejs/dist/cdn.min.js",
 }
 
-// feed is a script that a page loads before the client. It lets a test put messages
-// into the page's connection, and notes what the client sends about grants, which it
-// keeps from the server.
+// feed is a script that a page loads before the client. It notes what the client sends
+// about grants, and lets a test put a fragment into the page's connection that the
+// server would refuse.
 const feed = `
 	const sent = [], errors = [], events = []
-	let socket, gaps = 0, offset = 1e9
+	let socket, gaps = 0, mark = 0
 	window.WebSocket = class extends WebSocket {
 		constructor(...args) {
 			super(...args)
@@ -36,14 +37,13 @@ const feed = `
 		}
 		send(text) {
 			if (/^."(un)?watch"/.test(text)) sent.push(text)
-			else super.send(text)
+			super.send(text)
 		}
 	}
-	const say = (...messages) => socket.onmessage({ data: JSON.stringify(messages) })
-	const render = (...fragments) => say(...fragments.map((fragment) => [++offset, Date.now(), "pull:render", fragment]))
 	addEventListener("DOMContentLoaded", () => {
-		BX.PULL.on("error", (code) => errors.push(code))
+		BX.PULL.on("error", (...args) => errors.push(args[0]))
 		BX.PULL.on("gap", () => gaps++)
+		BX.PULL.on("message", ({ params }) => (mark = params.n))
 	})
 `
 
@@ -51,10 +51,11 @@ const feed = `
 type htmlPage struct {
 	*tab
 	site *site
+	last int // number of the last mark behind what was rendered
 }
 
 // openHTML opens a page with this markup and these libraries, and waits until it
-// is connected. Under strict, the page has a Content Security Policy without any
+// is connected. {A} and {B} in the markup are grants of these tags. Under strict, the page has a Content Security Policy without any
 // exception for scripts; for styles it has one, because Turbo adds an inline style.
 func openHTML(t *testing.T, strict bool, markup string, names ...string) *htmlPage {
 	t.Helper()
@@ -63,25 +64,41 @@ func openHTML(t *testing.T, strict bool, markup string, names ...string) *htmlPa
 	for _, name := range names {
 		fmt.Fprintf(&scripts, `<script src="/lib/%s"></script>`, name)
 		source := library(t, name)
-		s.echo.GET("/lib/"+name, func(c echo.Context) error { return c.Blob(http.StatusOK, "text/javascript", source) })
+		s.get("/lib/"+name, func(c echo.Context) error { return c.Blob(http.StatusOK, "text/javascript", source) })
 	}
-	s.echo.GET("/lib/feed", func(c echo.Context) error { return c.Blob(http.StatusOK, "text/javascript", []byte(feed)) })
-	s.echo.GET("/part", func(c echo.Context) error { return c.HTML(http.StatusOK, `<b id="part">part of the page</b>`) })
-	s.echo.GET("/frame", func(c echo.Context) error {
+	s.get("/lib/feed", func(c echo.Context) error { return c.Blob(http.StatusOK, "text/javascript", []byte(feed)) })
+	s.get("/part", func(c echo.Context) error { return c.HTML(http.StatusOK, `<b id="part">part of the page</b>`) })
+	s.get("/frame", func(c echo.Context) error {
 		return c.HTML(http.StatusOK, `<turbo-frame id="frame">from the frame</turbo-frame>`)
 	})
-	s.echo.GET("/html", func(c echo.Context) error {
+	s.get("/html", func(c echo.Context) error {
 		if strict {
 			c.Response().Header().Set(echo.HeaderContentSecurityPolicy, "default-src 'self'; img-src data:; style-src 'self' 'unsafe-inline'")
 		}
+		shown, err := withGrants(s.current(), c, markup)
+		if err != nil {
+			return err
+		}
 		return c.HTML(http.StatusOK, `<!doctype html><title>page</title><link rel="icon" href="data:,">
 			<meta name="htmx-config" content='{"includeIndicatorStyles": false, "includeIndicatorCSS": false}'>
-			<script src="/lib/feed"></script>`+string(s.current().Head(c))+`<body><main>`+markup+`</main>`+scripts.String()+`</body>`)
+			<script src="/lib/feed"></script>`+string(s.current().Head(c))+`<body><main>`+shown+`</main>`+scripts.String()+`</body>`)
 	})
-	page := &htmlPage{newPerson(t, "ann").open(t, s.url+"/html"), s}
+	page := &htmlPage{newPerson(t, "ann").open(t, s.url+"/html"), s, 0}
 	page.connected()
 	page.until(`customElements.get("pull-watch")`)
 	return page
+}
+
+// withGrants fills in the grants of a markup.
+func withGrants(p *pull.Plugin, c echo.Context, markup string) (string, error) {
+	for _, tag := range []string{"A", "B"} {
+		grant, err := p.Grant(c, tag)
+		if err != nil {
+			return "", err
+		}
+		markup = strings.ReplaceAll(markup, "{"+tag+"}", grant)
+	}
+	return markup, nil
 }
 
 // library returns the source of a library for pages.
@@ -97,12 +114,10 @@ func library(t *testing.T, name string) []byte {
 	return source
 }
 
-// A fragment is a fragment as it is on the wire.
+// A fragment is what a page shows next.
 type fragment struct {
-	Selector string `json:"selector"`
-	Swap     string `json:"swap"`
-	HTML     string `json:"html,omitempty"`
-	Version  int64  `json:"version,omitempty"`
+	selector, swap, html string
+	version              int64
 }
 
 // show replaces the markup of the page.
@@ -111,14 +126,28 @@ func (p *htmlPage) show(markup string) {
 	p.run("document.querySelector('main').innerHTML = " + quoted(markup))
 }
 
-// render delivers fragments to the page in one frame.
+// render sends fragments to the page, and waits until it has them.
 func (p *htmlPage) render(fragments ...fragment) {
 	p.Helper()
-	list, err := json.Marshal(fragments)
-	if err != nil {
-		p.Fatal(err)
+	for _, f := range fragments {
+		sent := pull.Fragment{Selector: f.selector, Swap: pull.Swap(f.swap), Version: f.version}
+		if sent.Swap != pull.Delete {
+			sent.HTML = template.HTML(f.html)
+		}
+		if err := p.site.current().Render(p.Context(), pull.User("ann"), sent); err != nil {
+			p.Fatalf("%+v: %v", f, err)
+		}
 	}
-	p.run("render(..." + string(list) + ")")
+	p.last++
+	p.site.send(pull.User("ann"), p.last)
+	p.until(fmt.Sprintf("mark === %d", p.last))
+}
+
+// deliver puts a fragment into the page's connection.
+func (p *htmlPage) deliver(offset int, f fragment) {
+	p.Helper()
+	p.run(fmt.Sprintf(`socket.onmessage({ data: JSON.stringify([[%d, Date.now(), "pull:render", { selector: %s, swap: %s, html: %s }]]) })`,
+		offset, quoted(f.selector), quoted(f.swap), quoted(f.html)))
 }
 
 // shows compares the markup of the page.

@@ -13,21 +13,31 @@ import (
 )
 
 // streamPages are pages with the client of a library in place of ours: its scripts, and an
-// element that reads the stream from a cursor and shows gaps in the global gaps.
+// element that reads the stream and shows gaps in the global gaps.
 var streamPages = map[string]string{
 	"htmx4": `<script src="/npm/htmx4/dist/htmx.min.js"></script><script src="/npm/htmx4/dist/ext/hx-sse.min.js"></script>
-		<div id="stream" hx-sse:connect="/pull/html?cursor=%s" hx-sse:close="pull:stop"></div>
+		<div id="stream" hx-sse:connect="/pull/html?%s" hx-sse:close="pull:stop"></div>
 		<script>document.body.addEventListener("pull:gap", () => gaps++)</script>`,
 	"htmx2": `<script src="/npm/htmx2/dist/htmx.min.js"></script><script src="/npm/htmx-ext-sse/sse.js"></script>
-		<div id="stream" hx-ext="sse" sse-connect="/pull/html?format=htmx2&cursor=%s" sse-swap="message" sse-close="pull:stop">
+		<div id="stream" hx-ext="sse" sse-connect="/pull/html?format=htmx2&%s" sse-swap="message" sse-close="pull:stop">
 			<i hx-get="/elsewhere" hx-trigger="sse:pull:gap" hx-swap="none"></i></div>
 		<script>document.body.addEventListener("sse:pull:gap", () => gaps++)</script>`,
 }
 
-func streamPage(c pull.Context) error {
+// streamPage renders a page whose stream begins at the cursor of the request, or with a
+// grant of the tag in its query.
+func streamPage(c pull.Context, p *pull.Plugin) error {
+	begin := "cursor=" + c.Pull().Cursor()
+	if tag := c.QueryParam("tag"); tag != "" {
+		grant, err := p.Grant(c, tag)
+		if err != nil {
+			return err
+		}
+		begin = "grant=" + grant
+	}
 	return c.HTML(http.StatusOK, `<!doctype html><title>html</title><link rel="icon" href="data:,"><body><script>let gaps = 0</script>
 		<ul id="list"><li id="t1">one</li><li id="t2"><input id="typed" value="two"></li><li id="t3">three</li></ul>`+
-		fmt.Sprintf(streamPages[c.Param("library")], c.Pull().Cursor()))
+		fmt.Sprintf(streamPages[c.Param("library")], begin))
 }
 
 // openStream opens the page of a library as a person who is logged in.

@@ -1,33 +1,33 @@
 package e2e
 
-import "testing"
+import (
+	"testing"
 
-const watched = `<pull-watch id="w" grant="A"></pull-watch><div id="elsewhere"></div>`
+	"github.com/echo-pull/pull"
+)
 
-// answer delivers the server's answer to a grant.
-func (p *htmlPage) answer(grant, state string) {
-	p.Helper()
-	p.run(`say({ module_id: "pull", command: "grants", params: { ` + grant + `: { state: "` + state + `" } } })`)
-}
+const watched = `<pull-watch id="w" grant="{A}"></pull-watch><div id="elsewhere"></div>`
 
 func TestElementWatchesAsLongAsItIsInThePage(t *testing.T) {
 	t.Parallel()
 	page := openHTML(t, true, watched)
-	page.is(`new URL(socket.url).searchParams.getAll("watch")`, "A")
-	page.is(`w.matches("[connected], [stale]")`, "false")
+	s := page.site
+	page.isWatching()
+	page.is(`new URL(socket.url).searchParams.getAll("watch")`, value[string](page.tab, `w.getAttribute("grant")`))
+	s.hasPages("A", 1, "ann")
 
-	page.answer("A", "ok")
-
-	page.is(`w.matches("[connected]:not([stale])")`, "true")
 	page.run(`window.w = w, w.remove()`)
-	page.until(`sent.length`)
-	page.is(`sent.join()`, `{"unwatch":["A"]}`)
-	page.run(`sent.length = 0, document.querySelector("main").append(w)`)
-	page.until(`sent.length`)
-	page.is(`sent.join()`, `{"watch":["A"]}`)
-	page.run(`sent.length = 0, w.setAttribute("grant", "B")`)
-	page.until(`sent.length === 2`)
-	page.is(`sent.join()`, `{"unwatch":["A"]},{"watch":["B"]}`)
+	s.hasPages("A", 0)
+	page.is(`w.matches("[connected], [stale]")`, "false")
+	page.run(`document.querySelector("main").append(w)`)
+	page.isWatching()
+	s.hasPages("A", 1, "ann")
+	page.run(`w.setAttribute("grant", "` + s.grantFor("ann", "B") + `")`)
+	page.isWatching()
+	s.hasPages("A", 0)
+	s.hasPages("B", 1, "ann")
+
+	page.is("sent.length", "4") // two ends and two watches
 	page.is("errors.join()", "")
 	page.clean()
 }
@@ -35,38 +35,54 @@ func TestElementWatchesAsLongAsItIsInThePage(t *testing.T) {
 func TestElementThatMovesWatchesOn(t *testing.T) {
 	t.Parallel()
 	page := openHTML(t, true, watched)
-	page.answer("A", "ok")
+	page.isWatching()
+	b := page.site.grantFor("ann", "B")
 
 	page.run(`elsewhere.append(w), w.replaceWith(w.cloneNode()), document.querySelector("main").prepend(elsewhere)`)
 	page.run(`elsewhere.moveBefore?.(w, null)`)
-	page.run(`document.querySelector("main").insertAdjacentHTML("beforeend", '<pull-watch grant="B"></pull-watch>')`)
+	page.run(`document.querySelector("main").insertAdjacentHTML("beforeend", '<pull-watch grant="` + b + `"></pull-watch>')`)
 
-	page.until(`sent.length`)
-	page.is(`sent.join()`, `{"watch":["B"]}`)
-	page.is(`document.querySelector("[grant=A]").matches("[connected]")`, "true")
+	page.site.hasPages("B", 1, "ann")
+	page.is(`sent.join()`, `{"watch":["`+b+`"]}`)
+	page.until(`document.querySelectorAll("[connected]").length === 2`)
+	page.site.hasPages("A", 1, "ann")
 }
 
-func TestElementShowsThatThePageIsStale(t *testing.T) {
+// A new grant, of a part that was fetched again, ends the state.
+func TestElementIsStaleUntilItsGrantChanges(t *testing.T) {
 	t.Parallel()
-	for _, state := range []string{"gap", "expired"} {
-		page := openHTML(t, true, watched)
-		page.answer("A", state)
-		page.is(`w.matches("[stale]")`, "true")
-		page.is(`w.matches("[connected]")`, map[string]string{"gap": "true", "expired": "false"}[state])
-		page.is(`gaps`, map[string]string{"gap": "1", "expired": "0"}[state])
-		page.run(`w.setAttribute("grant", "B")`)
-		page.answer("B", "ok")
-		page.is(`w.matches("[connected]:not([stale])")`, "true")
-		page.is("errors.join()", map[string]string{"gap": "", "expired": "WATCH_ERROR"}[state])
-	}
+	page := openHTML(t, true, watched)
+	page.isWatching()
+	old := page.site.grantFor("ann", "B")
+	page.site.send(pull.Tag("B"), 1)
+
+	page.run(`w.setAttribute("grant", "` + old + `")`)
+	page.until(`w.matches("[connected][stale]")`)
+	page.is("gaps", "1")
+	page.run(`w.setAttribute("grant", "` + page.site.grantFor("ann", "B") + `")`)
+
+	page.isWatching()
+	page.is("gaps", "1")
+	page.is("errors.join()", "")
+	page.run(`w.setAttribute("grant", "nonsense")`)
+	page.until(`w.matches("[stale]:not([connected])")`)
+	page.is("errors.join()", "WATCH_ERROR")
+	page.run(`w.setAttribute("grant", "` + page.site.grantFor("ann", "A") + `")`)
+	page.isWatching()
 }
 
 func TestElementInAFragmentWatches(t *testing.T) {
 	withLibraries(t, func(t *testing.T, libraries ...string) {
+		t.Helper()
 		page := openHTML(t, true, watched, libraries...)
-		page.answer("A", "ok")
-		page.render(fragment{"main", "inner", `<p>new</p><pull-watch grant="A"></pull-watch><pull-watch grant="B"></pull-watch>`, 0})
-		page.until(`sent.length`)
-		page.is(`sent.join()`, `{"watch":["B"]}`)
+		page.isWatching()
+		same, b := value[string](page.tab, `w.getAttribute("grant")`), page.site.grantFor("ann", "B")
+
+		page.render(fragment{"main", "inner", `<p>new</p><pull-watch grant="` + same + `"></pull-watch><pull-watch grant="` + b + `"></pull-watch>`, 0})
+
+		page.site.hasPages("B", 1, "ann")
+		page.site.hasPages("A", 1, "ann")
+		page.is(`sent.join()`, `{"watch":["`+b+`"]}`)
+		page.until(`document.querySelectorAll("[connected]:not([stale])").length === 2`)
 	})
 }

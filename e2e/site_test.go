@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,18 +25,20 @@ type site struct {
 	t      *testing.T
 	url    string
 	config pull.Config
+	state  atomic.Int64 // what a watched page shows
 
 	mu       sync.Mutex // guards the fields below
 	plugin   *pull.Plugin
 	echo     *echo.Echo
 	served   chan error
-	fault    echo.MiddlewareFunc // runs before the plugin's connection route
-	connects int                 // requests of that route
+	fault    echo.MiddlewareFunc         // runs before the plugin's connection routes
+	connects int                         // requests of those routes
+	added    map[string]echo.HandlerFunc // further pages, which outlive restarts
 }
 
 func newSite(t *testing.T, configure func(*pull.Config)) *site {
 	t.Helper()
-	s := &site{t: t}
+	s := &site{t: t, added: make(map[string]echo.HandlerFunc)}
 	s.config = pull.Config{
 		User:          visitor,
 		Logger:        slog.New(slog.DiscardHandler),
@@ -91,7 +94,13 @@ func (s *site) routes(p *pull.Plugin) *echo.Echo {
 	e.GET("/elsewhere", func(c echo.Context) error {
 		return c.HTML(http.StatusOK, "<title>elsewhere</title><link rel='icon' href='data:,'>")
 	})
-	e.GET("/stream/:library", pull.Handler(streamPage))
+	e.GET("/stream/:library", pull.Handler(func(c pull.Context) error { return streamPage(c, p) }))
+	s.routeWatched(e, p)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for path, handler := range s.added {
+		e.GET(path, handler)
+	}
 	e.GET("/npm/*", echo.StaticDirectoryHandler(os.DirFS("node_modules"), false))
 	return e
 }
@@ -130,6 +139,14 @@ func twice(c echo.Context, p *pull.Plugin) template.HTML {
 	return p.Head(c)
 }
 
+// get adds a page.
+func (s *site) get(path string, handler echo.HandlerFunc) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.added[path] = handler
+	s.echo.GET(path, handler)
+}
+
 // stop ends the server and then the plugin, as an application does.
 func (s *site) stop() {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -159,7 +176,7 @@ func (s *site) current() *pull.Plugin {
 	return s.plugin
 }
 
-// breakWith adds a fault in front of the plugin's connection route; nil removes it.
+// breakWith adds a fault in front of the plugin's connection routes; nil removes it.
 func (s *site) breakWith(fault echo.MiddlewareFunc) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -168,7 +185,7 @@ func (s *site) breakWith(fault echo.MiddlewareFunc) {
 
 func (s *site) broken(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if c.Path() != "/pull" {
+		if c.Path() != "/pull" && c.Path() != "/pull/html" {
 			return next(c)
 		}
 		s.mu.Lock()

@@ -64,8 +64,8 @@ func handlerOf(h func(web.Context) error) echo.HandlerFunc {
 // If the page should not connect, the script only defines its names, including
 // BX.PULL, so that the page can register its hooks. The attribute data-off then
 // gives the reason: "section" if no registered module uses the request's
-// section, "user" if Config.User returned an error, "guest" if nobody is logged
-// in and guests may not connect.
+// section and Config.HTML is false, "user" if Config.User returned an error,
+// "guest" if nobody is logged in and guests may not connect.
 //
 // Head returns an empty string before Mount. It also does so if the page's
 // route lacks a parameter of the mount, which it reports to Config.OnError.

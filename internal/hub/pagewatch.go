@@ -14,7 +14,7 @@ const (
 	// MaxPageGrants is the largest number of grants of one page.
 	MaxPageGrants = 64
 
-	// maxPageTags is the largest number of tags that one page watches.
+	// maxPageTags is the largest number of tags that one page watches by its grants.
 	maxPageTags = 100
 )
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"time"
 )
 
 const (
@@ -16,6 +17,8 @@ type Config struct {
 	Guests   bool
 	Compress bool
 	HTML     bool
+
+	DOMEvents time.Duration
 
 	MaxSessions         int
 	MaxSessionsPerUser  int

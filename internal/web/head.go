@@ -3,9 +3,12 @@ package web
 import (
 	"fmt"
 	"html/template"
+	"math"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/echo-pull/pull/internal/engine"
 )
 
 // Head returns the script tag for the page of a request, and with Config.HTML that
@@ -26,6 +29,9 @@ func (s *Server) Head(c Context, platform, nonce string) template.HTML {
 		attribute(&b, "data-user", user)
 		attribute(&b, "data-cursor", s.cursorFor(c))
 		attribute(&b, "data-extend", strconv.FormatFloat(s.extendEvery().Seconds(), 'f', -1, 64))
+	}
+	if s.config.DOMEvents != 0 {
+		attribute(&b, "data-dom-events", s.domEvents())
 	}
 	attribute(&b, "data-platform", platform)
 	finish(&b, mount, "pull.js", nonce)
@@ -76,7 +82,7 @@ func (s *Server) mountFor(c Context) string {
 
 // pageOf returns the user of a page, or the reason why the page does not connect.
 func (s *Server) pageOf(c Context) (user, off string) {
-	if !s.engine.IsSectionUsed(s.sectionOf(c)) {
+	if !s.isSectionUsed(s.sectionOf(c)) {
 		return "", "section"
 	}
 	user, err := s.userOf(c)
@@ -87,6 +93,12 @@ func (s *Server) pageOf(c Context) (user, off string) {
 		return "", "guest"
 	}
 	return user, ""
+}
+
+// isSectionUsed reports whether pages of the section connect: fragments and the
+// watches of a page belong to no module.
+func (s *Server) isSectionUsed(section engine.Section) bool {
+	return s.config.HTML && section&^engine.NoSection != 0 || s.engine.IsSectionUsed(section)
 }
 
 // cursorFor returns the position of the log at the beginning of the request.
@@ -110,4 +122,14 @@ func attribute(b *strings.Builder, name, value string) {
 func (s *Server) extendEvery() time.Duration {
 	every := min(s.engine.WatchTTL()/32*29, s.engine.GrantTTL()/2)
 	return min(max(every, time.Millisecond), 999_999*time.Second)
+}
+
+// domEvents returns Config.DOMEvents in milliseconds, within what a browser's timer
+// can wait for, or false for none.
+func (s *Server) domEvents() string {
+	if s.config.DOMEvents < 0 {
+		return "false"
+	}
+	ms := min(float64(s.config.DOMEvents)/float64(time.Millisecond), math.MaxInt32)
+	return strconv.FormatFloat(ms, 'f', -1, 64)
 }

@@ -101,18 +101,18 @@ export interface Options {
    *  as another user, the client stops, see "session". Without it nothing is compared. */
   user?: UserId | undefined
   /** Which hooks pull.js runs. Default "desktop"; so is what is neither. */
-  platform?: "desktop" | "mobile"
+  platform?: "desktop" | "mobile" | undefined
   /** This page's id: 16 or more of A-Z a-z 0-9 _ -. Default random. */
-  client?: string
+  client?: string | undefined
   /** Seconds between two extensions of a watch, at least one. Default 1740, which
    *  also counts for what is no number. */
-  extendEvery?: number | string
+  extendEvery?: number | string | undefined
   /** For requests to another origin: "include". Default "same-origin". */
-  credentials?: RequestCredentials
+  credentials?: RequestCredentials | undefined
   /** What the client takes from its surroundings; tests pass fakes. */
-  WebSocket?: typeof globalThis.WebSocket
-  fetch?: typeof globalThis.fetch
-  page?: typeof globalThis
+  WebSocket?: typeof globalThis.WebSocket | undefined
+  fetch?: typeof globalThis.fetch | undefined
+  page?: typeof globalThis | undefined
 }
 
 /** What a callback is about, as it gets it last. */

@@ -58,3 +58,43 @@ func TestReactShowsOneStatusInOneRendering(t *testing.T) {
 		t.Errorf("one rendering shows %s, want offline", got)
 	}
 }
+
+func TestReactComponentsTakeAFakeClient(t *testing.T) {
+	t.Parallel()
+	page := reactPage.open(t, newSite(t, nil), "ann")
+	page.run(`showFake("numbers")`)
+	page.until("fake.isConnected()")
+	page.run(`fake.event("test", "n", { n: 1 })`)
+	page.untilText("a", "1")
+
+	page.run(`showFake("status")`)
+	page.untilText("a", "online")
+	page.run(`fake.status("offline")`)
+	page.untilText("b", "offline")
+	page.run(`fake.status("online")`)
+
+	page.run(`showFake("gaps")`)
+	page.untilText("a", "0")
+	page.run("fake.gap()")
+	page.untilText("a", "1")
+
+	page.run(`showFake("bob")`)
+	page.untilText("a", "bob was never here, eve was never here")
+	page.run(`fake.event("online", "user_online", { USER_ID: "bob" })`)
+	page.untilText("a", "bob is here, eve was never here")
+	page.clean()
+}
+
+func TestReactComponentsThatComeReceiveWhatTheFakeClientHasMissed(t *testing.T) {
+	t.Parallel()
+	page := reactPage.open(t, newSite(t, nil), "ann")
+	page.run(`showFake("numbers")`)
+	page.until("fake.isConnected()")
+	page.run(`showFake("nothing")`)
+	page.until("!fake.isConnected()")
+
+	page.run(`fake.event("test", "n", { n: 1 }), showFake("numbers")`)
+
+	page.untilText("a", "1")
+	page.untilText("b", "1")
+}

@@ -14,8 +14,9 @@ export function peopleOf(pull) {
   let known = nobody
   /** Whom a listener is about. @type {Map<() => void, string[]>} */
   const shown = new Map()
-  const everyone = () => new Set([...shown.values()].flat())
-  let isDue = false
+  const everyone = () => [...new Set([...shown.values()].flat())]
+  /** @type {boolean | undefined} */
+  let isDue
   let turn = Promise.resolve()
 
   /** @param {Iterable<string>} ids
@@ -23,9 +24,9 @@ export function peopleOf(pull) {
   function learn(ids, answer) {
     for (const id of ids) {
       const ago = answer[id]
-      known = { ...known, [id]: { isOnline: ago === 0, lastSeen: ago > 0 ? new Date(Date.now() - ago * 1000) : undefined } }
+      known = { ...known, [id]: { isOnline: ago === 0, lastSeen: ago ? new Date(Date.now() - ago * 1000) : undefined } }
     }
-    shown.forEach((_, listener) => listener())
+    for (const listener of shown.keys()) listener()
   }
 
   /** Asks for all components of a moment at once, and no faster than the server allows.
@@ -33,18 +34,18 @@ export function peopleOf(pull) {
   function ask() {
     isDue = true
     turn = turn.then(async () => {
-      const asked = [...everyone()]
-      if (!isDue || !asked.length) return
+      if (!isDue) return
       isDue = false
+      const asked = everyone()
       await pull?.getUsersLastSeen(asked).then((answer) => learn(asked, answer), Boolean)
       await new Promise((resolve) => setTimeout(resolve, pace))
     })
   }
 
   pull?.on("online", ({ command, params: { USER_ID } }) => {
-    const [, change] = /^user_(on|off)line$/.exec(command) ?? []
-    if (!change) ask() // a list: each connection begins with one, and it may leave users out
-    else if (everyone().has(USER_ID)) learn([USER_ID], { [USER_ID]: change === "on" ? 0 : 1 }) // it may have waited for a second
+    const ago = { user_online: 0, user_offline: 1 }[command] // it may have waited for a second
+    if (ago == null) ask() // a list: each connection begins with one, and it may leave users out
+    else if (everyone().includes(USER_ID)) learn([USER_ID], { [USER_ID]: ago })
   })
 
   return {

@@ -22,16 +22,13 @@ export function usePull() {
  *  @param {any} command or the callback for all commands
  *  @param {Callback} [callback] */
 export function usePullEvent(moduleId, command, callback) {
-  if (!callback) {
-    callback = command
-    command = undefined
-  }
-  useListener(/** @type {Callback} */ (callback), (pull, callback) => pull.subscribe({ moduleId, command, callback }), moduleId, command)
+  const name = callback && command
+  useListener(callback ?? command, (pull, callback) => pull?.subscribe({ moduleId, command: name, callback }), moduleId, name)
 }
 
 /** @param {() => void} callback */
 export function usePullGap(callback) {
-  useListener(callback, (pull, callback) => pull.on("gap", callback))
+  useListener(callback, (pull, callback) => pull?.on("gap", callback))
 }
 
 /** @returns {import("../pull.js").Status} */
@@ -53,7 +50,7 @@ export function usePresence(ids) {
 /** Listens with a function that calls the latest callback, so that a component that
  *  renders again does not subscribe again.
  *  @param {Callback} callback
- *  @param {(pull: Pull, callback: Callback) => () => void} begin
+ *  @param {(pull: Pull | null, callback: Callback) => (() => void) | undefined} begin
  *  @param {unknown[]} about what begin depends on */
 function useListener(callback, begin, ...about) {
   const pull = usePull()
@@ -61,5 +58,5 @@ function useListener(callback, begin, ...about) {
   useInsertionEffect(() => {
     latest.current = callback
   })
-  useEffect(() => (pull ? begin(pull, (...args) => latest.current(...args)) : undefined), [pull, ...about])
+  useEffect(() => begin(pull, (...args) => latest.current(...args)), [pull, ...about])
 }

@@ -39,10 +39,11 @@ function share(pull) {
       subscribe: (listener) => pull?.on("status", listener) ?? Boolean,
     },
 
-    /** Connects for the first user, and disconnects a moment after the last one.
+    /** Connects for the first user, once all that come in the same moment listen, and
+     *  disconnects a moment after the last one.
      *  @returns {() => void} to be called once */
     hold() {
-      if (!users++) pull?.start()
+      if (!users++) queueMicrotask(() => users && pull?.start())
       return () => {
         users--
         setTimeout(() => users || pull?.stop(), linger)

@@ -169,9 +169,13 @@ test("what a callback throws goes to the console and stops nothing", (t) => {
 test("watches are granted, and users of module online are known", async () => {
   const pull = new FakePull()
   const { since } = recorded(pull)
-  pull.event("online", "user_online", { USER_ID: "7" })
+  /** @type {unknown[]} */
+  const ids = []
+  pull.on("online", ({ params }) => ids.push(params.USER_ID))
+  pull.event("online", "user_online", { USER_ID: 7 })
   pull.event("online", "user_offline", { USER_ID: "8" })
   assert.deepEqual(since().slice(2), [["online", "user_online"], ["online", "user_offline"]])
+  assert.deepEqual(ids, ["7", "8"]) // as the server has them
   assert.deepEqual([await pull.getUsersLastSeen([7, 8, 9]), pull.cursor], [{ 7: 0, 8: 1 }, "fake.0"])
   pull.extendWatch("TASK_7", true)
   assert.deepEqual(pull.getDebugInfo().watches, ["TASK_7"])
@@ -239,4 +243,14 @@ test("no timer is set and no socket opened", async (t) => {
   pull.login(7)
   pull.stop()
   assert.deepEqual([...timers, fetched].map(({ mock }) => mock.callCount()), [0, 0, 0])
+})
+
+test("an event that a callback causes comes when all have got the one before", () => {
+  const pull = new FakePull()
+  /** @type {string[]} */
+  const got = []
+  pull.subscribe({ moduleId: "tasks", command: "update", callback: ({ ID }) => ID === 1 && pull.event("tasks", "update", { ID: 2 }) })
+  pull.subscribe({ moduleId: "tasks", command: "update", callback: ({ ID }) => got.push(ID) })
+  pull.event("tasks", "update", { ID: 1 })
+  assert.deepEqual([got, pull.cursor], [[1, 2], "fake.2"])
 })

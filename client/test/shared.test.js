@@ -18,10 +18,11 @@ function stopped(t) {
  *  @param {object} params */
 const online = (command, params) => ({ module_id: "online", command, params })
 
-test("components share one connection, which ends a second after the last of them", (t) => {
+test("components share one connection, which ends a second after the last of them", async (t) => {
   const { one, server, time } = stopped(t)
   const before = server.sockets.length
   const ends = [one.hold(), one.hold()]
+  await settle()
   time.pass(0)
   ends[0]()
   time.pass(5000)
@@ -35,9 +36,10 @@ test("components share one connection, which ends a second after the last of the
   assert.equal(server.last.closed, true)
 })
 
-test("a component that comes within the second keeps the connection", (t) => {
+test("a component that comes within the second keeps the connection", async (t) => {
   const { one, server, time } = stopped(t)
   const end = one.hold()
+  await settle()
   time.pass(0)
   const { last } = server
   end()
@@ -48,9 +50,22 @@ test("a component that comes within the second keeps the connection", (t) => {
   assert.equal(last.closed, false)
 })
 
-test("a client that the page has stopped is not started by one more component", (t) => {
+test("a component connects once those that come in the same moment listen", async (t) => {
+  const { one, pull } = stopped(t)
+  const start = t.mock.method(pull, "start")
+  one.hold()()
+  await settle()
+  assert.equal(start.mock.callCount(), 0) // it has gone again
+  one.hold()
+  assert.equal(start.mock.callCount(), 0)
+  await settle()
+  assert.equal(start.mock.callCount(), 1)
+})
+
+test("a client that the page has stopped is not started by one more component", async (t) => {
   const { one, pull, server, time } = stopped(t)
   one.hold()
+  await settle()
   time.pass(0)
   pull.stop()
   const { length } = server.sockets
@@ -59,13 +74,14 @@ test("a client that the page has stopped is not started by one more component", 
   assert.equal(server.sockets.length, length)
 })
 
-test("a status that is over within five seconds is shown by no component", (t) => {
+test("a status that is over within five seconds is shown by no component", async (t) => {
   const { one, server, time } = stopped(t)
   /** @type {string[]} */
   const told = []
   one.status.subscribe(() => told.push(one.status.get()))
   assert.equal(one.status.get(), "connect")
   one.hold()
+  await settle()
   time.pass(0)
   server.last.say(hello())
   assert.equal(one.status.get(), "online")
@@ -85,6 +101,7 @@ const asked = (socket) => socket.sent.map((text) => JSON.parse(text).seen).filte
 async function connected(t) {
   const all = stopped(t)
   all.one.hold()
+  await settle()
   all.time.pass(0)
   all.server.last.say(hello())
   const socket = all.server.last

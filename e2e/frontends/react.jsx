@@ -2,6 +2,7 @@
 
 import { Pull } from "echo-pull"
 import { PullProvider, usePresence, usePullEvent, usePullGap, usePullStatus } from "echo-pull/react"
+import { FakePull } from "echo-pull/testing"
 import { StrictMode, startTransition, useLayoutEffect, useState } from "react"
 import { createRoot, hydrateRoot } from "react-dom/client"
 import { renderToString } from "react-dom/server"
@@ -71,6 +72,14 @@ function show(view) {
   root.render(app(views[view]))
 }
 
+const fake = new FakePull()
+
+/** As a test of an application does. */
+function showFake(view) {
+  root ??= createRoot(div)
+  root.render(app(views[view], fake))
+}
+
 /** Another user has logged in. */
 function relogin(view) {
   window.pull = new Pull({ url: "/pull" })
@@ -115,4 +124,4 @@ function tear() {
 
 const nothing = { start() {}, stop() {}, subscribe: () => () => {} }
 
-Object.assign(window, { pull, old: pull, show, relogin, hydrate, tear, subscribed: () => subscriptions })
+Object.assign(window, { pull, old: pull, show, relogin, hydrate, tear, fake, showFake, subscribed: () => subscriptions })

@@ -17,7 +17,10 @@ const plug = Symbol.for("echo-pull html")
 export function connect(client, { domEvents } = {}) {
   if (client.watch) return client
 
-  const [send, emit, every] = /** @type {Plug} */ (client[plug]((/** @type {URL} */ address) => grants.handshake(address)))
+  const [send, emit, every] = /** @type {Plug} */ (client[plug]((/** @type {URL} */ address) => {
+    const { user, url } = client.getDebugInfo()
+    grants.handshake(address, `${user} ${url}`)
+  }))
   const grants = new Grants(send, emit, every)
   client.watch = grants.watch.bind(grants)
   client.on("control", (/** @type {string} */ command, /** @type {any} */ params) => {

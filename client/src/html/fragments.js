@@ -1,5 +1,5 @@
 import { ofDocument } from "../genuine.js"
-import { byId, keep } from "./keep.js"
+import { byId, idOf, keep } from "./keep.js"
 import { parse } from "./parse.js"
 import { library, place, swaps } from "./place.js"
 
@@ -27,7 +27,7 @@ export class Fragments {
     if (swap === "delete") this.#delete(selector.replace(/^#/, ""), own)
     const adds = adding.includes(swap)
     for (const child of adds ? parse(html).content.children : []) {
-      const there = byId(child.id)
+      const there = byId(idOf(child))
       if (there) this.#change(there, "outer", child.outerHTML, own)
     }
     for (const target of targets) {
@@ -45,9 +45,9 @@ export class Fragments {
     const template = parseFor(target, swap, html)
     const { content } = template
     for (const child of [...content.children]) {
-      const { id } = child
+      const id = idOf(child)
       const now = own || versionOf(child)
-      if (byId(id) || (now && now < (this.#deleted.get(id) ?? 0))) child.remove()
+      if (byId(id) || (now && now < (this.#deleted.get(id) ?? 0))) content.removeChild(child)
       else mark(child, now)
     }
     if (content.children.length || content.textContent?.trim()) put(target, swap, template)
@@ -65,7 +65,7 @@ export class Fragments {
     const before = versionOf(target)
     const now = own || (first && !isInner && versionOf(first)) || before
     if (now < before) return
-    if (swap === "delete") this.#delete(target.id, now)
+    if (swap === "delete") this.#delete(idOf(target), now)
     for (const changed of isInner ? [target] : template.content.children) mark(changed, now)
     put(target, swap, template)
   }
@@ -97,13 +97,15 @@ const mark = (element, now) => now && element.setAttribute(version, `${now}`)
  *  @param {Swap} swap
  *  @param {HTMLTemplateElement} template */
 function put(target, swap, template) {
-  const { previousSibling, nextSibling, parentNode } = target
-  const restore = keep(target)
+  const adds = adding.includes(swap)
+  const parent = target.parentNode
+  const children = () => [...ofDocument(parent, "children")]
+  const others = new Set(children())
+  others.delete(target)
+  const restore = keep(adds ? [] : [target])
   place(target, swap, template)
 
-  const roots = target.isConnected ? [target] : []
-  let node = roots.length ? nextSibling : previousSibling ? previousSibling.nextSibling : parentNode?.firstChild
-  for (; node && node !== nextSibling; node = node.nextSibling) if (node instanceof Element) roots.push(node)
+  const roots = adds ? [] : children().filter((child) => !others.has(child))
   restore(roots)
-  if (!adding.includes(swap)) for (const root of roots) library("htmx", "process")?.process(root)
+  for (const root of roots) library("htmx", "process")?.process(root)
 }

@@ -2,17 +2,20 @@ import { pace, unanswered } from "../patience.js"
 import { paced } from "../paced.js"
 import { safely } from "../safely.js"
 
-const mostInHandshake = 64
-const handshakeBytes = 3_000 // of an address of 4 KiB, which is all that the server takes of a stream
-const inFrame = 7 // of 2 KiB at most: the server takes 16 KiB
+// Of an address of 4 KiB, which is all that the server takes of a stream. It takes 64 grants,
+// which are longer together.
+const handshakeBytes = 3_000
+const frameBytes = 16_000 // the server takes 16 KiB
+const grantBytes = 2_048
+const longest = 2 ** 31 - 1 // setTimeout fires at once for more
 
 /** @typedef {"ok" | "gap" | "expired" | "forged" | "foreign" | "limit"} State
  *  @typedef {(state: State) => void} Listener
  *
  *  grant: as the page has it. renewed: as the server has renewed it. state: the server's
- *  last answer. isSent: in the handshake or sent, and need not be sent before the next renewal.
+ *  last answer. due: when it has to be sent, by performance.now().
  *  isKnown: the server may know it.
- *  @typedef {{ grant: string, renewed: string, listeners: Set<Listener>, state?: State, isSent?: boolean, isKnown?: boolean }} Entry */
+ *  @typedef {{ grant: string, renewed: string, listeners: Set<Listener>, due: number, state?: State, isKnown?: boolean }} Entry */
 
 /** The watches of this page, each by a grant that the server has rendered. At the end of a
  *  task the server gets what has changed: an element that moves changes nothing. */
@@ -22,6 +25,8 @@ export class Grants {
    *  @type {Map<string, Entry>} */
   #entries = new Map()
   #greeted = false
+  /** @type {string | undefined} */
+  #whose
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #renewal
   #send
@@ -43,8 +48,10 @@ export class Grants {
    *  @param {Listener} [listener] for each answer of the server, also the last one
    *  @returns {() => void} */
   watch(grant, listener = () => {}) {
+    // What the server would not take as a grant ends the connection; what is left of it is refused.
+    const renewed = `${grant}`.replace(/[^!-~]/g, "").slice(0, grantBytes) || "-"
     /** @type {Entry} */
-    const entry = this.#entries.get(grant) ?? { grant, renewed: grant, listeners: new Set() }
+    const entry = this.#entries.get(grant) ?? { grant, renewed, listeners: new Set(), due: 0 }
     const { state, listeners } = entry
     const own = (/** @type {State} */ answer) => safely(() => listener(answer))
     this.#entries.set(grant, entry)
@@ -59,22 +66,32 @@ export class Grants {
 
   /** Adds to the address of a handshake what is watched from the page's position on: the
    *  grants that were there before the first hello, and those that the server knows.
-   *  @param {URL} address */
-  handshake(address) {
+   *  @param {URL} address
+   *  @param {string} [whose] the user and the mount that the page is connected as and to */
+  handshake(address, whose) {
+    if (this.#whose !== whose) this.#begin()
+    this.#whose = whose
     let left = handshakeBytes
-    let count = 0
     for (const entry of this.#entries.values()) {
       const { renewed, state } = entry
-      const isMeant = isWanted(entry) && (state || !this.#greeted)
-      entry.isSent = isMeant && count < mostInHandshake && renewed.length < left
-      if (!entry.isSent) {
-        if (isMeant) entry.state = undefined // it is not answered on this connection yet
-        continue
-      }
-      entry.isKnown = true
-      address.searchParams.append("watch", renewed)
-      left -= renewed.length + 7
-      count++
+      const isMeant = isWanted(entry) && !(this.#greeted && !state)
+      entry.isKnown = isMeant && renewed.length < left
+      entry.due = entry.isKnown ? performance.now() + unanswered : 0
+      if (entry.isKnown) {
+        address.searchParams.append("watch", renewed)
+        left -= renewed.length + 7
+      } else if (isMeant) entry.state = undefined // it is not answered on this connection yet
+    }
+  }
+
+  /** Perhaps somebody else has logged in: what the server has accepted was granted to another user,
+   *  and the rest is perhaps the new one's. */
+  #begin() {
+    this.#greeted = false
+    for (const entry of this.#entries.values()) {
+      const isForeign = entry.state && !isRefused(entry)
+      entry.state = isForeign ? "foreign" : undefined
+      if (isForeign) entry.listeners.forEach((listener) => queueMicrotask(() => listener("foreign")))
     }
   }
 
@@ -93,43 +110,36 @@ export class Grants {
       const { state, grant = entry.renewed } = answer
       entry.state = state
       entry.renewed = grant
+      entry.due = performance.now() + this.#every
       gap ||= state === "gap"
       for (const listener of [...entry.listeners]) listener(state)
       if (isRefused(entry)) this.#emit("error", "WATCH_ERROR", state)
     }
     if (gap) this.#emit("gap")
-    this.#renewLater()
   }
 
+  /** Sends a frame of what has changed, or waits until something has to be sent again. */
   #exchange() {
+    const now = performance.now()
     const all = [...this.#entries.values()].filter((entry) => !isRefused(entry))
     const ended = all.filter((entry) => !entry.listeners.size && (entry.isKnown || !this.#entries.delete(entry.grant)))
-    const due = all.filter((entry) => entry.listeners.size && !entry.isSent)
-    this.#sendAll("unwatch", ended, ({ grant }) => this.#entries.delete(grant))
-    this.#sendAll("watch", due, (entry) => (entry.isSent = entry.isKnown = true))
-    this.#renewLater()
-  }
+    const wanted = all.filter(isWanted)
+    const key = ended.length ? "unwatch" : "watch"
+    let left = frameBytes
+    const part = (ended.length ? ended : wanted.filter(({ due }) => due <= now)).filter(({ renewed }) => (left -= renewed.length + 3) > 0)
 
-  /** @param {string} key
-   *  @param {Entry[]} entries
-   *  @param {(entry: Entry) => void} sent */
-  #sendAll(key, entries, sent) {
-    while (entries.length) {
-      const part = entries.splice(0, inFrame)
-      if (this.#send({ [key]: part.map(({ renewed }) => renewed) })) part.forEach(sent)
-    }
-  }
-
-  /** Renews all after a while, or sends all again if there is no answer. */
-  #renewLater() {
-    const all = [...this.#entries.values()].filter(isWanted)
     clearTimeout(this.#renewal)
-    if (!all.length) return
-    const wait = all.every(({ state }) => state) ? this.#every : unanswered
-    this.#renewal = setTimeout(() => {
-      for (const entry of all) entry.isSent = false
-      this.#flush()
-    }, wait)
+    if (!part.length) {
+      const next = Math.min(...wanted.map(({ due }) => due))
+      if (next < Infinity) this.#renewal = setTimeout(this.#flush, Math.min(next - now, longest))
+    } else if (this.#send({ [key]: part.map(({ renewed }) => renewed) })) {
+      for (const entry of part) {
+        entry.due = now + unanswered
+        entry.isKnown = true
+        if (ended.length) this.#entries.delete(entry.grant)
+      }
+      this.#flush() // the next frame
+    }
   }
 }
 

@@ -1,4 +1,5 @@
 import { ofDocument } from "../genuine.js"
+import { parse } from "./parse.js"
 import { permanent } from "./place.js"
 
 // What a user changes, and what it was before.
@@ -8,19 +9,22 @@ const changed = [
   ["selected", "defaultSelected"],
 ]
 
-/** Notes what the user has done to an element and all below it: what has the focus, what
+/** Notes what the user has done to elements and all below them: what has the focus, what
  *  is selected, typed, checked, opened and scrolled. Returns what does the same to the
  *  elements that are there instead, and brings back those that the page keeps.
- *  @param {Element} root
+ *  @param {Element[]} roots
  *  @returns {(roots: Element[]) => void} */
-export function keep(root) {
+export function keep(roots) {
   const active = ofDocument(document, "activeElement")
-  const before = byName([root])
+  const before = byName(roots)
   const states = new Map([...before.values()].flat().map((element) => [element, stateOf(element, active)]))
-  const kept = [...root.querySelectorAll(permanent)]
+  const kept = roots.flatMap((root) => [...root.querySelectorAll(permanent)])
 
   return (roots) => {
-    for (const element of kept) byId(element.id)?.replaceWith(element)
+    for (const element of kept) {
+      const there = byId(idOf(element))
+      if (there !== element) there?.replaceWith(element) // else it would be loaded again
+    }
     for (const [name, elements] of byName(roots)) {
       const were = before.get(name)
       if (were?.length === elements.length) were.forEach((element, i) => states.get(element)?.(elements[i]))
@@ -29,6 +33,11 @@ export function keep(root) {
     if (active?.isConnected && active !== ofDocument(document, "activeElement")) active.focus({ preventScroll: true })
   }
 }
+
+/** A form has the names of its fields as properties.
+ *  @param {Element} element
+ *  @returns {string} */
+export const idOf = (element) => ofDocument(element, "id")
 
 /** @param {string} id
  *  @returns {Element | null} */
@@ -41,13 +50,15 @@ function byName(roots) {
   const names = new Map()
   for (const element of roots.flatMap((root) => [root, ...root.querySelectorAll("*")])) {
     const name = nameOf(element)
-    names.set(name, [...(names.get(name) ?? []), element])
+    names.get(name)?.push(element) ?? names.set(name, [element])
   }
   return names
 }
 
 /** @param {any} element */
-function nameOf({ id, localName, name, type, value, firstElementChild }) {
+function nameOf(element) {
+  const id = idOf(element)
+  const { localName, name, type, value, firstElementChild } = element
   const choice = /^(checkbox|radio)$/.test(type) || localName === "option"
   return id ? "#" + id : [localName, name, type, choice ? value : "", localName === "details" && firstElementChild?.textContent].join()
 }
@@ -58,21 +69,25 @@ function nameOf({ id, localName, name, type, value, firstElementChild }) {
 function stateOf(element, active) {
   const { scrollTop, scrollLeft, selectionStart, selectionEnd, selectionDirection } = element
   const state = /** @type {any} */ ({})
-  for (const [now, initial] of changed) if (initial in element && element[now] !== element[initial]) state[now] = element[now]
+  for (const [now, initial] of changed) {
+    if (!(initial in element) || element[now] === element[initial]) continue
+    const given = /** @type {any} */ (parse(element.outerHTML).content.firstElementChild) // as the browser shows what the server has rendered
+    if (element[now] !== given[now]) state[now] = element[now]
+  }
   if (element.type === "file") {
     delete state.value
     state.files = element.files
   }
   // The first option of a list is selected if none is.
-  if (element.index === 0 && !element.parentNode.querySelector("[selected]")) delete state.selected
+  if (element.index === 0 && !element.closest("select")?.querySelector("[selected]")) delete state.selected
   if (element.open) state.open = true
   const scroll = scrollTop || scrollLeft ? { scrollTop, scrollLeft } : {}
 
   return (next) => {
-    Object.assign(next, state)
+    if (next.type === element.type) Object.assign(next, state)
     if (element === active) {
       next.focus({ preventScroll: true })
-      if (selectionStart != null) next.setSelectionRange(selectionStart, selectionEnd, selectionDirection)
+      if (selectionStart != null && next.selectionStart != null) next.setSelectionRange(selectionStart, selectionEnd, selectionDirection)
     }
     Object.assign(next, scroll)
   }

@@ -1,5 +1,8 @@
+import { ofDocument } from "../genuine.js"
+
 /** Parses markup as children of `parent`, without what would run: scripts, inline
- *  handlers, javascript: addresses and documents in srcdoc. Markup for a table may begin
+ *  handlers, javascript: addresses and documents in srcdoc, and without what moves the page
+ *  or its addresses elsewhere. Markup for a table may begin
  *  with a row, and what is inside an SVG is SVG.
  *  @param {string} html
  *  @param {ParentNode | null} [parent]
@@ -16,13 +19,15 @@ export function parse(html, parent) {
 
 /** @param {DocumentFragment} content */
 function disarm(content) {
+  for (const element of content.querySelectorAll("script, base, meta[http-equiv]")) element.remove()
   for (const element of content.querySelectorAll("*")) {
-    if (element.localName === "script") element.remove()
     if (element instanceof HTMLTemplateElement) disarm(element.content)
-    for (const { name, value } of [...element.attributes]) {
-      // Browsers leave out white space and control characters in an address.
-      const runs = (/^on/.test(name) && name in element) || name === "srcdoc" || /^javascript:/i.test(value.replace(/[\0- ]/g, ""))
-      if (runs) element.removeAttribute(name)
+    for (const { name, value } of [...ofDocument(element, "attributes")]) {
+      // Browsers know handlers of SVG that are no properties, leave out white space and
+      // control characters in an address, and animate an address through a list.
+      const handles = /^on/.test(name) && (name in element || element instanceof SVGElement)
+      const runs = handles || name === "srcdoc" || /(^|;)javascript:/i.test(value.replace(/[\0- ]/g, ""))
+      if (runs) ofDocument(element, "removeAttribute").call(element, name)
     }
   }
 }

@@ -1,3 +1,6 @@
+import { ofDocument } from "../genuine.js"
+import { parse } from "./parse.js"
+
 /** @typedef {"outer" | "inner" | "before" | "prepend" | "append" | "after" | "delete" | "morph"} Swap */
 
 /** What each swap is for htmx.
@@ -29,19 +32,26 @@ export function place(target, swap, template) {
     if (!htmx || isOld) swap = "outer"
   }
   if (!htmx || target instanceof SVGElement) own(target, swap, content)
-  else if (isOld) htmx.swap(target, template.innerHTML, { swapStyle: swaps[swap], settleDelay: 0, ignoreTitle: true, transition: false })
+  else if (isOld) htmx.swap(target, settled(template), { swapStyle: swaps[swap], settleDelay: 0, ignoreTitle: true, transition: false })
   // Without a time to settle in, all but the promise is done at once.
-  else htmx.swap({ target, sourceElement: target, text: template.innerHTML, swap: swaps[swap] + " settle:0 ignoreTitle:true" })
+  else htmx.swap({ target, sourceElement: target, text: settled(template), swap: swaps[swap] + " settle:0 ignoreTitle:true" })
 }
 
 /** @param {Element} target
  *  @param {Swap} swap
  *  @param {DocumentFragment} content */
 function own(target, swap, content) {
-  if (swap === "outer" || swap === "morph") target.replaceWith(content)
-  else if (swap === "inner") target.replaceChildren(content)
-  else if (swap === "delete") target.remove()
-  else target[swap](content)
+  const methods = { outer: "replaceWith", morph: "replaceWith", inner: "replaceChildren", delete: "remove" }
+  ofDocument(target, /** @type {any} */ (methods)[swap] ?? swap).call(target, content)
+}
+
+/** The markup for a library that parses it once more. What was text may be an element
+ *  then, so it is parsed until that changes nothing.
+ *  @param {HTMLTemplateElement} template
+ *  @returns {string} */
+function settled({ innerHTML }) {
+  const again = parse(innerHTML)
+  return again.innerHTML === innerHTML ? innerHTML : settled(again)
 }
 
 /** What a page keeps as it is. */

@@ -21,6 +21,9 @@ export class FakeServer {
   #seen = new Map()
   /** @type {InstanceType<this["WebSocket"]> | undefined} */
   #socket
+  /** What is to be sent, after the first, which is being sent.
+   *  @type {(() => void)[]} */
+  #waiting = []
 
   /** @param {{ cursor?: string | null, user?: string | number }} options */
   constructor({ cursor, user = "" }) {
@@ -78,7 +81,8 @@ export class FakeServer {
    *  @param {any} params */
   #presence(command, params) {
     for (const id of Object.keys(params.USERS ?? {})) this.#seen.set(id, 0)
-    if (params.USER_ID !== undefined) this.#seen.set(String(params.USER_ID), command === "user_online" ? 0 : 1)
+    if (params.USER_ID !== undefined) params = { ...params, USER_ID: String(params.USER_ID) }
+    if (params.USER_ID !== undefined) this.#seen.set(params.USER_ID, command === "user_online" ? 0 : 1)
     this.#say({ module_id: "online", command, params, extra: { server_time_unix: Date.now() / 1000 } })
   }
 
@@ -99,9 +103,14 @@ export class FakeServer {
     return control("hello", { ...params, server_time_unix: Date.now() / 1000 })
   }
 
-  /** @param {unknown[]} messages */
+  /** What a callback causes comes when all callbacks have run for what they were called for.
+   *  @param {unknown[]} messages */
   #say(...messages) {
-    if (this.#socket?.isGreeted) this.#socket.onmessage?.({ data: JSON.stringify(messages) })
+    const socket = this.#socket
+    if (!socket?.isGreeted) return
+    this.#waiting.push(() => socket.onmessage?.({ data: JSON.stringify(messages) }))
+    if (this.#waiting.length > 1) return
+    for (; this.#waiting.length; this.#waiting.shift()) this.#waiting[0]()
   }
 
   /** A request of the client.

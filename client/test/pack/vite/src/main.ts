@@ -1,8 +1,8 @@
 import { Pull } from "echo-pull"
 import { follow } from "./tasks.js"
 
-const { cursor, user } = document.body.dataset
-const pull = new Pull({ url: "/pull", cursor, user })
+const { cursor, user, extend } = document.body.dataset
+const pull = new Pull({ url: "/pull", cursor, user, extendEvery: extend, credentials: undefined })
 follow(pull, new Map(), () => location.reload())
 pull.subscribe({
   moduleId: "tasks",

@@ -72,6 +72,19 @@
 // languages, and [CheckFile] fails a test if such a file is stale. [Typed events] is the
 // guide.
 //
+// # Fragments of HTML
+//
+// [Outbox].Render sends a [Fragment] of HTML: a templ component, a node of gomponents,
+// or a template.HTML. It renders once, in the call, and returns the component's error.
+// The fragment is an event like any other: it belongs to the request, and is replayed.
+// Others must not see what belongs to the sender, so a component has no values of the
+// request's context unless the target is the request's own user. With Config.HTML the
+// pages that [Plugin.Head] prepares apply fragments; the clients of htmx and Datastar
+// read them from a stream of their own. See [Fragments].
+//
+// Of events with one Key, a page that was away can do with the last one: see
+// Event.Keep.
+//
 // # What is guaranteed
 //
 // A request that fails publishes nothing. A page handles each message for it at
@@ -116,9 +129,12 @@
 // receives what was sent to the tag while it was on its way to the browser, even
 // though the grant entered the log later.
 //
-// A page can also watch tags itself, for as long as it is connected, and guests' pages
-// too: [Plugin.Grant] returns a text that permits it, which the application puts into
-// the page. See [Watches of a page].
+// A page can also watch tags itself, for as long as it is connected, and so can the
+// pages of guests: [Plugin.Grant] returns a signed text that permits it, and
+// [Plugin.Page] puts it into a template. The page recovers what is sent to these tags
+// as it does everything else. Watches.Pages returns how many pages watch a tag by
+// grants, Presence.At which users. Nodes that share a log need one Config.Secret. See
+// [Watches of a page].
 //
 // # Presence
 //
@@ -159,12 +175,20 @@
 // logs for several nodes, in PostgreSQL, Redis and NATS. Package brokertest
 // contains the contract as an executable suite for any other.
 //
+// # Testing
+//
+// Package [github.com/echo-pull/pull/pulltest] tests handlers without a server, a
+// socket or a sleep: it returns what left because of a request, opens pages of users,
+// and causes gaps and other faults. [Testing] is the guide.
+//
 // # Echo v5
 //
 // Package [github.com/echo-pull/pull/v5] is the same plugin for Echo v5. See
 // [Echo v5] for a quick start and the differences. The plugins share most types,
 // which are aliases: "go doc pull.Outbox" lists the methods of one.
 //
+// [Fragments]: https://github.com/echo-pull/pull/blob/main/docs/fragments.md
+// [Testing]: https://github.com/echo-pull/pull/blob/main/docs/testing.md
 // [Watches of a page]: https://github.com/echo-pull/pull/blob/main/docs/page-watches.md
 // [Push notifications]: https://github.com/echo-pull/pull/blob/main/docs/push.md
 // [Typed events]: https://github.com/echo-pull/pull/blob/main/docs/types.md

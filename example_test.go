@@ -202,7 +202,7 @@ func ExamplePlugin_Send() {
 	// Output:
 	// <nil>
 	// tasks/due {"id":7}
-	// pull: unknown module: "mail"
+	// pull: unknown module "mail": register it with Plugin.Register
 }
 
 // An application that opens a transaction for each request can make the

@@ -3,6 +3,7 @@ package pull_test
 import (
 	"fmt"
 	"html/template"
+	"io"
 	"maps"
 	"net/http"
 	"testing"
@@ -10,6 +11,34 @@ import (
 
 	"github.com/echo-pull/pull"
 )
+
+var views = template.Must(template.New("row").Parse(`<li id="{{ .ID }}">{{ .Title }}</li>`))
+
+type view struct {
+	name string // of a template in views
+	data any
+}
+
+func (v view) Render(w io.Writer) error { return views.ExecuteTemplate(w, v.name, v.data) }
+
+func TestTemplateIsAComponent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newApp(t, nil)
+		defer a.stop(t)
+		p := a.dial(t, "1", "")
+		p.hello(t)
+
+		err := a.Render(t.Context(), pull.User("1"), pull.Fragment{
+			Selector: "#tasks", Swap: pull.Upsert, HTML: view{"row", map[string]string{"ID": "7", "Title": "<Tea>"}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := p.event(t).Params["html"], `<li id="7">&lt;Tea&gt;</li>`; got != want {
+			t.Errorf("got %v, want %s", got, want)
+		}
+	})
+}
 
 // What docs/fragments.md shows works.
 func TestFragmentsOfTheGuideReachThePage(t *testing.T) {

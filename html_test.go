@@ -15,6 +15,31 @@ import (
 	"github.com/echo-pull/pull"
 )
 
+// Fragments belong to no module, so pages that show them need none.
+func TestPagesWithHTMLConnectWithoutAModule(t *testing.T) {
+	for _, html := range []bool{false, true} {
+		e := echo.New()
+		p, err := pull.New(pull.Config{HTML: html, User: func(echo.Context) (string, error) { return "ann", nil }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = p.Shutdown(t.Context()) })
+		s := &site{Echo: e, Plugin: p}
+		s.Mount(s.Group("/pull"))
+		s.GET("/page", s.page)
+		s.GET("/admin", s.page, s.Section(pull.AdminSection))
+
+		page, admin := s.serve(http.MethodGet, "/page").Body.String(), s.serve(http.MethodGet, "/admin").Body.String()
+
+		if connects := !strings.Contains(page, `data-off="section"`); connects != html {
+			t.Errorf("HTML %t: a page connects: %t, want %t: %s", html, connects, html, page)
+		}
+		if connects := !strings.Contains(admin, `data-off="section"`); connects != html {
+			t.Errorf("HTML %t: a page of another section connects: %t, want %t: %s", html, connects, html, admin)
+		}
+	}
+}
+
 func TestHeadLoadsTheFileForHTMLOnRequest(t *testing.T) {
 	for path, elsewhere := range map[string]bool{"/pull": false, "https://rt.app.test/pull": true} {
 		for _, wanted := range []bool{false, true} {

@@ -117,8 +117,8 @@ func TestRenderReturnsWhatIsWrongAtTheCall(t *testing.T) {
 		fragment pull.Fragment
 		want     string
 	}{
-		{"a string", pull.Fragment{Selector: "#a", HTML: "<b>"}, "is a string, want a template.HTML"},
-		{"a number", pull.Fragment{Selector: "#a", HTML: 7}, "is a int, want"},
+		{"a string", pull.Fragment{Selector: "#a", HTML: "<b>"}, "is of type string, want a template.HTML"},
+		{"a number", pull.Fragment{Selector: "#a", HTML: 7}, "is of type int, want"},
 		{"no HTML", pull.Fragment{Selector: "#a"}, `for "#a" has no HTML`},
 		{"HTML to delete", pull.Fragment{Selector: "#a", Swap: pull.Delete, HTML: template.HTML("a")}, "that deletes has HTML"},
 		{"no selector", pull.Fragment{HTML: template.HTML("a")}, "without a selector"},

@@ -2,6 +2,7 @@ package pulltest_test
 
 import (
 	"errors"
+	"html/template"
 	"net/http"
 	"testing"
 
@@ -29,6 +30,38 @@ func TestEventsToSeveralTargets(t *testing.T) {
 	sent.Exactly(t,
 		pulltest.Message{Target: pull.Shared(), Event: pull.Event{Module: "tasks", Command: "save", Params: saved}},
 		pulltest.Message{Target: pull.Tag("/admin"), Event: pull.Event{Module: "audit", Command: "save", Params: by}})
+}
+
+func TestGuestGetsAFragmentByItsGrant(t *testing.T) {
+	everywhere(t, func(t *testing.T) {
+		p := pulltest.New(t, pull.Config{Guests: true})
+		e := echo.New()
+		e.Use(p.Middleware())
+		e.POST("/article/5/comments", pull.Handler(func(c pull.Context) error {
+			row := template.HTML(`<li id="comment-1">` + template.HTMLEscapeString(c.QueryParam("text")) + `</li>`)
+			return c.Pull().Render(pull.Tag("ARTICLE_5"), pull.Fragment{Selector: "#comments", Swap: pull.Upsert, HTML: row})
+		}))
+		e.GET("/article/5", func(c echo.Context) error {
+			grant, err := p.Grant(c, "ARTICLE_5")
+			if err != nil {
+				return err
+			}
+			return c.String(http.StatusOK, grant)
+		})
+		grantIn := func(e *echo.Echo, path string) string { return do(e, "", http.MethodGet, path, nil).Body.String() }
+		post := func(e *echo.Echo, path string) { do(e, "", http.MethodPost, path, nil) }
+
+		guest := pulltest.Open(t, p, "")
+		guest.Request(t, map[string]any{"watch": []string{grantIn(e, "/article/5")}})
+
+		post(e, "/article/5/comments?text=Yes")
+
+		var shown pull.Fragment
+		guest.Expect(t, "pull", "render", &shown)
+		if shown.Selector != "#comments" || shown.HTML != `<li id="comment-1">Yes</li>` {
+			t.Errorf("got %+v", shown)
+		}
+	})
 }
 
 func TestGapsOnOrder(t *testing.T) {

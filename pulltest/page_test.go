@@ -167,6 +167,26 @@ func TestPageThatWasRenderedBefore(t *testing.T) {
 	})
 }
 
+// The page connects, although nothing has been sent and no module is registered.
+func TestHeadRendersTheCursorForOpenAt(t *testing.T) {
+	t.Parallel()
+	p := pulltest.New(t, pull.Config{})
+	e := echo.New()
+	e.Use(p.Middleware())
+	p.Mount(e.Group("/pull"))
+	e.GET("/", func(c echo.Context) error { return c.HTML(http.StatusOK, string(p.Head(c))) })
+	html := do(e, "ann", http.MethodGet, "/", nil).Body.String()
+	send(t, p, pull.User("ann"), "x")
+
+	_, rest, _ := strings.Cut(html, `data-cursor="`)
+	cursor, _, _ := strings.Cut(rest, `"`)
+
+	if cursor == "" {
+		t.Fatalf("got %s, want a cursor in it", html)
+	}
+	pulltest.OpenAt(t, p, "ann", cursor).Expect(t, "tasks", "x", nil)
+}
+
 func TestEventIsNotForItsSender(t *testing.T) {
 	everywhere(t, func(t *testing.T) {
 		p := pulltest.New(t, pull.Config{})

@@ -452,9 +452,11 @@ type TxOutbox = broker.TxOutbox
 //		Key string
 //
 //		// Version keeps a page from replacing what it shows by something older, when two
-//		// requests overtake one another: it ignores a fragment whose version is lower than
-//		// that of the last one for the same selector. It is at least 0 and below 2⁵³, such
-//		// as the number of a row's revision. Default 0, no version.
+//		// requests overtake one another: a fragment changes no element that has a higher
+//		// version, from an earlier fragment or from the attribute data-pull-version in the
+//		// page. It is at least 0 and below 2⁵³, such as the number of a row's revision. Only
+//		// the client's pull-html.mjs compares versions. Default 0: the fragment always
+//		// applies, and the element keeps its version.
 //		Version int64
 //	}
 type Fragment = fragment.Fragment
@@ -773,7 +775,8 @@ var (
 	// context with an outbox from package pulltest.
 	ErrNoOutbox = engine.ErrNoOutbox
 
-	// ErrGuest is returned by Watch for a guest: watches belong to users.
+	// ErrGuest is returned by Watch for a guest: watches belong to users. A page of a
+	// guest can watch by a grant, see [Plugin.Grant].
 	ErrGuest = engine.ErrGuest
 )
 

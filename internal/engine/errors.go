@@ -25,6 +25,7 @@ var (
 	ErrNoOutbox = errors.New("pull: no outbox: the request has not passed the middleware; " +
 		"install it with e.Use(p.Middleware()), or in a test that calls the handler itself, use pulltest.Context")
 
-	// ErrGuest is returned by Watch for a guest: watches belong to users.
-	ErrGuest = errors.New("pull: a guest cannot watch")
+	// ErrGuest is returned by Watch for a guest: watches belong to users. A page of a
+	// guest can watch by a grant, see [Plugin.Grant].
+	ErrGuest = errors.New("pull: a guest cannot watch, but its page can, see Plugin.Grant")
 )

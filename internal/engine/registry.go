@@ -101,10 +101,15 @@ func (r *registry) admitAll() {
 	r.open = true
 }
 
-// isUsed reports whether any module uses the section.
+// isUsed reports whether any module uses the section. Modules that register themselves
+// use PublicSection.
 func (r *registry) isUsed(s Section) bool {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 
-	return r.used&s&^NoSection != 0
+	used := r.used
+	if r.open {
+		used |= PublicSection
+	}
+	return used&s&^NoSection != 0
 }

@@ -46,7 +46,7 @@ func (e *Engine) encodeTo(t *event.Target, ev *event.Event, sender string, use f
 		return err
 	}
 	if !event.IsOwn(ev) && !e.registry.has(ev.Module) {
-		return fmt.Errorf("%w: %q", ErrUnknownModule, ev.Module)
+		return fmt.Errorf("%w %q: register it with Plugin.Register", ErrUnknownModule, ev.Module)
 	}
 	if err := event.CheckTarget(t); err != nil {
 		return err

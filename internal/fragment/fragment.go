@@ -35,9 +35,11 @@ type Fragment struct {
 	Key string
 
 	// Version keeps a page from replacing what it shows by something older, when two
-	// requests overtake one another: it ignores a fragment whose version is lower than
-	// that of the last one for the same selector. It is at least 0 and below 2⁵³, such
-	// as the number of a row's revision. Default 0, no version.
+	// requests overtake one another: a fragment changes no element that has a higher
+	// version, from an earlier fragment or from the attribute data-pull-version in the
+	// page. It is at least 0 and below 2⁵³, such as the number of a row's revision. Only
+	// the client's pull-html.mjs compares versions. Default 0: the fragment always
+	// applies, and the element keeps its version.
 	Version int64
 }
 
@@ -68,7 +70,7 @@ func (f *Fragment) check() error {
 	switch f.Swap {
 	case Outer, Inner, Before, Prepend, Append, After, Delete, Morph, Upsert:
 	default:
-		return fmt.Errorf("pull: unknown swap %q of a fragment", f.Swap)
+		return fmt.Errorf("pull: unknown swap %q of a fragment, want pull.Outer or another constant of type pull.Swap", f.Swap)
 	}
 	switch {
 	case f.Selector == "":
@@ -82,7 +84,7 @@ func (f *Fragment) check() error {
 	case f.Version < 0 || f.Version > maxVersion:
 		return fmt.Errorf("pull: the version %d of a fragment is not between 0 and %d", f.Version, int64(maxVersion))
 	case f.Swap == Delete && f.HTML != nil:
-		return errors.New("pull: a fragment that deletes has HTML")
+		return errors.New("pull: a fragment that deletes has HTML, want none")
 	case f.Swap != Delete && f.HTML == nil:
 		return fmt.Errorf("pull: a fragment for %q has no HTML", f.Selector)
 	}

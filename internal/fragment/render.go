@@ -56,7 +56,7 @@ func render(ctx context.Context, html any, limit int) ([]byte, error) {
 	case node:
 		err = html.Render(b)
 	default:
-		return nil, fmt.Errorf("pull: the HTML of a fragment is a %T, want a template.HTML, or something with a method Render as templ or gomponents have it", html)
+		return nil, fmt.Errorf("pull: the HTML of a fragment is of type %T, want a template.HTML, or a type with the method Render of templ or gomponents", html)
 	}
 	switch {
 	case b.size > limit:

@@ -105,15 +105,15 @@ func TestREADMEShowsCodeThatWorks(t *testing.T) {
 }
 
 var (
-	testName   = regexp.MustCompile(`\b((?:e2e/|example/|brokertest/|[a-z]+broker/|cluster/|push/|v5/)?)((?:Test|Fuzz)[A-Z]\w+)`)
-	clientTest = regexp.MustCompile("`(\\w+\\.test\\.js): ([^`]+)`")
+	testName   = regexp.MustCompile(`\b((?:e2e/|example/|brokertest/|[a-z]+broker/|cluster/|push/|pulltest/|v5/)?)((?:Test|Fuzz)[A-Z]\w+)`)
+	clientTest = regexp.MustCompile("`((?:pack/)?\\w+\\.test\\.js): ([^`]+)`")
 	testFunc   = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)[A-Z]\w+)\(`)
 )
 
 // Every test that the documentation names exists.
 func TestGuaranteesNameTestsThatExist(t *testing.T) {
 	exist := make(map[string]bool)
-	for _, folder := range []string{"", "e2e/", "example/", "brokertest/", "*broker/", "cluster/", "push/", "v5/", "internal/*/"} {
+	for _, folder := range []string{"", "e2e/", "example/", "brokertest/", "*broker/", "cluster/", "push/", "pulltest/", "v5/", "internal/*/"} {
 		paths, err := filepath.Glob(folder + "*_test.go")
 		if err != nil {
 			t.Fatal(err)

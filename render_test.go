@@ -110,6 +110,37 @@ func TestFragmentReplacesNoEvent(t *testing.T) {
 	})
 }
 
+// The same for those of a transaction.
+func TestFragmentOfATransactionReplacesNoEvent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		to := pull.User("1")
+		b := newTxBroker()
+		a := txApp(t, func(c pull.Context) error {
+			tx, e := b.begin(), event("update", nil)
+			e.Key = "task-7"
+			err := errors.Join(
+				c.Pull().RenderTx(tx, to, pull.Fragment{Selector: "#old", Swap: pull.Delete, Key: "task-7"}),
+				c.Pull().SendTx(tx, to, e),
+				c.Pull().RenderTx(tx, to, pull.Fragment{Selector: "#new", Swap: pull.Delete, Key: "task-7"}),
+			)
+			tx.commit()
+			return err
+		}, func(c *pull.Config) { c.Broker = b })
+		defer a.stop(t)
+		p := a.dial(t, "1", "")
+		p.hello(t)
+
+		a.act(t)
+
+		if got := p.event(t); got.Command != "update" {
+			t.Errorf("got %+v, want the event", got)
+		}
+		if got := p.event(t); got.Params["selector"] != "#new" {
+			t.Errorf("got %+v, want the last fragment", got)
+		}
+	})
+}
+
 func TestRenderReturnsWhatIsWrongAtTheCall(t *testing.T) {
 	broken := errors.New("broken")
 	for _, test := range []struct {

@@ -10,7 +10,8 @@ export type FakeOptions = Partial<Pick<Options, "cursor" | "user" | "platform" |
  *  of BX if the page has BX when the FakePull is made.
  *
  *  There is no network and no timer: each call returns when the callbacks have run, and nothing
- *  happens in between. So changes of status are reported at once, where a page waits for up to
+ *  happens in between. It is a build of its own, so at run time a FakePull is no instance of the
+ *  Pull of echo-pull. Changes of status are reported at once, where a page waits for up to
  *  five seconds to see whether they last.
  *
  *  It is as the server of one page; several do not know one another. It starts when the

@@ -102,3 +102,31 @@ func TestFaultsOnOrder(t *testing.T) {
 		empty()
 	})
 }
+
+func TestFragmentsAndWatchesOfPages(t *testing.T) {
+	everywhere(t, func(t *testing.T) {
+		p := pulltest.New(t, pull.Config{})
+		e := echo.New()
+		e.Use(p.Middleware())
+		e.GET("/articles/5", func(c echo.Context) error {
+			grant, err := p.Grant(c, "ARTICLE_5")
+			return errors.Join(err, c.String(http.StatusOK, grant))
+		})
+		e.POST("/articles/5", pull.Handler(func(c pull.Context) error {
+			comment := template.HTML("<p>" + template.HTMLEscapeString(c.FormValue("text")) + "</p>")
+			return c.Pull().Render(pull.Tag("ARTICLE_5"), pull.Fragment{Selector: "#comments", Swap: pull.Append, HTML: comment})
+		}))
+		post := func(e *echo.Echo, path string) { do(e, "ann", http.MethodPost, path, nil) }
+		page := pulltest.Open(t, p, "ann")
+
+		grant := do(e, "ann", http.MethodGet, "/articles/5", nil).Body.String() // from the page's <pull-watch>
+		page.Request(t, map[string]any{"watch": []string{grant}})
+		page.Expect(t, "pull", "grants", nil)
+
+		sent := pulltest.Sent(t, p, func() { post(e, "/articles/5?text=Yes") })
+
+		want := map[string]any{"selector": "#comments", "swap": "append", "html": "<p>Yes</p>"}
+		sent.Only(t, pull.Tag("ARTICLE_5"), pull.Event{Module: "pull", Command: "render", Params: want})
+		page.Expect(t, "pull", "render", nil)
+	})
+}

@@ -135,11 +135,12 @@ func (o *Outbox) txKey(e *event.Event, t *event.Target) string {
 	id := o.txID
 	o.mu.Unlock()
 
-	if e.Key == "" {
+	key := keyOf(e)
+	if key == "" {
 		return ""
 	}
 	h := sha256.New()
-	_, _ = fmt.Fprintf(h, "%s %d %s\x00", o.engine.hub.ID, id, e.Key)
+	_, _ = fmt.Fprintf(h, "%s %d %s\x00", o.engine.hub.ID, id, key)
 	_, _ = h.Write(event.AppendTarget(nil, "", t))
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }

@@ -53,9 +53,9 @@ type Message = plugintest.Message
 // themselves in their own order. With several nodes on one database, another node
 // may have been faster.
 //
-// Withdrawals are events of module pull with the command withdraw. Watches and
-// presence are not events. Nothing else that uses the plugin should send meanwhile:
-// Sent cannot know because of what.
+// Fragments and withdrawals are events of module pull with the commands render and
+// withdraw. Watches and presence are not events. Nothing else that uses the plugin
+// should send meanwhile: Sent cannot know because of what.
 func Sent(t testing.TB, p *pull.Plugin, f func()) *Messages {
 	t.Helper()
 	return plugintest.Sent(t, p.Watch(), f)

@@ -269,6 +269,38 @@ func TestOnlyTheOwnUsersFragmentSeesTheRequest(t *testing.T) {
 	}
 }
 
+// The handler has made its change, so the other pages get the fragment.
+func TestFragmentIsRenderedThoughTheClientHasLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newApp(t, nil)
+		defer a.stop(t)
+		asTempl := component(func(ctx context.Context, w io.Writer) error {
+			if err := ctx.Err(); err != nil { // as components of templ begin
+				return err
+			}
+			return row(ctx, w)
+		})
+		p := a.dial(t, "2", "")
+		p.hello(t)
+		a.echo.GET("/leave", pull.Handler(func(c pull.Context) error {
+			return c.Pull().Render(pull.Shared(), pull.Fragment{Selector: "#a", HTML: asTempl})
+		}), func(next echo.HandlerFunc) echo.HandlerFunc {
+			return func(c echo.Context) error {
+				ctx, cancel := context.WithCancel(c.Request().Context())
+				cancel()
+				c.SetRequest(c.Request().WithContext(ctx))
+				return next(c)
+			}
+		})
+
+		a.get(t, "/leave", userHeader, "1")
+
+		if got := p.event(t); got.Command != "render" {
+			t.Errorf("got %+v, want the fragment", got)
+		}
+	})
+}
+
 // The context of a request that was passed on has no values either, that of a job keeps
 // its own.
 func TestPluginsRenderHidesOnlyARequest(t *testing.T) {

@@ -520,8 +520,9 @@ const (
 //
 // Others see what is rendered here. So the context that the component gets has no
 // values of the request, such as its user or a token for its forms, unless the target is
-// User with only the id of the request's own user; then it has all of them. In both
-// cases it ends with the request.
+// User with only the id of the request's own user; then it has all of them. It has the
+// deadline of the request's context, but does not end when the client leaves: the change
+// that the fragment shows has happened.
 //
 //	func (o *Outbox) RenderTx(tx Tx, t Target, f Fragment) error
 //

@@ -20,8 +20,9 @@ import (
 //
 // Others see what is rendered here. So the context that the component gets has no
 // values of the request, such as its user or a token for its forms, unless the target is
-// User with only the id of the request's own user; then it has all of them. In both
-// cases it ends with the request.
+// User with only the id of the request's own user; then it has all of them. It has the
+// deadline of the request's context, but does not end when the client leaves: the change
+// that the fragment shows has happened.
 func (o *Outbox) Render(t event.Target, f fragment.Fragment) error {
 	if o == nil {
 		return ErrNoOutbox
@@ -76,10 +77,22 @@ func (o *Outbox) render(t *event.Target, f *fragment.Fragment) (event.Event, err
 	if err != nil {
 		return event.Event{}, err
 	}
+	ctx, cancel := withoutClient(ctx)
+	defer cancel()
 	if !o.isForOwnUser(t) {
 		ctx = bare{ctx}
 	}
 	return o.engine.render(ctx, f)
+}
+
+// withoutClient returns the context of a request without its end when the client leaves,
+// but with its deadline.
+func withoutClient(ctx context.Context) (context.Context, context.CancelFunc) {
+	lasting := context.WithoutCancel(ctx)
+	if deadline, ok := ctx.Deadline(); ok {
+		return context.WithDeadline(lasting, deadline)
+	}
+	return lasting, func() {}
 }
 
 // requestContext returns the context of the request with what middleware has added to

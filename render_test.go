@@ -293,7 +293,9 @@ func TestFragmentIsRenderedThoughTheClientHasLeft(t *testing.T) {
 			}
 		})
 
-		a.get(t, "/leave", userHeader, "1")
+		if got := a.get(t, "/leave", userHeader, "1").StatusCode; got != http.StatusOK {
+			t.Fatalf("got status %d, want 200", got)
+		}
 
 		if got := p.event(t); got.Command != "render" {
 			t.Errorf("got %+v, want the fragment", got)

@@ -40,6 +40,7 @@ func TestSwapsChangeThePage(t *testing.T) {
 			{"upsert of one that is there", `<ul id="list"><li id="a">A</li><li id="b">b</li></ul>`, []fragment{{selector: "#list", swap: "upsert", html: `<li id="a">A</li>`}}},
 			{"upsert of one that is not", `<ul id="list"><li id="a">a</li><li id="b">b</li><li id="c">c</li></ul>`, []fragment{{selector: "#list", swap: "upsert", html: `<li id="c">c</li>`}}},
 			{"several targets", `<ul id="list"><li id="a">x</li><li id="b">x</li></ul>`, []fragment{{selector: "#list li", swap: "inner", html: `x`}}},
+			{"morph into several", `<ul id="list"><li id="a">A</li><li id="c">c</li><li id="b">b</li></ul>`, []fragment{{selector: "#a", swap: "morph", html: `<li id="a">A</li><li id="c">c</li>`}}},
 			{"several elements", `<ul id="list"><li id="a">A</li><li id="b">b</li><li id="c">c</li></ul>`, []fragment{{selector: "#list", swap: "append", html: `<li id="a">A</li><li id="c">c</li>`}}},
 			{"twice", `<ul id="list"><li id="a">a</li><li id="b">b</li><li id="c">c</li></ul>`, []fragment{{selector: "#list", swap: "append", html: `<li id="c">c</li>`}, {selector: "#list", swap: "append", html: `<li id="c">c</li>`}}},
 			{"in order", `<ul id="list"><li id="a">3</li><li id="b">b</li></ul>`, []fragment{{selector: "#a", swap: "morph", html: `<li id="a">1</li>`}, {selector: "#a", swap: "outer", html: `<li id="a">2</li>`}, {selector: "#a", swap: "inner", html: `3`}}},
@@ -89,6 +90,54 @@ func TestOlderFragmentNeverOverwritesANewerOne(t *testing.T) {
 		page.shows(`<ul></ul>`)
 		page.render(fragment{"ul", "append", `<li id="a">9</li>`, 9})
 		page.shows(`<ul><li id="a" data-pull-version="9">9</li></ul>`)
+	})
+}
+
+func TestFragmentOfAListOverwritesNoNewerRow(t *testing.T) {
+	const (
+		row  = `<li id="a" data-pull-version="5"><input name="a"></li>`
+		list = `<ul id="list">` + row + `<li id="b" data-pull-version="5">5</li><li id="c" data-pull-version="5">5</li></ul>`
+		next = `<li id="a" data-pull-version="4">4</li><li id="b" data-pull-version="6">6</li><li id="c">any</li><li id="d" data-pull-version="3">3</li>`
+		want = row + `<li id="b" data-pull-version="6">6</li><li id="c" data-pull-version="5">any</li></ul>`
+	)
+	withLibraries(t, func(t *testing.T, libraries ...string) {
+		page := openHTML(t, true, "", libraries...)
+		page.render(fragment{"#d", "delete", "", 4})
+		for _, swap := range []string{"outer", "inner", "morph", "upsert"} {
+			for _, version := range []int64{0, 1} {
+				page.show(list)
+				page.run(`window.before = a, document.querySelector("[name=a]").value = "typed", document.querySelector("[name=a]").focus()`)
+				selector, html, shown := "#list", next, `<ul id="list">`
+				if swap != "inner" {
+					html = `<ul id="list">` + next + `</ul>`
+				}
+				if swap == "upsert" {
+					selector = "main"
+				}
+				if version != 0 {
+					shown = `<ul id="list" data-pull-version="1">`
+				}
+
+				page.render(fragment{selector, swap, html, version})
+
+				page.shows(shown + want)
+				page.is(`[before === a, document.activeElement.name, document.activeElement.value, errors]`, "true,a,typed,")
+				if t.Failed() {
+					t.Fatalf("the swap was %s with version %d", swap, version)
+				}
+			}
+		}
+	})
+}
+
+func TestFragmentDoublesNoNewerRowOfAnotherList(t *testing.T) {
+	withLibraries(t, func(t *testing.T, libraries ...string) {
+		const done, older = `<ul id="done"><li id="a" data-pull-version="5">5</li></ul>`, `<li id="a" data-pull-version="4">4</li>`
+		page := openHTML(t, true, "", libraries...)
+		page.show(`<ul id="open"></ul>` + done)
+		page.render(fragment{"#open", "inner", older, 0}, fragment{"#open", "append", `<li id="group"><ol>` + older + `</ol></li>`, 0})
+		page.shows(`<ul id="open"><li id="group"><ol></ol></li></ul>` + done)
+		page.is("errors.join()", "")
 	})
 }
 
@@ -171,6 +220,11 @@ func TestRowsShapesAndCustomElementsAreWhatTheyAre(t *testing.T) {
 			fragment{"#svg", "append", `<circle id="second" r="2"/>`, 0}, fragment{"#dot", "outer", `<rect id="dot" width="3"/>`, 0},
 			fragment{"main", "append", `<x-made id="made"></x-made>`, 0})
 
+		for range 2 {
+			page.render(fragment{"#svg", "append", `<circle id="third" r="3"/><circle id="fourth" r="4"/>`, 0})
+		}
+
+		page.is(`[...document.querySelector("#svg").children].map((shape) => shape.id + shape.children.length)`, "dot0,second0,third0,fourth0")
 		page.is(`[...document.querySelectorAll("#rows > tr > td")].map((cell) => cell.textContent)`, "one,2")
 		page.is(`[document.querySelector("#second"), document.querySelector("#dot")].map((shape) => shape.constructor.name)`, "SVGCircleElement,SVGRectElement")
 		page.is(`document.querySelector("#made").textContent`, "made")
@@ -195,6 +249,17 @@ func TestFragmentsWaitWhileTextIsComposed(t *testing.T) {
 	page.shows(`<p id="a">a</p><input id="field">`)
 	page.run(`field.dispatchEvent(new CompositionEvent("compositionend", { bubbles: true }))`)
 	page.until(`a.textContent === "12"`)
+}
+
+func TestFragmentThatWaitsIsNotShownToAnotherUser(t *testing.T) {
+	t.Parallel()
+	page := openHTML(t, true, `<p id="a">a</p><input id="field">`)
+	page.run(`field.focus(), field.dispatchEvent(new CompositionEvent("compositionstart", { bubbles: true }))`)
+	page.render(fragment{"#a", "inner", "Ann's", 0})
+	page.run(`BX.PULL[Symbol.for("echo-pull")]({ user: "bob" })`)
+	page.run(`field.dispatchEvent(new CompositionEvent("compositionend", { bubbles: true }))`)
+	page.run(`new Promise((resolve) => setTimeout(resolve, 50))`)
+	page.is("a.textContent", "a")
 }
 
 func TestNewContentDoesNotTakeTheFocus(t *testing.T) {

@@ -118,7 +118,7 @@ func TestAdditionToALongListLooksAtTheAdditionOnly(t *testing.T) {
 		page.run(`rows.innerHTML = "<tr><td>1<td>2<td>3</tr>".repeat(10_000), document.body.offsetTop`)
 		took := value[float64](page.tab, `(() => {
 			const start = performance.now()
-			render({ selector: "#rows", swap: "append", html: "<tr id=last><td>x" })
+			socket.onmessage({ data: JSON.stringify([[1e6, Date.now(), "pull:render", { selector: "#rows", swap: "append", html: "<tr id=last><td>x" }]]) })
 			return performance.now() - start
 		})()`)
 		page.is(`last.textContent`, "x")

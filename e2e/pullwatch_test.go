@@ -71,6 +71,30 @@ func TestElementIsStaleUntilItsGrantChanges(t *testing.T) {
 	page.isWatching()
 }
 
+func TestElementThatMovesIsStaleAsBefore(t *testing.T) {
+	t.Parallel()
+	page := openHTML(t, true, watched)
+	page.isWatching()
+	old := page.site.grantFor("ann", "B")
+	page.site.send(pull.Tag("B"), 1)
+	page.run(`w.setAttribute("grant", "` + old + `")`)
+	page.until(`w.matches("[connected][stale]")`)
+	page.run(`BX.PULL.on("control", (command) => command === "grants" && (window.renewed = true))`)
+	page.run(`dispatchEvent(new Event("offline")), dispatchEvent(new Event("online"))`)
+	page.until(`window.renewed && w.matches("[connected][stale]")`) // the last answer was not gap
+
+	for _, move := range []string{`elsewhere.append(w)`, `elsewhere.before(w)`, `elsewhere.moveBefore?.(w, null)`, `document.querySelector("main").append(elsewhere)`} {
+		page.run(move)
+		page.is(`w.matches("[connected][stale]")`, "true")
+	}
+
+	// As libraries store pages.
+	page.run(`w.replaceWith(w.cloneNode())`)
+	page.is(`w.matches("[stale]")`, "false")
+	page.run(`w.setAttribute("stale", ""), document.querySelector("main").innerHTML += ""`)
+	page.is(`w.matches("[stale]")`, "false")
+}
+
 func TestElementInAFragmentWatches(t *testing.T) {
 	withLibraries(t, func(t *testing.T, libraries ...string) {
 		t.Helper()

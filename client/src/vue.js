@@ -19,15 +19,13 @@ export function usePull() {
  *  @param {any} command or the callback
  *  @param {(...args: any[]) => void} [callback] */
 export function usePullEvent(moduleId, command, callback) {
-  const pull = usePull()
-  const form = callback ? { moduleId, command, callback } : { moduleId, callback: command }
-  whileMounted(() => pull?.subscribe(form))
+  const name = callback && command
+  whileListening(callback ?? command, (pull, callback) => pull.subscribe({ moduleId, command: name, callback }))
 }
 
 /** @param {() => void} callback */
 export function usePullGap(callback) {
-  const pull = usePull()
-  whileMounted(() => pull?.on("gap", callback))
+  whileListening(callback, (pull, callback) => pull.on("gap", callback))
 }
 
 export function usePullStatus() {
@@ -51,6 +49,14 @@ export function usePresence(ids) {
     }),
   )
   return shown
+}
+
+/** Listens with a function of the component's own: a client takes equal ones for one.
+ *  @param {(...args: any[]) => void} callback
+ *  @param {(pull: Pull, callback: (...args: any[]) => void) => () => void} begin */
+function whileListening(callback, begin) {
+  const pull = usePull()
+  whileMounted(() => (pull ? begin(pull, (...args) => callback(...args)) : undefined))
 }
 
 /** Nothing begins on a server, because nothing is mounted there.

@@ -2,6 +2,7 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 import { install } from "../src/bxpull.js"
 import { domEvents } from "../src/domevents.js"
+import { mark } from "../src/pull.js"
 import { client, consoleErrors, event, FakePage, fakeSockets, fakeTime, hello } from "./fakes.js"
 
 /** @param {import("node:test").TestContext} t
@@ -118,6 +119,21 @@ test("what comes before there is a body waits for it, and comes once", (t) => {
   assert.deepEqual(seen, [102])
   around.time.pass(1000)
   assert.deepEqual(seen, [102])
+})
+
+test("a message that waits is dropped if a later script tag is another user's, and nothing else is", (t) => {
+  const { body, pull, server, time, seen } = listening(t)
+  const gaps = record(body, "pull:gap")
+  time.pass(1000)
+  server.last.say(event(101), event(102))
+  pull[mark]({ user: "bob", url: "/pull" })
+  time.pass(1000)
+  assert.deepEqual([seen, gaps], [[101], []])
+  pull.start()
+  time.pass(0)
+  server.last.say(hello({ user: "bob" }), event(201))
+  time.pass(1000)
+  assert.deepEqual(seen, [101, 201])
 })
 
 test("a page that will never have a body is not waited for", (t) => {

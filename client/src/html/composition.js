@@ -1,16 +1,14 @@
-/** Returns what runs a function for one thing after another, at once, but not while the
- *  user composes text with an input method: what is composed would be lost with its element.
- *  @template Thing
- *  @param {(thing: Thing) => void} run
- *  @returns {(thing: Thing) => void} */
-export function afterComposition(run) {
-  /** @type {Thing[]} */
+/** Returns what runs one function after another, at once, but not while the user
+ *  composes text with an input method: what is composed would be lost with its element.
+ *  @returns {(run: () => void) => void} */
+export function afterComposition() {
+  /** @type {(() => void)[]} */
   const waiting = []
   /** @type {any} */
   let composing
 
   const runAll = () => {
-    if (!composing?.isConnected) waiting.splice(0).forEach(run)
+    if (!composing?.isConnected) waiting.splice(0).forEach((run) => run())
   }
   document.addEventListener("compositionstart", ({ target }) => (composing = target), true)
   for (const end of ["compositionend", "focusout"]) {
@@ -23,8 +21,8 @@ export function afterComposition(run) {
       true,
     )
   }
-  return (thing) => {
-    waiting.push(thing)
+  return (run) => {
+    waiting.push(run)
     runAll()
   }
 }

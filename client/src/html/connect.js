@@ -29,15 +29,19 @@ export function connect(client, { domEvents } = {}) {
   })
 
   const fragments = new Fragments()
-  const apply = afterComposition((/** @type {import("./fragments.js").Fragment} */ fragment) => {
-    try {
-      fragments.apply(fragment)
-    } catch (error) {
-      console.error("pull:", error)
-      emit("error", "RENDER_ERROR", String(error))
-    }
+  const later = afterComposition()
+  client.on("render", (/** @type {import("../message.js").Message} */ { params }) => {
+    const { clientId } = client
+    later(() => {
+      if (clientId !== client.clientId) return // another user has logged in
+      try {
+        fragments.apply(params)
+      } catch (error) {
+        console.error("pull:", error)
+        emit("error", "RENDER_ERROR", String(error))
+      }
+    })
   })
-  client.on("render", (/** @type {import("../message.js").Message} */ { params }) => apply(params))
 
   dispatch(globalThis, client, domEvents)
   if (!customElements.get("pull-watch")) customElements.define("pull-watch", pullWatch(client))

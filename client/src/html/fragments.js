@@ -1,7 +1,7 @@
 import { ofDocument } from "../genuine.js"
 import { byId, idOf, keep } from "./keep.js"
 import { parse } from "./parse.js"
-import { library, place, swaps } from "./place.js"
+import { library, permanent, place, swaps } from "./place.js"
 
 /** @typedef {import("./place.js").Swap} Swap
  *  @typedef {{ selector: string, swap: Swap | "upsert", html?: string, version?: number }} Fragment */
@@ -26,7 +26,7 @@ export class Fragments {
     const targets = [...ofDocument(document, "querySelectorAll").call(document, selector)]
     if (swap === "delete") this.#delete(selector.replace(/^#/, ""), own)
     const adds = adding.includes(swap)
-    for (const child of adds ? parse(html).content.children : []) {
+    for (const child of adds ? parseFor(targets[0], swap, html).content.children : []) {
       const there = byId(idOf(child))
       if (there) this.#change(there, "outer", child.outerHTML, own)
     }
@@ -45,11 +45,10 @@ export class Fragments {
     const template = parseFor(target, swap, html)
     const { content } = template
     for (const child of [...content.children]) {
-      const id = idOf(child)
-      const now = own || versionOf(child)
-      if (byId(id) || (now && now < (this.#deleted.get(id) ?? 0))) content.removeChild(child)
-      else mark(child, now)
+      if (byId(idOf(child))) content.removeChild(child)
+      else mark(child, own)
     }
+    this.#newer(content)
     if (content.children.length || content.textContent?.trim()) put(target, swap, template)
   }
 
@@ -66,8 +65,29 @@ export class Fragments {
     const now = own || (first && !isInner && versionOf(first)) || before
     if (now < before) return
     if (swap === "delete") this.#delete(idOf(target), now)
-    for (const changed of isInner ? [target] : template.content.children) mark(changed, now)
-    put(target, swap, template)
+    for (const changed of isInner ? [target] : template.content.children) mark(changed, own || versionOf(changed) || before)
+    put(target, swap, template, this.#newer(template.content, target))
+  }
+
+  /** Returns what the page has newer in the target than the content has it. What is newer
+   *  elsewhere, or deleted since, is taken out of the content.
+   *  @param {DocumentFragment} content
+   *  @param {Element} [target]
+   *  @returns {Element[]} */
+  #newer(content, target) {
+    const newer = []
+    for (const child of content.querySelectorAll("[id]")) {
+      const id = idOf(child)
+      const there = byId(id)
+      const before = there ? versionOf(there) : (this.#deleted.get(id) ?? 0)
+      const now = versionOf(child)
+      if (!now) mark(child, before)
+      else if (now < before) {
+        if (there && there !== target && target?.contains(there)) newer.push(there)
+        else ofDocument(child, "replaceWith").call(child)
+      }
+    }
+    return newer
   }
 
   /** @param {string} id
@@ -79,10 +99,10 @@ export class Fragments {
   }
 }
 
-/** @param {Element} target
+/** @param {Element | undefined} target
  *  @param {Swap} swap
  *  @param {string} html */
-const parseFor = (target, swap, html) => parse(html, inside.includes(swap) ? target : target.parentNode)
+const parseFor = (target, swap, html) => parse(html, inside.includes(swap) ? target : target?.parentNode)
 
 /** 0 is no version.
  *  @param {Element} element */
@@ -95,15 +115,17 @@ const mark = (element, now) => now && element.setAttribute(version, `${now}`)
 /** Places content so that what the user has done survives, and htmx knows all of it.
  *  @param {Element} target
  *  @param {Swap} swap
- *  @param {HTMLTemplateElement} template */
-function put(target, swap, template) {
+ *  @param {HTMLTemplateElement} template
+ *  @param {Element[]} [newer] in the target, which the page keeps */
+function put(target, swap, template, newer = []) {
   const adds = adding.includes(swap)
   const parent = target.parentNode
   const children = () => [...ofDocument(parent, "children")]
   const others = new Set(children())
   others.delete(target)
-  const restore = keep(adds ? [] : [target])
-  place(target, swap, template)
+  const kept = adds ? [] : [...target.querySelectorAll(permanent), ...newer]
+  const restore = keep(adds ? [] : [target], kept)
+  place(target, swap, template, kept)
 
   const roots = adds ? [] : children().filter((child) => !others.has(child))
   restore(roots)

@@ -1,6 +1,5 @@
 import { ofDocument } from "../genuine.js"
 import { parse } from "./parse.js"
-import { permanent } from "./place.js"
 
 // What a user changes, and what it was before.
 const changed = [
@@ -13,12 +12,12 @@ const changed = [
  *  is selected, typed, checked, opened and scrolled. Returns what does the same to the
  *  elements that are there instead, and brings back those that the page keeps.
  *  @param {Element[]} roots
+ *  @param {Element[]} kept
  *  @returns {(roots: Element[]) => void} */
-export function keep(roots) {
+export function keep(roots, kept) {
   const active = ofDocument(document, "activeElement")
   const before = byName(roots)
   const states = new Map([...before.values()].flat().map((element) => [element, stateOf(element, active)]))
-  const kept = roots.flatMap((root) => [...root.querySelectorAll(permanent)])
 
   return (roots) => {
     for (const element of kept) {

@@ -1,4 +1,5 @@
 import { ofDocument } from "../genuine.js"
+import { idOf } from "./keep.js"
 import { parse } from "./parse.js"
 
 /** @typedef {"outer" | "inner" | "before" | "prepend" | "append" | "after" | "delete" | "morph"} Swap */
@@ -20,15 +21,16 @@ export const swaps = {
  *  Alpine and Turbo find out by themselves. When this returns, the page has changed.
  *  @param {Element} target
  *  @param {Swap} swap
- *  @param {HTMLTemplateElement} template */
-export function place(target, swap, template) {
+ *  @param {HTMLTemplateElement} template
+ *  @param {Element[]} kept in the target, as they are */
+export function place(target, swap, template, kept) {
   const { content } = template
   const htmx = library("htmx", "swap")
   const isOld = /^[12]\./.test(htmx?.version) // has no morph
   if (swap === "morph") {
-    for (const element of target.querySelectorAll(permanent)) content.querySelector("#" + CSS.escape(element.id))?.replaceWith(element.cloneNode(true))
+    for (const element of kept) content.querySelector("#" + CSS.escape(idOf(element)))?.replaceWith(element.cloneNode(true))
     const morph = library("Idiomorph", "morph") ?? library("Turbo", "morphElements")
-    if (morph) return (morph.morph ?? morph.morphElements)(target, content.firstElementChild, { morphStyle: "outerHTML" })
+    if (morph) return (morph.morph ?? morph.morphElements)(target, content.children, { morphStyle: "outerHTML" })
     if (!htmx || isOld) swap = "outer"
   }
   if (!htmx || target instanceof SVGElement) own(target, swap, content)

@@ -10,10 +10,14 @@ export const pullWatch = (client) =>
     /** @type {(() => void)[]} */
     #ends = []
     #isGranted = false
+    /** @type {string | null | undefined} */
+    #latest
 
     connectedCallback() {
-      this.removeAttribute("stale") // of another grant, or of a page that a library has stored
-      this.#use(this.getAttribute("grant"))
+      const grant = this.getAttribute("grant")
+      if (grant !== this.#latest) this.removeAttribute("stale") // of another grant, or of a page that a library has stored
+      this.#latest = grant
+      this.#use(grant)
     }
 
     disconnectedCallback() {

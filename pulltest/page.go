@@ -43,8 +43,9 @@ import (
 //	func (p *Page) Return()
 //
 // Drop ends the connection, as when a network fails. Return connects the page again
-// at the position that it has reached. It ends the test if the page is connected, or
-// is refused. What the page has received stays.
+// at the position that it has reached, and presents the grants whose tags it watches
+// again, as a browser does: what becomes of them is one more response. It ends the
+// test if the page is connected, or is refused. What the page has received stays.
 //
 //	func (p *Page) Request(t testing.TB, request any)
 //

@@ -628,7 +628,8 @@ const HeaderClient = "Pull-Client"
 //
 // Pages returns how many connected pages watch the tag themselves, by a grant, on
 // all nodes and with those of guests. Watches of users do not count. Other nodes
-// learn of a change within about two seconds.
+// learn of a change within about two seconds. A node that has just started learns of
+// up to 2,000 watches of each other node in a second.
 //
 //	func (w Watches) Users(tag string) []string
 //
@@ -645,7 +646,8 @@ type Watches = engine.Watches
 //
 // At returns the users who have a page, on any node, that watches the tag itself, by
 // a grant, sorted. There is no grace: a page counts from when it presents its grant
-// until its connection ends. Other nodes learn of a change within about two seconds.
+// until its connection ends. Other nodes learn of a change as described at
+// [Watches].Pages.
 //
 //	func (p Presence) LastSeen(id string) (time.Time, bool)
 //

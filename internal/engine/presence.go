@@ -28,7 +28,8 @@ func (p Presence) Users() []string {
 
 // At returns the users who have a page, on any node, that watches the tag itself, by
 // a grant, sorted. There is no grace: a page counts from when it presents its grant
-// until its connection ends. Other nodes learn of a change within about two seconds.
+// until its connection ends. Other nodes learn of a change as described at
+// [Watches].Pages.
 func (p Presence) At(tag string) []string { return p.hub.UsersAt(tag) }
 
 // LastSeen returns when the user was last online, which is now for a user who

@@ -14,11 +14,22 @@ import (
 type pageNews struct {
 	changed     map[string]map[string]struct{} // the users, by tag, of pages that have come or gone; "" is a guest
 	unconfirmed bool                           // a message has not come back from the log
+	again       int                            // of so many pages at the beginning of the roster, all watches are to be published again
 }
 
 const (
 	// pageNewsBytes bounds the tags and users in one message of the log.
 	pageNewsBytes = 48 << 10
+
+	// pagesAgain and watchesAgain bound the pages that one step looks at to publish
+	// their watches again, and the watches that wait for a message then: about as many
+	// as fit into one.
+	pagesAgain   = 20_000
+	watchesAgain = 2000
+
+	// maxPeerPages bounds the pages at one tag that a node believes another one.
+	// A sum of them does not overflow.
+	maxPeerPages = 1 << 24
 
 	// maxPeerItems bounds the tags and users that a node remembers of another one.
 	// Beyond it too few are counted.
@@ -41,14 +52,31 @@ func (h *Hub) notePageWatch(tag, user string) {
 	users[user] = struct{}{}
 }
 
-// noteAllPageWatches has all watches of pages published again: another node does
-// not know them.
+// noteAllPageWatches has all watches of pages published again, in steps: another
+// node does not know them.
 func (h *Hub) noteAllPageWatches() {
-	for tag, list := range h.pageTags {
-		for _, w := range list {
-			h.notePageWatch(tag, w.page.User)
+	if h.config.Shared && len(h.pageTags) > 0 {
+		h.news.again = len(h.roster.all)
+	}
+}
+
+// noteSomePageWatches is one step of that, from the end to the beginning. Then it
+// misses no page, although the last page of the roster takes the place of one that
+// leaves; the watches of pages that come are news of their own.
+func (h *Hub) noteSomePageWatches() {
+	pages := h.roster.all[:min(h.news.again, len(h.roster.all))]
+	least := max(0, len(pages)-pagesAgain)
+	for found := 0; len(pages) > least && found < watchesAgain && len(h.news.changed) < watchesAgain; pages = pages[:len(pages)-1] {
+		p := pages[len(pages)-1]
+		found += p.watches.count()
+		if p.watches == nil {
+			continue
+		}
+		for _, w := range p.watches.tags {
+			h.notePageWatch(w.tag, p.User)
 		}
 	}
+	h.news.again = len(pages)
 }
 
 // PublishPageWatches lets the other nodes know how many pages watch which tags,
@@ -59,7 +87,11 @@ func (h *Hub) PublishPageWatches(now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 
-	if len(h.news.changed) == 0 || h.news.unconfirmed || h.stopping {
+	if h.news.unconfirmed || h.stopping {
+		return
+	}
+	h.noteSomePageWatches()
+	if len(h.news.changed) == 0 {
 		return
 	}
 	h.news.unconfirmed = true
@@ -125,7 +157,7 @@ func (p *peerPages) apply(list []string) {
 		case '=':
 			count, name, _ := strings.Cut(rest, "\n")
 			n, _ := strconv.Atoi(count)
-			tag = p.setCount(name, n)
+			tag = p.setCount(name, min(n, maxPeerPages))
 		case '+':
 			p.addUser(tag, rest)
 		case '-':

@@ -16,6 +16,7 @@ import (
 type inbox struct {
 	mu      sync.Mutex // guards what follows
 	cursor  envelope.Cursor
+	grants  grants
 	greeted bool          // the connection has had its hello
 	comes   bool          // the page has connected with a cursor
 	gaps    int           // that the test has not expected yet
@@ -41,17 +42,26 @@ type closing struct {
 
 func newInbox() *inbox { return &inbox{arrived: make(chan struct{})} }
 
-// connects notes that a connection begins.
-func (b *inbox) connects() (cursor string) {
+// connects notes that a connection begins. It returns the position of the page, the
+// grants for the handshake, and those to present then.
+func (b *inbox) connects() (cursor string, answered, others []string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 
 	b.greeted, b.closed = false, nil
-	b.comes = b.cursor != envelope.Cursor{}
-	if !b.comes {
-		return ""
+	answered, others = b.grants.present()
+	if b.comes = b.cursor != (envelope.Cursor{}); b.comes {
+		cursor = b.cursor.String()
 	}
-	return b.cursor.String()
+	return cursor, answered, others
+}
+
+// requests notes a request of the page.
+func (b *inbox) requests(frame []byte) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+
+	b.grants.request(frame)
 }
 
 // take adds a frame.
@@ -142,15 +152,12 @@ func (b *inbox) addObject(raw []byte) error {
 
 // addAnswer handles what became of the page's grants, which may be a gap.
 func (b *inbox) addAnswer(params []byte) error {
-	var answers map[string]struct{ State protocol.GrantState }
+	var answers map[string]protocol.GrantAnswer
 	if err := json.Unmarshal(params, &answers); err != nil {
 		return err
 	}
-	for _, a := range answers {
-		if a.State == protocol.GrantGap {
-			b.gaps++
-			break
-		}
+	if gap := b.grants.answer(answers); gap {
+		b.gaps++
 	}
 	return nil
 }

@@ -46,7 +46,8 @@ func Open(t testing.TB, w engine.Watches, user, cursor string) *Page {
 func (p *Page) connect(t testing.TB) {
 	t.Helper()
 	settle(t, p.engine) // what was sent before is not for a new page
-	v := web.Visit{User: p.user, Client: p.client, Cursor: p.inbox.connects()}
+	cursor, answered, others := p.inbox.connects()
+	v := web.Visit{User: p.user, Client: p.client, Cursor: cursor, Grants: answered}
 	err := web.Of(p.engine).Attach(v, func(c *conn.Conn, o conn.Owner) conn.Transport {
 		p.mu.Lock()
 		defer p.mu.Unlock()
@@ -56,6 +57,9 @@ func (p *Page) connect(t testing.TB) {
 	})
 	if err != nil {
 		t.Fatalf("pulltest: the page of user %q is refused: %v", p.user, err)
+	}
+	if others != nil {
+		p.Request(t, map[string]any{"watch": others})
 	}
 }
 
@@ -193,6 +197,7 @@ func (p *Page) Request(t testing.TB, request any) {
 	}
 	p.mu.Lock() // one request at a time
 	defer p.mu.Unlock()
+	p.inbox.requests(frame)
 	p.wire.owner.Received(frame)
 }
 
@@ -210,7 +215,8 @@ func (p *Page) cut() {
 	<-w.gone
 }
 
-// Return connects the page again, at the position that it has reached.
+// Return connects the page again, at the position that it has reached, and presents
+// its grants again.
 func (p *Page) Return() {
 	p.t.Helper()
 	select {

@@ -8,14 +8,15 @@ import (
 // references is where an AsyncAPI document has its schemas.
 const references = "#/components/schemas/"
 
-// ID returns the name of the type in a JSON Schema, in ASCII.
+// ID returns the name of the type in a JSON Schema, in ASCII. Names of Go have no
+// hyphens, so that it is unique.
 func (n *Named) ID() string {
 	var id strings.Builder
 	for _, r := range n.Name {
 		if r < 0x80 {
 			id.WriteRune(r)
 		} else {
-			fmt.Fprintf(&id, "_%x", r)
+			fmt.Fprintf(&id, "-%x-", r)
 		}
 	}
 	return id.String()

@@ -35,11 +35,13 @@ func (s *Set) OneOf(t reflect.Type, values []any) error {
 	if len(values) == 0 {
 		return fmt.Errorf("OneOf: no values of %s", t)
 	}
-	if s.values[t] != nil {
+	if s.isDeclared(t) {
 		return fmt.Errorf("OneOf: %s is declared twice", t)
 	}
 	for _, value := range values {
-		text, err := encode(value)
+		behind := reflect.New(t) // as its pointer may have the method that encodes it
+		behind.Elem().Set(reflect.ValueOf(value))
+		text, err := encode(behind.Interface())
 		if err != nil {
 			return fmt.Errorf("OneOf: %s: %w", t, err)
 		}
@@ -59,7 +61,7 @@ func (s *Set) EncodedAs(t, as reflect.Type) error {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	if s.as[t] != nil {
+	if s.isDeclared(t) {
 		return fmt.Errorf("EncodedAs: %s is declared twice", t)
 	}
 	switch {
@@ -71,6 +73,8 @@ func (s *Set) EncodedAs(t, as reflect.Type) error {
 	s.as[t] = as
 	return nil
 }
+
+func (s *Set) isDeclared(t reflect.Type) bool { return s.as[t] != nil || s.values[t] != nil }
 
 // Params reads the type of the params of an event. Instead of null, an event has an
 // empty object.
@@ -94,16 +98,16 @@ type place struct {
 
 // read reads a type.
 func (s *Set) read(t reflect.Type, at place) (Type, error) {
-	if typ, known := special[t]; known {
-		return typ, nil
-	}
+	own, isSpecial := special[t]
 	pointer := reflect.PointerTo(t)
 	switch {
-	case s.as[t] != nil || s.values[t] != nil:
+	case s.isDeclared(t):
 		if t.Kind() != reflect.Interface && !at.behind && hidesMethod(t) {
 			return Type{}, pointerReceiver(t, at.path)
 		}
 		return s.declared(t, at)
+	case isSpecial:
+		return own, nil
 	case t.Kind() == reflect.Interface:
 		return Type{}, nil
 	case t.Kind() == reflect.Pointer: // its methods are also those of what it points to

@@ -154,6 +154,8 @@ func TestWhatCannotBeDescribedIsAnError(t *testing.T) {
 		{"one of structs", []typed.Typed{typed.OneOf(Task{})}, `OneOf: typed_test.Task is encoded as {`},
 		{"one of what cannot be encoded", []typed.Typed{typed.OneOf(Deep{List: []map[string]*struct{ Done chan int }{{"a": {}}}})}, "unsupported type: chan int"},
 		{"one of twice", []typed.Typed{typed.OneOf[Status]("a"), typed.OneOf[Status]("b")}, "OneOf: typed_test.Status is declared twice"},
+		{"encoded and one of", []typed.Typed{typed.EncodedAs[Money, string](), typed.OneOf(Money{})}, "OneOf: typed_test.Money is declared twice"},
+		{"one of and encoded", []typed.Typed{typed.OneOf(Money{}), typed.EncodedAs[Money, string]()}, "EncodedAs: typed_test.Money is declared twice"},
 		{"two types", []typed.Typed{typed.Define[int]("a", "b"), typed.Define[string]("A", "b")}, "pull: a:b is defined with params int and string"},
 		{"module", []typed.Typed{typed.Define[int]("a b", "c")}, `pull: module id "a b": ' ' is not allowed, in the definition of a b:c`},
 		{"command", []typed.Typed{typed.Define[int]("a", "")}, "pull: empty command, in the definition of a:"},

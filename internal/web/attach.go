@@ -19,6 +19,7 @@ type Visit struct {
 	User   string // "" for a guest
 	Client string
 	Cursor string // "" for none
+	Grants []string
 }
 
 // Attach connects a page by a stream of Server-Sent Events, which open returns. An
@@ -32,12 +33,15 @@ func (s *Server) Attach(v Visit, open func(*conn.Conn, conn.Owner) conn.Transpor
 			return err
 		}
 	}
+	if err := checkSize(v.Grants); err != nil {
+		return err
+	}
 	if !s.engine.AddPage() {
 		return refuse(http.StatusServiceUnavailable, "shutting down")
 	}
 	p := &page{
 		Page: hub.Page{User: v.User, Client: v.Client}, server: s,
-		handshake: &handshake{disconnects: s.engine.Hub().Disconnects()},
+		handshake: &handshake{disconnects: s.engine.Hub().Disconnects(), grants: v.Grants},
 	}
 	if v.User == "" {
 		payer := guestPrefix + "test"

@@ -53,20 +53,29 @@ const (
 // of an html stream would not understand an answer about a grant, so that it must
 // present none that is refused.
 func (s *Server) grantsOf(query url.Values, user string, v protocol.Version) ([]string, error) {
-	texts, size := query["watch"], 0
+	texts := query["watch"]
 	if v.IsHTML() {
 		texts = query["grant"]
 	}
-	for _, text := range texts {
-		size += max(len(text), leastGrant)
-	}
-	if size > handshakeGrants {
-		return nil, refuse(http.StatusRequestURITooLong, "the grants are longer than 16 KiB")
+	if err := checkSize(texts); err != nil {
+		return nil, err
 	}
 	if v.IsHTML() {
 		return texts, checkOpened(s.engine.OpenGrants(user, texts))
 	}
 	return texts, nil
+}
+
+// checkSize returns a refusal if a handshake has too many grants.
+func checkSize(texts []string) error {
+	size := 0
+	for _, text := range texts {
+		size += max(len(text), leastGrant)
+	}
+	if size > handshakeGrants {
+		return refuse(http.StatusRequestURITooLong, "the grants are longer than 16 KiB")
+	}
+	return nil
 }
 
 // checkOpened returns a refusal unless a page can have all grants.

@@ -114,6 +114,38 @@ func TestReplayThatTheWindowOvertakesIsToldOfAGap(t *testing.T) {
 	})
 }
 
+// Watches that end while a page is behind are kept for it as for a page that is away,
+// within the same bound.
+func TestPageThatIsBehindIsNotifiedOfForgottenWatches(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newApp(t, func(c *pull.Config) { c.QueueBytes, c.EventBytes = 64<<10, 8<<10 })
+		defer a.stop(t)
+		grant(t, a, "1", "T")
+		gone, at := a.fresh(t, "1")
+		gone.leave()
+		for i := range 90 {
+			sendEvent(t, a, pull.Tag("T"), event(strconv.Itoa(i), pad(4<<10)))
+		}
+		p := a.dial(t, "1", "?cursor="+at) // not reading yet
+		synctest.Wait()
+		for range 40 {
+			if err := a.Watch().Delete("1", "T"); err != nil {
+				t.Fatal(err)
+			}
+			grant(t, a, "1", "T")
+		}
+		synctest.Wait()
+
+		commands, _, err := p.read().wait()
+
+		if !websocket.IsCloseError(err, 4001) {
+			t.Errorf("got %d events and %v, want close 4001", len(commands), err)
+		}
+		counted(t, commands)
+		a.dial(t, "1", "?cursor="+at).read().learnsOfAGap(t)
+	})
+}
+
 func TestPageThatMissedNothingIsToldNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newApp(t, nil)

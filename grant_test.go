@@ -89,6 +89,35 @@ func TestPageThatIsPastWhatOvertookAGrantIsTold(t *testing.T) {
 	})
 }
 
+// So can a page that was away when the grant came, and returns from beyond the message.
+func TestPageThatReturnsPastWhatOvertookAGrantIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFaults()
+		a := f.node(t)
+		b := f.node(t)
+		defer b.stop(t)
+		defer a.stop(t)
+		a.withPage("T")
+		synctest.Wait() // the nodes' own messages are not blocked
+		hold := make(chan struct{})
+		f.set(func(f *faults) { f.hold = hold })
+		at := a.rendered(t, "1")
+		synctest.Wait()
+		f.set(func(f *faults) { f.hold = nil })
+		r := b.resume(t, "1", at)
+		send(t, b, pull.Tag("T"), "overtook")
+		send(t, b, pull.User("1"), "newer")
+		r.sees(t, "newer")
+		_, beyond := b.fresh(t, "2")
+		r.leave()
+
+		close(hold)
+		synctest.Wait()
+
+		b.dial(t, "1", "?cursor="+beyond).read().learnsOfAGap(t)
+	})
+}
+
 // Two requests render pages of one user at the same time. The first to begin is
 // the last to end: its page must receive what was sent to the tag since it began.
 func TestLaterGrantOfAnEarlierRequestCounts(t *testing.T) {

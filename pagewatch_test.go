@@ -303,23 +303,33 @@ func TestPageThatReconnectsGetsWhatItsWatchesMissed(t *testing.T) {
 	})
 }
 
-// A page is past what was sent between its grant and its cursor.
+// A page is past what was sent between its grant and its cursor, even if that was for
+// the page in other ways, too.
 func TestOldGrantOfANewerPageIsAGap(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a := newGuestApp(t)
-		defer a.stop(t)
-		old, _ := a.granted(t, "", "A")
-		unrelated, _ := a.granted(t, "", "B")
-		send(t, a, pull.Tag("A"), "between")
-		synctest.Wait()
-		_, cursor := a.granted(t, "", "A")
+	for name, to := range map[string]pull.Target{"to the tag": pull.Tag("A"), "to the user as well": pull.Tag("A").Or(pull.User("42"))} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := newGuestApp(t)
+				defer a.stop(t)
+				old, _ := a.granted(t, "42", "A")
+				unrelated, _ := a.granted(t, "42", "B")
+				send(t, a, to, "between")
+				synctest.Wait()
+				_, cursor := a.granted(t, "42", "A")
 
-		answer := a.dial(t, "", presenting(cursor, old, unrelated)).grants(t)
+				p := a.dial(t, "42", presenting(cursor, old, unrelated))
 
-		if answer[old].State != "gap" || answer[unrelated].State != "ok" {
-			t.Errorf("got %v, want a gap, and for the other tag none", answer)
-		}
-	})
+				if answer := p.grants(t); answer[old].State != "gap" || answer[unrelated].State != "ok" {
+					t.Errorf("got %v, want a gap, and for the other tag none", answer)
+				}
+				p = a.dial(t, "42", presenting(cursor))
+				p.hello(t)
+				if state, _ := p.watches(t, old); state != "gap" {
+					t.Errorf("got %q for a later grant, want a gap", state)
+				}
+			})
+		})
+	}
 }
 
 // A browser's EventSource repeats its first address.

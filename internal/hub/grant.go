@@ -22,6 +22,7 @@ func (h *Hub) applyGrant(user string, from envelope.Cursor, tags []string, at in
 		missed := h.missedMessages(user, tag, since, granted)
 		if h.watches.grant(user, tag, since, at) {
 			h.deliverMissed(user, missed, since)
+			h.noteLate(user, missed.Offsets, granted, max(at, time.Now().UnixNano()))
 		}
 	}
 }

@@ -89,10 +89,11 @@ func (h *Hub) addPage(p *Page, at *envelope.Cursor, began uint64, presented []Pr
 }
 
 // mayLackWatches reports whether a user may watch a tag, or have watched it after
-// an offset, without this node knowing it.
+// an offset, without this node knowing it, or with this node having learned of it too
+// late for a page at the offset.
 func (h *Hub) mayLackWatches(user string, offset uint64) bool {
 	forgotten := user != "" && !h.forgotUntil.IsZero() && time.Now().Before(h.forgotUntil)
-	return forgotten || h.watches.hasLost(user, offset)
+	return forgotten || h.watches.hasLost(user, offset) || h.watches.ended.isPastLate(user, offset)
 }
 
 // ForgetWatches makes known that until a time there may be watches that this node
@@ -106,7 +107,7 @@ func (h *Hub) ForgetWatches(until time.Time) {
 
 // sendGap notifies a live page of a gap: it is at the position of the log now.
 func (h *Hub) sendGap(p *Page) {
-	p.behind, p.last = false, h.history.Last()
+	p.behind, p.last, p.from = false, h.history.Last(), 0
 	p.SetPosition(h.epoch, h.history.Last())
 	p.Push(h.helloOf(p, false, true))
 }

@@ -217,10 +217,10 @@ func (h *Hub) hasMissedOf(p *Page, tag string, from, position uint64) bool {
 }
 
 // wasGiven reports whether the page has a message of before its position, or a later
-// one of its series. Of a page that began without a cursor, or was notified of a gap,
-// it is not known.
+// one of its series. It is not known of what precedes the cursor with which the page
+// has connected, nor of a page that had none, or was notified of a gap.
 func (h *Hub) wasGiven(m *window.Message, p *Page) bool {
-	return p.from > 0 && h.isAddressedTo(m, p)
+	return p.from > 0 && m.Offset > p.from && h.isAddressedTo(m, p)
 }
 
 // isForTag reports whether a message would be for a page that watches the tag.

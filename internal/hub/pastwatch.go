@@ -26,6 +26,8 @@ const pastOfTag = 16
 type past struct {
 	watches window.Deque[pastWatch] // in the order in which they ended
 	byTag   map[string][]*watch
+	late    []lateGrant
+	keep    int64  // until when late is kept, unix nanoseconds
 	lost    uint64 // dropped watches may have covered messages up to this offset
 }
 
@@ -100,10 +102,13 @@ func (t *pastWatches) dropOld(now int64, most int) bool {
 			continue
 		}
 		t.expiry.Pop()
-		if p.watches.Len() == 0 {
-			delete(t.users, e.user)
-		} else {
+		switch {
+		case p.watches.Len() > 0:
 			t.expiry.Push(pastExpiry{e.user, p.watches.At(0).drop})
+		case p.keep > now:
+			t.expiry.Push(pastExpiry{e.user, p.keep})
+		default:
+			delete(t.users, e.user)
 		}
 	}
 	return true

@@ -47,8 +47,8 @@ func (h *Hub) readWindow(p *Page) replay {
 	if !p.behind {
 		return r
 	}
-	if !h.history.Covers(p.last) {
-		p.CloseSlow() // the window has moved on faster than the page reads
+	if h.isTooFarBehind(p) {
+		p.CloseSlow()
 		return r
 	}
 	found := h.selectAfter(p.last, p)
@@ -76,6 +76,12 @@ func (h *Hub) readWindow(p *Page) replay {
 		p.behind = false
 	}
 	return r
+}
+
+// isTooFarBehind reports whether the window, or what is kept of the user's watches, has
+// moved on faster than the page reads.
+func (h *Hub) isTooFarBehind(p *Page) bool {
+	return !h.history.Covers(p.last) || h.watches.hasLost(p.User, p.last)
 }
 
 // selectAfter selects the messages after an offset that may be for a page.

@@ -1,5 +1,10 @@
 package modeltest
 
+import (
+	"strconv"
+	"strings"
+)
+
 // compare compares what the pages received with the log.
 func (w *World) compare() {
 	w.log.mu.Lock()
@@ -23,6 +28,7 @@ func (w *World) compare() {
 		}
 	}
 	w.checkEpochs()
+	w.checkGaps()
 	w.checkSent(numbers)
 	w.summarize(events)
 }
@@ -37,6 +43,26 @@ func (w *World) checkEpochs() {
 			if w.log.epochs[part.epoch] == nil && len(part.got) > 0 {
 				w.t.Errorf("%s received %d events in epoch %s, want one of %q", p, len(part.got), part.epoch, w.log.order)
 			}
+		}
+	}
+}
+
+// checkGaps checks the gaps that left the epoch as it was. One is allowed if a watch of
+// the user counts from before the cursor of the page, and came into the log after it.
+func (w *World) checkGaps() {
+	for _, g := range w.gaps {
+		epoch, digits, _ := strings.Cut(g.cursor, ".")
+		at, _ := strconv.ParseUint(digits, 10, 64)
+		late := false
+		for offset, e := range w.log.epochs[epoch] {
+			if e.kind == 2 && e.list[0] == g.page.user && offset > at {
+				from, since, _ := strings.Cut(e.list[1], ".")
+				n, _ := strconv.ParseUint(since, 10, 64)
+				late = late || from == epoch && n < at
+			}
+		}
+		if !late {
+			w.t.Errorf("%s: gap at %d in its epoch, connected with %q", g.page, g.offset, g.cursor)
 		}
 	}
 }

@@ -15,10 +15,11 @@ type page struct {
 	number       int
 	user, client string
 	chance       *rand.Rand
-	version      int  // of the protocol
-	events       bool // uses Server-Sent Events
-	native       bool // uses the Last-Event-ID of a browser as its cursor
-	deflates     bool // offers compression
+	version      int    // of the protocol
+	events       bool   // uses Server-Sent Events
+	html         string // the dialect of the html stream that it uses instead; "" for none
+	native       bool   // uses the Last-Event-ID of a browser as its cursor
+	deflates     bool   // offers compression
 	done         atomic.Bool
 	say          func(string) // sends over the WebSocket; nil on a stream
 
@@ -44,6 +45,7 @@ type part struct {
 	rendered   []rendered
 	excused    bool // a grant came too late for the page, which was notified
 	spans      []*span
+	connected  []uint64 // the positions at which the page has connected
 	got        []uint64
 	numbers    []uint64
 }
@@ -190,5 +192,5 @@ func (p *page) state() string {
 }
 
 func (p *page) String() string {
-	return fmt.Sprintf("page %d of user %q over %s (version %d, native %t)", p.number, p.user, map[bool]string{true: "SSE", false: "WebSocket"}[p.events], p.version, p.native)
+	return fmt.Sprintf("page %d of user %q over %s (version %d, native %t, html %q)", p.number, p.user, map[bool]string{true: "SSE", false: "WebSocket"}[p.events], p.version, p.native, p.html)
 }

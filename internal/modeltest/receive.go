@@ -98,6 +98,7 @@ func (p *page) receive(m *message) {
 		p.world.t.Errorf("%s: message %d (number %d) came when the page was at %s.%d", p, m.ID, m.Params.Number, p.epoch, p.position)
 		return
 	}
+	p.world.seen.Add(1)
 	p.position = m.ID
 	part := p.part()
 	part.upTo = m.ID
@@ -108,6 +109,9 @@ func (p *page) hello(m *message, cursor string, first bool) {
 	at := m.Params
 	if first {
 		p.recovered = at.Recovered
+	}
+	if at.Recovered {
+		p.part().connected = append(p.part().connected, p.position)
 	}
 	if at.Recovered {
 		if !first || at.Epoch != p.epoch || cursor == "" {

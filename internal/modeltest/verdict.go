@@ -122,7 +122,7 @@ func (m *model) check(p *page, part *part) {
 		v := m.verdict(p, part, offset)
 		switch params := m.entries[offset].params; {
 		case !seen && v == always && !m.isReplaced(p, part, offset, all):
-			wrong("%s did not see %s.%d (between %d and %d, rendered at %v): %s", p, m.epoch, offset, part.from, part.upTo, part.rendered, describe(&params))
+			wrong("%s did not see %s.%d (between %d and %d, rendered at %v): %s; %s", p, m.epoch, offset, part.from, part.upTo, part.rendered, describe(&params), m.reasons(p, part, &params))
 		case seen && v == never:
 			wrong("%s saw %s.%d, which is not for it: %s", p, m.epoch, offset, describe(&params))
 		case seen && number != params.Number:
@@ -217,4 +217,23 @@ func describe(params *params) string {
 		return err.Error()
 	}
 	return fmt.Sprintf("number %d to %s, sender %q, key %q", params.Number, to, cmp.Or(params.Sender, "-"), params.Key)
+}
+
+// reasons describes the watches because of which a page may get an event, and where the
+// page connected.
+func (m *model) reasons(p *page, part *part, params *params) string {
+	var b strings.Builder
+	for _, t := range params.To {
+		for _, tag := range t.Tags {
+			for _, w := range m.watches[[2]string{p.user, tag}] {
+				fmt.Fprintf(&b, "%s: after %d, granted at %d, until %d; ", tag, w.since, w.granted, w.until)
+			}
+			for _, s := range part.spans {
+				if s.tag == tag {
+					fmt.Fprintf(&b, "%s of the page: %+v; ", tag, *s)
+				}
+			}
+		}
+	}
+	return fmt.Sprintf("%sconnected at %v, got %v", b.String(), part.connected, part.got)
 }

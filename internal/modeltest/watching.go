@@ -212,7 +212,7 @@ func (p *page) settleGaps(n *Node) {
 // acknowledge on another connection.
 func (p *page) changeMind(n *Node) {
 	p.settleGaps(n)
-	if p.world.Calm || !p.greeted {
+	if p.world.Calm || !p.greeted || p.html != "" {
 		return
 	}
 	var watch, unwatch []string

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -18,11 +17,17 @@ import (
 // a stream.
 type frames func() (id string, frame []byte, err error)
 
+// silence is how long a page waits for a frame. Ticks come much more often.
+const silence = 20 * time.Second
+
 // dial connects to a node, at a cursor.
 func (p *page) dial(n *Node, cursor string) (f frames, closer func(), err error) {
 	p.say = nil
+	if p.html != "" {
+		return p.dialHTML(n, cursor)
+	}
 	query := "?client=" + p.client + "&protocol=" + strconv.Itoa(p.version)
-	header := http.Header{UserHeader: {p.user}}
+	header := p.header()
 	switch {
 	case cursor == "":
 	case p.native && p.lastID != "":
@@ -53,20 +58,31 @@ func (p *page) socket(n *Node, query string, header http.Header) (f frames, clos
 	}
 	p.say = func(frame string) { _ = conn.WriteMessage(websocket.TextMessage, []byte(frame)) }
 	f = func() (string, []byte, error) {
-		_ = conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+		deadline := time.Now().Add(silence)
+		_ = conn.SetReadDeadline(deadline)
 		_, frame, err := conn.ReadMessage()
-		var timeout net.Error
-		if errors.As(err, &timeout) && timeout.Timeout() {
-			p.world.t.Errorf("%s: nothing came for 20 s, not even a tick", p)
+		if err != nil && time.Now().After(deadline) { // not only the pong timed out, which has a second
+			p.world.t.Errorf("%s: nothing came for %s, not even a tick: %v", p, silence, err)
 		}
 		return "", frame, err
 	}
 	return f, func() { _ = conn.Close() }, nil
 }
 
+func (p *page) header() http.Header { return http.Header{UserHeader: {p.user}} }
+
 func (p *page) stream(n *Node, query string, header http.Header) (f frames, closer func(), err error) {
+	lines, closer, err := p.open(n, query, header)
+	if err != nil {
+		return nil, nil, err
+	}
+	return func() (string, []byte, error) { return readEvent(lines) }, closer, nil
+}
+
+// open opens a stream of Server-Sent Events.
+func (p *page) open(n *Node, path string, header http.Header) (lines *bufio.Reader, closer func(), err error) {
 	ctx, cancel := context.WithCancel(context.Background())
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, n.Scheme+"://app.test/pull"+query, nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, n.Scheme+"://app.test/pull"+path, nil)
 	if err != nil {
 		cancel()
 		return nil, nil, err
@@ -82,8 +98,7 @@ func (p *page) stream(n *Node, query string, header http.Header) (f frames, clos
 		cancel()
 		return nil, nil, err
 	}
-	lines := bufio.NewReader(response.Body)
-	return func() (string, []byte, error) { return readEvent(lines) }, func() { cancel(); _ = response.Body.Close() }, nil
+	return bufio.NewReader(response.Body), func() { cancel(); _ = response.Body.Close() }, nil
 }
 
 // readEvent returns the next event of a stream, as an EventSource does.

@@ -31,7 +31,7 @@ type World struct {
 	Pages int
 
 	// Sockets has all pages use WebSocket. Default: every fourth uses Server-Sent
-	// Events.
+	// Events, and every eighth a stream of HTML.
 	Sockets bool
 
 	// Calm has pages read as fast as they can and stay connected as long as
@@ -63,27 +63,31 @@ type World struct {
 	// CrashesLose says that with a node that crashes the log is lost.
 	CrashesLose bool
 
-	// Duration is how long events are published. Default two seconds.
+	// Duration is how long events are published, or longer until a page has received
+	// one. Default two seconds.
 	Duration time.Duration
 
 	// Seed determines what is drawn at random.
 	Seed uint64
 
-	t       testing.TB
-	log     record
-	pages   []*page
-	nodes   []atomic.Pointer[Node]
-	number  atomic.Uint64 // of the last event
-	sent    sync.Map      // number of an event that is in the log → the value of losses before it was sent
-	losses  atomic.Int64  // how often the log was lost
-	renewed atomic.Int64  // how often the log may have got another epoch without a loss
-	stops   atomic.Int64  // nodes that ended as planned before the end
-	crashes atomic.Int64
-	states  map[string]*atomic.Int64 // how many grants got which state
-	healthy sync.Mutex               // held by a fault of the log, and while a node ends as planned
-	trouble atomic.Int64             // when the last fault of the log was over, in Unix nanoseconds; later than now during one
-	calm    atomic.Bool              // nothing breaks any more
-	over    atomic.Bool              // the test has failed, so pages stop
+	t        testing.TB
+	log      record
+	pages    []*page
+	nodes    []atomic.Pointer[Node]
+	number   atomic.Uint64 // of the last event
+	gaps     []gap         // that need a reason
+	seen     atomic.Int64  // events that pages have received
+	sent     sync.Map      // number of an event that is in the log → the value of losses before it was sent
+	losses   atomic.Int64  // how often the log was lost
+	renewed  atomic.Int64  // how often the log may have got another epoch without a loss
+	stops    atomic.Int64  // nodes that ended as planned before the end
+	crashes  atomic.Int64
+	states   map[string]*atomic.Int64 // how many grants got which state
+	gapsLock sync.Mutex               // guards gaps
+	healthy  sync.Mutex               // held by a fault of the log, and while a node ends as planned
+	trouble  atomic.Int64             // when the last fault of the log was over, in Unix nanoseconds; later than now during one
+	calm     atomic.Bool              // nothing breaks any more
+	over     atomic.Bool              // the test has failed, so pages stop
 }
 
 // A Fault is something that can happen to the log.
@@ -113,14 +117,12 @@ func (w *World) Live(t testing.TB) {
 		w.open(i)
 	}
 	stop := w.follow()
-	ctx, cancel := context.WithTimeout(t.Context(), w.Duration)
-	defer cancel()
 	var readers sync.WaitGroup
 	for i := range w.Pages {
 		w.pages = append(w.pages, w.newPage(i))
 		readers.Go(w.pages[i].live)
 	}
-	w.beBusy(ctx)
+	w.beBusy()
 	w.calm.Store(true)
 	w.finish()
 	patience := time.AfterFunc(60*time.Second, w.giveUp)
@@ -133,8 +135,10 @@ func (w *World) Live(t testing.TB) {
 	w.compare()
 }
 
-// beBusy publishes and breaks things until ctx ends.
-func (w *World) beBusy(ctx context.Context) {
+// beBusy publishes and breaks things until the time is over.
+func (w *World) beBusy() {
+	ctx, cancel := context.WithCancel(w.t.Context())
+	defer cancel()
 	var busy sync.WaitGroup
 	for i := range w.Publishers {
 		busy.Go(func() { w.publish(ctx, w.chance(i+100)) })
@@ -142,7 +146,18 @@ func (w *World) beBusy(ctx context.Context) {
 	busy.Go(func() { w.watch(ctx, w.chance(10)) })
 	busy.Go(func() { w.endNodes(ctx, w.chance(20)) })
 	busy.Go(func() { w.causeFaults(ctx, w.chance(21)) })
+	w.pass()
+	cancel()
 	busy.Wait()
+}
+
+// pass lets the time pass for which events are published. On a machine under load, no
+// page may be connected by then.
+func (w *World) pass() {
+	<-time.After(w.Duration)
+	for end := time.Now().Add(30 * time.Second); w.seen.Load() == 0 && time.Now().Before(end); {
+		<-time.After(10 * time.Millisecond)
+	}
 }
 
 func (w *World) newPage(i int) *page {
@@ -151,7 +166,10 @@ func (w *World) newPage(i int) *page {
 		user: strconv.Itoa(i % w.Mix.Users), client: "page-" + strconv.Itoa(i),
 	}
 	p.version = 1 + p.chance.IntN(2)
-	if i == w.Pages-1 || i%8 == 5 {
+	if i%8 == 1 && !w.Sockets {
+		p.events, p.version, p.html = true, 1, []string{"htmx", "htmx2"}[i/8%2]
+	}
+	if i == w.Pages-1 || i%8 == 5 || i%24 == 17 {
 		p.user = ""
 	}
 	return p

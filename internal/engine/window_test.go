@@ -62,17 +62,21 @@ func TestWindowBytesAreWhatTheHeapHolds(t *testing.T) {
 				if params > 1000 {
 					n = 8000
 				}
-				e := windowEngine(t, Config{})
-				e.fill(t, 5000, params, to) // so that buffers have the size that they keep
-				heap, counted := heapOfEngine(), e.Stats().WindowBytes
+				var got, want float64
+				for range 3 { // other goroutines of the runtime may use memory meanwhile, which is no error if it is gone the next time
+					e := windowEngine(t, Config{})
+					e.fill(t, 5000, params, to) // so that buffers have the size that they keep
+					heap, counted := heapOfEngine(), e.Stats().WindowBytes
 
-				e.fill(t, n, params, to)
+					e.fill(t, n, params, to)
 
-				got, want := float64(e.Stats().WindowBytes-counted), heapOfEngine()-heap
-				t.Logf("%.0f B of heap for a message, %.0f counted", want/float64(n), got/float64(n))
-				if math.Abs(got-want) > want/10 {
-					t.Errorf("WindowBytes counts %.0f B for a message, the heap has %.0f B more", got/float64(n), want/float64(n))
+					got, want = float64(e.Stats().WindowBytes-counted), heapOfEngine()-heap
+					t.Logf("%.0f B of heap for a message, %.0f counted", want/float64(n), got/float64(n))
+					if math.Abs(got-want) <= want/10 {
+						return
+					}
 				}
+				t.Errorf("WindowBytes counts %.0f B for a message, the heap has %.0f B more", got/float64(n), want/float64(n))
 			})
 		}
 	}

@@ -216,6 +216,17 @@ test("grants are renewed as often as watches are extended, and sent again sooner
   assert.deepEqual(sent(), [{ watch: ["A2", "B2"] }])
 })
 
+test("a grant of the handshake is renewed in time though nothing else is sent", async (t) => {
+  const { pull, server, start, answer, sent, time } = watching(t, { extendEvery: 10 })
+  pull.watch("A")
+  start()
+  server.last.say(hello({ tick: 100_000 }))
+  answer({ A: ["ok", "A2"] })
+  time.pass(500)
+  time.pass(9_500)
+  assert.deepEqual(sent(), [{ watch: ["A2"] }])
+})
+
 test("grants that come and go do not put off the renewal of another", async (t) => {
   const { pull, server, start, answer, sent, time } = watching(t, { extendEvery: 600 })
   pull.watch("A")

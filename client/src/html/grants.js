@@ -115,6 +115,7 @@ export class Grants {
       for (const listener of [...entry.listeners]) listener(state)
       if (isRefused(entry)) this.#emit("error", "WATCH_ERROR", state)
     }
+    this.#flush() // each is due at another time now
     if (gap) this.#emit("gap")
   }
 

@@ -63,32 +63,6 @@ func TestQuietPageIsStillThereAfterManyRestarts(t *testing.T) {
 	})
 }
 
-// The page was beyond an event when a request that had begun before the event watched
-// its tag.
-func TestPastGrantIsToldAfterAPlannedRestart(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		file := filepath.Join(t.TempDir(), "state")
-		keep := func(c *pull.Config) { c.StateFile = file }
-		a := newApp(t, keep)
-		send(t, a, pull.User("1"), "first")
-		beyond := ""
-		a.echo.GET("/slow", pull.Handler(func(c pull.Context) error {
-			send(t, a, pull.Tag("T"), "overtook")
-			p, at := a.fresh(t, "1")
-			p.leave()
-			beyond = at
-			return c.Pull().Watch("T")
-		}))
-		a.get(t, "/slow", userHeader, "1")
-		a.stop(t)
-
-		b := newApp(t, keep)
-		defer b.stop(t)
-
-		b.dial(t, "1", "?cursor="+beyond).read().learnsOfAGap(t)
-	})
-}
-
 func TestCrashIsAGap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "state")

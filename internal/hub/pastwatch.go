@@ -156,17 +156,13 @@ func (t *pastWatches) addLoss(user string, upTo uint64, drop int64) {
 	p.lost = max(p.lost, upTo)
 }
 
-// losses returns for each user with dropped watches, or late grants, the offset up to
-// which a page may lack messages.
+// losses returns for each user with dropped watches the offset up to which they
+// may have covered messages.
 func (t *pastWatches) losses() map[string]uint64 {
 	all := make(map[string]uint64)
 	for user, p := range t.users {
-		upTo := p.lost
-		for _, late := range p.late {
-			upTo = max(upTo, late.granted)
-		}
-		if upTo > 0 {
-			all[user] = upTo
+		if p.lost > 0 {
+			all[user] = p.lost
 		}
 	}
 	return all

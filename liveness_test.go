@@ -26,9 +26,9 @@ const (
 func (p *peer) say(kind byte, list ...string) {
 	p.t.Helper()
 	p.seq++
-	raw := append([]byte{2, kind}, "somebody"...)
+	raw := append([]byte{3, kind}, "somebody"...)
 	raw = binary.BigEndian.AppendUint64(raw, p.seq)
-	raw = binary.BigEndian.AppendUint64(raw, uint64(p.clock().UnixNano()))
+	raw = append(binary.BigEndian.AppendUint64(raw, uint64(p.clock().UnixNano())), 0)
 	raw = binary.AppendUvarint(raw, uint64(len(list)))
 	for _, s := range list {
 		raw = append(binary.AppendUvarint(raw, uint64(len(s))), s...)

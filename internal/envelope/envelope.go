@@ -12,10 +12,10 @@ import (
 
 // The format of a message in the log. An envelope is
 //
-//	version kind node[8] seq[8] at[8] contents
+//	version kind node[8] seq[8] at[8] flags contents
 //
-// The first bit of kind marks an event as secret, the second one as part of a series.
-// node and seq name the message.
+// The flags of an event mark it as secret, or say what its contents have beside what all
+// events have. node and seq name the message.
 // If a publisher is not sure whether the log took a message, it sends it again
 // under the same name, and every node drops a message that it has already
 // applied. The contents of an event are
@@ -31,18 +31,26 @@ import (
 // its bytes. The body extends to the end. It is what pages receive after the offset
 // and the time, so that the log, the window and every replay share one copy of it.
 const (
-	envelopeVersion = 2
+	envelopeVersion = 3
 	nodeIDBytes     = 8
 
+	// Where the parts of the header begin.
+	kindAt  = 1
+	nodeAt  = 2
+	seqAt   = nodeAt + nodeIDBytes
+	sentAt  = seqAt + 8
+	flagsAt = sentAt + 8
+
 	// HeaderBytes is the size of what precedes the contents.
-	HeaderBytes = 2 + nodeIDBytes + 8 + 8
+	HeaderBytes = flagsAt + 1
 
 	// SeriesBytes is the size of the name of a series.
 	SeriesBytes = 16
 
-	secretBit = 0x80 // in the byte of the kind
-	seriesBit = 0x40 // in the byte of the kind
-	kindBits  = seriesBit - 1
+	// The flags of events.
+	secretFlag = 1 << 0 // nodes send it to pages uncompressed
+	seriesFlag = 1 << 1 // it is part of a series
+	allFlags   = secretFlag | seriesFlag
 )
 
 // A Kind is the kind of a message.
@@ -88,24 +96,24 @@ func AppendPush(b, push []byte) []byte {
 func AppendHeader(b []byte, k Kind, at time.Time) []byte {
 	b = append(b, envelopeVersion, byte(k))
 	b = append(b, make([]byte, nodeIDBytes+8)...)
-	return binary.BigEndian.AppendUint64(b, uint64(at.UnixNano()))
+	return append(binary.BigEndian.AppendUint64(b, uint64(at.UnixNano())), 0)
 }
 
 // MarkSecret marks an event as secret: nodes send it to pages uncompressed. No one
 // else may have the envelope yet.
-func MarkSecret(raw []byte) { raw[1] |= secretBit }
+func MarkSecret(raw []byte) { raw[flagsAt] |= secretFlag }
 
 // AppendSeries makes an event part of a series. raw is the header of its envelope, and
 // no one else may have it yet.
 func AppendSeries(raw []byte, series [SeriesBytes]byte) []byte {
-	raw[1] |= seriesBit
+	raw[flagsAt] |= seriesFlag
 	return append(raw, series[:]...)
 }
 
 // Stamp sets the name of an envelope. No one else may have the envelope yet.
 func Stamp(raw []byte, node string, seq uint64) {
-	copy(raw[2:2+nodeIDBytes], node)
-	binary.BigEndian.PutUint64(raw[2+nodeIDBytes:], seq)
+	copy(raw[nodeAt:seqAt], node)
+	binary.BigEndian.PutUint64(raw[seqAt:], seq)
 }
 
 // OutboxID returns the node of messages from a transactional outbox, which is no
@@ -125,11 +133,11 @@ const outboxMark = '~'
 func IsOutbox(node []byte) bool { return node[0] == outboxMark || string(node) == noNode }
 
 // Seq returns the sequence number of an envelope, which its node has assigned.
-func Seq(raw []byte) uint64 { return binary.BigEndian.Uint64(raw[2+nodeIDBytes:]) }
+func Seq(raw []byte) uint64 { return binary.BigEndian.Uint64(raw[seqAt:]) }
 
 // At returns when a valid envelope says that it was sent, in unix nanoseconds.
 func At(raw []byte) int64 {
-	return int64(binary.BigEndian.Uint64(raw[10+nodeIDBytes:])) //nolint:gosec // any bits are a time
+	return int64(binary.BigEndian.Uint64(raw[sentAt:])) //nolint:gosec // any bits are a time
 }
 
 // Expires returns when a valid envelope of an event stops being replayed, in
@@ -139,14 +147,14 @@ func Expires(raw []byte) uint64 {
 	if HasSeries(raw) {
 		r.rest = r.rest[SeriesBytes:]
 	}
-	if Kind(raw[1]&kindBits) != KindEvent {
+	if Kind(raw[kindAt]) != KindEvent {
 		r.string() // the notification
 	}
 	return r.number()
 }
 
 // HasSeries reports whether a valid envelope is part of a series.
-func HasSeries(raw []byte) bool { return raw[1]&seriesBit != 0 }
+func HasSeries(raw []byte) bool { return raw[flagsAt]&seriesFlag != 0 }
 
 // IsTransient reports whether an envelope matters only until every node has read
 // it. What became of a notification matters for as long as the notification is in
@@ -155,7 +163,7 @@ func IsTransient(raw []byte) bool {
 	if len(raw) < HeaderBytes {
 		return true
 	}
-	k := Kind(raw[1] & kindBits)
+	k := Kind(raw[kindAt])
 	return !k.IsEvent() && k != KindLooked && k != KindNotified && k != KindClaim
 }
 
@@ -211,19 +219,22 @@ func Parse(raw []byte) (Envelope, error) {
 		return Envelope{}, errMalformed
 	}
 	e := Envelope{
-		Kind:   Kind(raw[1] & kindBits),
-		Secret: raw[1]&secretBit != 0,
-		Node:   raw[2 : 2+nodeIDBytes],
+		Kind:   Kind(raw[kindAt]),
+		Secret: raw[flagsAt]&secretFlag != 0,
+		Node:   raw[nodeAt:seqAt],
 		Seq:    Seq(raw),
 		At:     At(raw),
 	}
 	r := reader{rest: raw[HeaderBytes:]}
 	if !e.Kind.IsEvent() {
 		e.List = r.strings()
-		if r.bad || len(r.rest) > 0 || e.Secret || HasSeries(raw) || e.Kind == 0 || e.Kind >= kinds {
+		if r.bad || len(r.rest) > 0 || raw[flagsAt] != 0 || e.Kind == 0 || e.Kind >= kinds {
 			return Envelope{}, errMalformed
 		}
 		return e, nil
+	}
+	if raw[flagsAt]&^byte(allFlags) != 0 {
+		return Envelope{}, errMalformed
 	}
 	if HasSeries(raw) {
 		e.Series = r.bytes(SeriesBytes)

@@ -124,7 +124,7 @@ func (l *record) covers(pages []*page) bool {
 }
 
 func parseEntry(raw []byte) entry {
-	e := entry{kind: raw[1] & 0x3f, name: string(raw[2:18])}
+	e := entry{kind: raw[1], name: string(raw[2:18])}
 	if e.kind == 1 {
 		var name string
 		body := append([]byte("["), raw[bytes.Index(raw, []byte(`"tasks:`)):]...)
@@ -134,7 +134,7 @@ func parseEntry(raw []byte) entry {
 		e.command = strings.TrimPrefix(name, "tasks:")
 		return e
 	}
-	rest := raw[26:]
+	rest := raw[27:]
 	next := func() uint64 {
 		n, size := binary.Uvarint(rest)
 		rest = rest[size:]

@@ -41,17 +41,20 @@ const readAlert = `{
 	body: document.getElementById("alertTextLabel").textContent,
 }`
 
-// Click waits for the notification with the title and clicks it.
+// Click waits for the notification with the title, and clicks it until it has gone: one
+// that has only just opened ignores a click.
 func (b *Browser) Click(ctx context.Context, title string) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, Patience, fmt.Errorf("no notification %q in %s", title, Patience))
 	defer cancel()
+	clicked := false
 	return until(ctx, func() (bool, error) {
 		alerts, err := b.Alerts(ctx)
 		for _, a := range alerts {
 			if a.Title == title {
-				return true, a.window.Eval(ctx, `void document.getElementById("alertBox").click()`, nil)
+				clicked = a.window.Eval(ctx, `void document.getElementById("alertBox").click()`, nil) == nil || clicked
+				return false, nil
 			}
 		}
-		return false, err
+		return clicked, err
 	})
 }

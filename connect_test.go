@@ -217,6 +217,14 @@ func TestPingIsAnswered(t *testing.T) {
 	})
 }
 
+// disconnect ends the connections of a user.
+func (a *app) disconnect(t *testing.T, user string) {
+	t.Helper()
+	if err := a.Disconnect(user); err != nil {
+		t.Errorf("disconnect %s: %v", user, err)
+	}
+}
+
 func TestDisconnect(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newApp(t, nil)
@@ -226,7 +234,7 @@ func TestDisconnect(t *testing.T) {
 		q.hello(t)
 		other.hello(t)
 
-		a.Disconnect("42")
+		a.disconnect(t, "42")
 
 		for _, p := range []*page{p, q} {
 			if code, _ := p.closed(t); code != 4003 {
@@ -248,7 +256,7 @@ func TestDisconnectReachesAPageThatIsStillConnecting(t *testing.T) {
 		r := a.dial(t, "1", "?cursor="+at+"00").read()
 		synctest.Wait()
 
-		a.Disconnect("1")
+		a.disconnect(t, "1")
 		pass(10 * time.Second)
 
 		if _, _, err := r.wait(); !websocket.IsCloseError(err, 4003) {

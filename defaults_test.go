@@ -87,13 +87,23 @@ func TestNameThatIsNotAllowedIsPrintedAsTyped(t *testing.T) {
 	} {
 		want = strings.ReplaceAll(want, "'''", `'\''`)
 		for _, err := range []error{
-			s.Send(t.Context(), pull.Shared(), pull.Event{Module: "tasks", Command: name}),
 			s.Send(t.Context(), pull.Shared(), pull.Event{Module: name, Command: "x"}),
 			s.Register(pull.Module{ID: name}),
 		} {
 			if err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("got %v, want %s", err, want)
 			}
+		}
+	}
+	for command, want := range map[string]string{
+		"a\nb":     `"a\nb": '\n' is not allowed`,
+		"Привет\r": `"Привет\r": '\r' is not allowed`,
+		"a\u2028":  `"a\u2028": '\u2028' is not allowed`,
+		"a\xd0":    `"a\xd0" is not UTF-8`,
+	} {
+		err := s.Send(t.Context(), pull.Shared(), pull.Event{Module: "tasks", Command: command})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %s", err, want)
 		}
 	}
 }

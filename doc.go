@@ -112,10 +112,12 @@
 // exceptions. A union reaches each user once. A user is a string that Config.User
 // returns, and receives events on all pages and devices. The empty string is a
 // guest. Guests connect if Config.Guests allows it. They receive what is sent to
-// [Shared], and what grants in their pages permit. A page cannot choose its user,
-// and no page can send. The plugin accepts connections from the application's own
+// [Shared], and what grants in their pages permit. A page cannot choose its user. It
+// can send a [Message] to other pages if the Module permits it. The plugin accepts connections from the application's own
 // origin and from Config.AllowedOrigins. [Plugin.Disconnect] ends a user's
-// connections on all nodes.
+// connections on all nodes. With Config.Session in place of Config.User, a connection
+// ends with its login, unless the page renews it, and [Plugin.DisconnectSession] ends one
+// login.
 //
 // # Watches
 //
@@ -201,9 +203,10 @@ package pull
 //pull:share internal/broker Broker, Memory, Tx, TxOutbox
 //pull:share internal/fragment Fragment, Swap, Outer, Inner, Before, Prepend, Append, After, Delete, Morph, Upsert
 //pull:share internal/engine Outbox, From, HeaderClient, Watches, Presence, Pushes, Stats
-//pull:share internal/engine Module, Section, PublicSection, AdminSection, NoSection
+//pull:share internal/engine Module, Message, Section, PublicSection, AdminSection, NoSection
 //pull:share internal/engine ErrUnknownModule, ErrTooLate, ErrOutboxFull, ErrNoOutbox, ErrGuest, ErrNoTx, ErrNoPusher, ErrNoSecret
+//pull:share internal/session Session
 //pull:share internal/hub OnlineScope, OnlineNobody, OnlineEveryone, OnlineWatchers, ErrTooManyWatches
-//pull:share internal/web Page, Platform, Desktop, Mobile
+//pull:share internal/web Page, Platform, Desktop, Mobile, PublishConfig
 //pull:share internal/publish ErrQueueFull, ErrClosed
 //pull:share internal/typed Definition, Define, Typed, Declaration, OneOf, EncodedAs, WriteTypeScript, WriteAsyncAPI, APIInfo, CheckFile

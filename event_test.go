@@ -36,7 +36,11 @@ func TestMalformedEventsAreErrorsAtTheCall(t *testing.T) {
 		{"no module", ok, pull.Event{Command: "x"}, nil},
 		{"no command", ok, pull.Event{Module: "tasks"}, nil},
 		{"bad module", ok, pull.Event{Module: "ta/sks", Command: "x"}, nil},
-		{"bad command", ok, pull.Event{Module: "tasks", Command: `x"`}, nil},
+		{"command with a control character", ok, pull.Event{Module: "tasks", Command: "x\u009f"}, nil},
+		{"command with a line break", ok, pull.Event{Module: "tasks", Command: "x\u2028y"}, nil},
+		{"command that is not UTF-8", ok, pull.Event{Module: "tasks", Command: "x\xff"}, nil},
+		{"module that is text", ok, pull.Event{Module: "Tee", Command: "x"}, pull.ErrUnknownModule},
+		{"module with a colon", ok, pull.Event{Module: "tasks:x", Command: "x"}, nil},
 		{"long command", ok, pull.Event{Module: "tasks", Command: strings.Repeat("x", 101)}, nil},
 		{"negative TTL", ok, pull.Event{Module: "tasks", Command: "x", TTL: -1}, nil},
 		{"empty user", pull.User(""), event("x", nil), nil},
@@ -44,6 +48,24 @@ func TestMalformedEventsAreErrorsAtTheCall(t *testing.T) {
 		{"empty tag", pull.Tag("A", ""), event("x", nil), nil},
 		{"long tag in a union", ok.Or(pull.Tag(strings.Repeat("x", 256)).Except("7")), event("x", nil), nil},
 		{"empty exception", ok.Except(""), event("x", nil), nil},
+		{"what a user gets is no object", ok, own(nil, map[string]any{"7": []int{1}}), nil},
+		{"what a user gets is nil", ok, own(nil, map[string]any{"7": nil}), nil},
+		{"what a user gets cannot be encoded", ok, own(nil, map[string]any{"7": func() {}}), nil},
+		{"what a user gets has a key twice", ok, own(nil, map[string]any{"7": json.RawMessage(`{"a":1,"\u0061":2}`)}), nil},
+		{"what a user gets is not UTF-8", ok, own(nil, map[string]any{"7": json.RawMessage("{\"a\":\"\xff\"}")}), nil},
+		{"params of which a user gets more are no object", ok, own([]int{1}, map[string]any{"7": struct{}{}}), nil},
+		{"params of which a user gets more have a key twice", ok, own(json.RawMessage(`{"a":1,"a":2}`), map[string]any{"7": struct{}{}}), nil},
+		{"empty user gets more", ok, own(nil, map[string]any{"": struct{}{}}), nil},
+		{"user with a control character gets more", ok, own(nil, map[string]any{"\n": struct{}{}}), nil},
+		{"what a user gets is too large", ok, own(nil, map[string]any{"7": map[string]any{"a": strings.Repeat("x", 64<<10)}}), pull.ErrTooLarge},
+		{"extra has a sender", ok, extra(map[string]any{"sender": 1}), nil},
+		{"extra has a time", ok, extra(map[string]any{"a": 1, "server_time": 1}), nil},
+		{"extra has another time", ok, extra(map[string]any{"server_time_unix": 1}), nil},
+		{"extra has an age", ok, extra(map[string]any{"server_time_ago": 1}), nil},
+		{"extra has a tab", ok, extra(map[string]any{"tab": 1}), nil},
+		{"extra cannot be encoded", ok, extra(map[string]any{"a": func() {}}), nil},
+		{"extra is not UTF-8", ok, extra(map[string]any{"a": json.RawMessage("\"\xff\"")}), nil},
+		{"extra is too large", ok, extra(map[string]any{"a": strings.Repeat("x", 64<<10)}), pull.ErrTooLarge},
 		{"too large", ok, event("x", strings.Repeat("x", 64<<10)), pull.ErrTooLarge},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -190,7 +212,7 @@ func TestIDsThatNoPageCanNameAreErrorsAtTheCall(t *testing.T) {
 			if got := a.Watch().Extend(id, id); got[id] {
 				t.Errorf("Extend %q: got true, want false", id)
 			}
-			a.Disconnect(id)
+			a.disconnect(t, id)
 			if got := a.get(t, "/watch?user=1&tag="+url.QueryEscape(id)).StatusCode; got != http.StatusInternalServerError {
 				t.Errorf("Outbox.Watch(%q): got status %d, want the error", id, got)
 			}

@@ -88,7 +88,7 @@ func TestDisconnectKeepsOutPagesWhoseLoginIsUnderWay(t *testing.T) {
 				}()
 				pass(tc.delay / 2)
 				revoked.Store(true)
-				a.Disconnect("1")
+				a.disconnect(t, "1")
 
 				o := <-ended
 				if o.status != tc.status || o.status == http.StatusSwitchingProtocols && o.code != 4003 {
@@ -117,7 +117,7 @@ func TestLoginAfterDisconnectIsLetInAtOnce(t *testing.T) {
 		defer a.stop(t)
 		p := a.dial(t, "1", "")
 		p.hello(t)
-		a.Disconnect("1")
+		a.disconnect(t, "1")
 		if code, _ := p.closed(t); code != 4003 {
 			t.Errorf("closed with %d, want 4003", code)
 		}
@@ -134,7 +134,7 @@ func TestSlowBodyOfAHandshakeOutwaitsNoDisconnect(t *testing.T) {
 				conn := a.raw(t, "GET /pull HTTP/1.1\r\nHost: app.test\r\nAccept: text/event-stream\r\nContent-Length: 1\r\n\r\n")
 				synctest.Wait()
 				revoked.Store(true)
-				a.Disconnect("1")
+				a.disconnect(t, "1")
 				pass(20 * time.Second)
 
 				_, _ = io.WriteString(conn, "x")

@@ -193,7 +193,9 @@ func TestLogoutEndsConnections(t *testing.T) {
 		p.Mount(e.Group("/pull"))
 		e.POST("/logout", func(c echo.Context) error {
 			user := logins.end(c) // first: the cookie is worth nothing now
-			p.Disconnect(user)
+			if err := p.Disconnect(user); err != nil {
+				return err
+			}
 			return c.Redirect(http.StatusSeeOther, "/")
 		})
 		sofar := follow(t, e, "/pull", "Cookie", "login=secret")

@@ -314,7 +314,7 @@ func TestHTMLStreamIsRefusedLikeAnyOther(t *testing.T) {
 // The last event tells a client of htmx whether to come back.
 func TestHTMLStreamSaysWhetherItEndsForGood(t *testing.T) {
 	for want, end := range map[string]func(*testing.T, *app){
-		"pull:stop":  func(_ *testing.T, a *app) { a.Disconnect("1") },
+		"pull:stop":  func(t *testing.T, a *app) { t.Helper(); a.disconnect(t, "1") },
 		"pull:close": func(t *testing.T, a *app) { t.Helper(); _ = a.Shutdown(t.Context()) },
 	} {
 		t.Run(want, func(t *testing.T) {

@@ -53,7 +53,7 @@ func TestModel(t *testing.T) {
 		t.Run(world.name, func(t *testing.T) {
 			t.Logf("replay with -run 'TestModel/%s' -seed %d", world.name, seed)
 			local := modeltest.Local{Start: startModel, Network: world.network}
-			w := modeltest.World{Open: local.Open, Pages: world.pages, Duration: *modelLong, Seed: seed}
+			w := modeltest.World{Open: local.Open, Pages: world.pages, Duration: *modelLong, Seed: seed, Sessions: true}
 			if world.cluster {
 				shared := newFaults()
 				local.Log = func() (pull.Broker, func() error, error) { return shared, func() error { return nil }, nil }
@@ -141,7 +141,10 @@ func startModel(config modeltest.Config) (*modeltest.App, error) {
 		secret = []byte("the secret that all nodes have in common")
 	}
 	p, err := pull.New(pull.Config{
-		User:   func(c echo.Context) (string, error) { return c.Request().Header.Get(modeltest.UserHeader), nil },
+		Session: func(c echo.Context) (pull.Session, error) {
+			h := c.Request().Header
+			return pull.Session{User: h.Get(modeltest.UserHeader), ID: h.Get(modeltest.SessionHeader), Until: time.Now().Add(time.Hour)}, nil
+		},
 		Broker: config.Broker, StateFile: config.StateFile, Secret: secret,
 		Guests: true, Compress: true, EventBytes: 24 << 10, QueueBytes: 64 << 10, Tick: 200 * time.Millisecond,
 		PresenceGrace: 50 * time.Millisecond, Logger: slog.New(slog.DiscardHandler),
@@ -149,7 +152,7 @@ func startModel(config modeltest.Config) (*modeltest.App, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := p.Register(pull.Module{ID: "tasks"}); err != nil {
+	if err := p.Register(modeltest.Module()); err != nil {
 		return nil, err
 	}
 	e := echo.New()

@@ -9,10 +9,10 @@ import (
 )
 
 // Mount serves the plugin's routes in the group, behind the application's own
-// middleware. The connection is at the group's prefix. Below it are watch, html,
-// push and the client's files: pull.js, pull.mjs, its types pull.d.mts,
-// pull-html.mjs, pull-push.mjs and pull-worker.js. Each route works with and without
-// a trailing slash. For requests that pass [Plugin.Middleware], the client's files,
+// middleware. The connection is at the group's prefix. Below it are watch, send, session,
+// ticket, html, push and the client's files: pull.js, pull.mjs, its types pull.d.mts,
+// pull-html.mjs, pull-push.mjs, pull-typing.mjs, pull-shared.js and pull-worker.js. Each route
+// works with and without a trailing slash. For requests that pass [Plugin.Middleware], the client's files,
 // which contain nothing private, are served before the group's own middleware runs.
 //
 // Head renders the address of the last group that was mounted, or

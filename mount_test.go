@@ -104,7 +104,7 @@ func TestPagesFindTheMountWhereverItIs(t *testing.T) {
 				t.Fatalf("got %s and %s, want %s and the script below it", url, src, tc.url)
 			}
 			root := strings.TrimSuffix(strings.Replace(tc.url, "/./", "/", 1), "/")
-			for path, want := range map[string]int{"/pull.js": 200, "/pull.mjs": 200, "/pull.d.ts": 200, "/pull.d.mts": 200, "/pull-html.mjs": 200, "/pull-push.mjs": 200, "/pull-worker.js": 200, "/pull.js/": 200, "/other.js": 404} {
+			for path, want := range map[string]int{"/pull.js": 200, "/pull.mjs": 200, "/pull.d.ts": 200, "/pull.d.mts": 200, "/pull-html.mjs": 200, "/pull-push.mjs": 200, "/pull-shared.js": 200, "/pull-typing.mjs": 200, "/pull-worker.js": 200, "/pull.js/": 200, "/other.js": 404} {
 				if got := s.serve(http.MethodGet, root+path).Code; got != want {
 					t.Errorf("GET %s: got status %d, want %d", root+path, got, want)
 				}
@@ -207,7 +207,7 @@ func TestClientsFilesAreServedInFrontOfTheGroupsLogin(t *testing.T) {
 	}
 	s.Mount(s.Group("/pull", login))
 
-	for path, want := range map[string]int{"/pull/pull.js": 200, "/pull/pull.mjs": 200, "/pull/pull.d.ts": 200, "/pull/pull.d.mts": 200, "/pull/pull-html.mjs": 200, "/pull/pull-push.mjs": 200, "/pull/pull-worker.js": 200, "/pull": 401, "/pull/x": 401} {
+	for path, want := range map[string]int{"/pull/pull.js": 200, "/pull/pull.mjs": 200, "/pull/pull.d.ts": 200, "/pull/pull.d.mts": 200, "/pull/pull-html.mjs": 200, "/pull/pull-push.mjs": 200, "/pull/pull-shared.js": 200, "/pull/pull-typing.mjs": 200, "/pull/pull-worker.js": 200, "/pull": 401, "/pull/x": 401} {
 		if got := s.serve(http.MethodGet, path).Code; got != want {
 			t.Errorf("GET %s: got status %d, want %d", path, got, want)
 		}

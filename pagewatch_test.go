@@ -425,7 +425,7 @@ func TestDisconnectEndsWatchesOfPages(t *testing.T) {
 		p := a.dial(t, "42", presenting(cursor, grant))
 		p.grants(t)
 
-		a.Disconnect("42")
+		a.disconnect(t, "42")
 
 		if code, _ := p.closed(t); code != 4003 {
 			t.Errorf("closed with %d, want 4003", code)

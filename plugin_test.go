@@ -141,11 +141,14 @@ func (m *message) UnmarshalJSON(text []byte) error {
 	}
 	var millis float64
 	var name string
-	if err := json.Unmarshal(text, &[]any{&m.ID, &millis, &name, &m.Params}); err != nil {
+	if err := json.Unmarshal(text, &[]any{&m.ID, &millis, &name, &m.Params, &m.Extra}); err != nil {
 		return err
 	}
 	m.Module, m.Command, _ = strings.Cut(name, ":")
-	m.Extra = map[string]any{"server_time_unix": millis / 1000, "server_time": time.UnixMilli(int64(millis)).UTC().Format(time.RFC3339)}
+	if m.Extra == nil {
+		m.Extra = make(map[string]any)
+	}
+	m.Extra["server_time_unix"], m.Extra["server_time"] = millis/1000, time.UnixMilli(int64(millis)).UTC().Format(time.RFC3339)
 	return nil
 }
 

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/gorilla/websocket"
 
@@ -132,7 +133,11 @@ func conversation(t *testing.T, examples map[string]string) map[string]string {
 	a.updateTask(t)
 	said["event"] = p.frame(t, "update")
 	said["event-v1"] = guest.frame(t, "update")
-	at := eventCursor(t, said["first-frame"], said["event"])
+	more := event(`say "hi"`, map[string]any{"ID": 7, "unread": 0})
+	more.PerUser, more.Extra = map[string]any{"42": map[string]any{"unread": 2}}, map[string]any{"by": "Ann"}
+	sendEvent(t, a, pull.User("42"), more)
+	said["event-extra"] = p.frame(t, `say \"hi\"`)
+	at := eventCursor(t, said["first-frame"], said["event-extra"])
 	said["tick"] = p.frame(t, "tick")
 	said["refusal"] = a.refusal(t)
 
@@ -176,12 +181,43 @@ func conversation(t *testing.T, examples map[string]string) map[string]string {
 	a.updateTask(t)
 	said["sse-event"] = s.block(t) + "\n"
 	said["sse-tick"] = s.block(t) + "\n" + s.block(t) + "\n"
+	talk(t, examples, said)
 	stopped := make(chan struct{})
 	go func() { defer close(stopped); a.stop(t) }()
 	said["sse-close"] = s.block(t) + "\n"
 	s.close()
 	<-stopped
+	saySession(t, said, examples)
 	return said
+}
+
+// talk makes pages send messages to one another.
+func talk(t *testing.T, examples, said map[string]string) {
+	t.Helper()
+	a := talking(t, nil)
+	defer a.stop(t)
+	p, first, second := connected(t, a, "42", "?client=2f0c1d9b7e5a4c3d"), connected(t, a, "7", "?protocol=1"), connected(t, a, "7", "")
+	said["send"], said["sent"] = p.ask(t, examples["send"], "sent")
+	said["page-message"], said["page-message-v1"] = second.frame(t, "typing"), first.frame(t, "typing")
+	body := strings.TrimSuffix(strings.TrimPrefix(examples["send"], `{"send":`), "}")
+	said["post-sent"] = strings.TrimSpace(text(a.do(t, http.MethodPost, "/pull/send", body, userHeader, "42")))
+}
+
+// saySession adds what a page and a server with sessions send.
+func saySession(t *testing.T, said, examples map[string]string) {
+	t.Helper()
+	var l accounts
+	until := time.Unix(1795452000, 0)
+	l.of = map[string]pull.Session{"key": {User: "42", Until: until}}
+	pass(time.Until(until.Add(-time.Minute)))
+	a := l.app(t, nil)
+	defer a.stop(t)
+	p := a.dial(t, "key", "?client=2f0c1d9b7e5a4c3d")
+	said["session"] = p.frame(t, "session")
+	l.of["key"] = pull.Session{User: "42", Until: until.Add(30 * time.Minute)}
+	said["session-request"] = examples["session-request"]
+	response := a.do(t, http.MethodPost, "/pull/session", said["session-request"], userHeader, "key")
+	said["session-answer"] = strings.TrimSpace(text(response))
 }
 
 func (a *app) showTask(t *testing.T) {

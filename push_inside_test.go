@@ -24,7 +24,7 @@ func TestPusherMaySendAndRead(t *testing.T) {
 		notified.fail = func(user string, n *pull.Notification) error {
 			_ = a.Push().Read(user, n.Tag)
 			_ = a.Stats()
-			a.Disconnect(user)
+			a.disconnect(t, user)
 			if n.Title == "first" {
 				return a.Send(context.Background(), pull.User(user), push("second", n.Tag))
 			}

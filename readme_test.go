@@ -51,11 +51,14 @@ var (
 	noLint = regexp.MustCompile(` //nolint.*`)
 )
 
+// comment is what may precede the package clause of a program.
+var comment = regexp.MustCompile(`\A(//.*\n)+`)
+
 // testCode returns the code of all tests that the documentation may quote.
 func testCode(t *testing.T) string {
 	t.Helper()
 	var tests strings.Builder
-	for _, pattern := range []string{"*_test.go", "v5/*_test.go", "e2e/*_test.go", "*broker/*_test.go", "push/*_test.go", "pulltest/*_test.go"} {
+	for _, pattern := range []string{"*_test.go", "v5/*_test.go", "e2e/*_test.go", "*broker/*_test.go", "push/*_test.go", "pulltest/*_test.go", "example/*_test.go"} {
 		sources, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)
@@ -71,8 +74,10 @@ func testCode(t *testing.T) string {
 // program imports.
 func goCommand(t *testing.T, code string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(t.Context(), "go", args...)
-	if strings.Contains(code, `"github.com/echo-pull/pull/v5"`) {
-		cmd.Dir = "v5"
+	for needs, module := range map[string]string{`"github.com/echo-pull/pull/v5"`: "v5", `"github.com/labstack/echo-jwt/v4"`: "example"} {
+		if strings.Contains(code, needs) {
+			cmd.Dir = module
+		}
 	}
 	return cmd
 }
@@ -84,7 +89,7 @@ func TestREADMEShowsCodeThatWorks(t *testing.T) {
 	for path, page := range pages(t) {
 		for _, block := range goBlock.FindAllStringSubmatch(page, -1) {
 			code, command, file := block[1], "vet", "main.go"
-			switch {
+			switch code := comment.ReplaceAllString(code, ""); {
 			case !strings.HasPrefix(code, "package "):
 				if !strings.Contains(tests, indent.ReplaceAllString(code, "")) {
 					t.Errorf("%s: this is in no test:\n%s", path, code)

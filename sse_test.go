@@ -385,7 +385,7 @@ func TestDisconnectedStreamIsToldToStop(t *testing.T) {
 		s := a.stream(t, "1", "")
 		s.hello(t)
 
-		a.Disconnect("1")
+		a.disconnect(t, "1")
 
 		rest, err := io.ReadAll(s.lines)
 		if want := "event: close\ndata: {\"code\":4003,\"reason\":\"disconnected\"}\n\n"; !strings.HasSuffix(string(rest), want) || err != nil {

@@ -252,7 +252,7 @@ func TestStreamOverTLSIsDeliveredAndClosed(t *testing.T) {
 		s.event(t)
 	}
 
-	a.Disconnect("1")
+	a.disconnect(t, "1")
 
 	rest, err := io.ReadAll(s.lines)
 	if want := "event: close\ndata: {\"code\":4003,\"reason\":\"disconnected\"}\n\n"; !strings.HasSuffix(string(rest), want) || err != nil {
@@ -280,7 +280,7 @@ func TestStreamThroughAWriterThatCannotBeTakenOver(t *testing.T) {
 				if _, m := s.event(t); m.Command != "one" {
 					t.Errorf("got %+v, want one", m)
 				}
-				a.Disconnect("1")
+				a.disconnect(t, "1")
 				rest, err := io.ReadAll(s.lines)
 				if want := "event: close\ndata: {\"code\":4003,\"reason\":\"disconnected\"}\n\n"; !strings.HasSuffix(string(rest), want) || err != nil {
 					t.Errorf("got %q and %v, want %q at the end", rest, err, want)

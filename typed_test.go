@@ -57,7 +57,7 @@ func TestMalformedDefinitionIsAnErrorWhenItIsUsed(t *testing.T) {
 	a := newApp(t, nil)
 	defer a.stop(t)
 	for name, d := range map[string]pull.Definition[int]{
-		"zero": {}, "module": pull.Define[int]("ta sks", "x"), "command": pull.Define[int]("tasks", "x y"),
+		"zero": {}, "module": pull.Define[int]("ta sks", "x"), "command": pull.Define[int]("tasks", "x\ny"),
 	} {
 		var sent, described error = nil, pull.WriteTypeScript(&bytes.Buffer{}, d)
 		a.echo.GET("/"+name, pull.Handler(func(c pull.Context) error {

@@ -25,6 +25,15 @@ var (
 	//go:embed dist/pull-push.mjs
 	Push []byte
 
+	// Typing is pull-typing.mjs, an ES module that shows who is typing.
+	//go:embed dist/pull-typing.mjs
+	Typing []byte
+
+	// Shared is pull-shared.js, an ES module that a tab loads to share its connection, and
+	// that is the worker which holds it.
+	//go:embed dist/pull-shared.js
+	Shared []byte
+
 	// Worker is pull-worker.js, the service worker that shows notifications.
 	//go:embed dist/pull-worker.js
 	Worker []byte

@@ -14,6 +14,7 @@ const entries = {
   html: "src/html/module.js",
   react: "src/react.js",
   vue: "src/vue.js",
+  typing: "src/typing.js",
   testing: "src/testing/fakepull.js",
 }
 

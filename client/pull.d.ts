@@ -49,10 +49,13 @@ export type ServerMessage = [ModuleId] extends [never]
   ? Message
   : { [M in ModuleId]: EventOf<M> & { id?: number; module_id: M } }[ModuleId]
 
-/** Events of the DOM: the client dispatches them on document.body. */
+/** Events of the DOM: the client dispatches them on document.body. In a name, characters of the
+ *  command other than A-Z a-z 0-9 . _ - : are percent-encoded. "pull-client:" is before the
+ *  messages of other clients. */
 export type PullDOMEvents = {
   [Name in EventName as `pull:${Name}`]: CustomEvent<{ params: PullEvents[Name]; extra: Extra }>
 } & {
+  [name: `pull-client:${string}`]: CustomEvent<{ params: any; extra: Extra }>
   "pull:gap": CustomEvent<unknown>
   "pull:status": CustomEvent<{ status: Status }>
 }
@@ -79,7 +82,7 @@ export interface Message<Params = any> {
 }
 
 export type Status = "connect" | "online" | "offline"
-/** AUTHORIZE_ERROR: the server does not let this user in, a login is needed, or another
+/** AUTHORIZE_ERROR: the server does not let this user in, a login is needed or over, or another
  *  user has logged in since the page was rendered.
  *  CONNECT_ERROR: neither WebSocket nor Server-Sent Events work here.
  *  WATCH_ERROR: watches cannot be extended, and it is tried again; or a grant is refused, then the
@@ -90,10 +93,35 @@ export type ErrorCode = "AUTHORIZE_ERROR" | "CONNECT_ERROR" | "WATCH_ERROR" | "M
 export type SubscriptionType = "server" | "client" | "online" | "status"
 export type UserId = string | number
 
+/** Whom a message of a page goes to: 1 to 100 users, or the pages that a watch of this page or its
+ *  user reaches. */
+export type SendTarget = UserId | UserId[] | { tag: string }
+
+/** Why a message of a page was not sent.
+ *  forbidden: the server does not permit it: the module has no Relay, or that said no; the user is
+ *  a guest; or neither this page nor its user watches the tag.
+ *  limit: the user sends too many, see docs/messages.md.
+ *  large: the message is over 4 KiB.
+ *  busy: the server cannot pass it on now.
+ *  offline: this page is not connected, or the request failed.
+ *  timeout: no answer for five seconds; it may have been sent. */
+export type SendErrorCode = "forbidden" | "limit" | "large" | "busy" | "offline" | "timeout"
+
+export interface SendError extends Error {
+  code: SendErrorCode
+}
+
+export interface SendOptions {
+  /** How many seconds late it may arrive: 1 to 60, default 10. */
+  expiry?: number | undefined
+}
+
 export interface Options {
   /** Where the plugin is mounted; http or ws. It is relative to the page's address,
-   *  whatever its base element says. null: the client never connects. */
-  url: string | null
+   *  whatever its base element says. null: the client never connects. A function is called
+   *  for each connection and each request, and returns the address of the same mount each time;
+   *  if it throws, start rejects, and a client that has started tries again later. */
+  url: string | URL | (() => string | URL) | null
   /** The position at which the page was rendered: what happened since is replayed. null or
    *  empty: the position of the first connection. */
   cursor?: string | null | undefined
@@ -104,11 +132,23 @@ export interface Options {
   platform?: "desktop" | "mobile" | undefined
   /** This page's id: 16 or more of A-Z a-z 0-9 _ -. Default random. */
   client?: string | undefined
+  /** One connection for all tabs of the user in this browser, which a worker holds. It needs
+   *  the option user, https or localhost, and a mount on the page's own origin. Elsewhere each
+   *  tab has its own connection, as by default. The worker gives the page its client id. */
+  shared?: boolean | undefined
   /** Seconds between two extensions of a watch, at least one. Default 1740, which
    *  also counts for what is no number. */
   extendEvery?: number | string | undefined
   /** For requests to another origin: "include". Default "same-origin". */
   credentials?: RequestCredentials | undefined
+  /** Returns the token that logs this page in, where no cookie does. It is called for each
+   *  request of the client, which sends the token as `Authorization: Bearer`, and for nothing else:
+   *  a connection is opened with a ticket that the token has bought, so no address contains it.
+   *  null or empty: nobody is logged in. If it throws or rejects, the login counts as refused,
+   *  with the reason "no token". */
+  token?: (() => string | null | undefined | Promise<string | null | undefined>) | null | undefined
+  /** Headers for each request of the client. A WebSocket cannot have any. A function is called for each request. */
+  headers?: Record<string, string> | (() => Record<string, string> | Promise<Record<string, string>>) | undefined
   /** What the client takes from its surroundings; tests pass fakes. */
   WebSocket?: typeof globalThis.WebSocket | undefined
   fetch?: typeof globalThis.fetch | undefined
@@ -183,7 +223,8 @@ export interface DebugInfo {
   cursor: string | null
   status: Status
   /** "probe" while it finds out why a WebSocket was refused; undefined while it waits. */
-  transport: "websocket" | "sse" | "probe" | undefined
+  /** ticket: the client waits for the token, or for the ticket that it gets for the token. */
+  transport: "websocket" | "sse" | "probe" | "ticket" | undefined
   watches: string[]
 }
 
@@ -298,9 +339,10 @@ export class Pull {
   on(name: "status", listener: (status: Status) => void): () => void
   /** Messages are lost for this page: it should fetch its state again. */
   on(name: "gap", listener: () => void): () => void
-  /** The server knows the page as another user than the one it was rendered for: somebody
-   *  has logged in or out. Nothing of that user's has reached the page, and the client has
-   *  stopped. The page should reload. */
+  /** The login of this page is over, and the client has stopped. Either the session has ended or
+   *  cannot be renewed. Or the server knows the page as another user than before: somebody has
+   *  logged in or out, and nothing of that user's has reached the page. The page should reload, or
+   *  log in and call start, which goes on where the page was. */
   on(name: "session", listener: () => void): () => void
   /** Each code once per outage; the reason is for people. */
   on(name: "error", listener: (code: ErrorCode, reason: string) => void): () => void
@@ -308,6 +350,12 @@ export class Pull {
   on(name: "message", listener: (message: ServerMessage) => void): () => void
   /** "client" is from another client, "online" of module online. */
   on(name: "client" | "online", listener: (message: Message) => void): () => void
+
+  /** Sends a message to the pages of other users, but not to this one. They get it as one of type
+   *  "client", with this user in extra.sender. Resolves when it is on its way; nobody keeps it
+   *  for pages that are not connected. Rejects with a SendError, or with a TypeError for a target
+   *  or command that no server takes. */
+  send(target: SendTarget, module: string, command: string, params?: unknown, options?: SendOptions): Promise<void>
 
   /** What a request needs so that ExceptSender leaves out this page. */
   headers(): { "Pull-Client": string }
@@ -367,8 +415,13 @@ export class LegacyPull extends Pull {
   /** isConnected, as the original spells it. */
   isWebSoketConnected(): boolean
   supportWebSocket(): boolean
+  /** true, though the server may permit no message. */
   isPublishingEnabled(): boolean
   isPublishingSupported(): boolean
+  /** send, whose expiry is at most 60 seconds. */
+  sendMessage(users: UserId[], moduleId: string, command: string, params?: unknown, expiry?: number): Promise<void>
+  /** sendMessage for each. Rejects with the first error; the others are sent. */
+  sendMessageBatch(messages: { userList: UserId[]; body: { module_id: string; command: string; params?: unknown }; expiry?: number }[]): Promise<void>
 
   // They do nothing, as in the original.
   closeConfirm(...args: unknown[]): unknown

@@ -1,9 +1,22 @@
 // echo-pull/testing: the client of pull for the tests of an application.
 
-import { type CommandOf, type Extra, type ModuleId, type Options, type ParamsOf, Pull, type Status } from "./pull.js"
+import { type CommandOf, type Extra, type ModuleId, type Options, type ParamsOf, Pull, type SendErrorCode, type Status } from "./pull.js"
 
-/** What a FakePull takes of the options of Pull. */
-export type FakeOptions = Partial<Pick<Options, "cursor" | "user" | "platform" | "client" | "page">>
+/** What a FakePull takes of the options of Pull. It calls none of the functions, and needs none. */
+export type FakeOptions = Partial<Pick<Options, "cursor" | "user" | "platform" | "client" | "page" | "url" | "token" | "headers">>
+
+/** A message that a page has sent to other pages. */
+export interface SentMessage {
+  target: string[] | { tag: string }
+  module: string
+  command: string
+  params: any
+  /** In seconds. */
+  expiry: number
+}
+
+/** What a server says to a message. */
+export type SendState = "ok" | Exclude<SendErrorCode, "offline" | "timeout">
 
 /** The real client with a server that does what the test says, for everything that takes a Pull:
  *  subscribe, on, the cursor, watches and presence behave as in production, and so do the hooks
@@ -32,6 +45,17 @@ export class FakePull extends Pull {
     extra?: Partial<Extra>,
   ): void
 
+  /** A page of a user sends a message to this one, as with send. If this page is not connected,
+   *  it is lost. params are copied as JSON. */
+  client(user: string | number, module: string, command: string, params?: unknown): void
+
+  /** The messages that the server has got from this page, the first one first. The target is a list
+   *  of users or a tag. */
+  readonly sent: SentMessage[]
+
+  /** What the server makes of the next messages. Default "ok"; they are in sent in any case. */
+  sending: SendState
+
   /** The page has missed something, and the server cannot send it any more. If the page is not connected, it is
    *  told so when it returns; what was sent before the gap does not come then. */
   gap(): void
@@ -45,6 +69,11 @@ export class FakePull extends Pull {
    *  status("online"): error AUTHORIZE_ERROR. 401: a login is needed, and the client goes on trying.
    *  403, the default: the client stops, and only start connects it again. */
   refuse(status?: 401 | 403): void
+
+  /** The login of the page is over, as when its session ends or cannot be renewed: error
+   *  AUTHORIZE_ERROR with the reason "session over", then session, and the client has stopped. start connects it
+   *  again. It happens to a page that is connected. */
+  endSession(): void
 
   /** The user logs in as somebody else, or with "" logs out. If the page was made with a user, it is
    *  told so: error AUTHORIZE_ERROR, then session, and the client has stopped. */

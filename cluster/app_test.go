@@ -24,7 +24,7 @@ func app(config modeltest.Config) (*modeltest.App, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := p.Register(pull.Module{ID: "tasks"}); err != nil {
+	if err := p.Register(modeltest.Module()); err != nil {
 		return nil, err
 	}
 	e := echo.New()

@@ -96,6 +96,20 @@ type relay struct {
 	address  string
 	received atomic.Int64
 	running  sync.WaitGroup
+
+	mu    sync.Mutex // guards pairs
+	pairs []net.Conn
+}
+
+// cut ends all connections.
+func (r *relay) cut() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+
+	for _, c := range r.pairs {
+		_ = c.Close()
+	}
+	r.pairs = nil
 }
 
 func startRelay(t *testing.T, server string) *relay {
@@ -131,6 +145,9 @@ func (r *relay) pass(ctx context.Context, client net.Conn, server string) {
 		return
 	}
 	defer context.AfterFunc(ctx, func() { _, _ = client.Close(), upstream.Close() })()
+	r.mu.Lock()
+	r.pairs = append(r.pairs, client, upstream)
+	r.mu.Unlock()
 	r.running.Go(func() {
 		_, _ = io.Copy(upstream, client)
 		_ = upstream.Close()

@@ -189,7 +189,9 @@ func TestHTMXStopsIfItMust(t *testing.T) {
 			page.lists("here", "", "three")
 			page.run(`window.stopped = false; document.body.addEventListener("htmx:sse:close", () => { window.stopped = true }); document.body.addEventListener("htmx:sseClose", () => { window.stopped = true })`)
 
-			s.current().Disconnect("ann")
+			if err := s.current().Disconnect("ann"); err != nil {
+				t.Error(err)
+			}
 
 			page.until("window.stopped")
 		})

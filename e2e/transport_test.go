@@ -66,7 +66,9 @@ func TestDisconnectStopsThePage(t *testing.T) {
 	bob.connected()
 	before := s.attempts()
 
-	s.current().Disconnect("ann")
+	if err := s.current().Disconnect("ann"); err != nil {
+		t.Error(err)
+	}
 
 	ann.until(`errors.includes("AUTHORIZE_ERROR")`)
 	ann.until(`statuses.at(-1) === "offline"`) // after the five seconds within which it would have reconnected

@@ -42,7 +42,7 @@ func main() {
 	p, err := pull.New(config)
 	check(err)
 	check(p.Register( // which modules send events, and which pages need the client for them
-		pull.Module{ID: "tasks", Use: pull.PublicSection}, pull.Module{ID: "im", Use: pull.PublicSection},
+		pull.Module{ID: "tasks", Use: pull.PublicSection}, pull.Module{ID: "im", Use: pull.PublicSection, Relay: typing},
 		pull.Module{ID: "audit", Use: pull.AdminSection}))
 	if shared.tasks == nil {
 		shared.tasks, err = openFile(config.StateFile) // after New: the last process has released both files

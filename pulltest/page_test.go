@@ -259,6 +259,17 @@ func TestPageIsLimited(t *testing.T) {
 	})
 }
 
+func TestPagesOpenWithSessions(t *testing.T) {
+	t.Parallel()
+	p := pulltest.New(t, pull.Config{Session: func(c echo.Context) (pull.Session, error) {
+		return pull.Session{User: c.Request().Header.Get(pulltest.HeaderUser), ID: "s1"}, nil
+	}})
+	page := pulltest.Open(t, p, "ann")
+	send(t, p, pull.User("ann"), "x")
+
+	page.Expect(t, "tasks", "x", nil)
+}
+
 func TestDisconnectedPage(t *testing.T) {
 	everywhere(t, func(t *testing.T) {
 		p := pulltest.New(t, pull.Config{Guests: true})
@@ -267,7 +278,9 @@ func TestDisconnectedPage(t *testing.T) {
 			t.Errorf("got %q, want that the page is open", got)
 		}
 
-		p.Disconnect("ann")
+		if err := p.Disconnect("ann"); err != nil {
+			t.Error(err)
+		}
 
 		page.ExpectClose(t, 4003)
 		send(t, p, pull.Shared(), "x")

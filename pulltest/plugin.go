@@ -25,7 +25,7 @@ const HeaderUser = "X-User"
 func New(t testing.TB, config pull.Config) *pull.Plugin {
 	t.Helper()
 	own := plugintest.NewPlugin(t)
-	if config.User == nil {
+	if config.User == nil && config.Session == nil {
 		config.User = func(c echo.Context) (string, error) { return c.Request().Header.Get(HeaderUser), nil }
 	}
 	if config.OnError == nil {

@@ -163,6 +163,77 @@ func TestMissingKeepIsSeen(t *testing.T) {
 	}
 }
 
+// What single users get, and what goes into extra, is compared like params.
+func TestPerUserAndExtraAreCompared(t *testing.T) {
+	t.Parallel()
+	p := pulltest.New(t, pull.Config{})
+	event := func() pull.Event {
+		return pull.Event{
+			Module: "tasks", Command: "x", Params: map[string]any{"n": 1},
+			PerUser: map[string]any{"ann": map[string]any{"mine": true}}, Extra: map[string]any{"by": "bob"},
+		}
+	}
+	sent := pulltest.Sent(t, p, func() {
+		if err := p.Send(t.Context(), pull.Shared(), event()); err != nil {
+			t.Error(err)
+		}
+	})
+
+	for name, test := range map[string]struct {
+		change func(*pull.Event)
+		want   string // a part of the failure; empty for none
+	}{
+		"nothing":       {func(*pull.Event) {}, ""},
+		"other params":  {func(e *pull.Event) { e.PerUser["ann"] = struct{ Mine bool }{true} }, `+   {"ann":{"mine":true}}`},
+		"another user":  {func(e *pull.Event) { e.PerUser["bob"] = e.PerUser["ann"] }, `+   {"ann":{"mine":true}}`},
+		"no user":       {func(e *pull.Event) { e.PerUser = nil }, "+   PerUser:"},
+		"another extra": {func(e *pull.Event) { e.Extra["by"] = "ann" }, `+   {"by":"bob"}`},
+		"no extra":      {func(e *pull.Event) { e.Extra = nil }, "+   Extra:"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			want := event()
+			test.change(&want)
+
+			got := record(func(t testing.TB) { sent.Only(t, pull.Shared(), want) })
+
+			if !strings.Contains(got, test.want) || (got == "") != (test.want == "") {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+		})
+	}
+	sent.Only(t, pull.Shared(), sent.Events()...)
+}
+
+// A page gets what is its user's alone, merged into the params.
+func TestPageExpectsMergedParams(t *testing.T) {
+	t.Parallel()
+	p := pulltest.New(t, pull.Config{})
+	ann, bob := pulltest.Open(t, p, "ann"), pulltest.Open(t, p, "bob")
+	ann.Drop()
+	send := func(n int) {
+		err := p.Send(t.Context(), pull.Shared(), pull.Event{
+			Module: "tasks", Command: "Nr. 1: \"ready\"?", Params: map[string]any{"n": n, "mine": 0},
+			PerUser: map[string]any{"ann": map[string]any{"mine": n}}, Extra: map[string]any{"by": "bob"},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	send(1)
+	ann.Return()
+	send(2)
+
+	for n := 1; n <= 2; n++ {
+		var own, other struct{ N, Mine int }
+		ann.Expect(t, "tasks", "Nr. 1: \"ready\"?", &own)
+		bob.Expect(t, "tasks", "Nr. 1: \"ready\"?", &other)
+		if own.N != n || own.Mine != n || other.N != n || other.Mine != 0 {
+			t.Errorf("got %+v and %+v, want those of event %d", own, other, n)
+		}
+	}
+}
+
 // nobody is a Pusher that notifies nobody.
 type nobody struct{}
 

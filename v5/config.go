@@ -12,8 +12,8 @@ import (
 	"github.com/echo-pull/pull/internal/web"
 )
 
-// Config configures a [Plugin]. Every field but User is optional; its zero
-// value selects the default. New returns an error for a negative number, except
+// Config configures a [Plugin]. One of User and Session is required;
+// every other field is optional, and its zero value selects the default. New returns an error for a negative number, except
 // where the field allows one. The largest number means no bound, and the
 // longest duration means no end. The plugin may call the functions
 // concurrently.
@@ -28,6 +28,17 @@ type Config struct {
 	// Everything that belongs to the request uses the result. User may use the
 	// request's outbox, except for [Outbox].Watch, which needs the user.
 	User func(*echo.Context) (id string, err error)
+
+	// Session returns the login of a request: its user, under the rules of User, which
+	// Session replaces, and when it ends. A connection then lives no longer than its
+	// login: before Until, the page sends a request through the application's own
+	// middleware, and the connection goes on if Session returns the same user with a
+	// later Until. Otherwise it is closed with 4401, and the page does not reconnect by
+	// itself. [Plugin.DisconnectSession] ends the connections of one session.
+	//
+	// Session is called at most once for a request, as User is. Default: User
+	// determines who connects, and connections outlive the login.
+	Session func(*echo.Context) (Session, error)
 
 	// Guests lets guests connect. They receive shared events, and those of tags that
 	// a grant in their page permits, see [Plugin.Grant]; nothing else.
@@ -59,6 +70,12 @@ type Config struct {
 	// that come within this time, only the first and the last are dispatched. If
 	// it is negative, none are. Default 100 ms; at most 24 days.
 	DOMEvents time.Duration
+
+	// Shared makes the pages that Head connects share one connection for all tabs of a
+	// user in a browser. A worker of the browser holds it, and each tab still receives
+	// exactly what it has missed. A page that cannot share has a connection of its own,
+	// as without Shared: see docs/shared.md. Default false.
+	Shared bool
 
 	// Broker is the ordered log. Default: [Memory], for one node.
 	Broker Broker
@@ -129,12 +146,14 @@ type Config struct {
 	MaxTagsPerUser int
 	MaxUsersPerTag int
 
-	// Secret seals the grants of pages, see [Plugin.Grant]. It has at least 32 bytes,
-	// which should be random, and all nodes of an application have the same. With
+	// Secret seals the grants of pages, see [Plugin.Grant], and the tickets of those that
+	// log in with a token. It has at least 32 bytes, which should be random, and all nodes
+	// of an application have the same. With
 	// another secret, every grant that a page has is refused as forged, and such a
 	// page has to be loaded again. Default with the embedded log: a random one, which
 	// lives as long as the process, or with a StateFile, as long as its state is kept.
-	// Default with any other Broker: none, and Grant returns ErrNoSecret.
+	// Default with any other Broker: none. Grant returns ErrNoSecret, and requests for
+	// tickets get 501.
 	Secret []byte
 
 	// GrantTTL is how long a grant is valid, rounded down to a second, after it was
@@ -234,7 +253,7 @@ type Config struct {
 
 func (c *Config) engine() engine.Config {
 	return engine.Config{
-		User:   func(request any) (string, error) { return c.User(request.(*echo.Context)) }, //nolint:forcetypeassert // is nothing else
+		User: c.user(), Session: c.session(),
 		Broker: c.Broker, TxOutbox: c.TxOutbox, StateFile: c.StateFile,
 		WindowAge: c.WindowAge, WindowCount: c.WindowCount, WindowBytes: c.WindowBytes,
 		EventBytes: c.EventBytes, QueueBytes: c.QueueBytes,
@@ -246,9 +265,25 @@ func (c *Config) engine() engine.Config {
 	}
 }
 
+// user returns User for the engine, or nil.
+func (c *Config) user() func(request any) (string, error) {
+	if c.User == nil {
+		return nil
+	}
+	return func(request any) (string, error) { return c.User(request.(*echo.Context)) } //nolint:forcetypeassert // is nothing else
+}
+
+// session returns Session for the engine, or nil.
+func (c *Config) session() func(request any) (Session, error) {
+	if c.Session == nil {
+		return nil
+	}
+	return func(request any) (Session, error) { return c.Session(request.(*echo.Context)) } //nolint:forcetypeassert // is nothing else
+}
+
 func (c *Config) server() web.Config {
 	return web.Config{
-		Guests: c.Guests, Compress: c.Compress, HTML: c.HTML, DOMEvents: c.DOMEvents, MaxSessions: c.MaxSessions, MaxSessionsPerUser: c.MaxSessionsPerUser, MaxGuestsPerAddress: c.MaxGuestsPerAddress,
+		Guests: c.Guests, Compress: c.Compress, HTML: c.HTML, DOMEvents: c.DOMEvents, Shared: c.Shared, MaxSessions: c.MaxSessions, MaxSessionsPerUser: c.MaxSessionsPerUser, MaxGuestsPerAddress: c.MaxGuestsPerAddress,
 		AllowedOrigins: c.AllowedOrigins, Hosts: c.Hosts, PublicPath: c.PublicPath,
 	}
 }

@@ -112,8 +112,8 @@
 // exceptions. A union reaches each user once. A user is a string that Config.User
 // returns, and receives events on all pages and devices. The empty string is a
 // guest. Guests connect if Config.Guests allows it. They receive what is sent to
-// [Shared], and what grants in their pages permit. A page cannot choose its user,
-// and no page can send. The plugin accepts connections from the application's own
+// [Shared], and what grants in their pages permit. A page cannot choose its user. It
+// can send a [Message] to other pages if the Module permits it. The plugin accepts connections from the application's own
 // origin and from Config.AllowedOrigins. [Plugin.Disconnect] ends a user's
 // connections on all nodes.
 //

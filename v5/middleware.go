@@ -62,10 +62,14 @@ func (s *scope) Value(key any) any {
 //
 // Middleware also serves the files of the browser client, before the middleware
 // of the mounted group runs: a script tag cannot send the headers that a login
-// may require.
+// may require. It serves handshakes with a ticket in the same place, for which the
+// ticket is the login.
 func (p *Plugin) Middleware() echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c *echo.Context) error {
+			if handshake := p.server.Handshake(c.Request(), c.Path()); handshake != nil {
+				return handlerOf(handshake)(c)
+			}
 			switch {
 			case p.server.IsFile(c.Request().Method, c.Path()):
 				return echoError(p.server.ServeFile(request{c}))

@@ -2,7 +2,6 @@ package pull
 
 import (
 	"context"
-	"errors"
 
 	"github.com/labstack/echo/v5/middleware"
 
@@ -22,9 +21,6 @@ type Plugin struct {
 // broker does not respond, New reports that to Config.OnError and the plugin
 // keeps trying.
 func New(config Config) (*Plugin, error) {
-	if config.User == nil {
-		return nil, errors.New("pull: Config.User is missing")
-	}
 	if config.Skipper == nil {
 		config.Skipper = middleware.DefaultSkipper
 	}
@@ -87,7 +83,27 @@ func (p *Plugin) Push() Pushes { return p.engine.Pushes() }
 // not pass the middleware, the plugin cannot determine when its login was
 // checked. For five seconds such pages of the user get 503, so that they retry
 // and pass the login again.
-func (p *Plugin) Disconnect(user string) { p.engine.Disconnect(user) }
+//
+// Disconnect returns when every node that runs has closed the connections, with the same
+// errors as [Plugin.DisconnectSession].
+func (p *Plugin) Disconnect(user string) error { return p.engine.Disconnect(user) }
+
+// DisconnectSession closes the connections of one session on all nodes with 4401: those
+// whose login Config.Session returned with this ID. Their pages do not reconnect by
+// themselves. The plugin keeps and publishes only a hash of the id.
+//
+// A page that is connecting at that moment is closed, nothing is replayed to the session,
+// and its grants do not open for another one. For a minute, requests of the session get 401
+// on all nodes. The application's own authentication has to refuse the session from now on,
+// so end it there before you call DisconnectSession.
+//
+// DisconnectSession returns nil once every node that runs has closed the connections.
+// Otherwise it returns an error: after five seconds one with the nodes that have not
+// reported it, and [ErrQueueFull] or [ErrClosed] if the log could not be reached. This node
+// has closed its connections in any case, and the others will if the log still reaches
+// them. It is an error if id is empty. Do not call it from Config.OnError, which must not
+// block.
+func (p *Plugin) DisconnectSession(id string) error { return p.engine.DisconnectSession(id) }
 
 // Stats returns the counters of this node. It is cheap enough for a metrics
 // endpoint.

@@ -13,6 +13,7 @@ import (
 	"github.com/echo-pull/pull/internal/hub"
 	"github.com/echo-pull/pull/internal/notification"
 	"github.com/echo-pull/pull/internal/publish"
+	"github.com/echo-pull/pull/internal/session"
 	"github.com/echo-pull/pull/internal/typed"
 	"github.com/echo-pull/pull/internal/web"
 )
@@ -23,9 +24,10 @@ import (
 //		// Module is the id of a registered module. Send converts it to lower case.
 //		Module string
 //
-//		// Command names what happened. It consists of letters, digits and the
-//		// characters . _ - and :, at most 100 bytes. Case is significant. It may be
-//		// empty if Push is set: then pages receive nothing.
+//		// Command names what happened: text of at most 100 bytes, in UTF-8 and without control
+//		// characters and line breaks. Case is significant. Letters, digits and the characters
+//		// . _ - and : look the same everywhere; in the names of DOM events, others are
+//		// percent-encoded. It may be empty if Push is set: then pages receive nothing.
 //		Command string
 //
 //		// Params are passed to the page's handlers as JSON. Send encodes them once;
@@ -33,6 +35,19 @@ import (
 //		// output of a json.RawMessage or a MarshalJSON method must be JSON in
 //		// UTF-8. Default {}.
 //		Params any
+//
+//		// PerUser has what single users get besides Params, by user id: each value is encoded
+//		// as a JSON object, whose members are added to the params of that user's pages, and
+//		// replace those with the same key. Nested objects are replaced, not merged. No other
+//		// page receives them. Params must be an object too, or nil. A user who is not at the
+//		// target gets nothing. Default nil.
+//		PerUser map[string]any
+//
+//		// Extra has more members for the extra that the page's handlers receive, such as the
+//		// name of the user who caused the event. They are encoded as JSON like Params. The keys
+//		// sender, server_time, server_time_unix, server_time_ago and tab are reserved. html
+//		// streams do not show it. Default nil.
+//		Extra map[string]any
 //
 //		// Key makes later events replace earlier ones. Of several events with one
 //		// key to one target in one request, only the last is sent, in its own
@@ -135,12 +150,14 @@ func Shared() Target { return event.Shared() }
 //	func (e *SizeError) Unwrap() error
 type SizeError = event.SizeError
 
-// A ParamsError reports params that cannot be encoded as JSON. Err is the error
-// of encoding/json, or describes where the JSON is not UTF-8.
+// A ParamsError reports params that cannot be encoded as JSON, also PerUser and Extra.
+// Err is the error of encoding/json, or describes where the JSON is not UTF-8, or why it
+// is not an object that can be merged.
 //
 //	type ParamsError struct {
 //		Module, Command string
 //		Err             error
+//		// contains filtered or unexported fields
 //	}
 //
 //	func (e *ParamsError) Error() string
@@ -734,8 +751,38 @@ type Stats = engine.Stats
 //		// Use names the sections whose pages start their client for this module. It
 //		// does not affect the delivery of events. Default PublicSection.
 //		Use Section
+//
+//		// Relay decides whether a page may send a message to other pages, as pull.send of
+//		// the browser client does. It returns nil to permit it. The page is not notified of
+//		// the error, only that the message is forbidden. The plugin has checked before that
+//		// From is the user of the page, and that the page or its user watches the Tag;
+//		// whether From may send to the Users is what Relay has to check.
+//		//
+//		// It is called on the goroutine of the page's connection, so that a slow call
+//		// delays this page alone, and concurrently for different pages. ctx ends after five
+//		// seconds, and when the plugin shuts down; Relay must then return, and the message
+//		// is not sent. A panic is reported to Config.OnError and forbids the message.
+//		// Default nil: pages send no messages of this module.
+//		Relay func(ctx context.Context, m Message) error
 //	}
 type Module = engine.Module
+
+// A Message is what a page sends to other pages. See [Module].Relay.
+//
+//	type Message struct {
+//		// From is the user of the page, as Config.User has returned it. Receivers get it
+//		// as extra.sender.
+//		From string
+//
+//		// Users and Tag are to whom the message is: to the pages of up to 100 users, or if
+//		// Tag is set, to those that watch it, themselves or by their users.
+//		Users []string
+//		Tag   string
+//
+//		Module, Command string
+//		Params          json.RawMessage // JSON; null or nil if there are none
+//	}
+type Message = engine.Message
 
 // A Section is a part of a site. Each module names the sections whose pages
 // need the client.
@@ -799,6 +846,26 @@ var ErrNoPusher = engine.ErrNoPusher
 // Config.Secret is missing: a node could not open the grants of another one.
 var ErrNoSecret = engine.ErrNoSecret
 
+// A Session is the login of a request, as Config.Session returns it.
+//
+//	type Session struct {
+//		// User is the id of the user, under the rules of Config.User; "" is a guest.
+//		User string
+//
+//		// ID is what [Plugin.DisconnectSession] ends: the id of the application's own
+//		// session, such as that of a cookie, of a row or of a token. It may be a secret:
+//		// the plugin keeps only its hash. It has any length. Default "": the session
+//		// cannot be ended alone.
+//		ID string
+//
+//		// Until is when the login ends, unless the page renews it before. It is compared
+//		// with the clock of this node when Config.Session returns; later changes of that
+//		// clock do not matter. A request of a session whose Until has passed gets 401.
+//		// Default, the zero time: the login has no end.
+//		Until time.Time
+//	}
+type Session = session.Session
+
 // OnlineScope sets which users receive one another's presence.
 //
 //	type OnlineScope string
@@ -856,6 +923,24 @@ const (
 	// Mobile pages run onPull, onPull-<module> and onPullOnline.
 	Mobile Platform = web.Mobile
 )
+
+// A PublishConfig configures [Plugin.PublishHandler].
+//
+//	type PublishConfig struct {
+//		// Keys are the secrets of which a request has one in its header Authorization, after
+//		// "Bearer ". There are one or two: the second one is for a rotation, during which
+//		// both are valid. A key has 16 to 255 characters: letters, digits and - . _ ~ + /,
+//		// and = at its end. Give each service a handler with a key of its own. Required.
+//		Keys []string
+//
+//		// Modules are the ids of the modules that may be published. Each must be
+//		// registered by the time of a request. Required.
+//		Modules []string
+//
+//		// BodyBytes is the largest size of a request's body. Default 1 MiB, at most 16 MiB.
+//		BodyBytes int
+//	}
+type PublishConfig = web.PublishConfig
 
 var (
 	// ErrQueueFull is returned by Send if the broker has fallen so far behind

@@ -11,11 +11,14 @@ import { Timer } from "./timer.js"
 
 /** What a connection takes from the client.
  *  @typedef {object} Parts
- *  @property {(name: Name, listener: Listener) => Transport} openTransport
+ *  @property {(name: Name, listener: Listener, opened: (transport: Transport) => void) => void} openTransport
+ *    may call opened twice: what is closed in the place of a transport, and the transport
  *  @property {(raw: unknown) => void} receive throws where the server broke the protocol
  *  @property {(error: unknown) => void} broken the server broke the protocol
  *  @property {(code: Code, reason: string) => void} tellPage
+ *  @property {(reason: string) => void} over the login is over
  *  @property {() => void} look the page is shown or hidden
+ *  @property {() => void} leave the page is left, and what is sent now still leaves
  *  @property {import("./status.js").Status} status
  *  @property {typeof globalThis} page */
 
@@ -113,6 +116,7 @@ export class Connection {
   /** The page is left, perhaps for the back/forward cache, where timers stand
    *  still. If it only seemed so, it comes back. */
   hide() {
+    this.#parts.leave()
     this.#pause()
     this.#parts.status.hold()
   }
@@ -150,6 +154,7 @@ export class Connection {
   ended(ending) {
     const { carrier: transport, isOpen } = this
 
+    if (ending.code === 4401) return this.#parts.over("session over")
     if (transport === "websocket" && !isOpen && !(Number(ending.code) >= 4000)) return this.#open("probe")
     if (transport === "probe" && ending.status === 426) this.#fallback.failed()
     const stuck = transport === "sse" && !isOpen
@@ -163,18 +168,14 @@ export class Connection {
     this.#held = least > 0
     this.#parts.status.set("offline")
 
-    const { status, reason = status ? `status ${status}` : "network" } = ending
+    const { status, reason = "network" } = ending
     const hopeless = stuck && /** @type {number} */ (status) < 500 && !least // a network or a server may come back
     if (refused) this.#tell("AUTHORIZE_ERROR", reason)
     else if (!isOpen && (hopeless || this.#attempt >= attempts)) this.#tell("CONNECT_ERROR", reason)
   }
 
   #connect() {
-    try {
-      this.#open(this.#fallback.choose() ? "websocket" : "sse")
-    } catch {
-      this.#open("sse")
-    }
+    this.#open(this.#fallback.choose() ? "websocket" : "sse")
     this.#parts.status.set("connect")
   }
 
@@ -182,8 +183,8 @@ export class Connection {
   #open(name) {
     this.#close()
     this.#silence = handshake
-    this.#transport = this.#parts.openTransport(name, this)
-    this.heard()
+    this.heard() // first: an application's url that throws is a handshake that hangs
+    this.#parts.openTransport(name, this, (transport) => (this.#transport = transport))
   }
 
   #end() {

@@ -6,6 +6,9 @@ import { paced } from "./paced.js"
  *  with one name that come within `ms`, only the first and the last are dispatched. An
  *  event that comes before there is a body waits for it. A message that waits is dropped
  *  if the client begins again for another user.
+ *
+ *  "pull-client:<module>:<command>", for what another client has sent, is dispatched at
+ *  once or not at all: each may be from somebody else.
  *  @param {typeof globalThis} page
  *  @param {import("./pull.js").Pull} client
  *  @param {number | string | false} [ms] default 100; false: none at all */
@@ -14,6 +17,11 @@ export function domEvents(page, client, ms = 100) {
   /** @type {Map<string, { detail: unknown, client?: string, tell: () => void }>} */
   const latest = new Map()
 
+  /** Returns nothing if there is no body.
+   *  @param {string} name
+   *  @param {unknown} detail */
+  const fire = (name, detail) => ofDocument(page.document, "body")?.dispatchEvent(new CustomEvent(name, { bubbles: true, detail }))
+
   /** @param {string} name
    *  @param {unknown} detail
    *  @param {string} [clientId] that it is for, and for no later one */
@@ -21,9 +29,7 @@ export function domEvents(page, client, ms = 100) {
     const one = latest.get(name) ?? { detail, tell: paced(Number(ms), () => dispatch()) }
     const dispatch = () => {
       if (one.client && one.client !== client.clientId) return
-      const body = ofDocument(page.document, "body")
-      if (body) body.dispatchEvent(new CustomEvent("pull:" + name, { bubbles: true, detail: one.detail }))
-      else if (ofDocument(page.document, "readyState") === "loading") one.tell() // again, after a pause
+      if (!fire(name, one.detail) && ofDocument(page.document, "readyState") === "loading") one.tell() // again, after a pause
     }
     one.detail = detail
     one.client = clientId
@@ -31,7 +37,13 @@ export function domEvents(page, client, ms = 100) {
     one.tell()
   }
 
-  client.on("message", ({ module_id, command, params, extra }) => tell(`${module_id}:${command}`, { params, extra }, client.clientId))
-  client.on("gap", () => tell("gap", null))
-  client.on("status", (status) => tell("status", { status }))
+  client.on("message", ({ module_id, command, params, extra }) => tell(`pull:${module_id}:${escaped(command)}`, { params, extra }, client.clientId))
+  client.on("client", ({ module_id, command, params, extra }) => fire(`pull-client:${module_id}:${escaped(command)}`, { params, extra }))
+  client.on("gap", () => tell("pull:gap", null))
+  client.on("status", (status) => tell("pull:status", { status }))
 }
+
+/** A command in the name of an event: other letters are percent-encoded.
+ *  @param {string} command */
+const escaped = (command) =>
+  command.replace(/[^\w.:-]+/g, (letters) => new TextEncoder().encode(letters).reduce((text, byte) => text + "%" + byte.toString(16).toUpperCase(), ""))

@@ -2,9 +2,13 @@ const mostValues = 100
 const mostBytes = 255
 const mostLetters = 5_000 // of three bytes at most: the server takes 16 KiB
 
+/** The size of a text in bytes.
+ *  @param {string} text */
+export const size = (text) => new TextEncoder().encode(text).length
+
 /** Whether the server takes a tag or user id of this length.
  *  @param {string} value */
-export const fits = (value) => new TextEncoder().encode(value).length <= mostBytes
+export const fits = (value) => size(value) <= mostBytes
 
 /** Splits a request into frames that the server accepts: it closes on larger ones.
  *  @param {"extend" | "seen"} key

@@ -1,6 +1,7 @@
 import { Pull } from "./pull.js"
 
 const no = () => false
+const yes = () => true
 
 /** The client with the names that code written for the original calls. */
 export class LegacyPull extends Pull {
@@ -43,8 +44,24 @@ export class LegacyPull extends Pull {
     return "WebSocket" in globalThis
   }
 
-  isPublishingEnabled = no
-  isPublishingSupported = no
+  // Whether the server permits a message is known when it answers.
+  isPublishingEnabled = yes
+  isPublishingSupported = yes
+
+  /** @param {import("./sends.js").Id[]} users
+   *  @param {string} moduleId
+   *  @param {string} command
+   *  @param {unknown} [params]
+   *  @param {number} [expiry] in seconds */
+  sendMessage(users, moduleId, command, params, expiry) {
+    return this.send(users, moduleId, command, params, { expiry })
+  }
+
+  /** Rejects if one of the messages is not sent; the others are.
+   *  @param {{ userList: import("./sends.js").Id[], body: { module_id: string, command: string, params?: unknown }, expiry?: number }[]} messages */
+  async sendMessageBatch(messages) {
+    await Promise.all(messages.map(({ userList, body, expiry }) => this.sendMessage(userList, body.module_id, body.command, body.params, expiry)))
+  }
 
   // What was left for old code in the original, and does nothing there either.
   closeConfirm = no

@@ -27,7 +27,8 @@ function ofArray([id, ms, name, params, extra]) {
   if (typeof ms !== "number") throw invalid("time", ms)
   const [, module_id, command] = name.match(/(.*?):(.*)/) ?? []
   const server_time = new Date(ms).toISOString().slice(0, -5) + "Z"
-  return { id, module_id, command, params, extra: { server_time, server_time_unix: ms / 1000, ...extra } }
+  // An offset of 0 is none.
+  return { id: id || undefined, module_id, command, params, extra: { server_time, server_time_unix: ms / 1000, ...extra } }
 }
 
 /** kindOf looks at the sender first: whatever module a client's message names,

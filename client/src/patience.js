@@ -25,8 +25,14 @@ export const longestStream = 600_000
 /** A change of status that is over sooner is not told. */
 export const quiet = 5_000
 
+/** A renewal of the login that hangs is repeated. */
+export const renewal = 10_000
+
 /** A question is given up. */
 export const answering = 10_000
+
+/** A message to other pages without an answer may have been sent or not. */
+export const sending = 5_000
 
 /** An extension without an answer is repeated. */
 export const unanswered = 60_000

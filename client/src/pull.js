@@ -9,10 +9,14 @@ import { complete } from "./options.js"
 import { Presence } from "./presence.js"
 import { push } from "./push.js"
 import { safely } from "./safely.js"
+import { Sends } from "./sends.js"
+import { Session } from "./session.js"
 import { Stream } from "./sse.js"
 import { Status } from "./status.js"
 import { Subscriptions } from "./subscriptions.js"
+import { tabSocket } from "./tabsocket.js"
 import { header, tagRequests } from "./tagrequests.js"
+import { buy } from "./ticket.js"
 import { Watch } from "./watch.js"
 import { Socket } from "./websocket.js"
 
@@ -46,13 +50,16 @@ export class Pull {
   #cursor
   /** @type {any} */
   #watch
+  /** @type {any} */
+  #session
   #status = new Status((state) => this.#tellStatus(state))
   #connection
   #lastSeen = new LastSeen((body) => this.#connection.send(body))
   #presence = new Presence()
+  #sends = new Sends((body) => this.#connection.send(body))
   #subscriptions = new Subscriptions()
   #capture = false
-  /** @type {(address: URL) => void} */
+  /** @type {(address: URL, whose: object) => void} */
   #handshake = () => {}
   #sendsPush = false // the server, by its last hello
   /** The server's clock in ms, which the device's may differ from by hours. */
@@ -85,9 +92,10 @@ export class Pull {
     this.#begin(next)
   }
 
-  /** Takes what adds to the address of each handshake, and returns what only the client
-   *  can do. Beside that, "control" calls back for each control message (command, params).
-   *  @param {(address: URL) => void} handshake
+  /** Takes what adds to the address of each handshake (whose: another object for another user
+   *  or mount), and returns what only the client can do. Beside that, "control" calls back for each control message
+   *  (command, params), and "leave" before the connection is closed because the page is left.
+   *  @param {(address: URL, whose: object) => void} handshake
    *  @returns {import("./html/connect.js").Plug} */
   [plug](handshake) {
     this.#handshake = handshake
@@ -104,6 +112,7 @@ export class Pull {
       (body) => this.#connection.send(body),
       (reason) => this.#emit("error", "WATCH_ERROR", reason),
     )
+    this.#session = new Session(own, (refused) => (refused ? this.#over(refused) : this.#emit("control", "renewed")))
   }
 
   /** Where the page stands in the server's log; null before the first hello.
@@ -126,6 +135,7 @@ export class Pull {
   /** Disconnects; start goes on where this page was. */
   stop() {
     this.#watch.stop()
+    this.#session.stop()
     this.#connection.stop()
   }
 
@@ -147,6 +157,18 @@ export class Pull {
    *  @returns {() => void} */
   on(name, listener) {
     return this.#subscriptions.add({ type: `on ${name}`, callback: listener })
+  }
+
+  /** Sends a message to the pages of other users, if the module permits it. It rejects with
+   *  an error whose code says why it was not sent.
+   *  @param {import("./sends.js").Target} target
+   *  @param {string} module
+   *  @param {string} command
+   *  @param {unknown} [params]
+   *  @param {{ expiry?: number }} [options] in seconds
+   *  @returns {Promise<void>} */
+  send(target, module, command, params = {}, { expiry = 10 } = {}) {
+    return this.#sends.put(target, module, command, params, expiry)
   }
 
   /** What a request needs so that the server knows the page it came from. */
@@ -218,16 +240,21 @@ export class Pull {
   /** @param {typeof globalThis} page */
   #newConnection(page) {
     return new Connection({
-      openTransport: (name, listener) => {
-        const { client, WebSocket } = this.#options
-        const url = /** @type {URL} */ (this.#options.url)
-        const { cursor } = this
-        // A handshake says where the page is from, a request to the same site does not.
-        const origin = name === "probe" ? page.location?.origin : ""
-        const connect = withQuery(url, { client, cursor, protocol: "2", origin })
-        this.#handshake(connect)
-        if (name === "websocket") return new Socket(connect, listener, WebSocket)
-        return new Stream(name, connect, listener, this.#options, (reason) => this.#watch.failed(reason))
+      openTransport: (name, listener, opened) => {
+        const options = this.#options
+        const open = (/** @type {string} */ ticket) => {
+          const { cursor } = this
+          // A handshake says where the page is from, a request to the same site does not.
+          const origin = name === "probe" ? page.location?.origin : ""
+          const connect = withQuery(options.url, { client: options.client, cursor, protocol: "2", origin, ticket })
+          this.#handshake(connect, options)
+          try {
+            if (name === "websocket") return opened(new Socket(connect, listener, options.shared ? tabSocket(options) : options.WebSocket))
+          } catch {}
+          opened(new Stream(name === "probe" ? name : "sse", connect, listener, options, (body, reason) => this.#failed(body, reason)))
+        }
+        if (options.token) opened(buy(options, listener, open))
+        else open("")
       },
       receive: (raw) => this.#handle(raw),
       broken: (error) => {
@@ -235,7 +262,9 @@ export class Pull {
         this.#report(error)
       },
       tellPage: (code, reason) => this.#emit("error", code, reason),
+      over: (reason) => this.#over(reason),
       look: () => this.#look(),
+      leave: () => this.#emit("leave"),
       status: this.#status,
       page,
     })
@@ -286,6 +315,8 @@ export class Pull {
     if (command === "tick") this.#cursor.tick(params)
     if (command === "watch") this.#watch.answered(params)
     if (command === "seen") this.#lastSeen.answered(params)
+    if (command === "sent") this.#sends.answered(params)
+    if (command === "session") this.#session.renew()
     if (command === "withdraw") this.#push(command, params.tag)
     this.#emit("control", command, params)
   }
@@ -295,11 +326,8 @@ export class Pull {
    *  @param {any} hello */
   #hello(hello) {
     const { user } = this.#options
-    if (user != undefined && user != hello.user) {
-      this.stop()
-      this.#emit("error", "AUTHORIZE_ERROR", "another user")
-      return this.#emit("session")
-    }
+    if (user != undefined && user != hello.user) return this.#over("another user")
+    this.#session.hello(hello.user)
     const gap = this.#cursor.hello(hello)
     const { server_time_unix, tick } = hello
     this.#sendsPush = hello.push
@@ -312,11 +340,27 @@ export class Pull {
     if (gap) this.#emit("gap")
   }
 
+  /** The login is over, or it is another user's: the page stays away until it starts again.
+   *  @param {string} reason */
+  #over(reason) {
+    this.stop()
+    this.#emit("error", "AUTHORIZE_ERROR", reason)
+    this.#emit("session")
+  }
+
   /** Tells a server that sends notifications whether the page is looked at. A worker
    *  is not. A page that is frozen or left is hidden before. */
   #look() {
     const { document } = this.#options.page
     if (document) this.#options.send?.({ looking: !ofDocument(document, "hidden") })
+  }
+
+  /** A request of a stream has failed.
+   *  @param {any} body
+   *  @param {string} reason */
+  #failed({ extend, send }, reason) {
+    if (extend) this.#watch.failed(reason)
+    if (send) this.#sends.answered({ n: send.n, state: "offline" })
   }
 
   /** What fails has no effect: nothing but notifications depends on it.

@@ -1,4 +1,4 @@
-import { below } from "./address.js"
+import { file as load } from "./file.js"
 
 /** Runs a function of the file for notifications, which is loaded when it is needed
  *  first. A page that does not connect finds it where pull.js is: after a logout
@@ -10,7 +10,7 @@ import { below } from "./address.js"
  *  @returns {Promise<any>} */
 export async function push(options, name, given) {
   const mount = options.url ?? options.mount
-  const file = mount && (await import(/* webpackIgnore: true */ /* @vite-ignore */ below(mount, "/pull-push.mjs").href).catch(() => {}))
+  const file = mount && (await load(mount, "/pull-push.mjs").catch(() => {}))
   if (file) return file[name](options, given)
   if (name === "state") return "unsupported"
   if (name === "enable") throw Object.assign(new Error("pull: cannot load /pull-push.mjs"), { code: mount ? "failed" : "unsupported" })

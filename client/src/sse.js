@@ -1,7 +1,6 @@
-import { below } from "./address.js"
 import { encode } from "./encode.js"
 import { EventStream } from "./eventstream.js"
-import { header } from "./tagrequests.js"
+import { endingOf, isOf, post, refusal } from "./request.js"
 
 /** @import { Listener, Transport } from "./websocket.js" */
 
@@ -30,31 +29,29 @@ export class Stream {
    *  @param {URL} connect
    *  @param {Listener} listener
    *  @param {Endpoint} endpoint
-   *  @param {(reason: string) => void} failed watches could not be extended */
+   *  @param {(body: object, reason: string) => void} failed a request could not be sent */
   constructor(name, connect, listener, endpoint, failed) {
     this.name = name
     this.#endpoint = endpoint
     this.#listener = listener
     this.#failed = failed
     this.#read(connect)
-      .catch((error) => ({ reason: String(error) }))
+      .catch(endingOf)
       .then((ending) => this.#unlessClosed(() => listener.ended(ending)))
   }
 
   /** Posts what a WebSocket would send as a frame, and hands the answer on in the
    *  form in which a frame would bring it. That of other requests is empty.
-   *  @param {{ extend?: string[], watch?: string[], seen?: string[], looking?: boolean, read?: string }} body */
+   *  A message to other pages is sent even by a page that is left in this moment.
+   *  @param {{ extend?: string[], watch?: string[], seen?: string[], looking?: boolean, read?: string, send?: object }} body */
   async send(body) {
-    const { url, client } = this.#endpoint
-    const headers = { "Content-Type": "application/json", [header]: client }
+    const { send } = body
     try {
-      const response = await this.#fetch(below(/** @type {URL} */ (url), "/watch"), { method: "POST", headers, body: encode(body) })
-      if (!response.ok) throw `status ${response.status}`
-      const params = await response.json()
-      const answer = encode([{ module_id: "pull", command: body.extend ? "watch" : body.seen ? "seen" : body.watch ? "grants" : "", params }])
+      const params = await (send ? post(this.#endpoint, "/send", send) : post(this.#endpoint, "/watch", body, this.#abort.signal))
+      const answer = encode([{ module_id: "pull", command: send ? "sent" : body.extend ? "watch" : body.seen ? "seen" : body.watch ? "grants" : "", params }])
       this.#unlessClosed(() => this.#listener.frame(answer))
     } catch (error) {
-      if (body.extend) this.#unlessClosed(() => this.#failed(String(error)))
+      this.#unlessClosed(() => this.#failed(body, `${endingOf(error).reason}`))
     }
   }
 
@@ -68,14 +65,15 @@ export class Stream {
   async #read(url) {
     const stream = this.name === "sse"
     const Accept = stream ? "text/event-stream" : "application/json"
-    const response = await this.#fetch(url, { headers: { Accept }, redirect: "manual" })
-    const { ok, status, headers, body } = response
-    if (!stream || !ok || !headers.get("Content-Type")?.startsWith(Accept)) {
-      // Most logins answer with their page or the way to it, of which a page sees no
-      // status, and not with 401.
-      if (ok || !status) return { status: 401, reason: "login page" }
-      return { status, retryAfter: headers.get("Retry-After") }
+    const { fetch, credentials } = this.#endpoint
+    const { signal } = this.#abort
+    const response = await fetch(url, { headers: { Accept }, credentials, cache: "no-store", redirect: "manual", signal })
+    if (!stream || !isOf(response, Accept)) {
+      const ending = refusal(response)
+      // A ticket that is refused is perhaps too old, and the next one is not.
+      return ending.status === 401 && url.searchParams.has("ticket") ? { reason: "ticket refused" } : ending
     }
+    const { status, body } = response
     const reader = /** @type {NonNullable<typeof body>} */ (body).getReader()
     const decoder = new TextDecoder()
     const parser = new EventStream()
@@ -95,12 +93,5 @@ export class Stream {
    *  @param {() => void} tell */
   #unlessClosed(tell) {
     if (!this.#abort.signal.aborted) tell()
-  }
-
-  /** @param {URL} url
-   *  @param {RequestInit} init */
-  #fetch(url, init) {
-    const { fetch, credentials } = this.#endpoint
-    return fetch(url, { ...init, credentials, cache: "no-store", signal: this.#abort.signal })
   }
 }

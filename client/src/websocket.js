@@ -7,8 +7,8 @@ import { encode } from "./encode.js"
 
 /** @typedef {"websocket" | "sse" | "probe"} Name */
 
-/** What a connection needs of a transport.
- *  @typedef {{ name: Name, send(body: object): void, close(): void }} Transport */
+/** What a connection needs of a transport. One without a ticket is none yet.
+ *  @typedef {{ name: Name | "ticket", send(body: object): void, close(): void }} Transport */
 
 /** One WebSocket connection.
  *  @implements {Transport} */

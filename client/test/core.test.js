@@ -103,7 +103,7 @@ test("what unguarded code calls of BX.PULL is there", async (t) => {
   for (const name of "updateState tryConnect tryConnectDelay tryConnectSet setPrivateVar returnPrivateVar expireConfig updateChannelID closeConfirm".split(" ")) {
     assert.doesNotThrow(() => PULL[name](1, 2), name)
   }
-  assert.deepEqual([PULL.getRevision(), PULL.isPublishingEnabled(), PULL.isPublishingSupported()], [19, false, false])
+  assert.deepEqual([PULL.getRevision(), PULL.isPublishingEnabled(), PULL.isPublishingSupported()], [19, true, true])
   assert.deepEqual([PULL.getPullServerStatus(), PULL.isWebSoketConnected()], [false, false])
   server.last.say(hello())
   assert.deepEqual([PULL.getPullServerStatus(), PULL.isWebSoketConnected()], [true, true])

@@ -157,6 +157,26 @@ test("another login ends the session of the page", () => {
   assert.deepEqual([since(), pull.isConnected()], [[], false])
 })
 
+test("a login that is over stops the page, and start goes on without a gap", () => {
+  const pull = new FakePull()
+  const { since } = recorded(pull)
+  pull.endSession()
+  assert.deepEqual(since().slice(-3), [["status", "offline"], ["error", "AUTHORIZE_ERROR", "session over"], ["session"]])
+  pull.event("tasks", "update", { ID: 1 })
+  pull.status("online")
+  pull.endSession()
+  assert.deepEqual([since(), pull.isConnected()], [[], false])
+  pull.start()
+  assert.deepEqual(since(), [["status", "connect"], ["status", "online"], update(1)])
+})
+
+test("the options of a page with a token fit, and none of their functions is called", () => {
+  const unused = () => assert.fail("called")
+  const pull = new FakePull({ url: unused, token: unused, headers: unused })
+  pull.event("tasks", "update", { ID: 1 })
+  assert.equal(pull.isConnected(), true)
+})
+
 test("what a callback throws goes to the console and stops nothing", (t) => {
   const errors = consoleErrors(t)
   const pull = new FakePull()
@@ -253,4 +273,30 @@ test("an event that a callback causes comes when all have got the one before", (
   pull.subscribe({ moduleId: "tasks", command: "update", callback: ({ ID }) => got.push(ID) })
   pull.event("tasks", "update", { ID: 1 })
   assert.deepEqual([got, pull.cursor], [[1, 2], "fake.2"])
+})
+
+test("a message of another page reaches the callbacks for clients, has no offset, and is lost while the page is away", () => {
+  const pull = new FakePull()
+  /** @type {any[]} */
+  const calls = []
+  pull.subscribe({ type: "client", moduleId: "im", command: "typing", callback: (params, { sender }) => calls.push([params, sender]) })
+  pull.subscribe({ moduleId: "im", callback: () => calls.push("as the server's") })
+  pull.client(7, "im", "typing", { on: true })
+  pull.status("offline")
+  pull.client("7", "im", "typing")
+  pull.status("online")
+  assert.deepEqual([calls, pull.cursor], [[[{ on: true }, { type: 1, id: "7" }]], "fake.0"])
+})
+
+test("what a page sends to others is seen, and answered as the test wants", async () => {
+  const pull = new FakePull()
+  await assert.rejects(pull.send("7", "im", "typing"), { code: "offline" })
+  pull.status("online")
+  await pull.send(["7", "8"], "im", "typing", { on: true }, { expiry: 3 })
+  pull.sending = "limit"
+  await assert.rejects(pull.send({ tag: "TASK_7" }, "im", "typing"), { code: "limit" })
+  assert.deepEqual(pull.sent, [
+    { target: ["7", "8"], module: "im", command: "typing", params: { on: true }, expiry: 3 },
+    { target: { tag: "TASK_7" }, module: "im", command: "typing", params: {}, expiry: 10 },
+  ])
 })

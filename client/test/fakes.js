@@ -108,7 +108,7 @@ export function fakeStream() {
 
 /** @param {number} status
  *  @param {Record<string, string>} [headers] */
-export const answer = (status, headers) => new Response("{}", { status, headers })
+export const answer = (status, headers) => new Response("{}", { status, headers: { "Content-Type": "application/json", ...headers } })
 
 export class FakePage extends EventTarget {
   document = Object.assign(new EventTarget(), {

@@ -315,6 +315,31 @@ test("what was granted to the user before is not sent for the next one, and what
   assert.deepEqual(asked(), ["new"])
 })
 
+test("after a renewal of the login each grant is presented again, and comes back for the new one", async (t) => {
+  const fetch = (/** @type {URL} */ url) => (url.pathname === "/pull/session" ? Response.json({ user: "42" }) : new Response("", { status: 426 }))
+  const { pull, server, start, answer, sent, asked, time, errors, gaps } = watching(t, {}, fetch)
+  pull.watch("A")
+  pull.watch("B")
+  pull.watch("refused")
+  start()
+  server.last.say(hello())
+  answer({ A: ["ok", "A2"], B: "ok", refused: "forged" })
+  pull.watch("C")() // has ended before
+  time.pass(1000)
+  assert.deepEqual(sent(), [])
+
+  server.last.say({ module_id: "pull", command: "session", params: {} })
+  await settle()
+  time.pass(500)
+  assert.deepEqual(sent(), [{ watch: ["A2", "B"] }])
+  answer({ A2: ["ok", "A3"], B: "foreign" })
+  time.pass(1000)
+  assert.deepEqual([sent(), errors, gaps()], [[], ["WATCH_ERROR forged", "WATCH_ERROR foreign"], 0])
+  server.last.drop(1012)
+  time.pass(5000)
+  assert.deepEqual(asked(), ["A3"])
+})
+
 test("a listener that throws stops nobody", async (t) => {
   const errors = consoleErrors(t)
   const { pull, server, start, answer } = watching(t)
@@ -355,7 +380,7 @@ test("on a stream grants are posted, and the response is their answer", async (t
   const fetch = (/** @type {URL} */ url, /** @type {any} */ { method, body }) => {
     if (method !== "POST") return (stream = fakeStream()).response
     posted.push([url.pathname, JSON.parse(body)])
-    return new Response(JSON.stringify({ A: { state } }))
+    return Response.json({ A: { state } })
   }
   const { pull, start } = watching(t, { WebSocket: class { constructor() { throw new Error("blocked") } } }, fetch)
   start()

@@ -24,7 +24,7 @@ function open(respond) {
     frame: (/** @type {string} */ text) => void told.push(text),
     ended: (/** @type {any} */ ending) => void told.push(ending),
   }
-  return { transport: new Stream("sse", new URL("https://a/pull?client=me"), listener, endpoint, (reason) => void told.push({ failed: reason })), told, requests }
+  return { transport: new Stream("sse", new URL("https://a/pull?client=me"), listener, endpoint, (body, reason) => void told.push({ ...body, failed: reason })), told, requests }
 }
 
 test("tells frames, heartbeats, and the close code that streams lack", async () => {
@@ -56,7 +56,7 @@ test("letters of several bytes survive the border of two chunks", async () => {
 
 /** @type {[string, () => Response | Promise<Response>, object][]} */
 const endings = [
-  ["a refusal, with its status", () => answer(503, { "Retry-After": "9" }), { status: 503, retryAfter: "9" }],
+  ["a refusal, with its status", () => answer(503, { "Retry-After": "9" }), { status: 503, retryAfter: "9", reason: "status 503" }],
   ["a login page, as if it were a 401", () => new Response("<html>", { headers: { "Content-Type": "text/html" } }), { status: 401, reason: "login page" }],
   ["a way to a login page, as if it were a 401", () => /** @type {any} */ ({ type: "opaqueredirect", status: 0, headers: new Headers() }), { status: 401, reason: "login page" }],
   ["a dead network", () => Promise.reject(new TypeError("failed")), { reason: "TypeError: failed" }],
@@ -106,19 +106,19 @@ test("watches that cannot be extended are told, whatever the answer", async () =
     transport.send({ extend: ["TASK_7"] })
     await settle()
     await settle()
-    assert.deepEqual(told, [{ failed: reason }])
+    assert.deepEqual(told, [{ extend: ["TASK_7"], failed: reason }])
     stream.end()
   }
 })
 
-test("a question that fails tells nothing", async () => {
+test("a question that fails is told with what was asked", async () => {
   for (const respond of [() => answer(500), () => new Response("<html>"), () => Promise.reject(new TypeError("x"))]) {
     const stream = fakeStream()
     const { transport, told } = open((_, { method }) => (method === "POST" ? respond() : stream.response))
     transport.send({ seen: ["7"] })
     await settle()
     await settle()
-    assert.deepEqual(told, [])
+    assert.deepEqual(told.map((/** @type {any} */ { failed, ...body }) => [typeof failed, body]), [["string", { seen: ["7"] }]])
     stream.end()
   }
 })

@@ -8,11 +8,13 @@ import { Pull } from "../src/pull.js"
 import * as push from "../src/push/notifications.js"
 import * as reactHooks from "../src/react.js"
 import { FakePull } from "../src/testing/fakepull.js"
+import { typing } from "../src/typing.js"
 import * as vueComposables from "../src/vue.js"
 
 /** @import * as Public from "../pull.js" */
 /** @import * as React from "../react.js" */
 /** @import * as Testing from "../testing.js" */
+/** @import * as Typing from "../typing.js" */
 /** @import * as Vue from "../vue.js" */
 
 /** @type {typeof Public.Pull} */
@@ -47,3 +49,6 @@ export const vue = vueComposables
 
 /** @type {typeof PublicConnect} */
 export const html = /** @type {any} */ (connect)
+
+/** @type {typeof Typing.typing} */
+export const typingOf = typing

@@ -6,6 +6,7 @@
   const modules = ["tasks", "im", "audit"]
   const hooks = [
     ...modules.flatMap((id) => [`onPullEvent-${id}`, `onPull-${id}`]),
+    ...["onPullClientEvent-im", "onPullClientEvent", "onPullClient-im"],
     ...["onPullEvent", "onPullOnlineEvent", "onPull", "onPullOnline", "onPullStatus", "onPullError", "onPullGap"],
   ]
   const calls = document.getElementById("calls")

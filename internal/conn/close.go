@@ -8,6 +8,8 @@ const (
 	CloseRestart    = 1012 // IANA registry: service restart; the page reconnects
 	closeTooSlow    = 4001 // the page reconnects and recovers
 	CloseNotAllowed = 4003 // the page does not reconnect
+
+	CloseSessionOver = 4401 // the page does not reconnect by itself: the user has to log in
 )
 
 // closeWait is how long a connection that is being closed may take to receive

@@ -73,13 +73,16 @@ func (c *Conn) Hold(epoch string, offset uint64, more bool) {
 // Welcome queues the first messages of a connection before those that have
 // arrived since Hold, and starts Flush. The owner calls it once, after Hold. The
 // items are not subject to the bound of the queue, so that every page can join;
-// their own bound is that of a replay.
+// their own bound is that of a replay. A connection that was closed since Hold does not
+// get them.
 func (c *Conn) Welcome(items []Item) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 
-	c.queue = append(items, c.queue...)
-	c.queuedBytes += sizeOf(items)
+	if !c.ended {
+		c.queue = append(items, c.queue...)
+		c.queuedBytes += sizeOf(items)
+	}
 	c.transport.Start(c)
 }
 
@@ -178,6 +181,15 @@ func (c *Conn) IsIdle() bool {
 	defer c.mu.Unlock()
 
 	return !c.flushing
+}
+
+// IsLoaded reports whether more than a quarter of the queue is in use, so that what
+// the page can do without must not be added.
+func (c *Conn) IsLoaded() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+
+	return c.queuedBytes > c.owner.Settings().QueueBytes/4
 }
 
 // Allow counts a request of the client and reports whether it may be served.

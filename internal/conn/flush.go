@@ -52,7 +52,9 @@ func (c *Conn) next() ([]Item, bool) {
 			return items, len(items) > 0
 		}
 		part, more := c.owner.ReadOn()
-		c.advance(part, more)
+		if !c.advance(part, more) {
+			continue // closed meanwhile: only the close message is left
+		}
 		c.ChargeReplay(part, more)
 		if len(part) > 0 {
 			return part, true
@@ -89,16 +91,21 @@ func (c *Conn) take() (items []Item, catchingUp bool) {
 
 // advance records the part of the window that Flush is about to write, and
 // whether there is more. If the log has broken since the part was read,
-// SetPosition has already moved the page to another epoch.
-func (c *Conn) advance(part []Item, more bool) {
+// SetPosition has already moved the page to another epoch. It reports whether the
+// connection still takes the part.
+func (c *Conn) advance(part []Item, more bool) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 
-	c.catchingUp = (c.catchingUp || more) && !c.ended
+	if c.ended {
+		return false
+	}
+	c.catchingUp = c.catchingUp || more
 	for i := range part {
 		c.queuedBytes += part[i].size()
 		if part[i].Epoch == c.epoch {
 			c.offset = max(c.offset, part[i].Last)
 		}
 	}
+	return true
 }

@@ -20,6 +20,12 @@ func (e *Engine) clock(ctx context.Context) {
 	defer update.Stop()
 	sweep := time.NewTicker(sweepEvery)
 	defer sweep.Stop()
+	var sessions <-chan time.Time
+	if e.HasSessions() {
+		t := time.NewTicker(hub.ServeEvery)
+		defer t.Stop()
+		sessions = t.C
+	}
 	beat := time.NewTicker(hub.BeatEvery)
 	defer beat.Stop()
 	graceEnd := time.NewTimer(time.Hour)
@@ -36,6 +42,9 @@ func (e *Engine) clock(ctx context.Context) {
 		case now := <-update.C:
 			e.hub.SendPresence(&o, now)
 			e.hub.PublishPageWatches(now)
+		case now := <-sessions:
+			for e.hub.ServeSessions(now) {
+			}
 		case now := <-sweep.C:
 			e.dropOld(now)
 			e.hub.SweepPresence(now)

@@ -14,6 +14,7 @@ import (
 	"github.com/echo-pull/pull/internal/hub"
 	"github.com/echo-pull/pull/internal/notification"
 	"github.com/echo-pull/pull/internal/publish"
+	"github.com/echo-pull/pull/internal/session"
 )
 
 const (
@@ -32,9 +33,10 @@ const (
 // A Config configures an Engine. Its fields have the meaning of the fields of the
 // plugin's Config with the same names.
 type Config struct {
-	// User calls the plugin's Config.User with the framework's own context of a
-	// request.
-	User func(request any) (string, error)
+	// User or Session calls the plugin's Config.User or Config.Session with the
+	// framework's own context of a request. The other one is nil.
+	User    func(request any) (string, error)
+	Session func(request any) (session.Session, error)
 
 	Broker    broker.Broker
 	TxOutbox  broker.TxOutbox
@@ -131,8 +133,8 @@ func fill[T comparable](field *T, value T) {
 
 // check returns an error for an invalid configuration.
 func (c Config) check() error {
-	if c.User == nil {
-		return errors.New("pull: Config.User is missing")
+	if (c.User == nil) == (c.Session == nil) {
+		return errors.New("pull: Config needs either User or Session")
 	}
 	if c.StateFile != "" && c.Broker != nil {
 		return errors.New("pull: StateFile goes with the default Broker only")

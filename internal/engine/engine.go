@@ -15,6 +15,7 @@ import (
 	"github.com/echo-pull/pull/internal/grant"
 	"github.com/echo-pull/pull/internal/hub"
 	"github.com/echo-pull/pull/internal/publish"
+	"github.com/echo-pull/pull/internal/ticket"
 )
 
 // An Engine is a plugin without its framework. It publishes events to the log
@@ -29,8 +30,9 @@ type Engine struct {
 	broker     broker.Broker
 	memory     *broker.Memory // the broker if it is the embedded one, else nil
 	state      *stateFile     // nil without Config.StateFile
-	secret     []byte         // of the grants, without Config.Secret
+	secret     []byte         // of grants and tickets, without Config.Secret
 	grants     *grant.Sealer
+	tickets    *ticket.Sealer
 	registry   registry
 	hub        *hub.Hub
 	publisher  *publish.Publisher
@@ -41,6 +43,10 @@ type Engine struct {
 	maxMessage int       // bytes of the largest message that the log can hold
 	recorder   recorder
 	server     any // what serves the engine over HTTP
+
+	ticketsMissing sync.Once          // reports ErrNoTickets
+	talking        context.Context    //nolint:containedctx // of the calls of Module.Relay …
+	stopTalking    context.CancelFunc // … which the shutdown ends
 
 	graceStarted chan struct{}      // the time of the next end of a grace has changed
 	stop         context.CancelFunc // ends the goroutines that start begins …
@@ -83,7 +89,8 @@ func New(config Config) (*Engine, error) {
 			return nil, err
 		}
 	}
-	e.openGrants()
+	e.openSecret()
+	e.talking, e.stopTalking = context.WithCancel(context.Background())
 	e.maxMessage = publish.MaxBytes
 	if limited, ok := e.broker.(broker.Limited); ok {
 		e.maxMessage = min(e.maxMessage, limited.MaxMessageBytes())
@@ -98,10 +105,16 @@ func New(config Config) (*Engine, error) {
 }
 
 // logAge returns how long the embedded log keeps messages. Watches are in the state
-// file; notifications that wait are found in the log by the next process.
+// file; notifications that wait and ends of sessions are found in the log by the next
+// process.
 func (e *Engine) logAge() time.Duration {
-	if e.notifier != nil && e.config.StateFile != "" {
-		return max(e.config.WindowAge, e.config.WatchTTL)
+	switch {
+	case e.config.StateFile == "":
+		return e.config.WindowAge
+	case e.notifier != nil:
+		return max(e.config.WindowAge, e.config.WatchTTL, hub.EndLife)
+	case e.HasSessions():
+		return max(e.config.WindowAge, hub.EndLife)
 	}
 	return e.config.WindowAge
 }

@@ -149,7 +149,7 @@ func (n *notifier) send(e *pending.Entry) (retry time.Duration) {
 			n.report(fmt.Errorf("pull: notify user %q: panic: %v", e.User, v))
 		}
 	}()
-	note := e.Note.Complete()
+	note := e.Complete()
 	if n.allow != nil && !n.allow(n.ctx, e.User, eventOf(&note)) {
 		if n.ctx.Err() != nil { // it may have failed because of that
 			return interrupted

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -42,12 +43,25 @@ type Module struct {
 	// Use names the sections whose pages start their client for this module. It
 	// does not affect the delivery of events. Default PublicSection.
 	Use Section
+
+	// Relay decides whether a page may send a message to other pages, as pull.send of
+	// the browser client does. It returns nil to permit it. The page is not notified of
+	// the error, only that the message is forbidden. The plugin has checked before that
+	// From is the user of the page, and that the page or its user watches the Tag;
+	// whether From may send to the Users is what Relay has to check.
+	//
+	// It is called on the goroutine of the page's connection, so that a slow call
+	// delays this page alone, and concurrently for different pages. ctx ends after five
+	// seconds, and when the plugin shuts down; Relay must then return, and the message
+	// is not sent. A panic is reported to Config.OnError and forbids the message.
+	// Default nil: pages send no messages of this module.
+	Relay func(ctx context.Context, m Message) error
 }
 
 // A registry holds the registered modules.
 type registry struct {
 	mu      sync.RWMutex // guards modules and used
-	modules map[string]Section
+	modules map[string]Module
 	used    Section // union of the sections that modules use
 	open    bool    // every module counts as registered, for tests
 }
@@ -56,7 +70,7 @@ type registry struct {
 func (r *registry) add(modules []Module) error {
 	ids := make([]string, len(modules))
 	for i, m := range modules {
-		if err := envelope.CheckName("module id", m.ID, ""); err != nil {
+		if err := envelope.CheckModule(m.ID); err != nil {
 			return err
 		}
 		ids[i] = strings.ToLower(m.ID)
@@ -71,14 +85,15 @@ func (r *registry) add(modules []Module) error {
 	defer r.mu.Unlock()
 
 	if r.modules == nil {
-		r.modules = make(map[string]Section)
+		r.modules = make(map[string]Module)
 	}
 	for i, m := range modules {
-		r.modules[ids[i]] = cmp.Or(m.Use, PublicSection)
+		m.ID, m.Use = ids[i], cmp.Or(m.Use, PublicSection)
+		r.modules[m.ID] = m
 	}
 	r.used = 0
-	for _, use := range r.modules {
-		r.used |= use
+	for _, m := range r.modules {
+		r.used |= m.Use
 	}
 	return nil
 }
@@ -91,6 +106,14 @@ func (r *registry) has(id string) bool {
 	r.mu.RUnlock()
 
 	return ok || open && r.add([]Module{{ID: id}}) == nil
+}
+
+// relayOf returns Module.Relay of a module, or nil if no page may send its messages.
+func (r *registry) relayOf(id string) func(context.Context, Message) error {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+
+	return r.modules[id].Relay
 }
 
 // admitAll makes every valid module register itself when it is first used.

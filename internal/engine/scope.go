@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 	"time"
+
+	"github.com/echo-pull/pull/internal/session"
 )
 
 // A Scope holds what belongs to one request: its outbox and its user. It is also
@@ -91,24 +93,24 @@ func (e *Engine) ScopeParent(ctx context.Context) (parent context.Context, insta
 // currentUser returns the user of the request, or ErrTooLate once the request
 // has ended.
 func (s *Scope) currentUser() (string, error) {
-	user, err := s.User(s.request)
+	login, err := s.Login(s.request)
 	if s.Ended() {
 		return "", ErrTooLate
 	}
-	return user, err
+	return login.User, err
 }
 
-// User returns the user of the request, or "" for a guest. Config.User is called
-// once for each request, with the framework's context that is given: middleware
-// may have wrapped that of the scope.
-func (s *Scope) User(request any) (string, error) {
+// Login returns the login of the request. Config.User or Config.Session is called once
+// for each request, with the framework's context that is given: middleware may have
+// wrapped that of the scope.
+func (s *Scope) Login(request any) (session.Login, error) {
 	if s.identity.Load() == nil {
 		s.identity.CompareAndSwap(nil, new(Identity))
 	}
-	return s.identity.Load().User(s.engine, request)
+	return s.identity.Load().Login(s.engine, request)
 }
 
-// endIdentity waits for a running call of Config.User, which reads the request
+// endIdentity waits for a running call of the application's function, which reads the request
 // that ends now, and prevents further ones.
 func (s *Scope) endIdentity() {
 	if !s.identity.CompareAndSwap(nil, endedIdentity) {

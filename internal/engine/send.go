@@ -4,10 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"time"
 
-	"github.com/echo-pull/pull/internal/conn"
-	"github.com/echo-pull/pull/internal/envelope"
 	"github.com/echo-pull/pull/internal/event"
 	"github.com/echo-pull/pull/internal/publish"
 )
@@ -71,27 +68,4 @@ func (e *Engine) checkSize(size int) error {
 		return &event.SizeError{Size: size, Limit: e.maxMessage}
 	}
 	return nil
-}
-
-// Disconnect closes the user's sessions on all nodes with 4003. Their pages do
-// not reconnect by themselves. A page that is loaded again has to pass the
-// application's own authentication, so make that refuse the user before you
-// call Disconnect. For a guest or an invalid id Disconnect does nothing.
-//
-// A page that is connecting at that moment is refused if its request has
-// already passed [Plugin.Middleware]. The login should therefore run after the
-// middleware, as in p.Mount(e.Group("/pull", login)). For a request that does
-// not pass the middleware, the plugin cannot determine when its login was
-// checked. For five seconds such pages of the user get 503, so that they retry
-// and pass the login again.
-func (e *Engine) Disconnect(user string) {
-	if envelope.CheckIDs("user id", []string{user}) != nil {
-		return
-	}
-	if _, err := e.publisher.Command(envelope.Control(envelope.KindDisconnect, time.Now(), user)); err != nil {
-		e.config.OnError(fmt.Errorf("pull: disconnect user %q on other nodes: %w", user, err))
-	}
-	for _, p := range e.hub.Disconnect(user) {
-		p.CloseNow(conn.CloseNotAllowed, "disconnected")
-	}
 }

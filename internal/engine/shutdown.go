@@ -30,6 +30,7 @@ func (e *Engine) Shutdown(ctx context.Context) error {
 
 // drainAndStop ends the engine in the direction in which events flow.
 func (e *Engine) drainAndStop(ctx context.Context) error {
+	e.stopTalking()
 	err := e.publisher.Drain(ctx)
 	complete := err == nil // otherwise some events will never be in the log
 	if e.relay.outbox != nil {

@@ -7,13 +7,15 @@ import (
 	"time"
 
 	"github.com/echo-pull/pull/internal/broker"
+	"github.com/echo-pull/pull/internal/hub"
 )
 
 // dispatch dispatches the messages of the log until ctx ends.
 func (e *Engine) dispatch(ctx context.Context) {
 	defer e.dispatcher.Close()
-	// The log may hold grants that are older than the window and still valid.
-	window := max(e.config.WindowAge, e.config.WatchTTL)
+	// The log may hold grants that are older than the window and still valid, and ends of
+	// sessions.
+	window := max(e.config.WindowAge, e.config.WatchTTL, hub.EndLife)
 	if e.memory != nil {
 		_ = broker.Follow(ctx, e.memory, window, e.dispatcher.Dispatch) // saves one switch of goroutines per batch
 		return

@@ -20,12 +20,15 @@ import (
 // under the same name, and every node drops a message that it has already
 // applied. The contents of an event are
 //
-//	expires sender term-count terms body
+//	expires sender term-count terms per-user body
 //	term: shared users tags except
 //
+// What only some users get, see [PerUser], is there if a flag says so.
 // With a notification, and in a message that withdraws one, a string precedes
 // them: what the notification is, or the tag that is withdrawn. The series of an
-// event precedes everything: of a series, only the last event is replayed. The contents of a
+// event precedes everything: of a series, only the last event is replayed. After it comes
+// the key of an event that another service has published, see [Key]. A message of
+// a page has the contents of an event. The contents of a
 // control message are a list of strings. Numbers in contents are
 // uvarints. A list is its length and its strings, a string is its length and
 // its bytes. The body extends to the end. It is what pages receive after the offset
@@ -48,9 +51,11 @@ const (
 	SeriesBytes = 16
 
 	// The flags of events.
-	secretFlag = 1 << 0 // nodes send it to pages uncompressed
-	seriesFlag = 1 << 1 // it is part of a series
-	allFlags   = secretFlag | seriesFlag
+	secretFlag  = 1 << 0 // nodes send it to pages uncompressed
+	seriesFlag  = 1 << 1 // it is part of a series
+	keyedFlag   = 1 << 2 // it has a key
+	perUserFlag = 1 << 3 // it has params for some users alone
+	allFlags    = secretFlag | seriesFlag | keyedFlag | perUserFlag
 )
 
 // A Kind is the kind of a message.
@@ -64,7 +69,7 @@ const (
 	KindWatch           // user, the cursor at which the watch begins, tags…
 	KindExtend          // user, tags…
 	KindUnwatch         // user, tags… (none: all)
-	KindDisconnect      // user
+	KindDisconnect      // user, and a name for what nodes report
 	KindHello           // a node has started and requests the users of the other nodes
 	KindBeat            // a node is alive (empty list)
 	KindBye             // a node stops (empty list)
@@ -79,12 +84,20 @@ const (
 	KindPushOnly        // a notification with an event that pages do not receive
 	KindWithdraw        // an event that withdraws notifications
 	KindPages           // how many pages of the node watch a tag themselves, and which users have come to it and left it…
+	KindRelay           // a message of a page, with the contents of an event; it is delivered once and not kept
+	KindSession         // user, client id, the ID of a session, and seconds and nanoseconds of its end: a page has renewed its session
+	KindEndSession      // the ID of a session that is over, and a name for what nodes report
+	KindTicket          // the id of a ticket that a page has used at the node
+	KindDone            // names: the node has closed the connections of these commands
 
 	kinds
 )
 
-// IsEvent reports whether a message has the contents of an event.
+// IsEvent reports whether a message is an event, which the window keeps.
 func (k Kind) IsEvent() bool { return k == KindEvent || k >= KindPush && k <= KindWithdraw }
+
+// hasBody reports whether a message has the contents of an event. Others are lists.
+func (k Kind) hasBody() bool { return k.IsEvent() || k == KindRelay }
 
 // AppendPush appends what follows the header of an event with a notification.
 func AppendPush(b, push []byte) []byte {
@@ -144,9 +157,7 @@ func At(raw []byte) int64 {
 // unix seconds.
 func Expires(raw []byte) uint64 {
 	r := reader{rest: raw[HeaderBytes:]}
-	if HasSeries(raw) {
-		r.rest = r.rest[SeriesBytes:]
-	}
+	r.rest = r.rest[namesBytes(raw):]
 	if Kind(raw[kindAt]) != KindEvent {
 		r.string() // the notification
 	}
@@ -158,13 +169,13 @@ func HasSeries(raw []byte) bool { return raw[flagsAt]&seriesFlag != 0 }
 
 // IsTransient reports whether an envelope matters only until every node has read
 // it. What became of a notification matters for as long as the notification is in
-// the log.
+// the log. The end of a session matters to a node that starts a moment later.
 func IsTransient(raw []byte) bool {
 	if len(raw) < HeaderBytes {
 		return true
 	}
 	k := Kind(raw[kindAt])
-	return !k.IsEvent() && k != KindLooked && k != KindNotified && k != KindClaim
+	return !k.IsEvent() && k != KindLooked && k != KindNotified && k != KindClaim && k != KindEndSession
 }
 
 // Control encodes a control message.
@@ -194,11 +205,13 @@ type Envelope struct {
 	Kind    Kind
 	Secret  bool   // events only: it must not be compressed
 	Series  []byte // events only: the name of the series; nil without one
+	Key     []byte // events only: an encoded [Key]; nil without one
 	Node    []byte
 	Seq     uint64
 	At      int64  // when it was sent, unix nanoseconds
-	Expires uint64 // unix seconds; events only
+	Expires uint64 // unix seconds; events and messages of pages only
 	Addr    Address
+	PerUser PerUser // events only
 	Body    []byte
 	Push    []byte   // the notification as JSON, or the tag that is withdrawn
 	List    []string // control messages only
@@ -226,28 +239,41 @@ func Parse(raw []byte) (Envelope, error) {
 		At:     At(raw),
 	}
 	r := reader{rest: raw[HeaderBytes:]}
-	if !e.Kind.IsEvent() {
+	if !e.Kind.hasBody() {
 		e.List = r.strings()
 		if r.bad || len(r.rest) > 0 || raw[flagsAt] != 0 || e.Kind == 0 || e.Kind >= kinds {
 			return Envelope{}, errMalformed
 		}
 		return e, nil
 	}
-	if raw[flagsAt]&^byte(allFlags) != 0 {
+	if raw[flagsAt]&^byte(allFlags) != 0 || !e.readEvent(&r, raw) {
 		return Envelope{}, errMalformed
 	}
+	return e, nil
+}
+
+// readEvent reads the contents of an event, or of a message of a page, and reports
+// whether they are valid.
+func (e *Envelope) readEvent(r *reader, raw []byte) bool {
 	if HasSeries(raw) {
 		e.Series = r.bytes(SeriesBytes)
 	}
-	if e.Kind != KindEvent {
+	if hasKey(raw) {
+		e.Key = r.bytes(uint64(keyBytes))
+	}
+	if e.Kind != KindEvent && e.Kind != KindRelay {
 		e.Push = r.string()
 	}
 	e.Expires = r.number()
 	start := r.rest
 	r.skipAddress()
-	if r.bad {
-		return Envelope{}, errMalformed
+	e.Addr = Address(start[:len(start)-len(r.rest)])
+	if HasPerUser(raw) {
+		e.PerUser = r.perUser()
 	}
-	e.Addr, e.Body = Address(start[:len(start)-len(r.rest)]), r.rest
-	return e, nil
+	if r.bad {
+		return false
+	}
+	e.Body = r.rest
+	return e.Kind != KindRelay || isRelay(e, raw[flagsAt])
 }

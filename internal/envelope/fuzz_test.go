@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 )
 
 // FuzzParse parses arbitrary envelopes, as anyone may have written them into
@@ -23,14 +24,25 @@ func FuzzParse(f *testing.F) {
 		f.Add(Control(k, now, "1", "epoch.5", "T"))
 		f.Add(Control(k, now))
 	}
+	f.Add(Relay(SenderName("client", "7"), &first, []byte(`"im:typing",{}]`), now, now))
+	f.Add(Relay(SenderName("client", ""), &first, []byte(`"im:typing",{}]`), now, now))
 	last := AppendSeries(bytes.Clone(raw[:HeaderBytes]), [SeriesBytes]byte{1, 2, 3})
 	f.Add(last)
 	last = append(last, raw[HeaderBytes:]...)
+	f.Add(WithKey(raw, &Key{Line: 511, Content: ContentHash{1, 2}}))
+	f.Add(WithKey(last, &Key{Request: RequestKey{1, 2}}))
 	for _, seed := range [][]byte{raw, last, Control(KindWatch, now, "1")} {
 		secret := bytes.Clone(seed)
 		MarkSecret(secret)
 		f.Add(secret)
 	}
+	own := AppendHeader(nil, KindEvent, now)
+	MarkPerUser(own)
+	own = AppendAddress(binary.AppendUvarint(own, 1_700_000_100), "client", &first, or)
+	f.Add(append(AppendPerUser(own, []string{"1", "2"}, [][]byte{[]byte(`{"a":1}`), []byte(`{}`)}), `"tasks:update",{}]`...))
+	f.Add(AppendPerUser(own, nil, nil))
+	f.Add(append(own, 1, 0, 0, 0, 2, 1, '7', 0))
+	f.Add(append(own, 1, 0, 0, 0, 1, 1, '7', 0))
 	f.Add(append(bytes.Clone(raw[:HeaderBytes]), 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01, 0x01))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		before := bytes.Clone(raw)
@@ -45,8 +57,14 @@ func FuzzParse(f *testing.F) {
 		if describe(&again) != describe(&e) {
 			t.Errorf("got %s, want %s", describe(&again), describe(&e))
 		}
-		if e.Kind.IsEvent() && (Expires(raw) != e.Expires || HasSeries(raw) != (e.Series != nil)) {
+		if e.Kind == KindRelay && (len(SenderUser(e.Addr.Sender())) == 0 || !IsTransient(raw)) {
+			t.Errorf("accepted a message of nobody, or one that the log keeps: %s", describe(&e))
+		}
+		if e.Kind.IsEvent() && (Expires(raw) != e.Expires || HasSeries(raw) != (e.Series != nil) || HasPerUser(raw) != (e.PerUser != nil)) {
 			t.Errorf("got %d, %t from the bytes, and %d, %q from Parse", Expires(raw), HasSeries(raw), e.Expires, e.Series)
+		}
+		if e.Kind.IsEvent() && !bytes.Equal(append(bytes.Clone(e.Addr), e.PerUser...)[len(e.Addr):], Address(append(bytes.Clone(e.Addr), e.PerUser...)).PerUser()) {
+			t.Error("PerUser does not follow the address")
 		}
 		if !bytes.Equal(raw, before) {
 			t.Error("Parse wrote to the bytes of the log")
@@ -58,13 +76,13 @@ func FuzzParse(f *testing.F) {
 func rewrite(e *Envelope) []byte {
 	raw := AppendHeader(nil, e.Kind, time.Unix(0, e.At))
 	Stamp(raw, string(e.Node), e.Seq)
-	if !e.Kind.IsEvent() {
+	if !e.Kind.hasBody() {
 		return appendList(raw, e.List)
 	}
 	if e.Series != nil {
 		raw = AppendSeries(raw, [SeriesBytes]byte(e.Series))
 	}
-	if e.Kind != KindEvent {
+	if e.Kind != KindEvent && e.Kind != KindRelay {
 		raw = AppendPush(raw, e.Push)
 	}
 	if e.Secret {
@@ -80,7 +98,21 @@ func rewrite(e *Envelope) []byte {
 	for i := range terms {
 		raw = appendTerm(raw, &terms[i])
 	}
-	return append(raw, e.Body...)
+	if e.PerUser != nil {
+		MarkPerUser(raw)
+		var users []string
+		var params [][]byte
+		for user, own := range e.PerUser.All() {
+			users, params = append(users, string(user)), append(params, own)
+		}
+		raw = AppendPerUser(raw, users, params)
+	}
+	raw = append(raw, e.Body...)
+	if e.Key != nil {
+		k := ParseKey(e.Key)
+		raw = WithKey(raw, &k)
+	}
+	return raw
 }
 
 func strs(l List) []string {
@@ -110,9 +142,13 @@ func describe(e *Envelope) string {
 	b.Write(binary.BigEndian.AppendUint64(nil, e.Expires))
 	b.WriteByte(byte(e.Kind))
 	b.WriteString(strconv.FormatBool(e.Secret))
-	write(string(e.Node), string(e.Body), string(e.Push), string(e.Series))
+	write(string(e.Node), string(e.Body), string(e.Push), string(e.Series), string(e.Key))
 	write(e.List...)
-	if e.Kind.IsEvent() {
+	for user, params := range e.PerUser.All() {
+		write(string(user), string(params))
+		e.PerUser.Of(string(user))
+	}
+	if e.Kind.hasBody() {
 		write(string(e.Addr.Sender()))
 		for t := range e.Addr.Terms() {
 			if t.Shared {
@@ -144,23 +180,25 @@ func FuzzParseCursor(f *testing.F) {
 	})
 }
 
-func FuzzCheckName(f *testing.F) {
-	for _, s := range []string{"", "tasks", "a.b_c-d", "a:b", "a b", `a"b`, "<a>", "ü", "a\n", strings.Repeat("x", nameBytes), strings.Repeat("x", nameBytes+1)} {
+func FuzzCheckNames(f *testing.F) {
+	for _, s := range []string{
+		"", "tasks", "a.b_c-d", "a:b", "a b", `a"b`, "<a>", "ü", "a\n", "a\u2028b", "a\u0085b", "a\x7f", "\xff", "Новое сообщение!", "a\ufffdb",
+		strings.Repeat("x", nameBytes), strings.Repeat("x", nameBytes+1), strings.Repeat("ü", nameBytes/2), strings.Repeat("ü", nameBytes/2) + "x",
+	} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, name string) {
-		for _, more := range []string{"", ":"} {
-			err := CheckName("command", name, more)
-			allowed := name != "" && len(name) <= nameBytes
-			for i := range len(name) {
-				allowed = allowed && (isNameByte(name[i]) || strings.IndexByte(more, name[i]) >= 0)
-			}
-			if (err == nil) != allowed {
-				t.Errorf("CheckName(%q, more %q): got %v, want allowed %t", name, more, err, allowed)
-			}
-			if err == nil && strings.ContainsAny(name, "\"\\<>&' \x00\r\n\t") {
-				t.Errorf("%q would need escaping", name)
-			}
+		fits := name != "" && len(name) <= nameBytes
+		allowed := fits && strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == ""
+		if err := CheckModule(name); (err == nil) != allowed {
+			t.Errorf("CheckModule(%q): got %v, want allowed %t", name, err, allowed)
+		}
+		allowed = fits && utf8.ValidString(name)
+		for _, r := range name {
+			allowed = allowed && r >= ' ' && (r < 0x7f || r > 0x9f) && r != 0x2028 && r != 0x2029
+		}
+		if err := CheckCommand(name); (err == nil) != allowed {
+			t.Errorf("CheckCommand(%q): got %v, want allowed %t", name, err, allowed)
 		}
 	})
 }

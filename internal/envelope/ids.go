@@ -46,20 +46,51 @@ func isPlain(s string) bool {
 	return true
 }
 
-// CheckName returns an error unless a name consists of letters, digits, ". _ -"
-// and the bytes in more. Such names need no escaping in JSON, in the name of a
-// hook or in a log line. what names the kind of name in the error.
-func CheckName(what, name, more string) error {
+// CheckModule returns an error unless the id of a module consists of 1 to 100 letters,
+// digits, and ". _ -". Such ids need no escaping in JSON, in the name of a hook or in a log
+// line, and the colon after one is unambiguous.
+func CheckModule(id string) error {
+	if err := checkName("module id", id); err != nil {
+		return err
+	}
+	for i := range len(id) {
+		if !isNameByte(id[i]) {
+			return fmt.Errorf("pull: module id %q: %s is not allowed", id, quoteFirst(id[i:]))
+		}
+	}
+	return nil
+}
+
+// CheckCommand returns an error unless a command is text of 1 to 100 bytes, in UTF-8 and
+// without control characters and line breaks.
+func CheckCommand(command string) error {
+	if err := checkName("command", command); err != nil {
+		return err
+	}
+	if isPlain(command) {
+		return nil
+	}
+	if !utf8.ValidString(command) {
+		return fmt.Errorf("pull: command %q is not UTF-8", command)
+	}
+	if i := strings.IndexFunc(command, breaksLines); i >= 0 {
+		return fmt.Errorf("pull: command %q: %s is not allowed", command, quoteFirst(command[i:]))
+	}
+	return nil
+}
+
+// breaksLines reports whether a character is a control character or breaks lines in a
+// script.
+func breaksLines(r rune) bool { return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' }
+
+// checkName returns an error if a name is empty or too long. what names the kind of name in
+// the error.
+func checkName(what, name string) error {
 	if name == "" {
 		return fmt.Errorf("pull: empty %s", what)
 	}
 	if len(name) > nameBytes {
 		return fmt.Errorf("pull: %s of %d bytes, the limit is %d", what, len(name), nameBytes)
-	}
-	for i := range len(name) {
-		if c := name[i]; !isNameByte(c) && strings.IndexByte(more, c) < 0 {
-			return fmt.Errorf("pull: %s %q: %s is not allowed", what, name, quoteFirst(name[i:]))
-		}
 	}
 	return nil
 }

@@ -42,7 +42,7 @@ func (enc *encoder) release() {
 // Encode passes the envelope of an event to use, and returns the error of that. The
 // next event uses the memory of the envelope: use has to copy what it keeps. The event
 // and its target must have passed their checks. limit bounds the size of its body,
-// which is what pages receive without the offset and the time.
+// which is what pages receive without the offset and the time, and of PerUser.
 func Encode(t *Target, e *Event, sender string, limit int, use func(raw []byte) error) error {
 	enc := encoders.Get().(*encoder) //nolint:forcetypeassert // holds nothing else
 	defer enc.release()
@@ -55,6 +55,10 @@ func Encode(t *Target, e *Event, sender string, limit int, use func(raw []byte) 
 
 // encode returns the envelope. It is valid until the next call.
 func (enc *encoder) encode(t *Target, e *Event, sender string, now time.Time, limit int) ([]byte, error) {
+	m, err := enc.encodeMore(e)
+	if err != nil {
+		return nil, err
+	}
 	params, err := enc.encodeParams(e)
 	if err != nil {
 		return nil, err
@@ -66,13 +70,22 @@ func (enc *encoder) encode(t *Target, e *Event, sender string, now time.Time, li
 	if e.hasSeries() {
 		b = envelope.AppendSeries(b, seriesOf(e, t))
 	}
+	if len(m.users) > 0 {
+		envelope.MarkPerUser(b)
+	}
 	if e.Push != nil {
 		b = envelope.AppendPush(b, notification.Encode(e.Push))
 	}
 	b = binary.AppendUvarint(b, e.expires(now))
 	b = AppendTarget(b, sender, t)
 	head := len(b)
+	if len(m.users) > 0 {
+		b = envelope.AppendPerUser(b, m.users, m.own)
+	}
 	b = protocol.AppendBody(b, e.Module, e.Command, params)
+	if m.extra != nil {
+		b = protocol.AppendExtra(b, m.extra)
+	}
 	enc.raw = b
 	if size := len(b) - head; size > limit {
 		return nil, &SizeError{Size: size, Limit: limit}
@@ -107,27 +120,38 @@ func EncodeWithdrawal(t *Target, tag string, now time.Time) ([]byte, error) {
 }
 
 // encodeParams returns the params as JSON on one line, never null. The result
-// is valid until the next call.
+// is valid until the next call of a method.
 func (enc *encoder) encodeParams(e *Event) ([]byte, error) {
-	if text, ok := e.Params.(json.RawMessage); ok && isReady(text) {
-		return text, nil
-	}
-	enc.params.Reset()
-	if e.Params != nil {
-		if err := enc.json.Encode(e.Params); err != nil {
-			return nil, &ParamsError{Module: e.Module, Command: e.Command, Err: err}
-		}
-	}
-	params := bytes.TrimSuffix(enc.params.Bytes(), []byte("\n"))
-	if !utf8.Valid(params) {
-		return nil, &ParamsError{Module: e.Module, Command: e.Command, Err: errNotUTF8(params)}
-	}
-	if len(params) == 0 || string(params) == "null" {
+	params, err := enc.encodeValue(e.Params)
+	if err == nil && string(params) == "null" {
 		enc.params.Reset()
 		enc.params.WriteString("{}")
 		params = enc.params.Bytes()
 	}
+	if err == nil && len(e.PerUser) > 0 {
+		err = protocol.CheckObject(params)
+	}
+	if err != nil {
+		return nil, &ParamsError{Module: e.Module, Command: e.Command, Err: err}
+	}
 	return params, nil
+}
+
+// encodeValue returns a value as JSON on one line. The result is valid until the next
+// call.
+func (enc *encoder) encodeValue(v any) ([]byte, error) {
+	if text, ok := v.(json.RawMessage); ok && isReady(text) {
+		return text, nil
+	}
+	enc.params.Reset()
+	if err := enc.json.Encode(v); err != nil {
+		return nil, err
+	}
+	text := bytes.TrimSuffix(enc.params.Bytes(), []byte("\n"))
+	if !utf8.Valid(text) {
+		return nil, errNotUTF8(text)
+	}
+	return text, nil
 }
 
 // errNotUTF8 returns an error that locates the first byte of params that is not

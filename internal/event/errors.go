@@ -1,6 +1,7 @@
 package event
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 )
@@ -29,15 +30,18 @@ func (e *SizeError) Error() string {
 
 func (e *SizeError) Unwrap() error { return ErrTooLarge }
 
-// A ParamsError reports params that cannot be encoded as JSON. Err is the error
-// of encoding/json, or describes where the JSON is not UTF-8.
+// A ParamsError reports params that cannot be encoded as JSON, also PerUser and Extra.
+// Err is the error of encoding/json, or describes where the JSON is not UTF-8, or why it
+// is not an object that can be merged.
 type ParamsError struct {
 	Module, Command string
 	Err             error
+
+	of string // what they are, if not the event's Params
 }
 
 func (e *ParamsError) Error() string {
-	return fmt.Sprintf("pull: params of %s/%s: %v", e.Module, e.Command, e.Err)
+	return fmt.Sprintf("pull: %s of %s/%s: %v", cmp.Or(e.of, "params"), e.Module, e.Command, e.Err)
 }
 
 func (e *ParamsError) Unwrap() error { return e.Err }

@@ -24,9 +24,10 @@ type Event struct {
 	// Module is the id of a registered module. Send converts it to lower case.
 	Module string
 
-	// Command names what happened. It consists of letters, digits and the
-	// characters . _ - and :, at most 100 bytes. Case is significant. It may be
-	// empty if Push is set: then pages receive nothing.
+	// Command names what happened: text of at most 100 bytes, in UTF-8 and without control
+	// characters and line breaks. Case is significant. Letters, digits and the characters
+	// . _ - and : look the same everywhere; in the names of DOM events, others are
+	// percent-encoded. It may be empty if Push is set: then pages receive nothing.
 	Command string
 
 	// Params are passed to the page's handlers as JSON. Send encodes them once;
@@ -34,6 +35,19 @@ type Event struct {
 	// output of a json.RawMessage or a MarshalJSON method must be JSON in
 	// UTF-8. Default {}.
 	Params any
+
+	// PerUser has what single users get besides Params, by user id: each value is encoded
+	// as a JSON object, whose members are added to the params of that user's pages, and
+	// replace those with the same key. Nested objects are replaced, not merged. No other
+	// page receives them. Params must be an object too, or nil. A user who is not at the
+	// target gets nothing. Default nil.
+	PerUser map[string]any
+
+	// Extra has more members for the extra that the page's handlers receive, such as the
+	// name of the user who caused the event. They are encoded as JSON like Params. The keys
+	// sender, server_time, server_time_unix, server_time_ago and tab are reserved. html
+	// streams do not show it. Default nil.
+	Extra map[string]any
 
 	// Key makes later events replace earlier ones. Of several events with one
 	// key to one target in one request, only the last is sent, in its own
@@ -88,12 +102,12 @@ func IsOwn(e *Event) bool { return e.own }
 // Check returns an error if a field of the event is invalid. It converts the
 // module id to lower case.
 func Check(e *Event) error {
-	if err := envelope.CheckName("module id", e.Module, ""); err != nil {
+	if err := envelope.CheckModule(e.Module); err != nil {
 		return err
 	}
 	e.Module = strings.ToLower(e.Module)
 	if e.Command != "" || e.Push == nil {
-		if err := envelope.CheckName("command", e.Command, ":"); err != nil {
+		if err := envelope.CheckCommand(e.Command); err != nil {
 			return err
 		}
 	}
@@ -103,8 +117,28 @@ func Check(e *Event) error {
 	if err := e.Keep.check(e); err != nil {
 		return err
 	}
+	if len(e.PerUser) > 0 || len(e.Extra) > 0 {
+		if err := checkMore(e); err != nil {
+			return err
+		}
+	}
 	if e.Push != nil {
 		return checkPush(e.Push)
+	}
+	return nil
+}
+
+// checkMore returns an error unless PerUser and Extra have valid keys.
+func checkMore(e *Event) error {
+	for user := range e.PerUser {
+		if err := envelope.CheckIDs("user id", []string{user}); err != nil {
+			return err
+		}
+	}
+	for key := range e.Extra {
+		if protocol.IsReservedExtra(key) {
+			return fmt.Errorf("pull: the key %q in the extra of %s/%s is reserved", key, e.Module, e.Command)
+		}
 	}
 	return nil
 }

@@ -6,13 +6,13 @@ import "encoding/binary"
 const (
 	flagRenewed = 1 << iota
 	flagID      // the content has the ID; otherwise the ID is a part of the code that authenticates it
-	flagUser    // the content has the hash of a user
+	flagOwner   // the content has the hash of an owner
 )
 
 // flagsOf returns the flags of a grant.
-func flagsOf(g *Grant, user []byte) (flags byte) {
-	if len(user) > 0 {
-		flags |= flagUser
+func flagsOf(g *Grant, owner []byte) (flags byte) {
+	if len(owner) > 0 {
+		flags |= flagOwner
 	}
 	if g.Renewed {
 		flags |= flagRenewed
@@ -27,7 +27,7 @@ func flagsOf(g *Grant, user []byte) (flags byte) {
 type content struct {
 	grant   Grant
 	expires int64  // unix seconds
-	user    []byte // a hash; empty for guests
+	owner   []byte // a hash; empty for guests without a session
 }
 
 func appendString(b []byte, s string) []byte {
@@ -46,8 +46,8 @@ func parse(b []byte) (c content, ok bool) {
 		c.grant.ID = binary.BigEndian.Uint64(r.bytes(8))
 	}
 	c.expires = r.varint()
-	if flags&flagUser != 0 {
-		c.user = r.bytes(userBytes)
+	if flags&flagOwner != 0 {
+		c.owner = r.bytes(ownerBytes)
 	}
 	c.grant.From.Epoch = r.string()
 	c.grant.From.Offset = r.uvarint()

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/session"
 )
 
 const (
@@ -25,9 +26,9 @@ const (
 	// MinSecret is the smallest size of a secret.
 	MinSecret = 32
 
-	version   = 1
-	macBytes  = 16 // of HMAC-SHA256: RFC 2104 permits half of it
-	userBytes = 12 // of a hash of the user
+	version    = 1
+	macBytes   = 16 // of HMAC-SHA256: RFC 2104 permits half of it
+	ownerBytes = 12 // of a hash of the owner
 
 	// renewal is how much longer the renewed grant may be: it has an ID, and perhaps
 	// the position of another log.
@@ -52,10 +53,16 @@ type Grant struct {
 	Tags []string
 }
 
+// An Owner is whose pages may use a grant.
+type Owner struct {
+	User    string     // "" for guests
+	Session session.ID // zero if the login has none
+}
+
 // The reasons for refusing a grant.
 var (
 	ErrForged  = errors.New("not a grant of this application")
-	ErrForeign = errors.New("a grant for another user")
+	ErrForeign = errors.New("a grant for another user or session")
 	ErrExpired = errors.New("an expired grant")
 
 	errNoTags = errors.New("pull: a grant needs a tag")
@@ -92,11 +99,11 @@ func Check(tags []string) error {
 	return envelope.CheckIDs("tag", tags)
 }
 
-// Seal returns a grant as text for the pages of a user, "" for guests. It is the
+// Seal returns a grant as text for the pages of an owner. It is the
 // same for the same arguments within a second. Seal returns an error if the text
 // would be too long.
-func (s *Sealer) Seal(user string, g Grant, now time.Time) (string, error) {
-	owner := s.hashOf(user)
+func (s *Sealer) Seal(o Owner, g Grant, now time.Time) (string, error) {
+	owner := s.hashOf(o)
 	b := []byte{version, flagsOf(&g, owner)}
 	if g.ID != 0 {
 		b = binary.BigEndian.AppendUint64(b, g.ID)
@@ -120,10 +127,10 @@ func (s *Sealer) Seal(user string, g Grant, now time.Time) (string, error) {
 	return encoding.EncodeToString(b), nil
 }
 
-// Open returns the grant in a text that the user has presented. The error is
-// [ErrForged], [ErrForeign] or [ErrExpired]; with the last one, the grant is
-// returned as well.
-func (s *Sealer) Open(text, user string, now time.Time) (Grant, error) {
+// Open returns the grant in a text that a page of the owner has presented. The error is
+// [ErrForged], [ErrForeign] or [ErrExpired]; with the last two, the grant is returned as
+// well. Of an expired grant it does not matter whose it is.
+func (s *Sealer) Open(text string, o Owner, now time.Time) (Grant, error) {
 	if len(text) > MaxBytes {
 		return Grant{}, ErrForged
 	}
@@ -142,12 +149,12 @@ func (s *Sealer) Open(text, user string, now time.Time) (Grant, error) {
 	if p.grant.ID == 0 {
 		p.grant.ID = binary.BigEndian.Uint64(mac)
 	}
-	if !hmac.Equal(p.user, s.hashOf(user)) {
-		return Grant{}, ErrForeign
-	}
 	left := time.Unix(p.expires, 0).Sub(now)
 	if left <= 0 || left > s.ttl+skew { // the clock that it was made with was wrong, or grants lived longer then
 		return p.grant, ErrExpired
+	}
+	if !hmac.Equal(p.owner, s.hashOf(o)) {
+		return p.grant, ErrForeign
 	}
 	return p.grant, nil
 }
@@ -155,10 +162,15 @@ func (s *Sealer) Open(text, user string, now time.Time) (Grant, error) {
 // encoding refuses texts that are another spelling of the same bytes.
 var encoding = base64.RawURLEncoding.Strict() //nolint:gochecknoglobals // a constant
 
-// hashOf returns what a grant contains of the user: nothing for a guest.
-func (s *Sealer) hashOf(user string) []byte {
-	if user == "" {
+// hashOf returns what a grant contains of its owner: nothing for a guest without a
+// session. A user's id contains no control character, so nothing else has the hash of a
+// user with a session.
+func (s *Sealer) hashOf(o Owner) []byte {
+	switch {
+	case o.Session != session.ID{}:
+		return sum(s.key, []byte("user "), []byte(o.User), []byte("\x00session "), o.Session[:])[:ownerBytes]
+	case o.User == "":
 		return nil
 	}
-	return sum(s.key, []byte("user "), []byte(user))[:userBytes]
+	return sum(s.key, []byte("user "), []byte(o.User))[:ownerBytes]
 }

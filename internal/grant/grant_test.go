@@ -20,7 +20,7 @@ func newSealer(secret string) *Sealer {
 
 func seal(t *testing.T, s *Sealer, user string, g Grant, now time.Time) string {
 	t.Helper()
-	text, err := s.Seal(user, g, now)
+	text, err := s.Seal(Owner{User: user}, g, now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +38,7 @@ func TestGrantContainsWhatWasSealed(t *testing.T) {
 	} {
 		for _, user := range []string{"", "42"} {
 			text := seal(t, s, user, g, now)
-			got, err := s.Open(text, user, now.Add(day-time.Second))
+			got, err := s.Open(text, Owner{User: user}, now.Add(day-time.Second))
 			if want := g; err != nil || g.ID != 0 && got.ID != g.ID || got.ID == 0 {
 				t.Errorf("%s: got %+v, %v, want %+v", name, got, err, want)
 			}
@@ -62,13 +62,13 @@ func TestGrantOfOneTagIsShort(t *testing.T) {
 func TestRenewedGrantKeepsItsID(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	s := newSealer("s")
-	first, err := s.Open(seal(t, s, "42", Grant{Tags: []string{"A"}}, now), "42", now)
+	first, err := s.Open(seal(t, s, "42", Grant{Tags: []string{"A"}}, now), Owner{User: "42"}, now)
 	if err != nil {
 		t.Fatal(err)
 	}
 	first.Renewed = true
 
-	again, err := s.Open(seal(t, s, "42", first, now.Add(time.Hour)), "42", now.Add(day))
+	again, err := s.Open(seal(t, s, "42", first, now.Add(time.Hour)), Owner{User: "42"}, now.Add(day))
 
 	if err != nil || again.ID != first.ID {
 		t.Errorf("got the id %d, %v, want %d", again.ID, err, first.ID)
@@ -98,7 +98,7 @@ func TestGrantThatIsNotTheUsersIsRefused(t *testing.T) {
 		"huge":                     {strings.Repeat("A", MaxBytes+4), "42", now, ErrForged},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if _, err := s.Open(c.text, c.user, c.now); !errors.Is(err, c.want) {
+			if _, err := s.Open(c.text, Owner{User: c.user}, c.now); !errors.Is(err, c.want) {
 				t.Errorf("got %v, want %v", err, c.want)
 			}
 		})
@@ -116,7 +116,7 @@ func TestChangedGrantIsForged(t *testing.T) {
 			}
 			changed := slices.Clone(text)
 			changed[i] = c
-			if _, err := s.Open(string(changed), "42", now); !errors.Is(err, ErrForged) {
+			if _, err := s.Open(string(changed), Owner{User: "42"}, now); !errors.Is(err, ErrForged) {
 				t.Fatalf("%s opens as %s: %v", changed, text, err)
 			}
 		}
@@ -133,7 +133,7 @@ func TestImpossibleTagsCannotBeSealed(t *testing.T) {
 		}
 	}
 	many := Grant{Tags: slices.Repeat([]string{strings.Repeat("x", 100)}, 20)}
-	if _, err := newSealer("s").Seal("42", many, time.Now()); err == nil {
+	if _, err := newSealer("s").Seal(Owner{User: "42"}, many, time.Now()); err == nil {
 		t.Error("a grant longer than the limit was sealed")
 	}
 }
@@ -142,13 +142,13 @@ func FuzzOpen(f *testing.F) {
 	now := time.Unix(1_800_000_000, 0)
 	s := newSealer("s")
 	for _, user := range []string{"", "42"} {
-		text, _ := s.Seal(user, Grant{ID: 3, From: envelope.Cursor{Epoch: "e", Offset: 1}, Tags: []string{"A", "B"}}, now)
+		text, _ := s.Seal(Owner{User: user}, Grant{ID: 3, From: envelope.Cursor{Epoch: "e", Offset: 1}, Tags: []string{"A", "B"}}, now)
 		f.Add(text)
 	}
 	f.Add("")
 	f.Add(encoding.EncodeToString(make([]byte, 64)))
 	f.Fuzz(func(t *testing.T, text string) {
-		if g, err := s.Open(text, "42", now); err == nil && (Check(g.Tags) != nil || g.ID == 0) {
+		if g, err := s.Open(text, Owner{User: "42"}, now); err == nil && (Check(g.Tags) != nil || g.ID == 0) {
 			t.Errorf("accepted %+v", g)
 		}
 	})
@@ -157,7 +157,7 @@ func FuzzOpen(f *testing.F) {
 // FuzzParse has what only a holder of the key could write.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte{version, 0, 0, 1, 'e', 1, 1, 1, 'A'})
-	f.Add([]byte{version, flagID | flagUser | flagRenewed})
+	f.Add([]byte{version, flagID | flagOwner | flagRenewed})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if c, ok := parse(b); ok && Check(c.grant.Tags) != nil {
 			t.Errorf("accepted %+v", c)

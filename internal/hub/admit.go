@@ -4,6 +4,8 @@ import (
 	"errors"
 	"slices"
 	"time"
+
+	"github.com/echo-pull/pull/internal/envelope"
 )
 
 var (
@@ -68,7 +70,7 @@ func (h *Hub) Disconnect(user string) []*Page {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 
-	return h.roster.ban(user, time.Now())
+	return h.roster.ban(user, time.Now(), h.history.Last())
 }
 
 // StopJoining keeps further pages from joining, and returns those that have
@@ -89,10 +91,15 @@ func (h *Hub) Pages() []*Page {
 	return slices.Clone(h.roster.all)
 }
 
-// FindPage returns the user's page with the client id, or nil.
+// FindPage returns the user's page with the client id, or the page of the tab with this
+// id, or nil.
 func (h *Hub) FindPage(user, client string) *Page {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 
-	return h.roster.find(user, client)
+	if p := h.roster.find(user, client); p != nil {
+		return p
+	}
+	connection, _ := envelope.SplitTab(client)
+	return h.roster.find(user, connection)
 }

@@ -39,6 +39,12 @@ func (h *Hub) startLog(log, epoch string, offset uint64) {
 	if h.epoch != epoch {
 		h.waiting.positions.wake(^uint64(0)) // the log will never reach their positions
 	}
+	if h.log == log {
+		h.uses.lose(max(offset, h.history.Next()))
+	} else {
+		h.uses.reset(offset)
+		h.roster.forgetOffsets()
+	}
 	h.log, h.epoch = log, epoch
 	h.history.Reset(offset)
 	h.names.reset(offset)
@@ -98,9 +104,9 @@ func (h *Hub) applyMessage(d broker.Delivery, received time.Time) {
 	h.names.add(d.Raw)
 	if d.Raw == nil { // the embedded log has dropped a control message
 		h.history.Skip(0)
+		h.uses.lose(h.history.Next()) // it may have been the use of a ticket
 		return
 	}
-	now := received.UnixNano()
 	e, err := envelope.Parse(d.Raw)
 	if err != nil {
 		if h.foreign.Allow("") { // there may be as many as the application's own
@@ -109,22 +115,34 @@ func (h *Hub) applyMessage(d broker.Delivery, received time.Time) {
 		h.history.Skip(0)
 		return
 	}
-	e.At = max(0, min(e.At, now)) // the clocks of other nodes may be wrong
+	e.At = max(0, min(e.At, received.UnixNano())) // the clocks of other nodes may be wrong
+	h.applyEnvelope(&e, d.Raw, received)
+}
+
+// applyEnvelope is applyMessage for one that is valid.
+func (h *Hub) applyEnvelope(e *envelope.Envelope, raw []byte, received time.Time) {
+	now := received.UnixNano()
 	if h.applied.Load() == 0 {
 		received = received.Add(newNodeTimeout - NodeTimeout) // the message may be older than this node: its age is unknown
 	}
-	from, fresh := h.receive(&e, d.Raw, received)
+	from, fresh := h.receive(e, raw, received)
+	if e.Kind == envelope.KindRelay && fresh {
+		h.history.Skip(e.At)
+		h.relay(e, raw, now)
+		return
+	}
+	fresh = fresh && (e.Key == nil || h.publish(e))
 	if !e.Kind.IsEvent() || !fresh {
 		h.history.Skip(e.At)
 		if fresh {
-			h.applyControl(&e, from)
+			h.applyControl(e, from)
 		}
 		return
 	}
 	h.stats.messages.Add(1)
-	h.remember(&e, d.Raw, now)
+	h.remember(e, raw, now)
 	if e.Kind != envelope.KindEvent {
-		notification := e // which is kept: most events are not, and cost no memory
+		notification := *e // which is kept: most events are not, and cost no memory
 		h.applyNotification(&notification, time.Unix(0, now))
 	}
 }
@@ -135,7 +153,7 @@ func (h *Hub) remember(e *envelope.Envelope, raw []byte, now int64) {
 		h.history.Skip(e.At)
 		return
 	}
-	h.history.Append(window.NewMessage(raw, len(e.Addr), len(e.Body)), e.At, now)
+	h.history.Append(window.NewMessage(raw, len(e.Addr)+len(e.PerUser), len(e.Body)), e.At, now)
 	if e.Series != nil {
 		h.history.JoinSeries(window.Series(e.Series))
 	}

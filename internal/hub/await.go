@@ -11,12 +11,14 @@ import (
 type waiting struct {
 	positions waitlist      // pages that are ahead of the log, by offset
 	own       waitlist      // calls that wait for a message of this node, by sequence number
+	claims    claims        // requests that publish events
 	moved     chan struct{} // closed when the position changes; nil when nothing waits for that
 }
 
 func (h *Hub) wakeWaiting() {
 	h.waiting.positions.wake(h.history.Last())
 	h.waiting.own.wake(h.applied.Load())
+	h.waiting.claims.wake()
 	if h.waiting.moved != nil {
 		close(h.waiting.moved)
 		h.waiting.moved = nil

@@ -18,20 +18,33 @@ const bundleBytes = 64 << 10
 type bundle struct {
 	frame    conn.Frame
 	addr     envelope.Address
+	personal personal  // of all its messages
+	variants []*bundle // the same messages for pages that get them in another variant
+	base     *bundle   // of which this is a variant, or nil
+	variant  variant
 	messages []window.Message // not yet encoded
 	bodies   int              // total bytes of the bodies
 	forms    conn.Forms       // of the pages to which it is assigned
+	relay    bool             // the one message is of a page; it is followed by a tick
 	open     bool             // no message is secret, as far as is known: the frame may be compressed
 	buffer   []byte           // of the frame, in the last version; the next frame gets it unless a page keeps this one
 }
 
-const keptBuffer = 1 << 10 // a larger buffer is not kept
+// A larger buffer, or list of variants, is not kept.
+const (
+	keptBuffer   = 1 << 10
+	keptVariants = 64
+)
 
-// add appends the message.
-func (b *bundle) add(m *window.Message) {
+// add appends a message. One that is secret keeps the frame from being compressed.
+func (b *bundle) add(m *window.Message, secret bool) {
 	b.messages = append(b.messages, *m)
-	b.bodies += len(m.Body())
+	b.bodies += len(m.Body()) + b.variant.size()
 	b.frame.Last = m.Offset
+	b.open = b.open && !secret
+	for _, v := range b.variants {
+		v.add(m, secret)
+	}
 }
 
 // size returns roughly how many bytes the messages have in a form.
@@ -57,31 +70,40 @@ func (b *bundle) encode() {
 // nil.
 func (b *bundle) encodeBody(used []byte, as conn.Form) []byte {
 	body := conn.FrameBuffer(used, b.size(as))
+	if b.relay {
+		return appendRelay(body, as, b.frame.Epoch, &b.messages[0])
+	}
 	for i := range b.messages {
 		if i > 0 && !as.IsHTML() {
 			body = append(body, ',')
 		}
-		body = appendMessage(body, as, b.frame.Epoch, &b.messages[i])
+		body = appendMessage(body, as, b.frame.Epoch, &b.messages[i], &b.variant)
 	}
 	return body
 }
 
-// appendMessage appends a message of a log as pages with this form receive it.
-func appendMessage(b []byte, as conn.Form, epoch string, m *window.Message) []byte {
+// appendMessage appends a message of a log as pages with this form and variant receive
+// it.
+func appendMessage(b []byte, as conn.Form, epoch string, m *window.Message, v *variant) []byte {
 	if as.IsHTML() {
-		return as.Version().AppendHTMLEvent(b, epoch, m.Offset, m.Body())
+		return as.Version().AppendHTMLEvent(b, epoch, m.Offset, v.body(m))
 	}
-	return as.Version().AppendEvent(b, m.Offset, sentAt(m), m.Body())
+	return as.Version().AppendEvent(b, m.Offset, sentAt(m), v.body(m))
 }
 
 // reset empties the bundle and keeps its memory for the next one.
 func (b *bundle) reset() {
 	clear(b.messages)
+	clear(b.variants)
+	variants := b.variants[:0]
+	if cap(variants) > keptVariants {
+		variants = nil
+	}
 	buffer := b.buffer
 	if b.frame.IsKept() || cap(buffer) > keptBuffer {
 		buffer = nil
 	}
-	*b = bundle{messages: b.messages[:0], buffer: buffer}
+	*b = bundle{messages: b.messages[:0], variants: variants, buffer: buffer}
 }
 
 // mergeFrames returns one frame, in one form, with the messages of several

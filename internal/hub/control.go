@@ -20,18 +20,20 @@ func (h *Hub) applyControl(e *envelope.Envelope, from *peer) {
 		h.serve(e)
 	}
 	switch e.Kind {
-	case envelope.KindOnline:
-		h.addChanges(h.presence.addUsers(from, e.List))
-	case envelope.KindOffline:
-		h.addChanges(h.presence.removeUsers(from, e.List, e.At, from.self))
-	case envelope.KindRoster:
-		h.addChanges(h.presence.applyList(from, e.List, e.At))
+	case envelope.KindOnline, envelope.KindOffline, envelope.KindRoster:
+		h.applyPresence(e, from)
 	case envelope.KindPages:
 		if !from.self {
 			from.pages.apply(e.List)
 		}
+	case envelope.KindSession, envelope.KindEndSession:
+		h.applySession(e)
+	case envelope.KindDone:
+		h.applyDone(string(e.Node), e.List)
 	case envelope.KindWatch, envelope.KindExtend, envelope.KindUnwatch:
 		h.applyWatch(e)
+	case envelope.KindTicket:
+		h.applyUse(e, from, time.Now())
 	case envelope.KindLooked, envelope.KindNotified, envelope.KindClaim, envelope.KindMissed:
 		h.applyNews(e, time.Now())
 	default: // the others say something of their node only
@@ -39,6 +41,18 @@ func (h *Hub) applyControl(e *envelope.Envelope, from *peer) {
 	if e.Kind == envelope.KindBye {
 		from.pages = peerPages{}
 		h.claimNotes()
+	}
+}
+
+// applyPresence applies what a node says of its users.
+func (h *Hub) applyPresence(e *envelope.Envelope, from *peer) {
+	switch e.Kind {
+	case envelope.KindOnline:
+		h.addChanges(h.presence.addUsers(from, e.List))
+	case envelope.KindOffline:
+		h.addChanges(h.presence.removeUsers(from, e.List, e.At, from.self))
+	default:
+		h.addChanges(h.presence.applyList(from, e.List, e.At))
 	}
 }
 
@@ -62,6 +76,11 @@ func (h *Hub) confirm(e *envelope.Envelope) {
 		}
 	case envelope.KindBye:
 		h.stopped = true
+	case envelope.KindDisconnect, envelope.KindEndSession:
+		if len(e.List) > 1 {
+			h.roster.moveBan(e.List[0], h.history.Last())
+			h.confirmAsk(e.List[1])
+		}
 	default:
 	}
 }
@@ -69,8 +88,14 @@ func (h *Hub) confirm(e *envelope.Envelope) {
 // serve does what a message of another node requests from this one.
 func (h *Hub) serve(e *envelope.Envelope) {
 	switch e.Kind {
-	case envelope.KindDisconnect:
-		h.round.disconnected = append(h.round.disconnected, e.List...)
+	case envelope.KindDisconnect, envelope.KindEndSession:
+		if len(e.List) < 2 {
+			return // the plugin writes none
+		}
+		if e.Kind == envelope.KindDisconnect {
+			h.round.disconnected = append(h.round.disconnected, e.List[0])
+		}
+		h.follow(e.List[1])
 	case envelope.KindHello:
 		h.publishUsers()
 		h.noteAllPageWatches()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/echo-pull/pull/internal/broker"
 	"github.com/echo-pull/pull/internal/conn"
+	"github.com/echo-pull/pull/internal/envelope"
 	"github.com/echo-pull/pull/internal/signal"
 )
 
@@ -132,6 +133,12 @@ func (d *Dispatcher) deliver(r *round) {
 	for _, p := range d.hub.settle(r) {
 		p.CloseNow(conn.CloseNotAllowed, "disconnected")
 	}
+	for _, p := range r.over {
+		p.CloseNow(conn.CloseSessionOver, sessionOver)
+	}
+	if len(r.followed) > 0 {
+		d.hub.config.Publish(envelope.Control(envelope.KindDone, time.Now(), r.followed...))
+	}
 }
 
 // deliverParallel shares a job with the workers and waits for them: the next
@@ -197,7 +204,7 @@ func (h *Hub) settle(r *round) []*Page {
 	}
 	var pages []*Page
 	for _, user := range r.disconnected {
-		pages = append(pages, h.roster.ban(user, time.Now())...)
+		pages = append(pages, h.roster.ban(user, time.Now(), h.history.Last())...)
 	}
 	return pages
 }

@@ -70,6 +70,7 @@ type plain struct{ conn.Transport }
 func (plain) Start(*conn.Conn)                            {}
 func (plain) Offer(_ *conn.Nonblocking, frame []byte) int { return len(frame) }
 func (plain) Limit(time.Duration)                         {}
+func (plain) Finish()                                     {}
 func (plain) Cut()                                        {}
 
 // A recorder is a plain transport that records the frames.

@@ -56,8 +56,14 @@ type Hub struct {
 	orphans    bool                // the batch that is being applied has notifications that no node sends
 	lookers    map[string]struct{} // users who look at a page and need not be notified of the batch that is being applied
 
+	uses uses // of tickets
+
 	pageTags map[string][]*pageWatch // pages' own watches, by tag
 	news     pageNews                // what the other nodes do not know of them
+
+	terms terms // sessions of pages
+	ends  ends  // sessions that were ended lately
+	asks  asks  // commands that all nodes have to follow
 
 	roster   roster
 	stopping bool // no further page may join
@@ -91,7 +97,7 @@ type Config struct {
 
 	Push         bool          // there is a pusher
 	PushPatience time.Duration // how long a user who is online may take to look at a page
-	LogOutlives  bool          // the log of this process is saved for the next one, which reads from it the notifications that wait
+	LogOutlives  bool          // the log of this process is saved for the next one, which reads from it what Needed does not hold back
 
 	// None of these functions may block. Publish, Notify and PushDue are called with
 	// the hub's lock, Report without it.
@@ -114,7 +120,10 @@ func New(config Config, queueBytes int, spawn func(func())) *Hub {
 		pendingEnds: make(pendingEnds),
 		presence:    newPresence(id, c.Grace),
 		pageTags:    make(map[string][]*pageWatch),
+		terms:       newTerms(),
+		uses:        newUses(),
 		roster:      newRoster(),
+		waiting:     waiting{claims: newClaims()},
 		round:       new(round),
 	}
 	if config.Push {
@@ -137,10 +146,10 @@ func (h *Hub) Cursor() envelope.Cursor {
 // it; an epoch has offsets of its own.
 func (h *Hub) Needed() *atomic.Uint64 { return &h.needed }
 
-// releaseLog moves Needed to the beginning of the window. While notifications
-// wait that the next process has to find in the log, it does nothing.
+// releaseLog moves Needed to the beginning of the window. While the next process has to
+// find in the log notifications that wait, or ends of sessions, it does nothing.
 func (h *Hub) releaseLog() {
-	if h.config.LogOutlives && h.pending != nil && h.pending.Len() > 0 {
+	if h.config.LogOutlives && (h.pending != nil && h.pending.Len() > 0 || h.ends.expiry.Len() > 0) {
 		return
 	}
 	h.needed.Store(h.history.First())

@@ -56,11 +56,8 @@ func (h *Hub) addPage(p *Page, at *envelope.Cursor, began uint64, presented []Pr
 	h.mu.Lock()
 	defer h.mu.Unlock()
 
-	if h.stopping {
-		return w, errStopping
-	}
-	if h.roster.isBanned(p.User, began) {
-		return w, ErrDisconnected
+	if err := h.checkJoin(p, began); err != nil {
+		return w, err
 	}
 	recovered := at != nil && at.Epoch == h.epoch && h.history.Covers(at.Offset) && !h.mayLackWatches(p.User, at.Offset)
 	p.last = h.history.Last()
@@ -76,6 +73,9 @@ func (h *Hub) addPage(p *Page, at *envelope.Cursor, began uint64, presented []Pr
 		h.presence.userJoined(p.User)
 		h.announce()
 	}
+	if h.terms.add(p, time.Now()) && p.User == "" {
+		h.roster.name(p) // it renews its session by requests
+	}
 	h.addPageWatches(p, presented, recovered)
 	w.hello = h.helloOf(p, recovered, at != nil && !recovered || hasGap(presented))
 	w.missed = h.readWindow(p)
@@ -86,6 +86,20 @@ func (h *Hub) addPage(p *Page, at *envelope.Cursor, began uint64, presented []Pr
 	}
 	p.Hold(h.epoch, sent, w.missed.more)
 	return w, nil
+}
+
+// checkJoin returns why a page may not join any more, or nil.
+func (h *Hub) checkJoin(p *Page, began uint64) error {
+	lease := h.terms.leaseOf(p)
+	switch {
+	case h.stopping:
+		return errStopping
+	case h.roster.isBanned(p.User, began):
+		return ErrDisconnected
+	case lease.IsOver(time.Now()) || h.ends.has(lease.SessionID()):
+		return ErrSessionOver
+	}
+	return nil
 }
 
 // mayLackWatches reports whether a user may watch a tag, or have watched it after
@@ -141,12 +155,19 @@ func (h *Hub) Leave(p *Page) (graceStarted bool) {
 	defer h.mu.Unlock()
 
 	lost := p.IsLost()
-	h.dropPageWatches(p)
-	last := h.roster.remove(p)
+	graceStarted = h.removePage(p)
 	if lost {
 		h.pageLost(p, time.Now())
 	}
-	if last {
+	return graceStarted
+}
+
+// removePage is Leave for a caller that holds mu. The page gets nothing more. If its
+// connection is still open, the caller closes it; it ignores a page that is gone.
+func (h *Hub) removePage(p *Page) (graceStarted bool) {
+	h.dropPageWatches(p)
+	h.terms.remove(p)
+	if h.roster.remove(p) {
 		graceStarted = h.presence.userLeft(p.User, time.Now())
 		h.announce()
 	}

@@ -35,7 +35,8 @@ func (h *Hub) newNote(e *envelope.Envelope, push notification.Push) *pending.Not
 	id := h.currentPosition()
 	return &pending.Note{
 		Notification: notification.New(push, id, time.Unix(0, e.At)),
-		Owner:        senderOf(e.Node), Addr: bytes.Clone(e.Addr), Body: bytes.Clone(e.Body), Size: len(e.Addr) + len(e.Body) + len(e.Push),
+		Owner:        senderOf(e.Node), Addr: bytes.Clone(e.Addr), Body: bytes.Clone(e.Body), PerUser: bytes.Clone(e.PerUser),
+		Size:     len(e.Addr) + len(e.PerUser) + len(e.Body) + len(e.Push),
 		Everyone: isToEveryone(e.Addr),
 	}
 }

@@ -151,9 +151,12 @@ func (h *Hub) UnwatchPage(p *Page, presented []Presented) {
 func (h *Hub) addPageWatches(p *Page, presented []Presented, continues bool) {
 	for i := range presented {
 		one := &presented[i]
+		inForce := p.watches.findGrant(one.ID) >= 0
 		switch {
+		case inForce && one.State == protocol.GrantForeign: // of the session that the page had before
+			one.State = protocol.GrantOK
 		case one.State != "":
-		case p.watches.findGrant(one.ID) >= 0:
+		case inForce:
 			one.State = protocol.GrantOK
 		case !p.watches.hasRoom(one.Tags):
 			one.State = protocol.GrantLimit

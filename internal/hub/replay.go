@@ -14,7 +14,7 @@ const replayBytes = 256 << 10 // largest size of one part of a replay
 // A replay is a part of the messages that a page still has to read from the
 // window. It is selected under the hub's lock and encoded without it.
 type replay struct {
-	form     conn.Form // of the page
+	page     *Page
 	epoch    string
 	messages []window.Message
 	more     bool // another part follows
@@ -23,27 +23,49 @@ type replay struct {
 // appendItems appends the encoded messages as the queue of a page holds them.
 func (r *replay) appendItems(items []conn.Item) []conn.Item {
 	items = slices.Grow(items, len(r.messages))
+	form := r.page.Form()
 	for i := range r.messages {
 		m := &r.messages[i]
-		body := appendMessage(make([]byte, 0, len(m.Body())+r.form.Version().Overhead()), r.form, r.epoch, m)
-		items = append(items, r.form.Item(body, r.epoch, m.Offset))
+		v := r.variant(m)
+		body := appendMessage(make([]byte, 0, r.size(m, &v)), form, r.epoch, m, &v)
+		items = append(items, form.Item(body, r.epoch, m.Offset))
 	}
 	return items
+}
+
+// variant returns the variant in which the page gets a message.
+func (r *replay) variant(m *window.Message) variant {
+	w := personalOf(m)
+	return w.variant(r.page)
+}
+
+// size returns roughly how many bytes a message has for the page.
+func (r *replay) size(m *window.Message, v *variant) int {
+	return len(m.Body()) + v.size() + r.page.Form().Version().Overhead()
 }
 
 // ReadOn returns the next part of the window for a page that is behind. Once
 // there is no more, the page is live.
 func (h *Hub) ReadOn(p *Page) (items []conn.Item, more bool) {
-	h.mu.Lock()
-	r := h.readWindow(p)
-	h.mu.Unlock()
-
+	r := h.readNext(p)
 	return r.appendItems(nil), r.more
+}
+
+// readNext selects what ReadOn returns. A page that was removed gets nothing, although
+// its connection may not be closed yet.
+func (h *Hub) readNext(p *Page) replay {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+
+	if !h.roster.has(p) {
+		return replay{page: p}
+	}
+	return h.readWindow(p)
 }
 
 // readWindow selects the next part of a replay; the caller holds mu.
 func (h *Hub) readWindow(p *Page) replay {
-	r := replay{form: p.Form(), epoch: h.epoch}
+	r := replay{page: p, epoch: h.epoch}
 	if !p.behind {
 		return r
 	}
@@ -60,7 +82,8 @@ func (h *Hub) readWindow(p *Page) replay {
 			p.last = offset
 			continue
 		}
-		if size += len(m.Body()) + r.form.Version().Overhead(); size > most && len(r.messages) > 0 {
+		v := r.variant(m)
+		if size += r.size(m, &v); size > most && len(r.messages) > 0 {
 			r.more = true
 			return r
 		}
@@ -137,14 +160,16 @@ func (h *Hub) isForPage(m *window.Message, p *Page, now int64) bool {
 }
 
 // isReplacedFor reports whether the window has a later message of the same series that
-// is for the page, too: the page does not need this one. It does not matter whether the
+// is for the page, too, and for all its tabs: the page does not need this one. It does not matter whether the
 // later one has expired, because this one is older.
 func (h *Hub) isReplacedFor(m *window.Message, p *Page) bool {
 	if !envelope.HasSeries(m.Raw()) {
 		return false
 	}
 	for next := h.history.NextInSeries(m.Offset); next != 0; next = h.history.NextInSeries(next) {
-		if h.isAddressedTo(h.history.At(next), p) {
+		later := h.history.At(next)
+		w := personalOf(later)
+		if v := w.variant(p); v.tab == nil && h.isAddressedTo(later, p) {
 			return true
 		}
 	}

@@ -14,7 +14,7 @@ type roster struct {
 	all      []*Page
 	users    map[string][]*Page
 	guests   int                // pages without a user
-	streams  map[string]*Page   // those of them that need requests to send something, by their client id
+	streams  map[string]*Page   // those of them that need requests to send or renew something, by their client id
 	slots    [TickSlots][]*Page // by the slot of a tick in which they get their ping
 	nextSlot uint8              // of the next page
 
@@ -26,11 +26,13 @@ type roster struct {
 	bans   atomic.Uint64     // number of disconnects; read without the guard
 }
 
-// A ban records when a user was disconnected, and the number of the disconnect.
+// A ban records when a user was disconnected, and the number of the disconnect. offset is
+// where the log ended then: tickets from before are not valid any more.
 type ban struct {
 	user   string
 	number uint64
 	at     time.Time
+	offset uint64
 }
 
 const (
@@ -55,13 +57,20 @@ func (r *roster) add(p *Page) (first bool) {
 	r.slots[p.slot] = append(r.slots[p.slot], p)
 	if p.User == "" {
 		r.guests++
-		if p.Client != "" && (p.Form().IsEvent() || p.Form().IsHTML()) {
-			r.streams[p.Client] = p
+		if p.Form().IsEvent() || p.Form().IsHTML() {
+			r.name(p)
 		}
 		return false
 	}
 	r.users[p.User] = append(r.users[p.User], p)
 	return len(r.users[p.User]) == 1
+}
+
+// name makes the page of a guest one that find finds.
+func (r *roster) name(p *Page) {
+	if p.Client != "" {
+		r.streams[p.Client] = p
+	}
 }
 
 // has reports whether a page is connected.
@@ -101,7 +110,7 @@ func removeAt[T any](list []*T, at int, move func(moved *T)) []*T {
 }
 
 // find returns the user's page with the client id, or nil. Of guests it finds only
-// streams.
+// streams, and pages with a session.
 func (r *roster) find(user, client string) *Page {
 	if user == "" {
 		return r.streams[client]
@@ -114,15 +123,33 @@ func (r *roster) find(user, client string) *Page {
 	return nil
 }
 
+// named returns the user's pages with the client id: one that has lost its connection may
+// still have another. Of guests it returns what find finds.
+func (r *roster) named(user, client string) []*Page {
+	var pages []*Page
+	if user == "" {
+		if p := r.streams[client]; p != nil && client != "" {
+			pages = append(pages, p)
+		}
+		return pages
+	}
+	for _, p := range r.users[user] {
+		if p.Client == client && client != "" {
+			pages = append(pages, p)
+		}
+	}
+	return pages
+}
+
 // takePlace reserves a place for a connection, or returns why it is refused.
 // See [Hub.Admit].
 func (r *roster) takePlace(payer, user string, stale bool, most, mostOfPayer int) error {
-	switch b, banned := r.banned[user]; {
+	switch {
 	case most > 0 && r.places >= most:
 		return errFull
 	case r.placesOf[payer] >= mostOfPayer:
 		return ErrFullForPayer
-	case banned && stale && time.Since(b.at) < staleFor:
+	case stale && r.wasBanned(user):
 		return errRecentlyDisconnected
 	}
 	r.places++
@@ -139,9 +166,9 @@ func (r *roster) returnPlace(payer string) {
 }
 
 // ban keeps the user's pages that began to connect before now from joining, and
-// returns those that have joined.
-func (r *roster) ban(user string, now time.Time) []*Page {
-	b := ban{user, r.bans.Add(1), now}
+// returns those that have joined. The log ends at the offset.
+func (r *roster) ban(user string, now time.Time, offset uint64) []*Page {
+	b := ban{user, r.bans.Add(1), now, offset}
 	r.banned[user] = b
 	r.expiry.Push(b)
 	return slices.Clone(r.users[user])
@@ -151,10 +178,33 @@ func (r *roster) ban(user string, now time.Time) []*Page {
 // disconnects was began.
 func (r *roster) isBanned(user string, began uint64) bool { return r.banned[user].number > began }
 
+// wasBanned reports whether the user was disconnected a moment ago.
+func (r *roster) wasBanned(user string) bool {
+	b, banned := r.banned[user]
+	return banned && time.Since(b.at) < staleFor
+}
+
+// moveBan notes that the message about the disconnect of a user is in the log, which ends
+// at the offset.
+func (r *roster) moveBan(user string, offset uint64) {
+	if b, banned := r.banned[user]; banned {
+		b.offset = offset
+		r.banned[user] = b
+	}
+}
+
+// forgetOffsets makes the bans refuse no tickets: those of the log before are refused
+// anyway.
+func (r *roster) forgetOffsets() {
+	for user := range r.banned {
+		r.moveBan(user, 0)
+	}
+}
+
 // expireBans removes the bans that are older than any handshake.
 func (r *roster) expireBans(now time.Time) {
 	for r.expiry.Len() > 0 && now.Sub(r.expiry.At(0).at) > banLife {
-		if b := r.expiry.Pop(); r.banned[b.user] == b {
+		if b := r.expiry.Pop(); r.banned[b.user].number == b.number {
 			delete(r.banned, b.user)
 		}
 	}

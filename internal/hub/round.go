@@ -13,30 +13,57 @@ type round struct {
 	gapped       []*Page   // pages to notify of a gap
 	lagging      []*Page   // pages that have to catch up
 	disconnected []string  // users whom another node has disconnected
+	over         []*Page   // pages to close because their session is over
+	followed     []string  // commands of other nodes that this one has followed then
 	errs         []error   // to report without the lock: the application may then call the plugin
 }
 
-// newBundle begins a bundle of messages of a log. A bundle with the address nil
+// newBundle begins a bundle with a message of a log. A bundle with the address nil
 // takes no further messages.
 func (r *round) newBundle(epoch string, to []byte, m *window.Message) *bundle {
+	b := r.emptyBundle()
+	b.addr, b.frame.Epoch, b.personal = to, epoch, personalOf(m)
+	b.add(m, false)
+	return b
+}
+
+// emptyBundle adds a bundle without messages.
+func (r *round) emptyBundle() *bundle {
 	var b *bundle
 	if last := len(r.spare) - 1; last >= 0 {
 		b, r.spare = r.spare[last], r.spare[:last]
 	} else {
 		b = new(bundle)
 	}
-	b.addr, b.frame.Epoch = to, epoch
-	b.add(m)
 	r.bundles = append(r.bundles, b)
 	return b
 }
 
-// lastBundle returns the newest bundle, or nil.
+// lastBundle returns the newest bundle that is not a variant, or nil.
 func (r *round) lastBundle() *bundle {
 	if len(r.bundles) == 0 {
 		return nil
 	}
-	return r.bundles[len(r.bundles)-1]
+	b := r.bundles[len(r.bundles)-1]
+	if b.base != nil {
+		return b.base
+	}
+	return b
+}
+
+// inVariant returns the bundle with the messages of b, which has just begun, in a variant.
+// Pages that follow one another often have the same one.
+func (r *round) inVariant(b *bundle, v variant) *bundle {
+	if last := len(b.variants) - 1; last >= 0 && b.variants[last].variant.equal(&v) {
+		return b.variants[last]
+	}
+	own := r.emptyBundle()
+	own.base, own.variant, own.open, own.frame.Epoch = b, v, b.open, b.frame.Epoch
+	for i := range b.messages {
+		own.add(&b.messages[i], false)
+	}
+	b.variants = append(b.variants, own)
+	return own
 }
 
 // assign gives a bundle to a page. A page that matches the target in several
@@ -44,8 +71,13 @@ func (r *round) lastBundle() *bundle {
 func (r *round) assign(p *Page, b *bundle) {
 	if len(p.due) == 0 {
 		r.touched = append(r.touched, p)
-	} else if p.due[len(p.due)-1] == b {
+	} else if last := p.due[len(p.due)-1]; last == b || last.base == b {
 		return
+	}
+	if !b.personal.isShared() {
+		if v := b.personal.variant(p); !v.isShared() {
+			b = r.inVariant(b, v)
+		}
 	}
 	p.due = append(p.due, b)
 	b.forms = b.forms.With(p.Form())

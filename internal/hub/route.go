@@ -14,8 +14,7 @@ func (h *Hub) route(secret bool) {
 	m := h.history.Newest()
 	last := h.round.lastBundle()
 	if last != nil && last.size(conn.Arrays) < bundleBytes && bytes.Equal(last.addr, m.Addr()) && last.frame.Last+1 == m.Offset {
-		last.add(m) // for the same pages: nothing has changed in between
-		last.open = last.open && !secret
+		last.add(m, secret) // for the same pages: nothing has changed in between
 		return
 	}
 	b := h.round.newBundle(h.epoch, m.Addr(), m)
@@ -64,6 +63,9 @@ func (r *routing) assign(pages []*Page) {
 func (r *routing) assignTo(p *Page) {
 	if p.behind || envelope.IsSender(r.sender, p.Client, p.User) {
 		return
+	}
+	if r.bundle.relay && p.Form().IsHTML() {
+		return // an html stream has no place for it
 	}
 	if _, excepted := r.except[p.User]; excepted && len(r.except) > 0 {
 		return

@@ -12,11 +12,13 @@ func (h *Hub) Sweep(now time.Time) (more bool) {
 	defer h.mu.Unlock()
 
 	h.roster.expireBans(now)
+	h.ends.expire(now)
 	more = h.history.Evict(now.UnixNano(), max(0, h.history.Len()-sweepStep))
 	h.releaseLog()
 	if !more { // as long as the window has old messages, pages need the watches that cover them
 		more = h.watches.dropOld(now.UnixNano(), sweepStep)
 	}
+	more = h.uses.expire(now, sweepStep) || more
 	return h.presence.dropLastSeen(now, sweepStep) || more
 }
 

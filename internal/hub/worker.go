@@ -17,15 +17,27 @@ type worker struct {
 // deliver delivers to each page the bundles that it is due.
 func (w *worker) deliver(pages []*Page) {
 	for _, p := range pages {
-		f := &p.due[0].frame
-		if len(p.due) > 1 {
-			f = w.merge(p.due, p.Form())
+		switch due := dueNow(p); len(due) {
+		case 0:
+		case 1:
+			p.Deliver(&w.offering, &due[0].frame)
+		default:
+			p.Deliver(&w.offering, w.merge(due, p.Form()))
 		}
-		p.Deliver(&w.offering, f)
 		clear(p.due)
 		p.due = p.due[:0]
 	}
 	w.count += uint64(len(pages))
+}
+
+// dueNow returns the bundles that a page is due. A page that has much to read misses
+// messages of pages.
+func dueNow(p *Page) []*bundle {
+	isRelay := func(b *bundle) bool { return b.relay }
+	if !slices.ContainsFunc(p.due, isRelay) || !p.IsLoaded() {
+		return p.due
+	}
+	return slices.DeleteFunc(slices.Clone(p.due), isRelay)
 }
 
 // merge returns one frame for several bundles, in the form of a page. Neighbouring

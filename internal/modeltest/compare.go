@@ -11,7 +11,7 @@ func (w *World) compare() {
 	defer w.log.mu.Unlock()
 
 	numbers := make(map[uint64]bool)
-	var events int
+	var events, ended int
 	var m *model
 	for _, epoch := range w.log.order {
 		m = newModel(w.t, epoch, w.log.epochs[epoch], m)
@@ -19,10 +19,13 @@ func (w *World) compare() {
 			numbers[m.entries[e].params.Number] = true
 		}
 		events += len(m.events)
+		ended += len(m.ended)
 		for _, p := range w.pages {
 			for _, part := range p.parts {
 				if part.epoch == epoch {
 					m.check(p, part)
+					m.checkHeard(p, part)
+					m.checkSessions(p, part)
 				}
 			}
 		}
@@ -31,6 +34,9 @@ func (w *World) compare() {
 	w.checkGaps()
 	w.checkSent(numbers)
 	w.summarize(events)
+	if w.Sessions {
+		w.t.Logf("%d sessions were ended", ended)
+	}
 }
 
 // checkEpochs checks that the epoch has changed only when it may.
@@ -92,6 +98,11 @@ func (w *World) summarize(events int) {
 		events, len(w.log.order), got, len(w.pages), gaps, within, w.crashes.Load(), w.stops.Load(), w.states["ok"].Load(), w.states["gap"].Load())
 	if w.Gapless && gaps > 0 {
 		w.t.Errorf("pages were notified of %d gaps, want none", gaps)
+	}
+	said, heard := w.said.Load(), w.heard.Load()
+	w.t.Logf("pages have sent %d messages and received %d", said, heard)
+	if said > 100 && heard == 0 {
+		w.t.Error("no page has received a message of another")
 	}
 	if got == 0 {
 		w.t.Error("no page has seen anything")

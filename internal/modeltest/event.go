@@ -37,16 +37,40 @@ func (d *draw) event(command string) event.Event {
 	if e.Key = d.params.Key; e.Key != "" {
 		e.Keep = event.Last
 	}
+	for _, user := range d.params.Own {
+		if e.PerUser == nil {
+			e.PerUser = make(map[string]any)
+		}
+		e.PerUser[user] = map[string]string{"mine": mineOf(user, d.params.Number)}
+	}
+	if extra := extraOf(d.params.Number); extra > 0 {
+		e.Extra = map[string]any{"n": extra}
+	}
 	return e
+}
+
+// mineOf returns what a user alone gets of an event.
+func mineOf(user string, number uint64) string {
+	return "mine-" + user + "-" + strconv.FormatUint(number, 10)
+}
+
+// extraOf returns what stands in the extra of an event, or 0 if it has none of its own.
+func extraOf(number uint64) uint64 {
+	if number%5 > 0 {
+		return 0
+	}
+	return number
 }
 
 // params are those of an event. They say to whom it is.
 type params struct {
-	Number uint64 `json:"n"`
-	To     []term `json:"to"`
-	Sender string `json:"sender,omitempty"`
-	Key    string `json:"k,omitempty"` // of a series, of which pages that are away need only the last
-	Pad    string `json:"pad,omitempty"`
+	Number uint64   `json:"n"`
+	To     []term   `json:"to"`
+	Sender string   `json:"sender,omitempty"`
+	Key    string   `json:"k,omitempty"` // of a series, of which pages that are away need only the last
+	Pad    string   `json:"pad,omitempty"`
+	Own    []string `json:"own,omitempty"` // users who get something else as Mine
+	Mine   string   `json:"mine"`
 }
 
 // isForNobody reports whether no page can get the event, so that the log does
@@ -77,6 +101,9 @@ func (s *source) next() draw {
 	s.number++
 	if r.IntN(50) == 0 {
 		d.params.Pad = strings.Repeat("P", r.IntN(20<<10))
+	}
+	if r.IntN(4) == 0 {
+		d.params.Own = s.users(1 + r.IntN(5))
 	}
 	to := s
 	if r.IntN(4) == 0 {

@@ -31,12 +31,15 @@ type end struct {
 
 // An entry is a message, parsed without the plugin's code.
 type entry struct {
-	name    string // node and number; a message that is there twice counts once
+	name    string // node and number, or the key; a message that is there twice counts once
 	kind    byte
 	list    []string
 	params  params
+	saying  saying // of a message of a page
 	command string
 }
+
+const kindRelay = 20
 
 func (l *record) add(epoch string, offset uint64, raw []byte) {
 	e := parseEntry(raw)
@@ -125,13 +128,17 @@ func (l *record) covers(pages []*page) bool {
 
 func parseEntry(raw []byte) entry {
 	e := entry{kind: raw[1], name: string(raw[2:18])}
-	if e.kind == 1 {
+	if e.kind == 1 || e.kind == kindRelay {
+		e.name = keyOf(raw, e.name)
 		var name string
 		body := append([]byte("["), raw[bytes.Index(raw, []byte(`"tasks:`)):]...)
 		if err := json.Unmarshal(body, &[]any{&name, &e.params}); err != nil {
 			panic(fmt.Sprintf("%v: %s", err, body))
 		}
 		e.command = strings.TrimPrefix(name, "tasks:")
+		if e.kind == kindRelay {
+			_ = json.Unmarshal(body, &[]any{&name, &e.saying})
+		}
 		return e
 	}
 	rest := raw[27:]
@@ -146,4 +153,17 @@ func parseEntry(raw []byte) entry {
 		rest = rest[n:]
 	}
 	return e
+}
+
+// keyOf returns the key of an event, or the name if it has none.
+func keyOf(raw []byte, name string) string {
+	const flags, header, series, key = 26, 27, 16, 16
+	at := header
+	if raw[flags]&2 != 0 {
+		at += series
+	}
+	if raw[flags]&4 == 0 {
+		return name
+	}
+	return "key " + string(raw[at:at+key])
 }

@@ -14,6 +14,9 @@ type page struct {
 	world        *World
 	number       int
 	user, client string
+	session      string // the id of its login
+	logins       int
+	loggedOut    bool // the session was ended; the page has not noticed that yet
 	chance       *rand.Rand
 	version      int    // of the protocol
 	events       bool   // uses Server-Sent Events
@@ -36,6 +39,8 @@ type page struct {
 	unsure    []*pageWatch // those of which it is not known where they begin
 	greeted   bool         // the page has received hello since it was loaded
 	recovered bool         // the first hello of the connection said so
+
+	voice voice
 }
 
 // A part is what a page received between two gaps.
@@ -48,6 +53,8 @@ type part struct {
 	connected  []uint64 // the positions at which the page has connected
 	got        []uint64
 	numbers    []uint64
+	heard      []heard
+	sessions   []string // in which session it got them
 }
 
 // rendered is the request that a page comes from: what it has granted, and from
@@ -63,6 +70,9 @@ func (p *page) live() {
 	for {
 		n := p.world.node(p.chance)
 		p.do("connecting")
+		if p.session == "" || p.loggedOut {
+			p.logIn()
+		}
 		ended, err := p.connect(n)
 		if ended || p.world.over.Load() {
 			return
@@ -124,6 +134,7 @@ func (p *page) connect(n *Node) (ended bool, err error) {
 		return false, err
 	}
 	defer closer()
+	p.voice.connection++
 	stay := p.chance.IntN(400)
 	if p.chance.IntN(3) == 0 || p.world.Calm {
 		stay = 1 << 40
@@ -140,6 +151,7 @@ func (p *page) readAll(n *Node, frames frames, cursor string, stay int) (ended b
 			return false, nil // the connection breaks
 		}
 		p.dawdle()
+		p.talk(n)
 		p.do("reading")
 		id, frame, err := frames()
 		if err != nil {
@@ -150,6 +162,9 @@ func (p *page) readAll(n *Node, frames frames, cursor string, stay int) (ended b
 			return true, nil
 		}
 		p.changeMind(n)
+		if !p.logOut(n) {
+			return false, nil
+		}
 		if id != "" {
 			p.lastID = id
 		}

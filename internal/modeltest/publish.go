@@ -34,8 +34,11 @@ func (w *World) publish(ctx context.Context, r *rand.Rand) {
 
 // send makes a request that sends events, and returns how many were accepted.
 func (w *World) send(n *Node, r *rand.Rand) (events int) {
-	if r.IntN(3) == 0 {
+	switch r.IntN(6) {
+	case 0, 1:
 		return w.sendDirectly(n, r)
+	case 2:
+		return w.sendRepeatedly(r)
 	}
 	p, events := w.pages[r.IntN(len(w.pages))], 1+r.IntN(6)
 	header := http.Header{UserHeader: {p.user}}

@@ -1,8 +1,10 @@
 package modeltest
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -17,7 +19,11 @@ type message struct {
 		Epoch     string `json:"epoch"`
 		Offset    uint64 `json:"offset"`
 		Recovered bool   `json:"recovered"`
+
+		Own  []string `json:"own"`
+		Mine string   `json:"mine"`
 	} `json:"params"`
+	Extra extra `json:"extra"`
 }
 
 // A rawMessage is a message in the form of either version.
@@ -25,6 +31,15 @@ type rawMessage struct {
 	message
 	Params json.RawMessage `json:"params"`
 	array  bool
+}
+
+// extra is the part of an extra that depends on the message.
+type extra struct {
+	Number uint64 `json:"n"`
+	Sender *struct {
+		Type int
+		ID   string
+	}
 }
 
 // UnmarshalJSON implements [json.Unmarshaler].
@@ -35,7 +50,7 @@ func (r *rawMessage) UnmarshalJSON(text []byte) error {
 	}
 	var at int64
 	var name string
-	if err := json.Unmarshal(text, &[]any{&r.ID, &at, &name, &r.Params}); err != nil {
+	if err := json.Unmarshal(text, &[]any{&r.ID, &at, &name, &r.Params, &r.Extra}); err != nil {
 		return err
 	}
 	var named bool
@@ -58,7 +73,7 @@ func (p *page) read(frame []byte, cursor string, first *bool) {
 
 	for i := range raw {
 		m := &raw[i].message
-		if raw[i].array != (m.ID > 0 && p.version == 2) {
+		if raw[i].array != ((m.ID > 0 || m.isSaying()) && p.version == 2) {
 			p.world.t.Errorf("%s: %+v is an array: %t", p, m, raw[i].array)
 		}
 		hello := m.Module == "pull" && m.Command == "hello"
@@ -82,7 +97,16 @@ func (p *page) read(frame []byte, cursor string, first *bool) {
 			_, digits, _ := strings.Cut(cursor, ".")
 			at, _ := strconv.ParseUint(digits, 10, 64)
 			p.takeAnswers(raw[i].Params, at)
+		case m.Module == "pull" && m.Command == "sent":
+			p.takeSent(raw[i].Params)
+		case m.isSaying():
+			var next *rawMessage
+			if i+1 < len(raw) {
+				next = &raw[i+1]
+			}
+			p.hear(&raw[i], next)
 		case m.ID > 0:
+			p.checkOwn(m, raw[i].Params)
 			p.receive(m)
 		}
 	}
@@ -103,10 +127,27 @@ func (p *page) receive(m *message) {
 	part := p.part()
 	part.upTo = m.ID
 	part.got, part.numbers = append(part.got, m.ID), append(part.numbers, m.Params.Number)
+	part.sessions = append(part.sessions, p.session)
+}
+
+// checkOwn reports what an event has that is another user's, or has not that is the page's
+// user's.
+func (p *page) checkOwn(m *message, text []byte) {
+	want, secrets := "", 0
+	if p.user != "" && slices.Contains(m.Params.Own, p.user) {
+		want, secrets = mineOf(p.user, m.Params.Number), 1
+	}
+	if m.Params.Mine != want || bytes.Count(text, []byte("mine-")) != secrets || bytes.Count(text, []byte(`"mine"`)) > 1 {
+		p.world.t.Errorf("%s: got %.300s, want %q as the user's own", p, text, want)
+	}
+	if want := extraOf(m.Params.Number); m.Extra.Number != want && p.html == "" {
+		p.world.t.Errorf("%s: got %d in the extra of number %d, want %d", p, m.Extra.Number, m.Params.Number, want)
+	}
 }
 
 func (p *page) hello(m *message, cursor string, first bool) {
 	at := m.Params
+	p.voice.joined = at.Offset
 	if first {
 		p.recovered = at.Recovered
 	}

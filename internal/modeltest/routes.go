@@ -14,6 +14,7 @@ import (
 type Plugin interface {
 	Send(ctx context.Context, t event.Target, e event.Event) error
 	Watch() engine.Watches
+	DisconnectSession(id string) error
 	Shutdown(ctx context.Context) error
 }
 
@@ -31,6 +32,7 @@ func Routes(p Plugin, app http.Handler) http.Handler {
 		d := drawFrom(r).next()
 		respond(w, p.Send(r.Context(), d.target, d.event("model")))
 	})
+	mux.HandleFunc("POST /publish", func(w http.ResponseWriter, r *http.Request) { respond(w, repeatable(p, r)) })
 	mux.HandleFunc("POST /end", func(w http.ResponseWriter, r *http.Request) {
 		first, _ := strconv.ParseUint(r.FormValue("first"), 10, 64)
 		d := draw{target: event.Shared(), params: params{Number: first, To: []term{{Shared: true}}}}
@@ -41,6 +43,9 @@ func Routes(p Plugin, app http.Handler) http.Handler {
 	})
 	mux.HandleFunc("POST /unwatch", func(w http.ResponseWriter, r *http.Request) {
 		respond(w, p.Watch().Delete(r.FormValue("user"), r.FormValue("tag")))
+	})
+	mux.HandleFunc("POST /logout", func(w http.ResponseWriter, r *http.Request) {
+		respond(w, p.DisconnectSession(r.FormValue("session")))
 	})
 	return mux
 }

@@ -19,6 +19,7 @@ type model struct {
 	events  []uint64            // offsets, ascending, each message once
 	series  map[string][]uint64 // the events of each series, ascending
 	watches map[[2]string][]*watch
+	ended   map[string]uint64    // sessions that were ended → where
 	earlier map[[2]string]uint64 // watches of earlier epochs, which nodes may still have → where they end
 }
 
@@ -29,7 +30,7 @@ type model struct {
 type watch struct{ since, granted, until uint64 }
 
 func newModel(t testing.TB, epoch string, entries map[uint64]entry, before *model) *model {
-	m := &model{t: t, epoch: epoch, entries: entries, watches: make(map[[2]string][]*watch), series: make(map[string][]uint64), earlier: before.surviving()}
+	m := &model{t: t, epoch: epoch, entries: entries, watches: make(map[[2]string][]*watch), series: make(map[string][]uint64), earlier: before.surviving(), ended: make(map[string]uint64)}
 	offsets := make([]uint64, 0, len(entries))
 	for offset := range entries {
 		offsets = append(offsets, offset)
@@ -71,6 +72,8 @@ func (m *model) take(offset uint64, e *entry) {
 				m.watches[key] = append(list, &watch{since: since, granted: offset})
 			}
 		}
+	case kindEndSession:
+		m.endSession(offset, e)
 	case 4: // unwatch: user, tags
 		for _, tag := range e.list[1:] {
 			for _, w := range m.watches[[2]string{e.list[0], tag}] {

@@ -52,7 +52,7 @@ const mostWatches = 4
 // ask requests a page that grants a tag. It returns the grant, and the cursor at
 // which the request began.
 func (p *page) ask(n *Node, query string) (grant, epoch string, offset uint64, err error) {
-	body, err := n.get("/page?"+query, http.Header{UserHeader: {p.user}})
+	body, err := n.get("/page?"+query, p.header())
 	if err != nil {
 		return "", "", 0, err
 	}
@@ -266,7 +266,7 @@ func (p *page) request(n *Node, what map[string][]string) {
 		p.say(string(body))
 		return
 	}
-	answer, err := p.post(n, body)
+	answer, err := p.post(n, "/watch", body)
 	if err != nil {
 		return // the watch is not acknowledged
 	}
@@ -276,8 +276,8 @@ func (p *page) request(n *Node, what map[string][]string) {
 	p.takeAnswers(answer, 0)
 }
 
-func (p *page) post(n *Node, body []byte) ([]byte, error) {
-	r, err := http.NewRequest(http.MethodPost, n.Scheme+"://app.test/pull/watch", bytes.NewReader(body))
+func (p *page) post(n *Node, path string, body []byte) ([]byte, error) {
+	r, err := http.NewRequest(http.MethodPost, n.Scheme+"://app.test/pull"+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}

@@ -69,8 +69,6 @@ func (p *page) socket(n *Node, query string, header http.Header) (f frames, clos
 	return f, func() { _ = conn.Close() }, nil
 }
 
-func (p *page) header() http.Header { return http.Header{UserHeader: {p.user}} }
-
 func (p *page) stream(n *Node, query string, header http.Header) (f frames, closer func(), err error) {
 	lines, closer, err := p.open(n, query, header)
 	if err != nil {

@@ -63,6 +63,10 @@ type World struct {
 	// CrashesLose says that with a node that crashes the log is lost.
 	CrashesLose bool
 
+	// Sessions has pages end their sessions at random: Config.Session of the nodes
+	// returns that of [SessionHeader].
+	Sessions bool
+
 	// Duration is how long events are published, or longer until a page has received
 	// one. Default two seconds.
 	Duration time.Duration
@@ -77,6 +81,8 @@ type World struct {
 	number   atomic.Uint64 // of the last event
 	gaps     []gap         // that need a reason
 	seen     atomic.Int64  // events that pages have received
+	said     atomic.Int64  // messages that pages have sent
+	heard    atomic.Int64  // messages that pages have received
 	sent     sync.Map      // number of an event that is in the log → the value of losses before it was sent
 	losses   atomic.Int64  // how often the log was lost
 	renewed  atomic.Int64  // how often the log may have got another epoch without a loss
@@ -120,7 +126,9 @@ func (w *World) Live(t testing.TB) {
 	var readers sync.WaitGroup
 	for i := range w.Pages {
 		w.pages = append(w.pages, w.newPage(i))
-		readers.Go(w.pages[i].live)
+	}
+	for _, p := range w.pages {
+		readers.Go(p.live)
 	}
 	w.beBusy()
 	w.calm.Store(true)

@@ -18,10 +18,11 @@ import (
 type Note struct {
 	notification.Notification // without what is in Body
 
-	Owner string           // the node that sends it
-	Addr  envelope.Address // whom the event is for
-	Body  []byte           // of the event
-	Size  int              // what the log has of it, in bytes
+	Owner   string           // the node that sends it
+	Addr    envelope.Address // whom the event is for
+	Body    []byte           // of the event
+	PerUser envelope.PerUser // what single users get besides
+	Size    int              // what the log has of it, in bytes
 
 	first *Entry // its entries, linked by nextOfNote and prevOfNote
 	left  int    // the number of its entries, and one for the search for recipients
@@ -68,13 +69,16 @@ func (e *Entry) Tries() int { return e.tries }
 // a page.
 func (n *Note) Waiting() int { return n.left - n.held }
 
-// Complete returns the notification with the event in Body. It may be called by
-// several goroutines at once.
-func (n *Note) Complete() notification.Notification {
-	note := n.Notification
-	module, command, params, ok := protocol.SplitBody(n.Body)
-	if ok && json.Valid(params) { // anyone may have written to the log
-		note.Module, note.Command, note.Params = string(module), string(command), bytes.Clone(params)
+// Complete returns the notification with the event as the user's pages get it. It may be
+// called by several goroutines at once.
+func (e *Entry) Complete() notification.Notification {
+	note, body := e.Note.Notification, e.Note.Body
+	if own := e.Note.PerUser.Of(e.User); own != nil {
+		body = protocol.AppendMerged(nil, body, own)
+	}
+	event, ok := protocol.SplitBody(body)
+	if ok && json.Valid(event.Params) { // anyone may have written to the log
+		note.Module, note.Command, note.Params = string(event.Module), event.Command(), bytes.Clone(event.Params)
 	}
 	return note
 }

@@ -102,7 +102,7 @@ func (b *inbox) addEvent(raw []byte) error {
 	var m message
 	var offset uint64
 	var at int64
-	if err := json.Unmarshal(raw, &[]any{&offset, &at, &m.name, &m.params}); err != nil {
+	if err := json.Unmarshal(raw, &[]any{&offset, &at, &m.name, &m.params}); err != nil { // a fifth element is extra
 		return err
 	}
 	b.unread = append(b.unread, m)

@@ -18,11 +18,13 @@ import (
 // A left is an event that left, or one that a test wants, in a form that can be
 // compared.
 type left struct {
-	target event.Target
-	event  event.Event // with Params as JSON
-	params string      // in canonical form
-	push   string      // in canonical form; "" for none
-	noted  bool        // Key and ExceptSender are known
+	target  event.Target
+	event   event.Event // with Params as JSON
+	params  string      // in canonical form
+	perUser string      // in canonical form; "" for none
+	extra   string      // in canonical form; "" for none
+	push    string      // in canonical form; "" for none
+	noted   bool        // Key and ExceptSender are known
 }
 
 // defaultTTL is the TTL of an event that sets none.
@@ -34,16 +36,32 @@ func parse(r engine.Record) (left, error) {
 	if err != nil {
 		return left{}, err
 	}
-	module, command, params, ok := protocol.SplitBody(e.Body)
+	body, ok := protocol.SplitBody(e.Body)
 	if !ok {
 		return left{}, errors.New("not an event")
 	}
 	l := left{target: event.TargetOf(e.Addr), noted: r.Noted, event: event.Event{
-		Module: string(module), Command: string(command), Params: json.RawMessage(params),
+		Module: string(body.Module), Command: body.Command(), Params: json.RawMessage(body.Params),
 		Key: r.Key, ExceptSender: r.ExceptSender, Secret: e.Secret, TTL: ttlOf(&e),
 	}}
 	if e.Series != nil {
 		l.event.Keep = event.Last
+	}
+	for user, own := range e.PerUser.All() {
+		if l.event.PerUser == nil {
+			l.event.PerUser = make(map[string]any)
+		}
+		l.event.PerUser[string(user)] = json.RawMessage(own)
+	}
+	if body.Extra != nil {
+		var extra map[string]json.RawMessage
+		if err := json.Unmarshal(body.Extra, &extra); err != nil {
+			return left{}, err
+		}
+		l.event.Extra = make(map[string]any)
+		for key, value := range extra {
+			l.event.Extra[key] = value
+		}
 	}
 	if e.Kind == envelope.KindPush || e.Kind == envelope.KindPushOnly {
 		push, err := notification.Decode(e.Push)
@@ -68,19 +86,16 @@ func ttlOf(e *envelope.Envelope) time.Duration {
 
 // newWant returns what a test wants.
 func newWant(m Message) (left, error) {
-	var params bytes.Buffer
-	enc := json.NewEncoder(&params)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(m.Event.Params); err != nil {
+	params, err := encode(m.Event.Params)
+	if err != nil {
 		return left{}, fmt.Errorf("the params of %s:%s: %w", m.Event.Module, m.Event.Command, err)
 	}
-	if m.Event.Params == nil || params.String() == "null\n" {
-		params.Reset()
-		params.WriteString("{}")
+	if string(params) == "null" {
+		params = []byte("{}")
 	}
 	l := left{target: m.Target, event: m.Event, noted: true}
 	l.event.Module = strings.ToLower(m.Event.Module)
-	l.event.Params = json.RawMessage(bytes.TrimSpace(params.Bytes()))
+	l.event.Params = json.RawMessage(params)
 	if l.event.TTL == defaultTTL {
 		l.event.TTL = 0
 	}
@@ -88,14 +103,41 @@ func newWant(m Message) (left, error) {
 	return l.complete()
 }
 
-// complete fills in params and push, and returns the event.
+// complete fills in what has a canonical form, and returns the event.
 func (l *left) complete() (left, error) {
 	var err error
 	l.params, err = canonical(l.event.Params.(json.RawMessage))
 	if err == nil && l.event.Push != nil {
 		l.push, err = canonical(notification.Encode(l.event.Push))
 	}
+	if err == nil {
+		l.perUser, err = canonicalMap(l.event.PerUser)
+	}
+	if err == nil {
+		l.extra, err = canonicalMap(l.event.Extra)
+	}
 	return *l, err
+}
+
+// canonicalMap returns a map as JSON in canonical form, or "" if it is empty.
+func canonicalMap(m map[string]any) (string, error) {
+	if len(m) == 0 {
+		return "", nil
+	}
+	text, err := encode(m)
+	if err != nil {
+		return "", err
+	}
+	return canonical(text)
+}
+
+// encode returns a value as JSON, as events have it.
+func encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(v)
+	return bytes.TrimSpace(b.Bytes()), err
 }
 
 // canonical returns JSON with sorted keys and without spaces.
@@ -106,17 +148,14 @@ func canonical(text []byte) (string, error) {
 	if err := dec.Decode(&v); err != nil {
 		return "", err
 	}
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	err := enc.Encode(v)
-	return strings.TrimSpace(b.String()), err
+	sorted, err := encode(v)
+	return string(sorted), err
 }
 
 // matches reports whether got is what a test wants.
 func (l *left) matches(got *left) bool {
 	reduced := got.reduced(l)
-	return l.head() == reduced.head() && l.params == reduced.params && l.push == reduced.push
+	return l.head() == reduced.head() && l.params == reduced.params && l.perUser == reduced.perUser && l.extra == reduced.extra && l.push == reduced.push
 }
 
 // reduced returns the event without what the test does not compare.

@@ -45,7 +45,8 @@ func relay(e *engine.Engine) {
 	e.Relay(ctx)
 }
 
-// All returns the events with their targets. Params are a json.RawMessage. Key
+// All returns the events with their targets. Params, and the values in PerUser and Extra,
+// are a json.RawMessage. Key
 // and ExceptSender of events of SendTx are not known, and zero.
 func (m *Messages) All() []Message {
 	all := make([]Message, len(m.list))
@@ -55,7 +56,7 @@ func (m *Messages) All() []Message {
 	return all
 }
 
-// Events returns the events. Params are a json.RawMessage.
+// Events returns the events, as All does.
 func (m *Messages) Events() []event.Event {
 	events := make([]event.Event, len(m.list))
 	for i, l := range m.list {
@@ -96,7 +97,7 @@ func (m *Messages) Only(t testing.TB, target event.Target, events ...event.Event
 
 // Exactly fails the test unless exactly these events left, in this order.
 //
-// Params are compared as JSON. Key, Keep, TTL, ExceptSender, Secret and Push are compared
+// Params, PerUser and Extra are compared as JSON. Key, Keep, TTL, ExceptSender, Secret and Push are compared
 // if they are set in what the test wants, and Key and ExceptSender not for events
 // of SendTx.
 func (m *Messages) Exactly(t testing.TB, want ...Message) {

@@ -41,9 +41,10 @@ func (l *left) name() string {
 // lines returns an event as a failure shows it.
 func (l *left) lines() []string {
 	lines := append([]string{l.head()}, indented(l.params)...)
-	if l.push != "" {
-		lines = append(lines, "  Push:")
-		lines = append(lines, indented(l.push)...)
+	for _, more := range []struct{ name, text string }{{"PerUser", l.perUser}, {"Extra", l.extra}, {"Push", l.push}} {
+		if more.text != "" {
+			lines = append(append(lines, "  "+more.name+":"), indented(more.text)...)
+		}
 	}
 	if len(lines) == 2 { // short params
 		return []string{lines[0] + " " + strings.TrimSpace(lines[1])}

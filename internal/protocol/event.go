@@ -1,7 +1,6 @@
 package protocol
 
 import (
-	"bytes"
 	"strconv"
 	"time"
 )
@@ -38,35 +37,11 @@ const (
 	objectOverhead = len(`{"id":18446744073709551615,"module_id":"","command":"","params":,"extra":{"server_time":"2262-04-11T23:47:16Z","server_time_unix":9223372036.854775}}`) + 1
 )
 
-// AppendBody appends the body of an event: the event of version 2 without its
-// offset, which is known only when the log has ordered it, and without its time,
-// which the log has anyway. module and command must not need escaping, and module
-// must not contain a colon.
-func AppendBody(b []byte, module, command string, params []byte) []byte {
-	b = append(b, '"')
-	b = append(b, module...)
-	b = append(b, ':')
-	b = append(b, command...)
-	b = append(b, `",`...)
-	b = append(b, params...)
-	return append(b, ']')
-}
-
-// SplitBody returns the parts of a body. It returns false if AppendBody has not
-// made the body, as far as that can be seen without parsing the params.
-func SplitBody(body []byte) (module, command, params []byte, ok bool) {
-	rest, quoted := bytes.CutPrefix(body, []byte(`"`))
-	module, rest, colon := bytes.Cut(rest, []byte(":"))
-	command, rest, comma := bytes.Cut(rest, []byte(`",`))
-	params, closed := bytes.CutSuffix(rest, []byte("]"))
-	return module, command, params, quoted && colon && comma && closed
-}
-
 // AppendEvent appends an event as pages with this version receive it. at is the
 // time when it was sent, in unix nanoseconds, not before 1970.
 func (v Version) AppendEvent(b []byte, offset uint64, at int64, body []byte) []byte {
 	if v == V1 {
-		return appendObject(b, offset, at, body)
+		return appendObject(b, offset, at, splitOrEmpty(body))
 	}
 	b = append(b, '[')
 	b = strconv.AppendUint(b, offset, 10)
@@ -76,22 +51,24 @@ func (v Version) AppendEvent(b []byte, offset uint64, at int64, body []byte) []b
 	return append(b, body...)
 }
 
-// appendObject appends an event of version 1. The names and params of a body that
-// AppendBody has not made are empty.
-func appendObject(b []byte, offset uint64, at int64, body []byte) []byte {
-	module, command, params, ok := SplitBody(body)
-	if !ok {
-		module, command, params = nil, nil, []byte("{}")
+// appendObject appends an event of version 1, without an id if its offset is 0.
+func appendObject(b []byte, offset uint64, at int64, parts Body) []byte {
+	b = append(b, '{')
+	if offset > 0 {
+		b = append(b, `"id":`...)
+		b = append(strconv.AppendUint(b, offset, 10), ',')
 	}
-	b = append(b, `{"id":`...)
-	b = strconv.AppendUint(b, offset, 10)
-	b = append(b, `,"module_id":"`...)
-	b = append(b, module...)
+	b = append(b, `"module_id":"`...)
+	b = append(b, parts.Module...)
 	b = append(b, `","command":"`...)
-	b = append(b, command...)
+	b = append(b, parts.command...)
 	b = append(b, `","params":`...)
-	b = append(b, params...)
-	return append(appendExtra(b, time.Unix(0, at)), '}')
+	b = append(b, parts.Params...)
+	b = appendExtra(b, time.Unix(0, at))
+	if len(parts.Extra) > len("{}") {
+		b = append(append(b[:len(b)-1], ','), parts.Extra[1:]...)
+	}
+	return append(b, '}')
 }
 
 // appendExtra appends the extra of an object: the time at which it was sent, as
@@ -101,4 +78,13 @@ func appendExtra(b []byte, at time.Time) []byte {
 	b = at.UTC().AppendFormat(b, time.RFC3339)
 	b = append(b, `","server_time_unix":`...)
 	return append(appendUnix(b, at), '}')
+}
+
+// IsReservedExtra reports whether a key of extra is the plugin's own, or the client's.
+func IsReservedExtra(key string) bool {
+	switch key {
+	case "sender", "server_time", "server_time_unix", "server_time_ago", "tab":
+		return true
+	}
+	return false
 }

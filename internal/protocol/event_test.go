@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/echo-pull/pull/internal/protocol"
 )
@@ -30,25 +31,31 @@ type object struct {
 	Module  string          `json:"module_id"`
 	Command string          `json:"command"`
 	Params  json.RawMessage `json:"params"`
-	Extra   struct {
-		Time string      `json:"server_time"`
-		Unix json.Number `json:"server_time_unix"`
-	} `json:"extra"`
+	Extra   extra           `json:"extra"`
+}
+
+type extra struct {
+	Time string      `json:"server_time"`
+	Unix json.Number `json:"server_time_unix"`
+	Own  any         `json:"own"`
 }
 
 // FuzzBothFormsSayTheSame encodes an event and reads both forms with a parser of
 // JSON.
 func FuzzBothFormsSayTheSame(f *testing.F) {
-	f.Add(uint64(58), at, "tasks", "update", `{"ID":7}`)
-	f.Add(^uint64(0), int64(1<<63-1), "pull", "withdraw", `{"tag":"\",]"}`)
-	f.Add(uint64(1), int64(0), "a.b_c-1", "with:two:colons", `[["],"]]`)
-	f.Add(uint64(2), int64(1), "tasks", "", `"a:b\",]"`)
-	f.Add(uint64(3), int64(999_999), "tasks", ":", `true`)
-	f.Fuzz(func(t *testing.T, offset uint64, at int64, module, command, params string) {
-		if at < 0 || !isName(module, "") || !isName(command, ":") || !json.Valid([]byte(params)) || strings.TrimSpace(params) == "null" {
+	f.Add(uint64(58), at, "tasks", "update", `{"ID":7}`, "")
+	f.Add(^uint64(0), int64(1<<63-1), "pull", "withdraw", `{"tag":"\",]"}`, `{"a":[1,{"b":"},{\""}]}`)
+	f.Add(uint64(1), int64(0), "a.b_c-1", "with:two:colons", `[["],"],{"a":{}}]`, "1")
+	f.Add(uint64(2), int64(1), "tasks", "\"Füße\" <a\\>, 100 %", `"a:b\",]"`, "")
+	f.Add(uint64(3), int64(999_999), "tasks", ":", `true`, `"x"`)
+	f.Fuzz(func(t *testing.T, offset uint64, at int64, module, command, params, own string) {
+		if at < 0 || !isModule(module) || !utf8.ValidString(command) || !isValue(params) || own != "" && !isValue(own) {
 			t.Skip("no event has these parts")
 		}
 		body := protocol.AppendBody(nil, module, command, []byte(params))
+		if own != "" {
+			body = protocol.AppendExtra(body, []byte(`{"own":`+own+`}`))
+		}
 		array, long := protocol.V2.AppendEvent(nil, offset, at, body), protocol.V1.AppendEvent(nil, offset, at, body)
 
 		var o, want object
@@ -57,7 +64,7 @@ func FuzzBothFormsSayTheSame(f *testing.F) {
 		}
 		var millis int64
 		var name string
-		if err := json.Unmarshal(array, &[]any{&want.ID, &millis, &name, &want.Params}); err != nil {
+		if err := json.Unmarshal(array, &[]any{&want.ID, &millis, &name, &want.Params, &want.Extra}); err != nil {
 			t.Fatalf("version 2: %v in %s", err, array)
 		}
 		want.Module, want.Command, _ = strings.Cut(name, ":")
@@ -66,7 +73,7 @@ func FuzzBothFormsSayTheSame(f *testing.F) {
 		if !reflect.DeepEqual(o, want) || millis != at/1e6 {
 			t.Errorf("version 1 is %s, version 2 is %s", long, array)
 		}
-		if o.Module != module || o.Command != command || string(o.Params) != strings.TrimSpace(params) {
+		if o.Module != module || o.Command != command || string(o.Params) != params || (own != "") != (o.Extra.Own != nil) {
 			t.Errorf("got %s, want module %q, command %q, params %s", long, module, command, params)
 		}
 		for _, v := range []protocol.Version{protocol.V1, protocol.V2} {
@@ -77,16 +84,20 @@ func FuzzBothFormsSayTheSame(f *testing.F) {
 	})
 }
 
-// isName reports whether s passes the checks of a module id, or with more of a
-// command.
-func isName(s, more string) bool {
-	return strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"+more) == ""
+// isModule reports whether s passes the checks of a module id.
+func isModule(s string) bool {
+	return strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == ""
+}
+
+// isValue reports whether s is a value as events have them: on one line, and not null.
+func isValue(s string) bool {
+	return json.Valid([]byte(s)) && strings.TrimSpace(s) == s && s != "null" && !strings.ContainsAny(s, "\r\n")
 }
 
 // FuzzForeignBody expands what anyone may have written to the log. The result has
 // no more than its time and what was there.
 func FuzzForeignBody(f *testing.F) {
-	for _, body := range []string{``, `"`, `":",]`, `"a:b",{}`, `"a",{}]`, `a:b",{}]`, `"a:b"]`, `"module_id":"tasks","command":"x","params":{},"extra":{}}`} {
+	for _, body := range []string{``, `"`, `":",]`, `"a:b",{}`, `"a",{}]`, `a:b",{}]`, `"a:b"]`, `"module_id":"tasks","command":"x","params":{},"extra":{}}`, `"a:b",{},{"c":1}]`, `"a:b",{},{}]`, `"a:b",[,{"c":1}]`, `"a:\u0062\x",{}]`} {
 		f.Add([]byte(body))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
@@ -96,9 +107,15 @@ func FuzzForeignBody(f *testing.F) {
 		if !bytes.Equal(body, before) {
 			t.Errorf("the body is %q now, want %q", body, before)
 		}
-		module, command, params, ok := protocol.SplitBody(body)
-		if ok && !bytes.Equal(protocol.AppendBody(nil, string(module), string(command), params), body) {
-			t.Errorf("%q consists of %q, %q and %q", body, module, command, params)
+		parts, ok := protocol.SplitBody(body)
+		if ok {
+			end := append([]byte{','}, parts.Params...)
+			if parts.Extra != nil {
+				end = append(append(end, ','), parts.Extra...)
+			}
+			if start, found := bytes.CutSuffix(body, append(end, ']')); !found || !bytes.HasPrefix(start, append([]byte{'"'}, parts.Module...)) {
+				t.Errorf("%q consists of %q, %q, %q and %q", body, parts.Module, parts.Command(), parts.Params, parts.Extra)
+			}
 		}
 		if !ok && !json.Valid(got) {
 			t.Errorf("%q becomes %s", body, got)

@@ -1,13 +1,11 @@
 package protocol
 
 import (
-	"bytes"
 	"encoding/json"
 	"html"
 	"math/rand/v2"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 )
 
 // IsHTML reports whether v is not a version of the protocol but a dialect of the html
@@ -22,29 +20,37 @@ const htmlOverhead = 160
 // Events, of which the last has the position as its id. What the dialect cannot show is
 // an id alone, which moves the position of the client.
 func (v Version) AppendHTMLEvent(b []byte, epoch string, offset uint64, body []byte) []byte {
-	module, command, params, ok := SplitBody(body)
+	parts, ok := SplitBody(body)
 	switch {
 	case !ok:
-	case string(module) != PluginModule && v == Datastar:
-	case string(module) != PluginModule:
-		if isEventName(module) && isEventName(command) {
-			b = append(append(append(append(b, "event: pull:"...), module...), ':'), command...)
-			b = appendID(append(b, '\n'), epoch, offset)
-			return append(appendData(b, "", string(params)), '\n')
-		}
-	case string(command) == RenderCommand:
+	case string(parts.Module) != PluginModule && v == Datastar:
+	case string(parts.Module) != PluginModule:
+		b = appendEventName(append(b, "event: pull:"...), parts.Module)
+		b = appendEventName(append(b, ':'), unquote(parts.command))
+		b = appendID(append(b, '\n'), epoch, offset)
+		return append(appendData(b, "", string(parts.Params)), '\n')
+	case parts.Command() == RenderCommand:
 		var f Fragment
-		if json.Unmarshal(params, &f) == nil {
+		if json.Unmarshal(parts.Params, &f) == nil {
 			return v.appendFragment(b, epoch, offset, &f)
 		}
 	}
 	return AppendHTMLPosition(b, epoch, offset)
 }
 
-// isEventName reports whether the part of a name is one that an application can have:
-// the log may contain anything.
-func isEventName(name []byte) bool {
-	return utf8.Valid(name) && !bytes.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r == 0x7f })
+// appendEventName appends a part of a name as the names of DOM events have it: all
+// characters but letters, digits and . _ - : are percent-encoded.
+func appendEventName(b, part []byte) []byte {
+	const digits = "0123456789ABCDEF"
+	for _, c := range part {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', strings.IndexByte("._-:", c) >= 0:
+			b = append(b, c)
+		default:
+			b = append(b, '%', digits[c>>4], digits[c&15])
+		}
+	}
+	return b
 }
 
 // AppendHTMLPosition appends the position of an html stream, which clients repeat when

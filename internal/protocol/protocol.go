@@ -52,6 +52,13 @@ func Tick(epoch string, offset uint64) []byte {
 	return append(strconv.AppendUint(b, offset, 10), "}}"...)
 }
 
+// Session returns the message that asks a page to renew its session, which ends at a
+// time.
+func Session(until time.Time) []byte {
+	b := []byte(`{"module_id":"pull","command":"session","params":{"until":`)
+	return append(strconv.AppendInt(b, until.Unix(), 10), "}}"...)
+}
+
 // Reply returns the response to a request of a page.
 func Reply(command string, params any) ([]byte, error) {
 	return json.Marshal(struct {
@@ -155,17 +162,26 @@ func appendUnix(b []byte, now time.Time) []byte {
 }
 
 // appendJSON appends a string as JSON.
-func appendJSON(b []byte, s string) []byte {
-	if !strings.ContainsFunc(s, needsEscape) {
-		return append(append(append(b, '"'), s...), '"')
+func appendJSON(b []byte, s string) []byte { return append(appendEscaped(append(b, '"'), s), '"') }
+
+// appendEscaped appends a string as it stands between the quotes of JSON.
+func appendEscaped(b []byte, s string) []byte {
+	for i := range len(s) {
+		if needsEscape[s[i]] {
+			quoted, err := json.Marshal(s)
+			if err != nil {
+				return b // never: every string is JSON
+			}
+			return append(b, quoted[1:len(quoted)-1]...)
+		}
 	}
-	quoted, err := json.Marshal(s)
-	if err != nil {
-		return append(b, `""`...) // never: every string is JSON
-	}
-	return append(b, quoted...)
+	return append(b, s...)
 }
 
-func needsEscape(r rune) bool {
-	return r < ' ' || r > '~' || strings.ContainsRune("\"\\<>&", r)
-}
+// needsEscape has the bytes of which encoding/json decides how they are escaped.
+var needsEscape = func() (set [256]bool) { //nolint:gochecknoglobals // a constant
+	for c := range set {
+		set[c] = c < ' ' || c > '~' || strings.ContainsRune("\"\\<>&", rune(c))
+	}
+	return set
+}()

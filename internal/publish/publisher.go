@@ -86,6 +86,8 @@ type Publisher struct {
 	outage   Outage
 
 	events, bytes atomic.Int64               // places that are reserved
+	relays        atomic.Int64               // messages of pages in the queue
+	failing       atomic.Bool                // the broker has refused the last call
 	closed        atomic.Bool                // Reserve returns ErrClosed
 	lost          int                        // events that did not reach the broker; owned by Run's goroutine, not guarded
 	fault         atomic.Pointer[FaultError] // what the broker returns instead of publishing; nil outside of tests

@@ -47,6 +47,14 @@ func (p *Publisher) Release(events, size int) {
 	signal.Send(p.freed)
 }
 
+// release gives back what a batch occupied.
+func (p *Publisher) release(b *Batch) {
+	p.Release(b.Events, b.Size)
+	if b.relay {
+		p.relays.Add(-1)
+	}
+}
+
 // Drain makes Reserve return ErrClosed from now on, and waits until all reserved
 // places are released: their events were published or discarded.
 func (p *Publisher) Drain(ctx context.Context) error {

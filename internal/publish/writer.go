@@ -71,7 +71,7 @@ func (p *Publisher) settleAll(batches []Batch, err error) {
 // settle releases the places of a batch and wakes the goroutine that waits for
 // it.
 func (p *Publisher) settle(b Batch, err error) {
-	p.Release(b.Events, b.Size)
+	p.release(&b)
 	if b.done != nil {
 		b.done <- err
 	}
@@ -89,6 +89,7 @@ func (p *Publisher) write(ctx context.Context, chunk [][]byte) error {
 			return ErrClosed
 		}
 		err := p.publish(ctx, chunk)
+		p.failing.Store(err != nil)
 		if err == nil {
 			p.outage.Succeed()
 			p.pace(ctx, before)

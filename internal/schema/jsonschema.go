@@ -107,8 +107,8 @@ func (t Type) described(s map[string]any) map[string]any {
 	return s
 }
 
-// quote returns text as a string literal of JSON and of TypeScript.
-func quote(text string) string {
+// Quote returns text as a string literal of JSON and of TypeScript.
+func Quote(text string) string {
 	quoted, err := encode(text)
 	if err != nil {
 		return `""` // never

@@ -76,7 +76,7 @@ func quoted(typ Type) Type {
 	}
 	values = slices.Clone(values)
 	for i, value := range values {
-		values[i] = json.RawMessage(quote(string(value)))
+		values[i] = json.RawMessage(Quote(string(value)))
 	}
 	return Type{Kind: Literals, Values: values, Null: typ.Null}
 }

@@ -103,5 +103,5 @@ func property(name string) string {
 	if identifier.MatchString(name) {
 		return name
 	}
-	return quote(name)
+	return Quote(name)
 }

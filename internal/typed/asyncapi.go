@@ -133,7 +133,7 @@ func (e entry) message() object {
 func (c *catalog) operations() object {
 	messages := map[string][]object{}
 	for _, e := range c.events {
-		messages[e.module] = append(messages[e.module], object{"$ref": "#/channels/events/messages/" + e.name()})
+		messages[e.module] = append(messages[e.module], object{"$ref": "#/channels/events/messages/" + pointer(e.name())})
 	}
 	operations := object{}
 	for module, its := range messages {
@@ -145,6 +145,11 @@ func (c *catalog) operations() object {
 		}
 	}
 	return operations
+}
+
+// pointer returns a name as a part of a reference: a JSON Pointer in a URL.
+func pointer(name string) string {
+	return url.PathEscape(strings.NewReplacer("~", "~0", "/", "~1").Replace(name))
 }
 
 func (c *catalog) schemas() object {

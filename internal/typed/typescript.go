@@ -32,7 +32,7 @@ func WriteTypeScript(w io.Writer, events ...Typed) error {
 	}
 	b.WriteString("declare global {\n  /** The params of each event, by its name. */\n  interface PullEvents {\n")
 	for _, e := range c.events {
-		fmt.Fprintf(&b, "%s    %q: %s\n", schema.Comment(e.params, "    "), e.name(), e.params.TypeScript("    "))
+		fmt.Fprintf(&b, "%s    %s: %s\n", schema.Comment(e.params, "    "), schema.Quote(e.name()), e.params.TypeScript("    "))
 	}
 	b.WriteString("  }\n}\n\nexport {}\n")
 	if _, err := b.WriteTo(w); err != nil {

@@ -24,7 +24,7 @@ func animal[T any](command string) Animal {
 // Zoo returns all animals.
 func Zoo() []Animal {
 	return []Animal{
-		animal[Task]("task"), animal[*Task]("task-pointer"), animal[[]Task]("tasks"), animal[map[string]Task]("task-map"),
+		animal[Task]("task"), animal[int](`Say "hi" ~/ 50 %, дом & <b>\:`), animal[*Task]("task-pointer"), animal[[]Task]("tasks"), animal[map[string]Task]("task-map"),
 		animal[other.Task]("other"), animal[Clash]("clash"), animal[Person]("person"), animal[Empty]("empty"),
 		animal[Numbers]("numbers"), animal[Quoted]("quoted"), animal[Omitted]("omitted"), animal[Zeroes]("zeroes"),
 		animal[Named]("named"), animal[Embedded]("embedded"), animal[*Embedded]("embedded-pointer"), animal[Conflict]("conflict"),

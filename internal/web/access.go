@@ -7,39 +7,51 @@ import (
 	"github.com/gorilla/websocket"
 
 	"github.com/echo-pull/pull/internal/rate"
+	"github.com/echo-pull/pull/internal/session"
 )
 
-// authorize returns the user of a request, "" for a guest, or the refusal if the
-// request may not connect. It checks the host, the origin and the user.
-func (s *Server) authorize(c Context) (string, error) {
-	user, err := s.identify(c)
-	if err == nil && user == "" && !s.config.Guests {
-		return "", refuse(http.StatusUnauthorized, "guests may not connect")
+// authorize returns the login of a request, or the refusal if the request may not
+// connect. It checks the host, the origin and the login.
+func (s *Server) authorize(c Context) (session.Login, error) {
+	login, err := s.identify(c)
+	if err == nil && login.User == "" && !s.config.Guests {
+		return session.Login{}, refuse(http.StatusUnauthorized, "guests may not connect")
 	}
-	return user, err
+	return login, err
 }
 
 // identify is authorize for what every guest may do.
-func (s *Server) identify(c Context) (string, error) {
+func (s *Server) identify(c Context) (session.Login, error) {
+	if err := s.checkSite(c); err != nil {
+		return session.Login{}, err
+	}
+	login, err := s.loginOf(c)
+	switch {
+	case err != nil && c.HasStatus(err):
+		return session.Login{}, err
+	case err != nil:
+		s.reportUser(err)
+		return session.Login{}, refuse(http.StatusUnauthorized, "unknown user")
+	case c.Committed(): // the application's function has redirected to a login and returned nil
+		return session.Login{}, refuse(http.StatusUnauthorized, "the request was answered before")
+	case s.engine.Hub().IsEnded(login.ID()):
+		return session.Login{}, refuse(http.StatusUnauthorized, "the session was ended")
+	}
+	return login, nil
+}
+
+// checkSite returns the refusal if a request is for another host, or comes from a page of
+// an origin that is not allowed.
+func (s *Server) checkSite(c Context) error {
 	if host := c.Request().Host; !s.hosts.has(host) {
 		s.reportHost(host)
-		return "", refuse(http.StatusForbidden, "host not allowed")
+		return refuse(http.StatusForbidden, "host not allowed")
 	}
 	if origin, allowed := s.sameOrigin(c); !allowed {
 		s.reportOrigin(c, origin)
-		return "", refuse(http.StatusForbidden, "origin not allowed")
+		return refuse(http.StatusForbidden, "origin not allowed")
 	}
-	user, err := s.userOf(c)
-	switch {
-	case err != nil && c.HasStatus(err):
-		return "", err
-	case err != nil:
-		s.reportUser(err)
-		return "", refuse(http.StatusUnauthorized, "unknown user")
-	case c.Committed(): // Config.User has redirected to a login and returned nil
-		return "", refuse(http.StatusUnauthorized, "the request was answered before")
-	}
-	return user, nil
+	return nil
 }
 
 // sameOrigin reports whether a request comes from a page of this site or of an
@@ -49,13 +61,9 @@ func (s *Server) identify(c Context) (string, error) {
 // page of this site has no origin, but its WebSocket had one: the probe repeats
 // that in its query. The repeated origin can only cause a refusal.
 func (s *Server) sameOrigin(c Context) (origin string, allowed bool) {
-	r := c.Request()
-	claimed := []string{r.Header.Get("Origin")}
-	if claimed[0] == "" && isForeign(r.Header.Get("Sec-Fetch-Site")) {
+	claimed := claimedOrigins(c.Request())
+	if claimed[0] == "" && isForeign(c.Request().Header.Get("Sec-Fetch-Site")) {
 		return "", false
-	}
-	if r.Method == http.MethodGet && !websocket.IsWebSocketUpgrade(r) {
-		claimed = append(claimed, r.URL.Query().Get("origin"))
 	}
 	for _, origin := range claimed {
 		if origin != "" && !s.isAllowed(c, origin) {
@@ -63,6 +71,16 @@ func (s *Server) sameOrigin(c Context) (origin string, allowed bool) {
 		}
 	}
 	return "", true
+}
+
+// claimedOrigins returns the origin in the header of a request, and that in the query of a
+// probe or a stream; "" for none.
+func claimedOrigins(r *http.Request) []string {
+	claimed := []string{r.Header.Get("Origin")}
+	if r.Method == http.MethodGet && !websocket.IsWebSocketUpgrade(r) {
+		claimed = append(claimed, r.URL.Query().Get("origin"))
+	}
+	return claimed
 }
 
 // isForeign reports whether a request without an origin comes from another site,
@@ -77,9 +95,12 @@ func (s *Server) isAllowed(c Context, origin string) bool {
 	if err != nil {
 		return false
 	}
-	here, err := canonicalOrigin(schemeOf(c) + "://" + c.Request().Host)
+	here, err := canonicalOrigin(ownOrigin(c))
 	return err == nil && origin == here || s.origins.has(origin)
 }
+
+// ownOrigin returns the origin of the site for which a request is.
+func ownOrigin(c Context) string { return schemeOf(c) + "://" + c.Request().Host }
 
 // schemeOf returns http or https. Proxies may forward ws or wss.
 func schemeOf(c Context) string {

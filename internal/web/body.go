@@ -40,15 +40,21 @@ func boundBody(c Context) (unbound func()) {
 }
 
 func readBody(c Context) ([]byte, error) {
+	return readUpTo(c, conn.IncomingBytes, "16 KiB at most")
+}
+
+// readUpTo returns the body of a request unless it has more bytes than the limit, which
+// tooLarge describes.
+func readUpTo(c Context, limit int, tooLarge string) ([]byte, error) {
 	unbound := boundBody(c)
-	body, err := io.ReadAll(io.LimitReader(c.Request().Body, conn.IncomingBytes+1))
+	body, err := io.ReadAll(io.LimitReader(c.Request().Body, int64(limit)+1))
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return nil, refuse(http.StatusRequestTimeout, "the body has not come in time")
 	case err != nil:
 		return nil, refuse(http.StatusBadRequest, "unreadable body")
-	case len(body) > conn.IncomingBytes:
-		return nil, refuse(http.StatusRequestEntityTooLarge, "16 KiB at most")
+	case len(body) > limit:
+		return nil, refuse(http.StatusRequestEntityTooLarge, tooLarge)
 	}
 	unbound() // the deadline would also apply to the server's next read of the connection
 	return body, nil

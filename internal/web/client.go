@@ -19,9 +19,11 @@ var assets = map[string]*asset{
 	"pull.d.ts":  newAsset("text/plain; charset=utf-8", client.Types),
 	"pull.d.mts": newAsset("text/plain; charset=utf-8", client.Types), // what TypeScript looks for beside pull.mjs
 
-	"pull-html.mjs":  newAsset("text/javascript; charset=utf-8", client.HTML),
-	"pull-push.mjs":  newAsset("text/javascript; charset=utf-8", client.Push),
-	"pull-worker.js": newWorker(client.Worker),
+	"pull-html.mjs":   newAsset("text/javascript; charset=utf-8", client.HTML),
+	"pull-push.mjs":   newAsset("text/javascript; charset=utf-8", client.Push),
+	"pull-shared.js":  newAsset("text/javascript; charset=utf-8", client.Shared),
+	"pull-typing.mjs": newAsset("text/javascript; charset=utf-8", client.Typing),
+	"pull-worker.js":  newWorker(client.Worker),
 }
 
 // An asset is a file of the browser client.

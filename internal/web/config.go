@@ -17,6 +17,7 @@ type Config struct {
 	Guests   bool
 	Compress bool
 	HTML     bool
+	Shared   bool
 
 	DOMEvents time.Duration
 

@@ -9,6 +9,7 @@ import (
 	"github.com/echo-pull/pull/internal/envelope"
 	"github.com/echo-pull/pull/internal/hub"
 	"github.com/echo-pull/pull/internal/protocol"
+	"github.com/echo-pull/pull/internal/session"
 )
 
 const (
@@ -24,12 +25,11 @@ func (s *Server) Connect(c Context) error { return s.connect(c, versionOf, s.tra
 // connect serves a connection in the version that the query determines, over the
 // transport that the request can have.
 func (s *Server) connect(c Context, version func(Context, url.Values) (protocol.Version, error), transport func(Context) (serve, error)) error {
-	began, certain := s.disconnectsBefore(c)
-	user, err := s.authorize(c)
+	query := c.Request().URL.Query() // the Context would keep the parsed query
+	h, login, err := s.enter(c, query)
 	if err != nil {
 		return err
 	}
-	query := c.Request().URL.Query() // the Context would keep the parsed query
 	client := strings.Clone(query.Get("client"))
 	if client != "" && !envelope.IsClientID(client) {
 		return refuse(http.StatusBadRequest, "client is 1 to 64 letters, digits, - and _")
@@ -38,7 +38,7 @@ func (s *Server) connect(c Context, version func(Context, url.Values) (protocol.
 	if err != nil {
 		return err
 	}
-	grants, err := s.grantsOf(query, user, v)
+	h.grants, err = s.grantsOf(query, login, v)
 	if err != nil {
 		return err
 	}
@@ -52,12 +52,10 @@ func (s *Server) connect(c Context, version func(Context, url.Values) (protocol.
 	if !s.engine.AddPage() {
 		return s.refuseRetry(c, http.StatusServiceUnavailable, "shutting down")
 	}
-	p := &page{
-		Page: hub.Page{User: user, Client: client}, server: s,
-		handshake: &handshake{cursor: cursorOf(c.Request(), query), disconnects: began, doubtful: !certain, grants: grants, repeats: c.Request().Header.Get("Last-Event-ID") != ""},
-	}
-	if user == "" {
-		payer := payerOf(c, user)
+	h.cursor, h.repeats = cursorOf(c.Request(), query), c.Request().Header.Get("Last-Event-ID") != ""
+	p := &page{Page: hub.Page{User: login.User, Client: client}, server: s, handshake: h}
+	if login.User == "" {
+		payer := payerOf(c, login.User)
 		p.guest = &payer
 	}
 	p.SetOwner(p, v)
@@ -66,6 +64,18 @@ func (s *Server) connect(c Context, version func(Context, url.Values) (protocol.
 		return err
 	}
 	return serve(c, p)
+}
+
+// enter returns the login of a handshake, which is that of the ticket if it presents
+// one, and what the page needs until it joins.
+func (s *Server) enter(c Context, query url.Values) (*handshake, session.Login, error) {
+	began, certain := s.disconnectsBefore(c)
+	if !hasTicket(c.Request(), query) {
+		login, err := s.authorize(c)
+		return &handshake{disconnects: began, doubtful: !certain, lease: login.Lease}, login, err
+	}
+	login, t, err := s.openTicket(c, query) // which knows of the disconnects before
+	return &handshake{disconnects: began, ticket: t, lease: login.Lease}, login, err
 }
 
 // disconnectsBefore returns the number of disconnects before the user of the

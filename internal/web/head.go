@@ -30,6 +30,9 @@ func (s *Server) Head(c Context, platform, nonce string) template.HTML {
 		attribute(&b, "data-cursor", s.cursorFor(c))
 		attribute(&b, "data-extend", strconv.FormatFloat(s.extendEvery().Seconds(), 'f', -1, 64))
 	}
+	if s.config.Shared {
+		attribute(&b, "data-shared", "true")
+	}
 	if s.config.DOMEvents != 0 {
 		attribute(&b, "data-dom-events", s.domEvents())
 	}
@@ -85,14 +88,14 @@ func (s *Server) pageOf(c Context) (user, off string) {
 	if !s.isSectionUsed(s.sectionOf(c)) {
 		return "", "section"
 	}
-	user, err := s.userOf(c)
+	login, err := s.loginOf(c)
 	switch {
 	case err != nil:
 		return "", "user"
-	case user == "" && !s.config.Guests:
+	case login.User == "" && !s.config.Guests:
 		return "", "guest"
 	}
-	return user, ""
+	return login.User, ""
 }
 
 // isSectionUsed reports whether pages of the section connect: fragments and the

@@ -14,9 +14,12 @@ import (
 // nothing.
 type limits struct {
 	connects rate.Allowances
+	tickets  rate.Allowances
 	requests rate.Allowances
 	replays  rate.Allowances // in bytes
 	reads    rate.Allowances // reports of what was read
+	messages rate.Allowances // that pages send
+	excesses rate.Allowances // messages beyond that
 
 	perUser    rate.Limit // of attempts to connect
 	perAddress rate.Limit
@@ -37,6 +40,14 @@ var replayRate = rate.Limit{Burst: 64 << 20, Every: time.Second / (1 << 20)} //n
 // readRate bounds the reports of what a user has read on all pages: each is a message
 // in the log, and in the windows of all nodes.
 var readRate = rate.Limit{Burst: 50, Every: 500 * time.Millisecond} //nolint:gochecknoglobals // a constant
+
+// messageRate bounds the messages that the pages of a user send. One beyond it is
+// answered, and not sent. excessRate bounds what is answered: a page that does not
+// stop is closed.
+var (
+	messageRate = rate.Limit{Burst: 20, Every: 100 * time.Millisecond} //nolint:gochecknoglobals // a constant
+	excessRate  = rate.Limit{Burst: 100, Every: 20 * time.Millisecond} //nolint:gochecknoglobals // a constant
+)
 
 func newLimits(c *Config) limits {
 	return limits{perUser: connectRate(c.MaxSessionsPerUser), perAddress: connectRate(c.MaxGuestsPerAddress)}
@@ -80,10 +91,21 @@ func addressOf(ip string) string {
 
 // allowConnect counts an attempt to connect and reports whether it is allowed.
 func (l *limits) allowConnect(payer string, now time.Time) bool {
+	return l.connects.Take(payer, l.connectsOf(payer), 1, now)
+}
+
+// allowTicket counts a ticket and reports whether it is allowed: there may be as many as
+// attempts to connect.
+func (l *limits) allowTicket(payer string, now time.Time) bool {
+	return l.tickets.Take(payer, l.connectsOf(payer), 1, now)
+}
+
+// connectsOf returns the limit of attempts to connect of a payer.
+func (l *limits) connectsOf(payer string) rate.Limit {
 	if isGuest(payer) {
-		return l.connects.Take(payer, l.perAddress, 1, now)
+		return l.perAddress
 	}
-	return l.connects.Take(payer, l.perUser, 1, now)
+	return l.perUser
 }
 
 // allowRequest counts a request of a payer with so many connections and reports
@@ -108,4 +130,13 @@ func (l *limits) allowsReplay(payer string, now time.Time) bool {
 func (l *limits) chargeReplay(payer string, bytes int, now time.Time) bool {
 	l.replays.Take(payer, replayRate, bytes, now)
 	return l.replays.Has(payer, replayRate, now)
+}
+
+// allowMessage counts a message of a payer and reports whether it is allowed, or at
+// least tolerated.
+func (l *limits) allowMessage(payer string, now time.Time) (allowed, tolerated bool) {
+	if l.messages.Take(payer, messageRate, 1, now) {
+		return true, true
+	}
+	return false, l.excesses.Take(payer, excessRate, 1, now)
 }

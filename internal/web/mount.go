@@ -12,6 +12,8 @@ type mount struct {
 	location location          // as browsers see it
 	files    map[string]*asset // of all mounts, by route
 	posts    map[string]bool   // routes that accept a body, of all mounts
+
+	handshakes map[string]func(Context) error // routes with which pages connect, of all mounts
 }
 
 // Routes adds the plugin's routes to a framework. The paths are below the prefix
@@ -25,22 +27,26 @@ type Routes interface {
 // Mount adds the plugin's routes. A prefix with a wildcard is reported as an
 // error.
 func (s *Server) Mount(r Routes) {
-	connect, watch := withBoundBody(s.Connect), withBoundBody(s.Watch)
+	connect, html := withBoundBody(s.Connect), withBoundBody(s.HTML)
 	path := r.GET("", connect)
 	if strings.Contains(path, "*") {
 		s.engine.Report(fmt.Errorf("pull: cannot mount at %s: the wildcard matches the paths below it", path))
 		return
 	}
+	handshakes := map[string]func(Context) error{path: connect}
 	slash := "/"
 	if strings.HasSuffix(path, slash) {
 		slash = "" // the prefix ends with one
 	} else {
-		r.GET(slash, connect)
+		handshakes[r.GET(slash, connect)] = connect
 	}
 	posts := make(map[string]bool)
 	for _, end := range []string{"", "/"} {
-		posts[r.POST(slash+"watch"+end, watch)] = true
-		r.GET(slash+"html"+end, withBoundBody(s.HTML))
+		posts[r.POST(slash+"watch"+end, withBoundBody(s.Watch))] = true
+		posts[r.POST(slash+"ticket"+end, withBoundBody(s.Ticket))] = true
+		handshakes[r.GET(slash+"html"+end, html)] = html
+		posts[r.POST(slash+"session"+end, withBoundBody(s.Session))] = true
+		posts[r.POST(slash+"send"+end, withBoundBody(s.Send))] = true
 		r.GET(slash+"push"+end, withBoundBody(s.PushKey))
 		posts[r.POST(slash+"push"+end, withBoundBody(s.Subscribe))] = true
 		posts[r.DELETE(slash+"push"+end, withBoundBody(s.Unsubscribe))] = true
@@ -51,7 +57,7 @@ func (s *Server) Mount(r Routes) {
 			files[r.GET(slash+name+end, withBoundBody(a.serve))] = a
 		}
 	}
-	s.setMount(path, &mount{location: s.public, files: files, posts: posts})
+	s.setMount(path, &mount{location: s.public, files: files, posts: posts, handshakes: handshakes})
 }
 
 // setMount makes Head use the mount from now on. The files and posts of earlier
@@ -66,6 +72,7 @@ func (s *Server) setMount(path string, m *mount) {
 	if before := s.mounted.Load(); before != nil {
 		maps.Copy(m.files, before.files)
 		maps.Copy(m.posts, before.posts)
+		maps.Copy(m.handshakes, before.handshakes)
 	}
 	s.mounted.Store(m)
 }
@@ -80,6 +87,20 @@ func (s *Server) IsFile(method, route string) bool {
 // IsFile must be true.
 func (s *Server) ServeFile(c Context) error {
 	return withBoundBody(s.mounted.Load().files[c.Route()].serve)(c)
+}
+
+// Handshake returns the function that serves a handshake with a ticket at a route, or nil
+// for any other request. The ticket is the login: the function needs none of what
+// middleware of the mounted group does, and refuses the request if the ticket is not valid.
+func (s *Server) Handshake(r *http.Request, route string) func(Context) error {
+	m := s.mounted.Load()
+	if m == nil || r.Method != http.MethodGet || !strings.Contains(r.URL.RawQuery, "ticket") || m.handshakes[route] == nil {
+		return nil
+	}
+	if !hasTicket(r, r.URL.Query()) {
+		return nil
+	}
+	return m.handshakes[route]
 }
 
 // IsPost reports whether a route accepts requests with a body.

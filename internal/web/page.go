@@ -6,9 +6,12 @@ import (
 	"time"
 
 	"github.com/echo-pull/pull/internal/conn"
+	"github.com/echo-pull/pull/internal/engine"
 	"github.com/echo-pull/pull/internal/envelope"
 	"github.com/echo-pull/pull/internal/hub"
 	"github.com/echo-pull/pull/internal/protocol"
+	"github.com/echo-pull/pull/internal/session"
+	"github.com/echo-pull/pull/internal/ticket"
 )
 
 // A page is a page of the hub with what serves it.
@@ -25,6 +28,8 @@ type handshake struct {
 	disconnects uint64           // number of disconnects before the user was determined …
 	doubtful    bool             // … which may be too high, see disconnectsBefore
 	grants      []string         // that the page presents
+	lease       *session.Lease   // of its login; nil if it has none
+	ticket      *ticket.Ticket   // with which the page connects, if it is to be used; else nil
 	repeats     bool             // the cursor is a Last-Event-ID: the address is that of the connection before
 }
 
@@ -46,6 +51,8 @@ func (p *page) Connected() {
 	case err == nil:
 	case errors.Is(err, hub.ErrDisconnected):
 		p.CloseNow(conn.CloseNotAllowed, "disconnected")
+	case errors.Is(err, hub.ErrSessionOver):
+		p.CloseNow(conn.CloseSessionOver, "session over")
 	default:
 		p.CloseNow(conn.CloseRestart, "try again")
 	}
@@ -55,7 +62,11 @@ func (p *page) Connected() {
 // join makes the page live. If the page comes from another node, its cursor may be
 // ahead of what this node has read from the log. join waits for that.
 func (p *page) join() error {
-	h, at, presented := p.server.engine.Hub(), p.handshake.cursor, p.presented()
+	h, at := p.server.engine.Hub(), p.handshake.cursor
+	if p.handshake.lease != nil {
+		h.SetLease(&p.Page, p.handshake.lease)
+	}
+	presented := p.presented()
 	if at == nil && p.Form().IsHTML() {
 		at = firstPosition(presented)
 	}
@@ -70,7 +81,7 @@ func (p *page) join() error {
 		return h.Join(&p.Page, at, p.handshake.disconnects)
 	}
 	return h.JoinWatching(&p.Page, at, p.handshake.disconnects, presented, func() []byte {
-		return encodeReply("grants", p.server.engine.AnswerGrants(p.User, presented))
+		return encodeReply("grants", p.server.engine.AnswerGrants(h.LoginOf(&p.Page), presented))
 	})
 }
 
@@ -87,8 +98,17 @@ func (p *page) Charge(bytes int) (more bool) {
 	return p.server.limits.chargeReplay(p.payer(), bytes, time.Now())
 }
 
-// Received implements [conn.Owner]: it serves a request of the client.
+// Received implements [conn.Owner].
 func (p *page) Received(frame []byte) {
+	if isMessage(frame) {
+		p.send(frame)
+	} else {
+		p.serve(frame)
+	}
+}
+
+// serve serves a request of the client.
+func (p *page) serve(frame []byte) {
 	s := p.server
 	if !s.allowRequest(&p.Page, p.payer()) {
 		p.CloseNow(conn.CloseViolation, "too fast")
@@ -123,6 +143,24 @@ func (p *page) Received(frame []byte) {
 	}
 }
 
+// send sends a message of the page to others.
+func (p *page) send(frame []byte) {
+	allowed, tolerated := p.server.limits.allowMessage(p.payer(), time.Now())
+	if !tolerated {
+		p.CloseNow(conn.CloseViolation, "too fast")
+		return
+	}
+	m, err := parseFrame(frame)
+	if err == nil {
+		var answer protocol.Sent
+		if answer, err = p.server.send(p.User, engine.Sender{Client: p.Client, Page: &p.Page}, m, allowed); err == nil {
+			p.reply("sent", answer)
+			return
+		}
+	}
+	p.CloseNow(conn.CloseViolation, err.Error())
+}
+
 // reply sends the response to a request in a frame.
 func (p *page) reply(command string, params any) {
 	p.Push(conn.Item{Body: encodeReply(command, params)})
@@ -132,7 +170,7 @@ func (p *page) reply(command string, params any) {
 func encodeReply(command string, params any) []byte {
 	body, err := protocol.Reply(command, params)
 	if err != nil {
-		panic(err) // never: params are maps of strings, numbers and strings
+		panic(err) // never: params are maps and structs of strings and numbers
 	}
 	return body
 }

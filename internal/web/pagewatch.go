@@ -10,6 +10,7 @@ import (
 	"github.com/echo-pull/pull/internal/grant"
 	"github.com/echo-pull/pull/internal/hub"
 	"github.com/echo-pull/pull/internal/protocol"
+	"github.com/echo-pull/pull/internal/session"
 )
 
 // A Page is what the template of a page needs of the plugin: put it into the
@@ -37,11 +38,11 @@ func (p *Page) Watch(tags ...string) (string, error) { return p.seal(tags) }
 
 // Grant returns a grant for the page of a request.
 func (s *Server) Grant(c Context, tags []string) (string, error) {
-	user, err := s.userOf(c)
+	login, err := s.loginOf(c)
 	if err != nil {
 		return "", err
 	}
-	return s.engine.Grant(user, s.engine.GrantCursor(c.Request().Context()), tags)
+	return s.engine.Grant(login, s.engine.GrantCursor(c.Request().Context()), tags)
 }
 
 const (
@@ -52,7 +53,7 @@ const (
 // grantsOf returns the grants in the query of a handshake, or a refusal. The client
 // of an html stream would not understand an answer about a grant, so that it must
 // present none that is refused.
-func (s *Server) grantsOf(query url.Values, user string, v protocol.Version) ([]string, error) {
+func (s *Server) grantsOf(query url.Values, login session.Login, v protocol.Version) ([]string, error) {
 	texts := query["watch"]
 	if v.IsHTML() {
 		texts = query["grant"]
@@ -61,7 +62,7 @@ func (s *Server) grantsOf(query url.Values, user string, v protocol.Version) ([]
 		return nil, err
 	}
 	if v.IsHTML() {
-		return texts, checkOpened(s.engine.OpenGrants(user, texts))
+		return texts, checkOpened(s.engine.OpenGrants(login, texts))
 	}
 	return texts, nil
 }
@@ -105,7 +106,8 @@ func checkGrants(texts []string) bool {
 // presented opens the grants of a handshake. A client that names its position in
 // Last-Event-ID repeats the address of the connection before: it has watched since.
 func (p *page) presented() []hub.Presented {
-	presented := p.server.engine.OpenGrants(p.User, p.handshake.grants)
+	e := p.server.engine
+	presented := e.OpenGrants(e.Hub().LoginOf(&p.Page), p.handshake.grants)
 	for i := range presented {
 		presented[i].Renewed = presented[i].Renewed || p.handshake.repeats
 	}
@@ -127,16 +129,17 @@ func firstPosition(presented []hub.Presented) *envelope.Cursor {
 // watchPage makes a page watch what the grants permit, and returns the answer. It
 // reports whether the page is connected.
 func (s *Server) watchPage(p *hub.Page, texts []string) (map[string]protocol.GrantAnswer, bool) {
-	presented := s.engine.OpenGrants(p.User, texts)
+	login := s.engine.Hub().LoginOf(p)
+	presented := s.engine.OpenGrants(login, texts)
 	if !s.engine.Hub().WatchPage(p, presented) {
 		return nil, false
 	}
-	return s.engine.AnswerGrants(p.User, presented), true
+	return s.engine.AnswerGrants(login, presented), true
 }
 
 // unwatchPage ends the watches of the grants, which may have expired.
 func (s *Server) unwatchPage(p *hub.Page, texts []string) {
-	s.engine.Hub().UnwatchPage(p, s.engine.OpenGrants(p.User, texts))
+	s.engine.Hub().UnwatchPage(p, s.engine.OpenGrants(s.engine.Hub().LoginOf(p), texts))
 }
 
 // findPage returns the connected page of the user that has sent a request, or nil.

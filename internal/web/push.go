@@ -67,7 +67,7 @@ func (s *Server) changeSubscription(c Context, change func(s notification.Subscr
 // authorizePush returns the user of a request, and the pusher if its devices are
 // browsers.
 func (s *Server) authorizePush(c Context) (notification.Subscriber, string, error) { //nolint:ireturn // it is Config.Pusher
-	user, err := s.identify(c)
+	login, err := s.identify(c)
 	if err != nil {
 		return nil, "", err
 	}
@@ -76,5 +76,5 @@ func (s *Server) authorizePush(c Context) (notification.Subscriber, string, erro
 	if !ok {
 		return nil, "", refuse(http.StatusNotFound, "no notifications for browsers")
 	}
-	return subscriber, user, nil
+	return subscriber, login.User, nil
 }

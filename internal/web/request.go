@@ -54,10 +54,11 @@ func parseRequest(frame []byte) (request, error) {
 
 // Watch serves the requests of a client with a stream, which cannot send frames.
 func (s *Server) Watch(c Context) error {
-	user, err := s.authorize(c)
+	login, err := s.authorize(c)
 	if err != nil {
 		return err
 	}
+	user := login.User
 	if !s.allowPost(c, user) {
 		return s.refuseRetry(c, http.StatusTooManyRequests, "too fast")
 	}

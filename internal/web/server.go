@@ -11,6 +11,7 @@ import (
 	"github.com/echo-pull/pull/internal/conn"
 	"github.com/echo-pull/pull/internal/engine"
 	"github.com/echo-pull/pull/internal/rate"
+	"github.com/echo-pull/pull/internal/session"
 )
 
 // A Server serves a plugin over HTTP, independent of the framework. It is safe
@@ -71,18 +72,18 @@ func (s *Server) sectionOf(c Context) engine.Section {
 	return engine.PublicSection
 }
 
-// userOf returns the user of a request. The result is kept in the scope of the
+// loginOf returns the login of a request. The result is kept in the scope of the
 // request, or if it has none in the framework's context.
-func (s *Server) userOf(c Context) (string, error) {
+func (s *Server) loginOf(c Context) (session.Login, error) {
 	if scope := s.scopeOf(c.Request()); scope != nil {
-		return scope.User(c.Framework())
+		return scope.Login(c.Framework())
 	}
 	i, known := c.Get(s.identityKey).(*engine.Identity)
 	if !known {
 		i = new(engine.Identity)
 		c.Set(s.identityKey, i)
 	}
-	return i.User(s.engine, c.Framework())
+	return i.Login(s.engine, c.Framework())
 }
 
 // scopeOf returns the scope of a request if it has not ended, else nil.

@@ -8,10 +8,13 @@ import "net/http"
 func (s *Server) serveSocket(c Context, p *page) error {
 	spawned := false
 	defer func() {
-		if !spawned { // a hook of Begin has panicked
+		if !spawned { // the ticket is refused, or a hook of Begin has panicked
 			p.Ended()
 		}
 	}()
+	if err := s.useTicket(c, p); err != nil {
+		return err
+	}
 	c.Begin(http.StatusSwitchingProtocols)
 	spawned = true
 	refused := s.broadcaster.Serve(c.Response(), c.Request(), &p.Conn)

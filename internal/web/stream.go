@@ -13,10 +13,13 @@ import (
 func (s *Server) serveStream(c Context, p *page) error {
 	served := false
 	defer func() {
-		if !served { // a hook of Begin or a middleware's Hijack has panicked
+		if !served { // the ticket is refused, or a hook of Begin or a middleware's Hijack has panicked
 			p.Ended()
 		}
 	}()
+	if err := s.useTicket(c, p); err != nil {
+		return err
+	}
 	header := Bare(c.Response()).Header()
 	header.Set("Content-Type", "text/event-stream")
 	header.Set("Cache-Control", "no-store, no-transform")

@@ -12,7 +12,7 @@ type Message struct {
 	Offset uint64
 	Aged   int64  // when it was sent, unix nanoseconds, or the latest such time before it if that is later: clocks differ
 	raw    []byte // the envelope
-	addr   uint32 // index in raw of the address
+	addr   uint32 // index in raw of the address, and of what stands between that and the body
 	body   uint32 // index in raw of the body
 }
 
@@ -26,7 +26,7 @@ func NewMessage(raw []byte, addressBytes, bodyBytes int) Message {
 // Raw returns the envelope.
 func (m *Message) Raw() []byte { return m.raw }
 
-// Addr returns the encoded address.
+// Addr returns the encoded address, and what only some users get of the message.
 func (m *Message) Addr() []byte { return m.raw[m.addr:m.body] }
 
 // Body returns the part that pages receive.
@@ -57,6 +57,8 @@ type Window struct {
 	users  lists
 	tags   lists
 	series series
+
+	publications publications
 }
 
 // New returns a window that is bounded in age, number of messages and bytes.
@@ -73,6 +75,7 @@ func New(age time.Duration, count, bytes int, keys KeysOf) *Window {
 func (w *Window) Reset(next uint64) {
 	w.log, w.from, w.end, w.latest, w.size = Deque[Message]{}, next, next, 0, 0
 	w.shared, w.users, w.tags, w.series = Offsets{}, lists{}, lists{}, series{}
+	w.publications = publications{}
 }
 
 // Next returns the offset of the next message.
@@ -165,6 +168,7 @@ func (w *Window) Evict(now int64, keep int) bool {
 		w.setBack(now)
 	}
 	oldest := now - int64(w.age)
+	defer w.forgetPublished(oldest)
 	for w.log.Len() > 0 {
 		if !w.isFull() && w.log.At(0).Aged >= oldest {
 			return false
@@ -183,6 +187,7 @@ func (w *Window) setBack(now int64) {
 	for i := w.log.Len() - 1; i >= 0 && w.log.At(i).Aged > now; i-- {
 		w.log.At(i).Aged = now
 	}
+	w.publications.setBack(now)
 	w.latest = now
 }
 

@@ -13,9 +13,9 @@ import (
 //	func (m *Messages) Only(t testing.TB, target pull.Target, events ...pull.Event)
 //
 // Only fails the test unless exactly these events left, to this target and in this
-// order. Params are compared as JSON. Key, Keep, TTL, ExceptSender, Secret and Push are
-// compared if they are set in what the test wants, and Key and ExceptSender not for
-// events of SendTx. The order of users and tags in a target does not matter.
+// order. Params, PerUser and Extra are compared as JSON. Key, Keep, TTL, ExceptSender,
+// Secret and Push are compared if they are set in what the test wants, and Key and
+// ExceptSender not for events of SendTx. The order of users and tags in a target does not matter.
 //
 //	func (m *Messages) None(t testing.TB)
 //
@@ -32,7 +32,8 @@ import (
 //	func (m *Messages) Events() []pull.Event
 //	func (m *Messages) All() []Message
 //
-// Events and All return what left, with Params as a json.RawMessage.
+// Events and All return what left, with Params, and the values in PerUser and Extra, as a
+// json.RawMessage.
 type Messages = plugintest.Messages
 
 // A Message is an event with its target.

@@ -17,15 +17,13 @@ const plug = Symbol.for("echo-pull html")
 export function connect(client, { domEvents } = {}) {
   if (client.watch) return client
 
-  const [send, emit, every] = /** @type {Plug} */ (client[plug]((/** @type {URL} */ address) => {
-    const { user, url } = client.getDebugInfo()
-    grants.handshake(address, `${user} ${url}`)
-  }))
+  const [send, emit, every] = /** @type {Plug} */ (client[plug]((/** @type {URL} */ address, /** @type {object} */ whose) => grants.handshake(address, whose)))
   const grants = new Grants(send, emit, every)
   client.watch = grants.watch.bind(grants)
   client.on("control", (/** @type {string} */ command, /** @type {any} */ params) => {
     if (command === "hello") grants.hello()
     if (command === "grants") grants.answered(params)
+    if (command === "renewed") grants.renew()
   })
 
   const fragments = new Fragments()

@@ -25,7 +25,7 @@ export class Grants {
    *  @type {Map<string, Entry>} */
   #entries = new Map()
   #greeted = false
-  /** @type {string | undefined} */
+  /** @type {unknown} */
   #whose
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #renewal
@@ -67,7 +67,7 @@ export class Grants {
   /** Adds to the address of a handshake what is watched from the page's position on: the
    *  grants that were there before the first hello, and those that the server knows.
    *  @param {URL} address
-   *  @param {string} [whose] the user and the mount that the page is connected as and to */
+   *  @param {unknown} [whose] another one for another user or mount */
   handshake(address, whose) {
     if (this.#whose !== whose) this.#begin()
     this.#whose = whose
@@ -99,6 +99,13 @@ export class Grants {
   hello() {
     this.#greeted = true
     this.#exchange()
+  }
+
+  /** The login of the connection is another one now: each grant is presented again, to be
+   *  renewed for that. */
+  renew() {
+    for (const entry of this.#entries.values()) entry.due = 0
+    this.#flush()
   }
 
   /** @param {Record<string, { state: State, grant?: string }>} answers */

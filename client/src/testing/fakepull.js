@@ -15,7 +15,7 @@ export class FakePull extends Pull {
     const server = new FakeServer(options)
     const { WebSocket } = server
     const fetch = () => new Promise(() => {}) // everything works without it
-    const fake = { url: "https://pull.invalid", ...options, page, WebSocket, fetch }
+    const fake = { ...options, url: "https://pull.invalid", token: null, headers: undefined, page, WebSocket, fetch }
     super(/** @type {any} */ (fake))
     this.#server = server
     if (/** @type {any} */ (page).BX?.onCustomEvent) runHooks(page, this)
@@ -44,6 +44,27 @@ export class FakePull extends Pull {
     this.#server.event(module, command, params, extra)
   }
 
+  /** @param {string | number} user
+   *  @param {string} module
+   *  @param {string} command
+   *  @param {unknown} [params] */
+  client(user, module, command, params = {}) {
+    this.#begin()
+    this.#server.message(String(user), module, command, params)
+  }
+
+  get sent() {
+    return this.#server.sent
+  }
+
+  get sending() {
+    return this.#server.sending
+  }
+
+  set sending(state) {
+    this.#server.sending = state
+  }
+
   gap() {
     this.#begin()
     this.#server.gap()
@@ -59,8 +80,13 @@ export class FakePull extends Pull {
   /** @param {401 | 403} [status] */
   refuse(status = 403) {
     this.#server.mode = status
-    this.#server.drop({ status })
+    this.#server.drop({ status, reason: `status ${status}` })
     if (status === 403 && this.#wanted) this.#wanted = false // the client has stopped
+  }
+
+  endSession() {
+    this.#begin()
+    this.#server.drop({ code: 4401 })
   }
 
   /** @param {string | number} user */

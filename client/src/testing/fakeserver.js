@@ -9,6 +9,12 @@ export class FakeServer {
   /** Whom it knows the page as. */
   user
   WebSocket
+  /** The messages that the page has sent to other pages.
+   *  @type {import("../../testing.js").SentMessage[]} */
+  sent = []
+  /** What becomes of them.
+   *  @type {import("../../testing.js").SendState} */
+  sending = "ok"
 
   #epoch
   #offset
@@ -46,13 +52,13 @@ export class FakeServer {
     const socket = this.#socket
     if (!socket || socket.isGreeted || !socket.onmessage) return false
     if (this.mode === "offline") this.drop({ reason: "network" })
-    else if (this.mode !== "connect" && this.mode !== "online") this.drop({ status: this.mode })
+    else if (this.mode !== "connect" && this.mode !== "online") this.drop({ status: this.mode, reason: `status ${this.mode}` })
     else if (this.mode === "online") this.#greet(socket)
     return true
   }
 
   /** Ends the connection. 4000 is a code without a meaning of its own: the client need not ask why.
-   *  @param {{ status?: number, reason?: string }} ending */
+   *  @param {{ code?: number, status?: number, reason?: string }} ending */
   drop(ending) {
     this.#socket?.onclose?.({ code: 4000, ...ending })
   }
@@ -68,6 +74,15 @@ export class FakeServer {
     this.#log.push(JSON.parse(JSON.stringify(one)))
     this.#offset++
     this.#say(this.#log.at(-1))
+  }
+
+  /** A message of another page, which is in no log.
+   *  @param {string} from
+   *  @param {string} module
+   *  @param {string} command
+   *  @param {unknown} params */
+  message(from, module, command, params) {
+    this.#say(JSON.parse(JSON.stringify([0, Date.now(), `${module}:${command}`, params, { sender: { type: 1, id: from } }])))
   }
 
   /** Something is lost for the page. */
@@ -114,11 +129,15 @@ export class FakeServer {
   }
 
   /** A request of the client.
-   *  @param {{ extend?: string[], seen?: string[], watch?: string[] }} request */
-  asked({ extend, seen, watch }) {
+   *  @param {{ extend?: string[], seen?: string[], watch?: string[], send?: any }} request */
+  asked({ extend, seen, watch, send }) {
     if (extend) this.#say(control("watch", Object.fromEntries(extend.map((tag) => [tag, true]))))
     if (seen) this.#say(control("seen", Object.fromEntries(seen.filter((id) => this.#seen.has(id)).map((id) => [id, this.#seen.get(id)]))))
     if (watch) this.#say(granted(watch))
+    if (!send) return
+    const { n, users, tag, module, command, params, expiry } = send
+    this.sent.push({ target: users ?? { tag }, module, command, params, expiry })
+    this.#say(control("sent", { n, state: this.sending }))
   }
 }
 

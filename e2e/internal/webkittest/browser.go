@@ -136,6 +136,22 @@ func (b *Browser) call(ctx context.Context, path string, params map[string]any, 
 	if err != nil {
 		return err
 	}
+	return send(r, result)
+}
+
+// get requests a value of WebDriver.
+func (b *Browser) get(ctx context.Context, path string, result any) error {
+	ctx, cancel := context.WithTimeout(ctx, Patience)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, b.session+path, http.NoBody)
+	if err != nil {
+		return err
+	}
+	return send(r, result)
+}
+
+// send sends a request and decodes the result.
+func send(r *http.Request, result any) error {
 	response, err := http.DefaultClient.Do(r)
 	if err != nil {
 		return err

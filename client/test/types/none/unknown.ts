@@ -1,6 +1,8 @@
 // Nothing runs here: tsc checks that an application without declared events can use everything.
 
-import type { BXNames, Pull } from "../../../pull.js"
+import type { BXNames, Pull, SendError } from "../../../pull.js"
+import { FakePull } from "../../../testing.js"
+import { typing } from "../../../typing.js"
 
 declare const pull: Pull
 declare const BX: BXNames
@@ -14,3 +16,24 @@ pull.on("message", (message) => [message.module_id.trim(), message.command.trim(
 BX.addCustomEvent("onPullEvent-tasks", (command, params) => [command.trim(), params.ID])
 document.body.addEventListener("pull:tasks:update", (event) => event.type)
 document.body.addEventListener("pull:gap", (event) => event.detail)
+document.body.addEventListener("pull-client:im:typing", (event) => [event.detail.params.on, event.detail.extra.sender.id])
+
+pull.subscribe({ type: "client", moduleId: "im", command: "typing", callback: (params, { sender }) => [params.on, sender.id] })
+pull.subscribe({ type: "client", moduleId: "im", callback: ({ command, params }) => [command.trim(), params.on] })
+BX.addCustomEvent("onPullClientEvent-im", (command, params, extra) => [command, params, extra])
+const sent: Promise<void> = pull.send("7", "im", "typing")
+pull.send([7, "8"], "im", "typing", { on: true }, { expiry: 5 }).catch(({ code }: SendError) => code === "limit")
+pull.send({ tag: "TASK_7" }, "im", "typing")
+// @ts-expect-error everyone is no target
+pull.send({}, "im", "typing")
+BX.PULL.sendMessage([7], "im", "typing", {}, 30).then(() => sent)
+
+const { type, stop, close } = typing(pull, { target: { tag: "TASK_7" }, module: "im", onChange: (users) => users.join() })
+type()
+stop()
+close()
+
+const fake = new FakePull()
+fake.client("7", "im", "typing", { on: true })
+fake.sending = "busy"
+fake.sent.map(({ target, params }) => [target, params])

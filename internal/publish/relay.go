@@ -1,0 +1,24 @@
+package publish
+
+// maxRelays is the largest number of messages of pages in the queue. They take no
+// place of an event.
+const maxRelays = 1024
+
+// Relay hands over a message of a page. It never waits. It returns ErrQueueFull if
+// the broker does not take messages at the moment: it has refused the last call, or
+// the queue is more than half full, or there are already many messages of pages in
+// it. It returns ErrClosed after Drain has been called.
+func (p *Publisher) Relay(raw []byte) error {
+	if err := p.Accepts(); err != nil {
+		return err
+	}
+	if p.failing.Load() || p.events.Load() > maxEvents/2 || p.bytes.Load() > MaxBytes/2 {
+		return ErrQueueFull
+	}
+	if p.relays.Add(1) > maxRelays {
+		p.relays.Add(-1)
+		return ErrQueueFull
+	}
+	_, _, err := p.submit(Batch{Messages: [][]byte{raw}, relay: true})
+	return err
+}

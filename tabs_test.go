@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/echo-pull/pull"
 )
@@ -159,5 +160,56 @@ func TestHeadTellsThePageToShare(t *testing.T) {
 		if got := strings.Contains(s.serve(http.MethodGet, "/page").Body.String(), `data-shared="true"`); got != shared {
 			t.Errorf("with Shared %t the tag says %t", shared, got)
 		}
+	}
+}
+
+// What a tab says, the other tabs of its connection hear if they are addressed.
+func TestMessageOfATabReachesItsConnectionWithTheTab(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := talking(t, nil)
+		defer a.stop(t)
+		tabs, old, other := connected(t, a, "42", tabsOfOne), connected(t, a, "42", "?protocol=1&client=conn"), connected(t, a, "42", "?client=other")
+
+		if state := tabs.says(t, saying("typing", "users", []string{"42"}, "tab", "3")); state != "ok" {
+			t.Fatalf("the message is %s, want ok", state)
+		}
+		if state := tabs.says(t, saying("odd", "users", []string{"42"}, "tab", "x")); state != "ok" {
+			t.Fatalf("the message is %s, want ok", state)
+		}
+
+		for _, row := range []struct {
+			name string
+			p    *page
+			tab  any
+		}{{"the connection", tabs, "3"}, {"one of the same id and version 1", old, "3"}, {"another page", other, nil}} {
+			m := row.p.hears(t)
+			if m.Command != "typing" || m.Extra["tab"] != row.tab || m.Extra["sender"] == nil {
+				t.Errorf("%s got %s with %v, want typing with the tab %v and the sender", row.name, m.Command, m.Extra, row.tab)
+			}
+		}
+		tabs.hearsOnly(t, a)
+	})
+}
+
+// A tab renews the session of its connection.
+func TestTabRenewsTheSessionOfItsConnection(t *testing.T) {
+	for user, key := range map[string]string{"42": "user", "": "guest"} {
+		t.Run(key, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var l accounts
+				l.set(key, user, "s1", time.Minute)
+				a := l.app(t, nil)
+				defer a.stop(t)
+				start := time.Now()
+				p := a.dial(t, key, "?client=conn")
+				p.asked(t)
+				l.set(key, user, "s1", time.Minute)
+
+				a.renew(t, key, "conn_3")
+
+				p.asked(t)
+				near(t, "asked again", start, 70*time.Second)
+			})
+		})
 	}
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { array, hello } from "./fakes.js"
+import { serve } from "../src/tabs/worker.js"
 import { fakeBrowser } from "./tabfakes.js"
 
 const recovered = (/** @type {number} */ offset, /** @type {object} */ more = {}) => hello({ recovered: true, offset, ...more })
@@ -320,4 +321,14 @@ test("what was refused for a reason is refused to each tab", async (t) => {
   await browser.pass(60_000)
   assert.equal(browser.server.sockets.length, 1)
   for (const { told } of tabs) assert.deepEqual(told, ["AUTHORIZE_ERROR"])
+})
+
+test("a worker of another version lets a tab connect itself", () => {
+  const scope = Object.assign(new EventTarget(), { navigator: { locks: { request() {} } } })
+  /** @type {any[]} */
+  const told = []
+  const port = /** @type {any} */ ({ postMessage: (/** @type {any} */ message) => told.push(message) })
+  serve(scope)(port)
+  port.onmessage({ data: { version: "older", mount: "https://example.com/pull", client: "page-0123456789abcdef", cursor: null, grants: [] } })
+  assert.deepEqual(told, [{ code: 0 }])
 })

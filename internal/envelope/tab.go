@@ -16,6 +16,13 @@ func SplitTab(client string) (connection, tab string) {
 	return client, ""
 }
 
+// JoinTab returns the id of a tab of a connection. It returns false if there can be none.
+func JoinTab(connection, tab string) (client string, ok bool) {
+	client = connection + "_" + tab
+	_, split := SplitTab(client)
+	return client, split != "" && split == tab && IsClientID(client)
+}
+
 // SenderTab returns the number of the tab that has sent an event, if name is that of a tab
 // whose page is the user's with the id client, else nil.
 func SenderTab(name []byte, client, user string) []byte {

@@ -23,6 +23,9 @@ func TestIDOfATabIsThatOfItsConnectionAndANumber(t *testing.T) {
 		if connection != c.connection || tab != c.tab {
 			t.Errorf("SplitTab(%q) = %q, %q, want %q, %q", c.client, connection, tab, c.connection, c.tab)
 		}
+		if got, ok := envelope.JoinTab(c.connection, c.tab); ok != (c.tab != "") || ok && got != c.client {
+			t.Errorf("JoinTab(%q, %q) = %q, %t, want %q", c.connection, c.tab, got, ok, c.client)
+		}
 		name := []byte(envelope.SenderName(c.client, "ann"))
 		if got := string(envelope.SenderTab(name, c.connection, "ann")); got != c.tab {
 			t.Errorf("SenderTab(%q) = %q, want %q", name, got, c.tab)

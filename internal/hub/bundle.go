@@ -71,7 +71,7 @@ func (b *bundle) encode() {
 func (b *bundle) encodeBody(used []byte, as conn.Form) []byte {
 	body := conn.FrameBuffer(used, b.size(as))
 	if b.relay {
-		return appendRelay(body, as, b.frame.Epoch, &b.messages[0])
+		return appendRelay(body, as, b.frame.Epoch, &b.messages[0], b.variant.tab)
 	}
 	for i := range b.messages {
 		if i > 0 && !as.IsHTML() {

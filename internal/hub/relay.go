@@ -27,9 +27,9 @@ func (h *Hub) relay(e *envelope.Envelope, raw []byte, now int64) {
 // appendRelay appends a message of a page, and a tick. The message itself has no
 // offset, because no replay has it. With the tick, the page is past the message
 // wherever it connects next: no node that reads the log later delivers it again.
-func appendRelay(b []byte, as conn.Form, epoch string, m *window.Message) []byte {
+func appendRelay(b []byte, as conn.Form, epoch string, m *window.Message, tab []byte) []byte {
 	sender := envelope.SenderUser(envelope.Address(m.Addr()).Sender())
-	b = as.Version().AppendMessage(b, sentAt(m), string(sender), m.Body())
+	b = as.Version().AppendMessage(b, sentAt(m), string(sender), tab, m.Body())
 	return append(append(b, ','), protocol.Tick(epoch, m.Offset)...)
 }
 

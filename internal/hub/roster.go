@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/echo-pull/pull/internal/envelope"
 	"github.com/echo-pull/pull/internal/window"
 )
 
@@ -125,7 +126,12 @@ func (r *roster) find(user, client string) *Page {
 
 // named returns the user's pages with the client id: one that has lost its connection may
 // still have another. Of guests it returns what find finds.
+//
+// The id of a tab is that of its connection, unless a page has the very id.
 func (r *roster) named(user, client string) []*Page {
+	if r.find(user, client) == nil {
+		client, _ = envelope.SplitTab(client)
+	}
 	var pages []*Page
 	if user == "" {
 		if p := r.streams[client]; p != nil && client != "" {

@@ -58,7 +58,7 @@ func (r *round) inVariant(b *bundle, v variant) *bundle {
 		return b.variants[last]
 	}
 	own := r.emptyBundle()
-	own.base, own.variant, own.open, own.frame.Epoch = b, v, b.open, b.frame.Epoch
+	own.base, own.variant, own.open, own.relay, own.frame.Epoch = b, v, b.open, b.relay, b.frame.Epoch
 	for i := range b.messages {
 		own.add(&b.messages[i], false)
 	}

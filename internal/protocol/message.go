@@ -24,12 +24,16 @@ type Sent struct {
 }
 
 // AppendMessage appends a message of a page as pages with this version receive it:
-// an event without an offset, whose extra names the user who sent it, and has nothing
-// else. body is what AppendBody has made. at is the time when it was sent, in unix
+// an event without an offset, whose extra names the user who sent it, and the tab that
+// did if the receiver has the connection of that, and nothing else. body is what AppendBody has made. at is the time when it was sent, in unix
 // nanoseconds, not before 1970. An html stream has no place for it.
-func (v Version) AppendMessage(b []byte, at int64, sender string, body []byte) []byte {
+func (v Version) AppendMessage(b []byte, at int64, sender string, tab, body []byte) []byte {
 	parts := splitOrEmpty(body)
-	parts.Extra = append(appendJSON([]byte(`{"sender":{"type":1,"id":`), sender), "}}"...)
+	parts.Extra = append(appendJSON([]byte(`{"sender":{"type":1,"id":`), sender), '}')
+	if tab != nil {
+		parts.Extra = append(append(append(parts.Extra, `,"tab":"`...), tab...), '"')
+	}
+	parts.Extra = append(parts.Extra, '}')
 	if v == V1 {
 		return appendObject(b, 0, at, parts)
 	}

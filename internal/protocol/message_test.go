@@ -14,8 +14,8 @@ import (
 func ExampleVersion_AppendMessage() {
 	body := protocol.AppendBody(nil, "im", "typing", []byte(`{"chat":7}`))
 
-	fmt.Printf("%s\n", protocol.V2.AppendMessage(nil, at, "42", body))
-	fmt.Printf("%s\n", protocol.V1.AppendMessage(nil, at, "42", body))
+	fmt.Printf("%s\n", protocol.V2.AppendMessage(nil, at, "42", nil, body))
+	fmt.Printf("%s\n", protocol.V1.AppendMessage(nil, at, "42", nil, body))
 	// Output:
 	// [0,1795452002114,"im:typing",{"chat":7},{"sender":{"type":1,"id":"42"}}]
 	// {"module_id":"im","command":"typing","params":{"chat":7},"extra":{"server_time":"2026-11-23T16:40:02Z","server_time_unix":1795452002.114020,"sender":{"type":1,"id":"42"}}}
@@ -43,14 +43,14 @@ func FuzzMessageIsNeverTheServers(f *testing.F) {
 		var name string
 		var second, first extra
 		var got json.RawMessage
-		array := protocol.V2.AppendMessage(nil, at, user, body)
+		array := protocol.V2.AppendMessage(nil, at, user, nil, body)
 		if err := json.Unmarshal(array, &[]any{&offset, &millis, &name, &got, &second}); err != nil {
 			t.Fatalf("%v in %s", err, array)
 		}
 		if offset != 0 || millis != at/1e6 || name != module+":"+command || string(got) != params || !reflect.DeepEqual(second, want) {
 			t.Errorf("version 2 is %s, want the sender %q", array, user)
 		}
-		long := protocol.V1.AppendMessage(nil, at, user, body)
+		long := protocol.V1.AppendMessage(nil, at, user, nil, body)
 		var object map[string]json.RawMessage
 		if err := json.Unmarshal(long, &object); err != nil {
 			t.Fatalf("%v in %s", err, long)

@@ -21,6 +21,9 @@ type message struct {
 	Command string          `json:"command"`
 	Params  json.RawMessage `json:"params"`
 	Expiry  *int            `json:"expiry"` // in seconds
+
+	// Of is the number of the tab that sends it, if tabs share the connection.
+	Of string `json:"tab,omitempty"`
 }
 
 const (
@@ -80,6 +83,9 @@ func (s *Server) send(user string, from engine.Sender, m *message, allowed bool)
 	answer := protocol.Sent{N: m.N, State: protocol.SendLimit}
 	if !allowed {
 		return answer, nil
+	}
+	if tab, ok := envelope.JoinTab(from.Client, m.Of); ok {
+		from.Client = tab
 	}
 	state, err := s.engine.SendMessage(from, engine.Message{
 		From: user, Users: m.Users, Tag: m.Tag, Module: m.Module, Command: m.Command, Params: m.Params,

@@ -90,7 +90,8 @@ func (p *Plugin) Disconnect(user string) error { return p.engine.Disconnect(user
 
 // DisconnectSession closes the connections of one session on all nodes with 4401: those
 // whose login Config.Session returned with this ID. Their pages do not reconnect by
-// themselves. The plugin keeps and publishes only a hash of the id.
+// themselves. The plugin keeps and publishes only a hash of the id. With Config.User no
+// connection has a session, and DisconnectSession closes none.
 //
 // A page that is connecting at that moment is closed, nothing is replayed to the session,
 // and its grants do not open for another one. For a minute, requests of the session get 401

@@ -197,7 +197,7 @@ func TestRefusedPublication(t *testing.T) {
 		{name: "unknown keep", body: with(`{"module":"tasks","command":"x","keep":"first"}`), status: 400, want: "event.keep: want"},
 		{name: "keep without key", body: with(`{"module":"tasks","command":"x","keep":"last"}`), status: 400, want: "event.keep: tasks/x is kept Last"},
 		{name: "own params that are no object", body: with(`{"module":"tasks","command":"x","perUser":{"1":[]}}`), status: 400, want: "event.perUser.1: not a JSON object"},
-		{name: "params that are no object", body: with(`{"module":"tasks","command":"x","params":1,"perUser":{"1":{}}}`), status: 400, want: "event.params: params of tasks/x"},
+		{name: "params that are no object", body: with(`{"module":"tasks","command":"x","params":1,"perUser":{"1":{}}}`), status: 400, want: "event.params: params of tasks/x: with PerUser: not a JSON object"},
 		{name: "user twice", body: with(`{"module":"tasks","command":"x","perUser":{"1":{},"1":{}}}`), status: 400, want: "event.perUser.1: the field is there twice"},
 		{name: "own params of nobody", body: with(`{"module":"tasks","command":"x","perUser":{"":{}}}`), status: 400, want: "empty user id"},
 		{name: "reserved extra", body: with(`{"module":"tasks","command":"x","extra":{"sender":1}}`), status: 400, want: `event.extra: the key \"sender\"`},

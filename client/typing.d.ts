@@ -18,8 +18,8 @@ export interface Typing {
   /** The user has pressed a key. Call it as often as you like: the first call sends a message, and
    *  after it at most one is sent every three seconds. */
   type(): void
-  /** The user has sent or deleted the text. The others see it at once; without it, six seconds
-   *  after the last key. */
+  /** The user has sent or deleted the text. The others see it at once; without it, six to
+   *  nine seconds after the last key. */
   stop(): void
   /** Stops, and shows nobody any more. onChange is not called again. */
   close(): void

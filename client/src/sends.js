@@ -33,7 +33,7 @@ export class Sends {
   async put(target, module, command, params, expiry) {
     const n = ++this.#last
     const seconds = Math.min(60, Math.max(1, Math.ceil(expiry) || 10))
-    const body = { send: { n, ...addressOf(target), module, command: checked(command), params, expiry: seconds } }
+    const body = { send: { n, ...addressOf(target), module: checked(module), command: checked(command), params, expiry: seconds } }
     const code = await new Promise((settle) => {
       if (size(encode(body)) > mostBytes) return settle("large")
       new Timer().set(sending, () => settle("timeout"))
@@ -52,14 +52,15 @@ export class Sends {
 
 /** @param {any} target */
 function addressOf(target) {
-  const { tag } = target
-  const ids = [tag ?? target].flat().map(String)
-  if (!ids.length || ids.length > mostUsers || !ids.every((id) => id && fits(id))) throw invalid("target", target)
-  return tag ? { tag: ids[0] } : { users: ids }
+  const tag = target?.tag
+  const ids = tag == null ? [target].flat() : [tag]
+  const valid = ids.every((id) => ["string", "number"].includes(typeof id) && id !== "" && fits(String(id)))
+  if (!valid || !ids.length || ids.length > mostUsers) throw invalid("target", JSON.stringify(target))
+  return tag == null ? { users: ids.map(String) } : { tag: String(tag) }
 }
 
-/** @param {string} command */
-function checked(command) {
-  if (/^[^\p{Cc}\u2028\u2029]+$/u.test(command) && size(command) <= 100) return command
-  throw invalid("command", command)
+/** @param {string} name of a module or a command */
+function checked(name) {
+  if (typeof name === "string" && /^[^\p{Cc}\u2028\u2029]+$/u.test(name) && size(name) <= 100) return name
+  throw invalid("name", JSON.stringify(name))
 }

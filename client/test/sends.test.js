@@ -87,6 +87,13 @@ test("what the server would close the connection for is never sent", async (t) =
     [{ tag: "x".repeat(256) }, "typing"],
     [undefined, "typing"],
     [null, "typing"],
+    [["7", undefined], "typing"],
+    [{ tags: ["a"] }, "typing"],
+    [{ id: 7 }, "typing"],
+    [[{ id: 7 }], "typing"],
+    [true, "typing"],
+    [{ tag: ["a"] }, "typing"],
+    ["7", /** @type {any} */ (undefined)],
     ["7", ""],
     ["7", "x".repeat(101)],
     ["7", "ж".repeat(51)],
@@ -96,6 +103,9 @@ test("what the server would close the connection for is never sent", async (t) =
     ["7", "a\u2028b"],
   ]
   for (const [target, command] of wrong) await assert.rejects(pull.send(target, "im", command), TypeError, JSON.stringify([target, command]))
+  await assert.rejects(pull.send([], "im", "typing"), { message: "pull: invalid target: []" })
+  await assert.rejects(pull.send(/** @type {any} */ (undefined), "im", "typing"), { message: "pull: invalid target: undefined" })
+  await assert.rejects(pull.send("7", /** @type {any} */ (undefined), "typing"), { message: "pull: invalid name: undefined" })
   await assert.rejects(pull.send("7", "im", "typing", 7n), TypeError)
   await assert.rejects(pull.send("7", "im", "typing", "ж".repeat(8_000)), { code: "large" })
   assert.deepEqual(frames(), [])

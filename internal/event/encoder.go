@@ -129,7 +129,9 @@ func (enc *encoder) encodeParams(e *Event) ([]byte, error) {
 		params = enc.params.Bytes()
 	}
 	if err == nil && len(e.PerUser) > 0 {
-		err = protocol.CheckObject(params)
+		if err = protocol.CheckObject(params); err != nil {
+			err = fmt.Errorf("with PerUser: %w", err)
+		}
 	}
 	if err != nil {
 		return nil, &ParamsError{Module: e.Module, Command: e.Command, Err: err}

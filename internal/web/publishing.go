@@ -125,7 +125,7 @@ func (p *publishing) authorize(c Context) error {
 		challenge = `Bearer error="invalid_token"`
 	}
 	c.Response().Header().Set("WWW-Authenticate", challenge)
-	return refuse(http.StatusUnauthorized, "want a key, as in Authorization: Bearer KEY")
+	return refuse(http.StatusUnauthorized, "no key, or one that is not valid: want Authorization: Bearer KEY")
 }
 
 const (

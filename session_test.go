@@ -535,6 +535,27 @@ func TestNodeThatStartsAMomentLaterKnowsTheEnd(t *testing.T) {
 	})
 }
 
+// A minute after the end the application's own login decides, on a node that reads of the end
+// only then, too.
+func TestNodeThatStartsLaterLetsTheSessionIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var l accounts
+		l.set("key", "42", "s1", time.Hour)
+		f := newFaults()
+		a := l.app(t, f)
+		defer a.stop(t)
+		if err := a.DisconnectSession("s1"); err != nil {
+			t.Fatal(err)
+		}
+		pass(61 * time.Second)
+
+		b := l.app(t, f)
+		defer b.stop(t)
+
+		b.dial(t, "key", "").hello(t)
+	})
+}
+
 func TestRestartedNodeKnowsTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l accounts

@@ -222,8 +222,8 @@ export interface DebugInfo {
   client: string
   cursor: string | null
   status: Status
-  /** "probe" while it finds out why a WebSocket was refused; undefined while it waits. */
-  /** ticket: the client waits for the token, or for the ticket that it gets for the token. */
+  /** "probe" while it finds out why a WebSocket was refused, "ticket" while it waits for the token
+   *  or for the ticket that the token buys; undefined while it waits to try again. */
   transport: "websocket" | "sse" | "probe" | "ticket" | undefined
   watches: string[]
 }

@@ -21,7 +21,8 @@ import (
 // decodes its params into v, unless v is nil. Events with other names stay where
 // they are. If there is none, Expect waits two seconds for one that somebody is
 // about to send, and then fails the test and ends it. Module is "online" for
-// presence, and "pull" for the responses to requests.
+// presence, "pull" for the responses to requests, and "client:im" for what other pages
+// have sent with the module im.
 //
 //	func (p *Page) Refute(t testing.TB, module, command string)
 //
@@ -67,7 +68,15 @@ type Page = plugintest.Page
 // Plugin.Watch, the page receives.
 func Open(t testing.TB, p *pull.Plugin, user string) *Page {
 	t.Helper()
-	return plugintest.Open(t, p.Watch(), user, "")
+	return plugintest.Open(t, p.Watch(), &pull.Session{User: user}, "")
+}
+
+// OpenSession is [Open] for a page whose login has an id or an end. Config.Session, which
+// returns this login for the requests of the page, is not called. Whenever the page
+// returns, it has the same login.
+func OpenSession(t testing.TB, p *pull.Plugin, login pull.Session) *Page {
+	t.Helper()
+	return plugintest.Open(t, p.Watch(), &login, "")
 }
 
 // OpenAt is [Open] for a page that was rendered when the log was at the cursor, such
@@ -75,5 +84,5 @@ func Open(t testing.TB, p *pull.Plugin, user string) *Page {
 // server does not know, it is notified of a gap.
 func OpenAt(t testing.TB, p *pull.Plugin, user, cursor string) *Page {
 	t.Helper()
-	return plugintest.Open(t, p.Watch(), user, cursor)
+	return plugintest.Open(t, p.Watch(), &pull.Session{User: user}, cursor)
 }

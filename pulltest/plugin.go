@@ -11,7 +11,7 @@ import (
 )
 
 // HeaderUser is the header of a request that contains the user's id, unless
-// Config.User is set.
+// Config.User or Config.Session is set.
 const HeaderUser = "X-User"
 
 // New returns a plugin that ends with the test. Every module may send; you need to

@@ -104,9 +104,13 @@ func (h *Hub) applyEnd(e *envelope.Envelope) {
 	if !ok {
 		return
 	}
-	until := time.Now().Add(EndLife)
+	now := time.Now()
+	until := now.Add(EndLife)
 	if h.applied.Load() == 0 {
 		until = time.Unix(0, e.At).Add(EndLife)
+	}
+	if !until.After(now) {
+		return
 	}
 	h.round.over = append(h.round.over, h.endSession(id, until)...)
 }

@@ -40,6 +40,11 @@ type closing struct {
 	Reason string `json:"reason"`
 }
 
+const (
+	senderPage = 1         // type of the sender of a message of another page
+	fromPages  = "client:" // begins the names of such messages; no module id has a colon
+)
+
 func newInbox() *inbox { return &inbox{arrived: make(chan struct{})} }
 
 // connects notes that a connection begins. It returns the position of the page, the
@@ -102,11 +107,15 @@ func (b *inbox) addEvent(raw []byte) error {
 	var m message
 	var offset uint64
 	var at int64
-	if err := json.Unmarshal(raw, &[]any{&offset, &at, &m.name, &m.params}); err != nil { // a fifth element is extra
+	var extra struct{ Sender struct{ Type int } }
+	if err := json.Unmarshal(raw, &[]any{&offset, &at, &m.name, &m.params, &extra}); err != nil {
 		return err
 	}
+	if extra.Sender.Type == senderPage {
+		m.name = fromPages + m.name
+	}
 	b.unread = append(b.unread, m)
-	if m.name == "pull:withdraw" {
+	if m.name == "pull:withdraw" || extra.Sender.Type == senderPage {
 		return nil // its offset has no meaning for the cursor
 	}
 	if offset <= b.cursor.Offset {

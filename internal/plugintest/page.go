@@ -11,6 +11,7 @@ import (
 	"github.com/echo-pull/pull/internal/conn"
 	"github.com/echo-pull/pull/internal/engine"
 	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/session"
 	"github.com/echo-pull/pull/internal/web"
 )
 
@@ -23,6 +24,7 @@ const arrival = 2 * time.Second
 type Page struct {
 	t            testing.TB // of Open
 	engine       *engine.Engine
+	login        session.Session
 	user, client string
 	inbox        *inbox
 
@@ -30,10 +32,10 @@ type Page struct {
 	wire *wire      // the last connection
 }
 
-// Open implements the function of package pulltest.
-func Open(t testing.TB, w engine.Watches, user, cursor string) *Page {
+// Open implements the functions of package pulltest.
+func Open(t testing.TB, w engine.Watches, login *session.Session, cursor string) *Page {
 	t.Helper()
-	p := &Page{t: t, engine: engine.Of(w), user: user, client: envelope.NewID() + "-test", inbox: newInbox()}
+	p := &Page{t: t, engine: engine.Of(w), user: login.User, login: *login, client: envelope.NewID() + "-test", inbox: newInbox()}
 	if cursor != "" {
 		p.inbox.cursor = envelope.ParseCursor(cursor)
 	}
@@ -47,7 +49,7 @@ func (p *Page) connect(t testing.TB) {
 	t.Helper()
 	settle(t, p.engine) // what was sent before is not for a new page
 	cursor, answered, others := p.inbox.connects()
-	v := web.Visit{User: p.user, Client: p.client, Cursor: cursor, Grants: answered}
+	v := web.Visit{User: p.user, Lease: session.LeaseOf(&p.login, time.Now()), Client: p.client, Cursor: cursor, Grants: answered}
 	err := web.Of(p.engine).Attach(v, func(c *conn.Conn, o conn.Owner) conn.Transport {
 		p.mu.Lock()
 		defer p.mu.Unlock()

@@ -22,6 +22,18 @@ func TestLeaseIsCountedFromWhenItBegan(t *testing.T) {
 	})
 }
 
+func TestLeaseLastsAsLongThoughTheClockIsSet(t *testing.T) {
+	now := time.Now()
+	for _, set := range []time.Duration{time.Hour, -time.Hour} {
+		l := NewLease(ID{1}, now.Round(0).Add(time.Minute), now)
+		l.Until = l.Until.Add(-set) // as a clock that was set sees it
+
+		if left, ends := l.Left(now.Add(50 * time.Second)); !ends || left != 10*time.Second {
+			t.Errorf("set by %s: got %s, %t, want 10s", set, left, ends)
+		}
+	}
+}
+
 func TestLeaseOfAnyEnd(t *testing.T) {
 	now := time.Now()
 	for name, test := range map[string]struct {

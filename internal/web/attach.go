@@ -2,12 +2,14 @@ package web
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/echo-pull/pull/internal/conn"
 	"github.com/echo-pull/pull/internal/engine"
 	"github.com/echo-pull/pull/internal/envelope"
 	"github.com/echo-pull/pull/internal/hub"
 	"github.com/echo-pull/pull/internal/protocol"
+	"github.com/echo-pull/pull/internal/session"
 )
 
 // Of returns the server of an engine.
@@ -16,7 +18,8 @@ func Of(e *engine.Engine) *Server { return e.Server().(*Server) } //nolint:force
 // A Visit is a page of a test, which connects without a request. Everything but
 // the checks of a request is as for any other page.
 type Visit struct {
-	User   string // "" for a guest
+	User   string         // "" for a guest
+	Lease  *session.Lease // of the login; nil if it has none
 	Client string
 	Cursor string // "" for none
 	Grants []string
@@ -33,6 +36,9 @@ func (s *Server) Attach(v Visit, open func(*conn.Conn, conn.Owner) conn.Transpor
 			return err
 		}
 	}
+	if v.Lease.IsOver(time.Now()) {
+		return refuse(http.StatusUnauthorized, "session over")
+	}
 	if err := checkSize(v.Grants); err != nil {
 		return err
 	}
@@ -41,7 +47,7 @@ func (s *Server) Attach(v Visit, open func(*conn.Conn, conn.Owner) conn.Transpor
 	}
 	p := &page{
 		Page: hub.Page{User: v.User, Client: v.Client}, server: s,
-		handshake: &handshake{disconnects: s.engine.Hub().Disconnects(), grants: v.Grants},
+		handshake: &handshake{disconnects: s.engine.Hub().Disconnects(), grants: v.Grants, lease: v.Lease},
 	}
 	if v.User == "" {
 		payer := guestPrefix + "test"

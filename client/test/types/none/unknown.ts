@@ -1,6 +1,6 @@
 // Nothing runs here: tsc checks that an application without declared events can use everything.
 
-import type { BXNames, Pull, SendError } from "../../../pull.js"
+import type { BXNames, Options, Pull, SendError } from "../../../pull.js"
 import { FakePull } from "../../../testing.js"
 import { typing } from "../../../typing.js"
 
@@ -37,3 +37,15 @@ const fake = new FakePull()
 fake.client("7", "im", "typing", { on: true })
 fake.sending = "busy"
 fake.sent.map(({ target, params }) => [target, params])
+
+const logins: Options[] = [
+  { url: () => new URL("https://api.example/pull"), token: () => localStorage.getItem("token"), credentials: "include" },
+  { url: () => "/pull", token: async () => "token", headers: async () => ({ "X-Tenant": "7" }) },
+  { url: "/pull", token: null, headers: () => ({ "X-Tenant": "7" }), user: "", shared: true },
+  { url: "/pull", headers: { "X-Tenant": "7" } },
+  // @ts-expect-error a token is a function, so that each connection has the token of its time
+  { url: "/pull", token: "token" },
+]
+pull.on("session", () => pull.start())
+pull.on("client", ({ module_id, command, extra }) => [module_id.trim(), command.trim(), extra.sender.type === 1])
+logins.map(({ shared }) => shared && pull.getDebugInfo().transport === "ticket")

@@ -171,6 +171,30 @@ func TestRenewedSessionCostsNoReconnect(t *testing.T) {
 	}
 }
 
+func TestRenewalOfATabRenewsItsConnection(t *testing.T) {
+	for user, key := range map[string]string{"42": "user", "": "guest"} {
+		t.Run(key, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var l accounts
+				l.set(key, user, "s1", time.Minute)
+				a := l.app(t, nil)
+				defer a.stop(t)
+				start := time.Now()
+				p := a.dial(t, key, "?client=me")
+				p.asked(t)
+				l.set(key, user, "s1", time.Minute)
+
+				a.renew(t, key, "me_7")
+
+				p.asked(t)
+				near(t, "asked again", start, 70*time.Second)
+				p.isOver(t)
+				near(t, "closed", start, 95*time.Second)
+			})
+		})
+	}
+}
+
 func TestSessionMayLoseItsEndOrGetOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l accounts

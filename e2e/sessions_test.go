@@ -23,10 +23,15 @@ type sessions struct {
 	used map[string]int       // renewals of each
 }
 
-func newSessions(t *testing.T, life time.Duration) *sessions {
+func newSessions(t *testing.T, life time.Duration, configure ...func(*pull.Config)) *sessions {
 	t.Helper()
 	s := &sessions{life: life, ends: make(map[string]time.Time), used: make(map[string]int)}
-	s.site = newSite(t, func(c *pull.Config) { c.User, c.Session = nil, s.session })
+	s.site = newSite(t, func(c *pull.Config) {
+		c.User, c.Session = nil, s.session
+		for _, more := range configure {
+			more(c)
+		}
+	})
 	s.get("/logout", func(c echo.Context) error {
 		name := s.end(c)
 		if err := s.current().DisconnectSession(idOf(name)); err != nil {

@@ -26,7 +26,8 @@ export function domEvents(page, client, ms = 100) {
    *  @param {unknown} detail
    *  @param {string} [clientId] that it is for, and for no later one */
   const tell = (name, detail, clientId) => {
-    const one = latest.get(name) ?? { detail, tell: paced(Number(ms), () => dispatch()) }
+    // Commands may be any text: what is not needed any more is forgotten.
+    const one = latest.get(name) ?? { detail, tell: paced(Number(ms), () => dispatch(), () => latest.delete(name)) }
     const dispatch = () => {
       if (one.client && one.client !== client.clientId) return
       if (!fire(name, one.detail) && ofDocument(page.document, "readyState") === "loading") one.tell() // again, after a pause

@@ -2,8 +2,9 @@
  *  in between is made up for at the end of that time, so that the last is never lost.
  *  @param {number} ms
  *  @param {() => void} run
+ *  @param {() => void} [rested] after such a time without a call
  *  @returns {() => void} */
-export function paced(ms, run) {
+export function paced(ms, run, rested = () => {}) {
   let resting = false
   let due = false
 
@@ -13,6 +14,7 @@ export function paced(ms, run) {
     setTimeout(() => {
       resting = false
       if (due) fire()
+      else rested()
     }, ms)
     run()
   }

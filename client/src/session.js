@@ -18,10 +18,11 @@ export class Session {
     this.#done = done
   }
 
-  /** A connection has begun, with a login of its own.
-   *  @param {string} user */
-  hello(user) {
-    this.stop()
+  /** A connection has begun, with a login of its own, or goes on after a gap.
+   *  @param {string} user
+   *  @param {boolean} goesOn */
+  hello(user, goesOn) {
+    if (!goesOn) this.stop()
     this.#user = user
   }
 

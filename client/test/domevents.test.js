@@ -2,6 +2,7 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 import { install } from "../src/bxpull.js"
 import { domEvents } from "../src/domevents.js"
+import { paced } from "../src/paced.js"
 import { mark } from "../src/pull.js"
 import { client, consoleErrors, event, FakePage, fakeSockets, fakeTime, hello } from "./fakes.js"
 
@@ -168,3 +169,16 @@ for (const [tag, want] of /** @type {[object, number[]][]} */ ([[{}, [101]], [{ 
     assert.deepEqual([server.sockets.length, seen], [2, want])
   })
 }
+
+test("what paces an event is told when it rests", (t) => {
+  const time = fakeTime(t)
+  /** @type {string[]} */
+  const told = []
+  const run = paced(100, () => told.push("run"), () => told.push("rested"))
+  run()
+  run()
+  time.pass(100)
+  assert.deepEqual(told, ["run", "run"])
+  time.pass(100)
+  assert.deepEqual(told, ["run", "run", "rested"])
+})

@@ -50,6 +50,18 @@ test("a login is renewed as often as the server asks, without a reconnect and wi
   assert.equal(pull.isConnected(), true)
 })
 
+test("a gap in the middle of a renewal does not end it", async (t) => {
+  /** @type {(response: Response) => void} */
+  let respond = () => {}
+  const { server, told, ask, requests } = await page(t, () => new Promise((resolve) => (respond = resolve)))
+  await ask()
+  server.last.say(hello({ offset: 200 }))
+  assert.equal(requests.at(-1)?.init.signal.aborted, false)
+  respond(ok())
+  await settle()
+  assert.deepEqual(told, ["renewed"])
+})
+
 test("a guest stays a guest", async (t) => {
   const { server, told, ask } = await page(t, () => Response.json({}))
   server.last.say(hello({ user: "" }))

@@ -56,6 +56,9 @@ export function fakeBrowser(t) {
   const time = fakeTime(t)
   const server = fakeSockets()
   const locks = new FakeLocks()
+  /** The ends of the workers' ports, and of the locks that they wait for.
+   *  @type {FakePort[]} */
+  const far = []
   /** The workers by their names.
    *  @type {Map<string, { connect: (port: any) => void, scope: EventTarget }>} */
   const workers = new Map()
@@ -75,6 +78,8 @@ export function fakeBrowser(t) {
       const page = new FakePage()
       /** @type {FakePort[]} */
       const ports = []
+      /** @type {any[]} */
+      const made = []
       const owned = new Set()
       class SharedWorker {
         onerror = () => {}
@@ -82,16 +87,18 @@ export function fakeBrowser(t) {
         /** @param {string} url
          *  @param {{ name: string }} options */
         constructor(url, { name }) {
-          const far = new FakePort()
-          this.port.other = far
-          far.other = this.port
+          const end = new FakePort()
+          this.port.other = end
+          end.other = this.port
+          far.push(end)
           ports.push(this.port)
+          made.push(this)
           if (around.fails) queueMicrotask(() => this.onerror())
           if (around.fails || around.silent) return
           if (!workers.has(url + name)) workers.set(url + name, newWorker())
           const worker = /** @type {any} */ (workers.get(url + name))
-          worker.connect(far)
-          far.deliver()
+          worker.connect(end)
+          end.deliver()
         }
       }
       const own = fakeSockets()
@@ -113,6 +120,8 @@ export function fakeBrowser(t) {
         own,
         heard,
         told,
+        ports,
+        workerFails: () => made.forEach((worker) => worker.onerror?.()),
         async start() {
           pull.start()
           await around.pass(0)
@@ -138,6 +147,13 @@ export function fakeBrowser(t) {
       const tab = around.tab(options)
       await tab.start()
       return tab
+    },
+
+    /** The browser ends the workers. */
+    kill() {
+      for (const port of far.splice(0)) port.close()
+      for (const socket of server.sockets) socket.close()
+      workers.clear()
     },
 
     /** @param {any[]} messages */

@@ -332,3 +332,50 @@ test("a worker of another version lets a tab connect itself", () => {
   port.onmessage({ data: { version: "older", mount: "https://example.com/pull", client: "page-0123456789abcdef", cursor: null, grants: [] } })
   assert.deepEqual(told, [{ code: 0 }])
 })
+
+test("the worker keeps nothing of another user", async (t) => {
+  const { server, browser, tabs } = await opened(t, 1)
+  server.last.drop(1012)
+  await browser.pass(0)
+  await browser.pass(5000)
+  await browser.say(recovered(201, { user: "7" }), array(201))
+  assert.deepEqual(tabs[0].told, ["AUTHORIZE_ERROR", "session"])
+  assert.equal(server.last.closed, true)
+  await tabs[0].start() // after a login as the first user again
+  assert.equal(server.last.url.searchParams.get("cursor"), "k3f9.100")
+  await browser.say(recovered(203), array(202))
+  assert.deepEqual([tabs[0].heard, tabs[0].told], [[202], ["AUTHORIZE_ERROR", "session"]])
+})
+
+test("a frozen tab learns of another user, too", async (t) => {
+  const { server, browser, tabs } = await opened(t, 2)
+  server.last.drop(1012)
+  await browser.pass(0)
+  await browser.pass(5000)
+  tabs[1].freeze()
+  await browser.say(hello({ user: "7", offset: 200 }), array(201))
+  await tabs[1].thaw()
+  for (const { heard, told } of tabs) assert.deepEqual([heard, told], [[], ["AUTHORIZE_ERROR", "session"]])
+})
+
+test("a tab that goes before it has come does the worker no harm", async (t) => {
+  const { browser, tabs } = await opened(t, 1)
+  const early = browser.tab({})
+  Object.assign(early.page, { navigator: { locks: { request: async () => {} } } }) // not granted yet
+  early.pull.start()
+  while (!early.ports.length) {
+    browser.time.pass(0)
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  early.pull.stop()
+  await browser.pass(0)
+  await browser.say(array(101))
+  assert.deepEqual(tabs[0].heard, [101])
+})
+
+test("what fails in a worker that works does not part its tabs", async (t) => {
+  const { browser, tabs } = await opened(t, 2)
+  for (const { workerFails } of tabs) workerFails()
+  await browser.pass(5000)
+  assert.deepEqual([browser.server.sockets.length, ...tabs.map(({ own }) => own.sockets.length)], [1, 0, 0])
+})

@@ -147,3 +147,15 @@ test("a tab that comes later begins with who is online", async (t) => {
   await late.start()
   assert.deepEqual(lists, [["online_list", ["7"], 1]])
 })
+
+test("a user may be called __proto__", async (t) => {
+  const { browser } = await opened(t, 1)
+  const online = (/** @type {string} */ command, /** @type {object} */ params) => ({ module_id: "online", command, params })
+  await browser.say(online("online_list", { USERS: {}, COUNT: 0, GUESTS: 0 }), online("user_online", { USER_ID: "__proto__", STATUS: "online" }))
+  const late = browser.tab({})
+  /** @type {any[]} */
+  const lists = []
+  late.pull.on("online", ({ params }) => lists.push([Object.keys(params.USERS), params.COUNT]))
+  await late.start()
+  assert.deepEqual(lists, [[["__proto__"], 1]])
+})

@@ -137,7 +137,12 @@ func (h *Hub) applyRenewal(e *envelope.Envelope) {
 	if !ok {
 		return
 	}
-	for _, p := range h.roster.named(e.List[0], e.List[1]) {
+	user, client := e.List[0], e.List[1]
+	pages := h.roster.named(user, client)
+	if connection, tab := envelope.SplitTab(client); len(pages) == 0 && tab != "" {
+		pages = h.roster.named(user, connection)
+	}
+	for _, p := range pages {
 		if l.IsOver(now) || h.ends.has(l.SessionID()) {
 			h.removePage(p)
 			h.round.over = append(h.round.over, p)

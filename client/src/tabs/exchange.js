@@ -20,6 +20,7 @@ export class Exchange {
   #grants = new Grants()
   #waiting = new Timer()
   #client
+  #user
   #upstream
   /** The offset at which the connection began. */
   #asked = 0
@@ -31,9 +32,10 @@ export class Exchange {
 
   /** @param {typeof globalThis} scope of the worker
    *  @param {string} client the id of the connection
-   *  @param {{ url: URL, credentials: RequestCredentials }} endpoint */
+   *  @param {{ url: URL, credentials: RequestCredentials, user: string }} endpoint */
   constructor(scope, client, endpoint) {
     this.#client = client
+    this.#user = endpoint.user
     this.#upstream = new Upstream(scope, endpoint, {
       position: () => this.#position(),
       receive: (raw) => this.#receive(raw),
@@ -142,7 +144,8 @@ export class Exchange {
 
   /** @param {any} hello */
   #welcome(hello) {
-    const { epoch, offset } = hello
+    const { epoch, offset, user = "" } = hello
+    if (String(user) !== this.#user) return this.#foreign(hello)
     if (!epoch || !isOffset(offset)) throw invalid("hello", `${epoch}.${offset}`)
     const ring = this.#ring
     const isFirst = !this.#began
@@ -161,6 +164,17 @@ export class Exchange {
     this.#upstream.greet(hello.tick)
     this.#settle()
     if (isFirst && this.#upstream.isOpen) this.requests.hello(hello)
+  }
+
+  /** Somebody else has logged in: the tabs find that out by hello, and nothing else of the connection
+   *  is for them, now or later.
+   *  @param {any} hello */
+  #foreign(hello) {
+    for (const tab of this.#tabs) {
+      tab.control("hello", hello)
+      tab.flush()
+    }
+    this.#lost({ code: ownEnding })
   }
 
   /** The log does not go on at an offset, or it is another.

@@ -50,6 +50,7 @@ export function join(socket, url, options) {
   worker.onerror = alone
   port.onmessage = (/** @type {{ data: any }} */ { data }) => {
     clearTimeout(timer)
+    worker.onerror = null // some browsers tell it of errors of a worker that works
     if (left) return
     if (typeof data === "string") {
       socket.onmessage?.({ data })
@@ -62,7 +63,7 @@ export function join(socket, url, options) {
   socket.close = leave
 
   const query = url.searchParams
-  const joining = { version, lock, mount, credentials, client: options.client, cursor: query.get("cursor"), grants: query.getAll("watch") }
+  const joining = { version, lock, mount, credentials, user: String(user), client: options.client, cursor: query.get("cursor"), grants: query.getAll("watch") }
   locks
     .request(lock, () => {
       if (left) return

@@ -13,7 +13,7 @@ export class People {
   /** @param {any} raw a message of module online */
   receive({ command, params, extra }) {
     this.#extra = extra
-    if (command === "online_list") this.#list = { ...params, USERS: { ...params.USERS } }
+    if (command === "online_list") this.#list = { ...params, USERS: { __proto__: null, ...params.USERS } }
     else if (this.#list) this.#change(command, params.USER_ID)
   }
 

@@ -3,7 +3,7 @@ import { mostUnread } from "./limits.js"
 /** @typedef {import("../delay.js").Ending} Ending */
 
 /** What a tab says of itself when it joins.
- *  @typedef {{ version: string, lock: string, mount: string, credentials: RequestCredentials, client: string,
+ *  @typedef {{ version: string, lock: string, mount: string, credentials: RequestCredentials, user: string, client: string,
  *    cursor: string | null, grants: string[] }} Joining */
 
 /** A tab, as the worker knows it. It is at an offset of an epoch: it has got everything up to there,

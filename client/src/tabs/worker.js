@@ -31,7 +31,7 @@ export function serve(scope) {
     const [, base, known] = id.exec(joining.client) ?? []
     client ||= base || randomId()
     const number = base === client ? known : randomId().split("-")[0]
-    exchange ??= new Exchange(scope, client, { url: new URL(joining.mount), credentials: joining.credentials })
+    exchange ??= new Exchange(scope, client, { url: new URL(joining.mount), credentials: joining.credentials, user: joining.user })
     const tab = new Tab(port, number, joining)
     port.postMessage({ client: `${client}_${number}` })
     exchange.add(tab)
@@ -43,7 +43,7 @@ export function serve(scope) {
     /** @type {Tab | void} */
     let tab
     port.onmessage = ({ data }) => {
-      if (!tab) tab = join(port, data)
+      if (!tab) tab = data && join(port, data) // null: it has gone before it has come
       else if (data === null) exchange?.delete(tab)
       else if (typeof data === "number") exchange?.handled(tab, data)
       else exchange?.requests.receive(tab, JSON.parse(data))

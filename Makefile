@@ -79,7 +79,7 @@ client: client/node_modules
 example/react/node_modules: $(wildcard client/package.json client/*.d.ts client/src/*.js)
 
 e2e: e2e/node_modules client/node_modules example/react/node_modules
-	cd e2e && go test -race -count=1 ./...
+	cd e2e && go test -race -count=1 -timeout 25m ./...
 
 # Each fuzz test for a little while.
 fuzz:

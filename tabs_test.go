@@ -3,10 +3,10 @@ package pull_test
 import (
 	"fmt"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/echo-pull/pull"
 )
@@ -163,53 +163,44 @@ func TestHeadTellsThePageToShare(t *testing.T) {
 	}
 }
 
-// What a tab says, the other tabs of its connection hear if they are addressed.
-func TestMessageOfATabReachesItsConnectionWithTheTab(t *testing.T) {
+// A message of a tab reaches its connection for the other tabs, as a message of a page.
+func TestMessageOfATabReachesTheOtherTabs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := talking(t, nil)
 		defer a.stop(t)
-		tabs, old, other := connected(t, a, "42", tabsOfOne), connected(t, a, "42", "?protocol=1&client=conn"), connected(t, a, "42", "?client=other")
+		tabs, old := connected(t, a, "42", tabsOfOne), connected(t, a, "42", "?client=conn")
+		mine, other := connected(t, a, "42", "?client=other"), connected(t, a, "7", tabsOfOne)
+		stream := a.stream(t, "7", tabsOfOne)
+		stream.hello(t)
+		defer stream.close()
 
-		if state := tabs.says(t, saying("typing", "users", []string{"42"}, "tab", "3")); state != "ok" {
-			t.Fatalf("the message is %s, want ok", state)
-		}
-		if state := tabs.says(t, saying("odd", "users", []string{"42"}, "tab", "x")); state != "ok" {
-			t.Fatalf("the message is %s, want ok", state)
-		}
+		state := tabs.says(t, saying("frame", "users", []string{"42", "7"}, "tab", "3"))
+		posted := a.do(t, http.MethodPost, "/pull/send", `{"n": 5, "users": ["42"], "module": "im", "command": "post"}`, userHeader, "42", pull.HeaderClient, "conn_3")
 
+		if got := trimmed(posted); state != "ok" || got != `{"n":5,"state":"ok"}` {
+			t.Errorf("the messages were answered %s and %s", state, got)
+		}
 		for _, row := range []struct {
 			name string
 			p    *page
 			tab  any
-		}{{"the connection", tabs, "3"}, {"one of the same id and version 1", old, "3"}, {"another page", other, nil}} {
-			m := row.p.hears(t)
-			if m.Command != "typing" || m.Extra["tab"] != row.tab || m.Extra["sender"] == nil {
-				t.Errorf("%s got %s with %v, want typing with the tab %v and the sender", row.name, m.Command, m.Extra, row.tab)
+		}{{"the tabs' page", tabs, "3"}, {"one with version 1", old, "3"}, {"another page", mine, nil}} {
+			for _, want := range []string{"frame", "post"} {
+				m := row.p.hears(t)
+				if m.Command != want || m.ID != 0 || !reflect.DeepEqual(m.Extra["sender"], sentBy("42")) || m.Extra["tab"] != row.tab {
+					t.Errorf("%s got %+v, want the message %s of the tab %v", row.name, m, want, row.tab)
+				}
 			}
 		}
-		tabs.hearsOnly(t, a)
+		if m := other.hears(t); m.Command != "frame" || m.Extra["tab"] != nil {
+			t.Errorf("another user's page with the same id got %+v", m)
+		}
+		for _, p := range []*page{tabs, mine} {
+			p.hearsOnly(t, a)
+		}
+		for _, tab := range []string{"x", "", "12345678901", "3/7", "_3"} {
+			tabs.says(t, saying("none", "users", []string{"42"}, "tab", tab))
+			tabs.hearsOnly(t, a)
+		}
 	})
-}
-
-// A tab renews the session of its connection.
-func TestTabRenewsTheSessionOfItsConnection(t *testing.T) {
-	for user, key := range map[string]string{"42": "user", "": "guest"} {
-		t.Run(key, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				var l accounts
-				l.set(key, user, "s1", time.Minute)
-				a := l.app(t, nil)
-				defer a.stop(t)
-				start := time.Now()
-				p := a.dial(t, key, "?client=conn")
-				p.asked(t)
-				l.set(key, user, "s1", time.Minute)
-
-				a.renew(t, key, "conn_3")
-
-				p.asked(t)
-				near(t, "asked again", start, 70*time.Second)
-			})
-		})
-	}
 }

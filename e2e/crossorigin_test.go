@@ -179,6 +179,31 @@ func TestLogoutOnAnotherOriginEndsTheTabsOfTheSessionAtOnceAndNoOthers(t *testin
 	elsewhere.clean()
 }
 
+// The other tests are in Chromium.
+func TestOtherBrowsersConnectWithATokenAndRenewTheirLogin(t *testing.T) {
+	t.Parallel()
+	r := startCrossOrigin(t, "-life", "6s")
+	for _, b := range browsers[1:] {
+		t.Run(b.name, func(t *testing.T) {
+			t.Parallel()
+			page := b.open(t)("http://" + r.page)
+			page.until(`document.querySelector("#login")?.onsubmit`)
+			page.run(fmt.Sprintf(`document.querySelector("[name=name]").value = %q; document.querySelector("#login").requestSubmit()`, b.name))
+			page.until(online)
+			page.until(`performance.getEntriesByType("resource").filter(({ name }) => /session$/.test(name)).length >= 2`)
+			page.run(`document.querySelector("[name=text]").value = "later"; document.querySelector("#note").requestSubmit()`)
+			page.until(`document.querySelector("li")?.textContent === "later"`)
+			const all = `performance.getEntriesByType("resource").map(({ name }) => name)`
+			if got := page.eval(all + `.filter((name) => name.includes("eyJ")).join()`); got != "" {
+				t.Errorf("addresses contain a token: %s", got)
+			}
+			if got := page.eval("String(" + all + ".filter((name) => /ticket$/.test(name)).length)"); got != "1" {
+				t.Errorf("the page got %s tickets, want one for its only connection", got)
+			}
+		})
+	}
+}
+
 // The page prints what runs here.
 func TestCrossOriginPageOfTheDocsIsWhatRuns(t *testing.T) {
 	t.Parallel()

@@ -207,7 +207,9 @@ func TestLogoutEndsAllTabs(t *testing.T) {
 	t.Parallel()
 	s := newSharedSite(t, nil)
 	tabs := openTabs(t, newPerson(t, "ann"), s, 3)
-	s.current().Disconnect("ann")
+	if err := s.current().Disconnect("ann"); err != nil {
+		t.Error(err)
+	}
 	for _, page := range tabs {
 		page.until(`errors.includes("AUTHORIZE_ERROR") && !BX.PULL.isConnected()`)
 	}

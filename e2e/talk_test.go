@@ -12,9 +12,9 @@ import (
 
 // talking is a site whose pages may send one another messages of the module im. On its
 // page is a field whose users see who is typing.
-func talking(t *testing.T) *site {
+func talking(t *testing.T, configure func(*pull.Config)) *site {
 	t.Helper()
-	s := newSite(t, nil)
+	s := newSite(t, configure)
 	err := s.current().Register(pull.Module{ID: "im", Use: pull.PublicSection, Relay: func(_ context.Context, m pull.Message) error {
 		if m.Command == "forbidden" {
 			return errors.New("not this one")
@@ -43,6 +43,8 @@ func talking(t *testing.T) *site {
 				BX.addCustomEvent("onPullError", (code) => errors.push(code))
 				BX.PULL.subscribe({ type: BX.PullClient.SubscriptionType.Client, moduleId: "im", callback: ({ params }) => got.push(params) })
 				window.addEventListener("pull-client:im:typing", ({ detail }) => dom.push(detail.extra.sender.id))
+				const free = "%%D0%%9F%%D0%%B5%%D1%%87%%D0%%B0%%D1%%82%%D0%%B0%%D0%%B5%%D1%%82%%E2%%80%%A6%%20%%28%%D0%%B4%%D0%%B0%%29" // Печатает… (да)
+				window.addEventListener("pull-client:im:" + free, ({ detail }) => dom.push(detail.extra.sender.id + " free"))
 			</script>
 			<script type="module">
 				import { typing } from "/pull/pull-typing.mjs"
@@ -61,7 +63,7 @@ func overBoth(t *testing.T, run func(t *testing.T, open func(name, query string)
 	for _, transport := range []string{"websocket", "sse"} {
 		t.Run(transport, func(t *testing.T) {
 			t.Parallel()
-			s := talking(t)
+			s := talking(t, nil)
 			if transport == "sse" {
 				s.breakWith(refuseUpgrades)
 			}
@@ -86,13 +88,15 @@ func TestPagesTalk(t *testing.T) {
 
 		ann.run(`BX.PULL.sendMessage(["bob"], "im", "typing", { n: 1 }, 86400)`)
 		ann.run(`BX.PULL.send({ tag: "TASK_7" }, "IM", "typing", { n: 2 })`)
+		ann.run(`BX.PULL.sendMessage(["bob"], "im", "Печатает… (да)", { n: 3 })`)
 
-		bob.until("heard.length === 4")
-		const want = `im typing {"n":1} 1 ann true, all im typing {"n":1}, im typing {"n":2} 1 ann true, all im typing {"n":2}`
+		bob.until("heard.length === 6")
+		const want = `im typing {"n":1} 1 ann true, all im typing {"n":1}, im typing {"n":2} 1 ann true, all im typing {"n":2}, ` +
+			`im Печатает… (да) {"n":3} 1 ann true, all im Печатает… (да) {"n":3}`
 		if got := value[string](bob, "heard.join(', ')"); got != want {
 			t.Errorf("the hooks got %q, want %q", got, want)
 		}
-		if got := value[string](bob, "JSON.stringify([got, dom, server, errors])"); got != `[[{"n":1},{"n":2}],["ann","ann"],[],[]]` {
+		if got := value[string](bob, "JSON.stringify([got, dom, server, errors])"); got != `[[{"n":1},{"n":2},{"n":3}],["ann","ann","ann free"],[],[]]` {
 			t.Errorf("callbacks, events of the DOM, hooks of the server's and errors are %s", got)
 		}
 		eve.until("got.length")

@@ -31,7 +31,9 @@ func TestElementShowsThatItsGrantIsRefused(t *testing.T) {
 			page.heard(1)
 			s.hasPages("A", 0)
 		}
-		page := newPerson(t, "ann").open(t, s.watched("A", "grant", s.grantFor("", "A"))) // a guest's
+		lasting := newWatchedSite(t, nil) // however long the browser takes
+		lasting.breakWith(fault)
+		page := newPerson(t, "ann").open(t, lasting.watched("A", "grant", lasting.grantFor("", "A"))) // a guest's
 		page.until(`errors.join() === "WATCH_ERROR foreign"`)
 		page.until(`document.querySelector("pull-watch[stale]:not([connected])")`)
 	})

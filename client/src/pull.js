@@ -327,7 +327,7 @@ export class Pull {
   #hello(hello) {
     const { user } = this.#options
     if (user != undefined && user != hello.user) return this.#over("another user")
-    this.#session.hello(hello.user, this.isConnected())
+    if (!this.isConnected()) this.#session.hello(hello.user)
     const gap = this.#cursor.hello(hello)
     const { server_time_unix, tick } = hello
     this.#sendsPush = hello.push

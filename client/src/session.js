@@ -11,18 +11,17 @@ export class Session {
   #timer = new Timer()
   #end = () => {}
 
-  /** @param {import("./options.js").Completed} options
+  /** @param {import("./sse.js").Endpoint} options
    *  @param {(refused?: string) => void} done the login is renewed, or over and why */
   constructor(options, done) {
     this.#options = options
     this.#done = done
   }
 
-  /** A connection has begun, with a login of its own, or goes on after a gap.
-   *  @param {string} user
-   *  @param {boolean} goesOn */
-  hello(user, goesOn) {
-    if (!goesOn) this.stop()
+  /** A connection has begun, with a login of its own.
+   *  @param {string} user */
+  hello(user) {
+    this.stop()
     this.#user = user
   }
 

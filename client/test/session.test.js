@@ -63,7 +63,9 @@ test("a gap in the middle of a renewal does not end it", async (t) => {
 })
 
 test("a guest stays a guest", async (t) => {
-  const { server, told, ask } = await page(t, () => Response.json({}))
+  const { server, told, ask, time } = await page(t, () => Response.json({}))
+  server.last.drop(1012)
+  time.pass(5_000)
   server.last.say(hello({ user: "" }))
   await ask()
   assert.deepEqual(told, ["renewed"])
@@ -181,6 +183,15 @@ for (const [name, response] of /** @type {[string, Response][]} */ ([["another u
     assert.deepEqual([told, renewals().length, pull.isConnected()], [[], 1, true])
   })
 }
+
+test("a later hello on the same connection leaves a renewal alone: the server asks once", async (t) => {
+  const { time, told, ask, server, renewals } = await page(t, (turn) => (turn === 1 ? answer(503) : ok()))
+  await ask()
+  server.last.say(hello({ epoch: "another" })) // the log broke, and so the request failed
+  time.pass(1000)
+  await settle()
+  assert.deepEqual([renewals().length, told], [2, ["renewed"]])
+})
 
 test("a page may start the client again from the callback of a login that is over", async (t) => {
   const { ask, pull, server, time } = await page(t, () => ok("7"))

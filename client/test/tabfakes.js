@@ -53,6 +53,10 @@ class FakeLocks {
 
 /** @param {import("node:test").TestContext} t */
 export function fakeBrowser(t) {
+  t.after(async () => {
+    all.forEach((pull) => pull.stop())
+    await settled() // the workers notice it before time is real again
+  })
   const time = fakeTime(t)
   const server = fakeSockets()
   const locks = new FakeLocks()
@@ -64,7 +68,6 @@ export function fakeBrowser(t) {
   const workers = new Map()
   /** @type {Pull[]} */
   const all = []
-  t.after(() => all.forEach((pull) => pull.stop()))
 
   const around = {
     time,
@@ -72,6 +75,9 @@ export function fakeBrowser(t) {
     workers,
     fails: false, // to load the worker
     silent: false,
+    /** What the server answers to requests of the workers.
+     *  @type {(url: URL, init: any) => Response} */
+    fetch: () => new Response("{}", { status: 426 }),
 
     /** @param {object} [options] */
     tab(options) {
@@ -175,7 +181,7 @@ export function fakeBrowser(t) {
   function newWorker() {
     const scope = Object.assign(new EventTarget(), {
       WebSocket: server.WebSocket,
-      fetch: async () => new Response("{}", { status: 426 }),
+      fetch: async (/** @type {any} */ url, /** @type {any} */ init) => around.fetch(url, init),
       navigator: { locks: locks.of() },
       location: { origin: "https://example.com" },
     })

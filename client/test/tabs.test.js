@@ -315,7 +315,7 @@ test("a tab that waits for a slow server does not look for the reason itself", a
 test("what was refused for a reason is refused to each tab", async (t) => {
   const browser = fakeBrowser(t)
   const tabs = [await browser.open({}), await browser.open({})]
-  for (const { scope } of browser.workers.values()) Object.assign(scope, { fetch: async () => new Response("{}", { status: 403 }) })
+  browser.fetch = () => new Response("{}", { status: 403 })
   browser.server.last.drop(1006)
   await browser.pass(0)
   await browser.pass(60_000)

@@ -106,6 +106,26 @@ test("the grants of a tab that has gone are given up after a minute", async (t) 
   assert.deepEqual(sent(), [{ unwatch: ["g"] }])
 })
 
+test("the grants of many tabs are presented again, and given up, in frames that the server takes", async (t) => {
+  const { browser, tabs, server } = await opened(t, 4)
+  const grants = Array.from({ length: 60 }, (_, i) => `${i}`.padEnd(400, "-"))
+  for (const i of [0, 1, 2]) sender(tabs[i])({ watch: grants.slice(i * 20, i * 20 + 20) })
+  await browser.pass(0)
+  await browser.say(control("grants", Object.fromEntries(grants.map((grant) => [grant, { state: "ok" }]))))
+  server.last.drop(1012)
+  await browser.pass(0)
+  await browser.pass(5_000)
+  await browser.say(recovered())
+  for (const i of [0, 1, 2]) tabs[i].pull.stop()
+  await browser.pass(0)
+  await browser.pass(60_000)
+  const sent = server.sockets.slice(1).flatMap(({ sent }) => sent)
+  assert.deepEqual(sent.filter((text) => text.length > 16_384).map(({ length }) => length), [])
+  const all = (/** @type {string} */ key) => sent.flatMap((text) => JSON.parse(text)[key] ?? []).length
+  const { length: meant } = new URL(server.last.url).searchParams.getAll("watch")
+  assert.deepEqual([meant > 0, all("watch"), all("unwatch")], [true, 60 - meant, 60])
+})
+
 test("a tab that comes with a grant gets what was sent to its tags since it was rendered", async (t) => {
   const { browser, tabs, server } = await opened(t, 1)
   await browser.say(array(105))

@@ -36,7 +36,7 @@ const (
 
 // A Sender is a page that sends a message.
 type Sender struct {
-	Client string    // its id; empty if it has none
+	Client string    // its id, or that of one of its tabs; empty if it has none
 	Page   *hub.Page // nil if this node does not have the connection
 }
 

@@ -26,7 +26,8 @@ func (h *Hub) relay(e *envelope.Envelope, raw []byte, now int64) {
 
 // appendRelay appends a message of a page, and a tick. The message itself has no
 // offset, because no replay has it. With the tick, the page is past the message
-// wherever it connects next: no node that reads the log later delivers it again.
+// wherever it connects next: no node that reads the log later delivers it again. tab is
+// the number of the one of the page's tabs that has sent the message, or nil.
 func appendRelay(b []byte, as conn.Form, epoch string, m *window.Message, tab []byte) []byte {
 	sender := envelope.SenderUser(envelope.Address(m.Addr()).Sender())
 	b = as.Version().AppendMessage(b, sentAt(m), string(sender), tab, m.Body())

@@ -137,12 +137,7 @@ func (h *Hub) applyRenewal(e *envelope.Envelope) {
 	if !ok {
 		return
 	}
-	user, client := e.List[0], e.List[1]
-	pages := h.roster.named(user, client)
-	if connection, tab := envelope.SplitTab(client); len(pages) == 0 && tab != "" {
-		pages = h.roster.named(user, connection)
-	}
-	for _, p := range pages {
+	for _, p := range h.roster.named(e.List[0], e.List[1]) {
 		if l.IsOver(now) || h.ends.has(l.SessionID()) {
 			h.removePage(p)
 			h.round.over = append(h.round.over, p)

@@ -21,9 +21,7 @@ type message struct {
 	Command string          `json:"command"`
 	Params  json.RawMessage `json:"params"`
 	Expiry  *int            `json:"expiry"` // in seconds
-
-	// Of is the number of the tab that sends it, if tabs share the connection.
-	Of string `json:"tab,omitempty"`
+	Tab     string          `json:"tab"`    // number of the tab that sends it, if the connection is that of several
 }
 
 const (
@@ -59,6 +57,15 @@ func (m *message) isValid() bool {
 		(m.Expiry == nil || *m.Expiry > 0 && *m.Expiry <= longestExpiry)
 }
 
+// sender returns the id of the tab that has sent the message, or if the message names none
+// that can be, the client id of its page.
+func (m *message) sender(client string) string {
+	if tab, ok := envelope.JoinTab(client, m.Tab); ok {
+		return tab
+	}
+	return client
+}
+
 // parseFrame parses and checks the message in a frame for which isMessage is true.
 func parseFrame(frame []byte) (*message, error) {
 	var f struct {
@@ -84,9 +91,7 @@ func (s *Server) send(user string, from engine.Sender, m *message, allowed bool)
 	if !allowed {
 		return answer, nil
 	}
-	if tab, ok := envelope.JoinTab(from.Client, m.Of); ok {
-		from.Client = tab
-	}
+	from.Client = m.sender(from.Client)
 	state, err := s.engine.SendMessage(from, engine.Message{
 		From: user, Users: m.Users, Tag: m.Tag, Module: m.Module, Command: m.Command, Params: m.Params,
 	}, time.Duration(*m.Expiry)*time.Second)

@@ -1,4 +1,5 @@
 import { invalid } from "../invalid.js"
+import { Session } from "../session.js"
 import { Timer } from "../timer.js"
 import { Grants } from "./grants.js"
 import { ownEnding, waiting } from "./limits.js"
@@ -19,8 +20,8 @@ export class Exchange {
   #people = new People()
   #grants = new Grants()
   #waiting = new Timer()
-  #client
   #user
+  #session
   #upstream
   /** The offset at which the connection began. */
   #asked = 0
@@ -31,11 +32,10 @@ export class Exchange {
   #sinceHello = 0
 
   /** @param {typeof globalThis} scope of the worker
-   *  @param {string} client the id of the connection
-   *  @param {{ url: URL, credentials: RequestCredentials, user: string }} endpoint */
-  constructor(scope, client, endpoint) {
-    this.#client = client
+   *  @param {import("../sse.js").Endpoint & { url: URL, user: string }} endpoint with the id of the connection */
+  constructor(scope, endpoint) {
     this.#user = endpoint.user
+    this.#session = new Session(endpoint, (refused) => this.#renewed(refused))
     this.#upstream = new Upstream(scope, endpoint, {
       position: () => this.#position(),
       receive: (raw) => this.#receive(raw),
@@ -95,7 +95,7 @@ export class Exchange {
     for (const tab of uncovered) tab.isTried = true
     this.#asked = Math.min(head, ...uncovered.map(({ offset }) => offset))
     this.#began = false
-    return { client: this.#client, cursor: epoch && `${epoch}.${this.#asked}`, watch: this.#grants.handshake(this.#asked) }
+    return { cursor: epoch && `${epoch}.${this.#asked}`, watch: this.#grants.handshake(this.#asked) }
   }
 
   /** The tabs that wait for what the ring does not have, or for tags that the connection has not
@@ -115,6 +115,7 @@ export class Exchange {
     if (module_id === "online") this.#people.receive(raw)
     if (module_id === "pull") {
       if (command === "hello") return this.#welcome(params)
+      if (command === "session") return this.#session.renew()
       if (command === "tick" && isOffset(params?.offset)) return this.#tick(params)
       if (this.requests.answered(command, params)) return
       if (command === "grants") this.#grants.answered(params, this.#ring.head)
@@ -161,6 +162,7 @@ export class Exchange {
     } else if (this.#asked < ring.head) ring.reset(epoch, this.#asked)
     this.#hello = hello
     this.#sinceHello = performance.now()
+    if (isFirst) this.#session.hello(hello.user)
     this.#upstream.greet(hello.tick)
     this.#settle()
     if (isFirst && this.#upstream.isOpen) this.requests.hello(hello)
@@ -246,7 +248,16 @@ export class Exchange {
     for (const tab of this.#tabs) this.#end(tab, { ...ending, code: tab.waits && !(Number(ending.code) >= 4000) ? ownEnding : (ending.code ?? ownEnding) })
   }
 
+  /** The login of the connection is renewed, by one request for all tabs, or it is over.
+   *  @param {string} [refused] why */
+  #renewed(refused) {
+    if (refused) return this.#lost({ code: 4401 })
+    this.#toAll((tab) => tab.control("renewed", {}))
+    this.#flush()
+  }
+
   #stop() {
+    this.#session.stop()
     this.#upstream.stop()
     this.#people.clear()
     this.requests.clear()

@@ -17,6 +17,9 @@ export const unheld = 60_000
 /** Of the address of a stream, whose server takes 4 KiB. */
 export const handshakeGrants = 3_000
 
+/** Of a frame, of which the server takes 16 KiB. */
+export const frameGrants = 16_000
+
 /** How a tab's socket ends that is to connect on its own, or that has no other code. */
 export const ownEnding = 4999
 

@@ -1,6 +1,6 @@
 import { LastSeen } from "../lastseen.js"
 import { Timer } from "../timer.js"
-import { unheld } from "./limits.js"
+import { frameGrants, unheld } from "./limits.js"
 import { Outbox } from "./outbox.js"
 
 /** @typedef {import("./tab.js").Tab} Tab
@@ -67,7 +67,7 @@ export class Requests {
 
   /** @param {string[]} watch */
   watch(watch) {
-    if (watch.length) this.#outbox.add({ watch })
+    this.#present("watch", watch)
   }
 
   /** A tab goes. Its grants stay for a while, because it may come back.
@@ -113,7 +113,18 @@ export class Requests {
 
   /** @param {string[]} unwatch */
   #unwatch(unwatch) {
-    if (unwatch.length) this.#outbox.add({ unwatch })
+    this.#present("unwatch", unwatch)
+  }
+
+  /** Sends grants, in frames that the server takes.
+   *  @param {"watch" | "unwatch"} key
+   *  @param {string[]} grants */
+  #present(key, grants) {
+    let left = frameGrants
+    const rest = grants.findIndex((grant) => (left -= grant.length + 3) < 0)
+    const now = rest < 0 ? grants : grants.slice(0, rest)
+    if (now.length) this.#outbox.add({ [key]: now })
+    if (rest > 0) this.#present(key, grants.slice(rest))
   }
 
   /** A message to other pages. The tabs number theirs on their own.

@@ -44,11 +44,6 @@ export class Tab {
     this.offset = offset
   }
 
-  /** @param {any} message of the worker itself */
-  tell(message) {
-    this.#port.postMessage(message)
-  }
-
   /** A message, which leaves with the next flush.
    *  @param {string} text */
   push(text) {

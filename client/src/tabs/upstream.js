@@ -8,7 +8,7 @@ import { Socket } from "../websocket.js"
 
 /** What the one connection takes from the worker.
  *  @typedef {object} Owner
- *  @property {() => { client: string, cursor: string, watch: string[] }} position where it begins
+ *  @property {() => { cursor: string, watch: string[] }} position where it begins
  *  @property {(raw: any) => void} receive a message
  *  @property {() => void} framed a frame has been received
  *  @property {(text: string) => void} broken a frame that cannot be read
@@ -19,18 +19,18 @@ export class Upstream extends Connection {
   #owner
 
   /** @param {typeof globalThis} scope of the worker
-   *  @param {{ url: URL, credentials: RequestCredentials }} endpoint
+   *  @param {import("../sse.js").Endpoint & { url: URL }} endpoint
    *  @param {Owner} owner */
-  constructor(scope, { url, credentials }, owner) {
+  constructor(scope, endpoint, owner) {
     super({
       openTransport: (name, listener, opened) => {
-        const { client, cursor, watch } = owner.position()
+        const { url, client } = endpoint
+        const { cursor, watch } = owner.position()
         const connect = withQuery(url, { client, cursor, protocol: "2", origin: name === "probe" ? scope.location.origin : "" })
         for (const grant of watch) connect.searchParams.append("watch", grant)
         try {
           if (name === "websocket") return opened(new Socket(connect, listener, scope.WebSocket))
         } catch {}
-        const endpoint = { url, client, fetch: scope.fetch, credentials }
         opened(new Stream(name === "probe" ? name : "sse", connect, listener, endpoint, () => {})) // the tabs repeat what has no answer
       },
       receive: owner.receive,

@@ -31,7 +31,7 @@ export function serve(scope) {
     const [, base, known] = id.exec(joining.client) ?? []
     client ||= base || randomId()
     const number = base === client ? known : randomId().split("-")[0]
-    exchange ??= new Exchange(scope, client, { url: new URL(joining.mount), credentials: joining.credentials, user: joining.user })
+    exchange ??= new Exchange(scope, { url: new URL(joining.mount), client, fetch: scope.fetch, credentials: joining.credentials, user: joining.user })
     const tab = new Tab(port, number, joining)
     port.postMessage({ client: `${client}_${number}` })
     exchange.add(tab)

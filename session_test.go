@@ -1,6 +1,7 @@
 package pull_test
 
 import (
+	"errors"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -514,6 +515,25 @@ func TestDisconnectDoesNotWaitForANodeThatStops(t *testing.T) {
 
 		if err := a.DisconnectSession("s1"); err != nil || time.Since(start) > 0 {
 			t.Errorf("got %v after %s, want none at once", err, time.Since(start))
+		}
+	})
+}
+
+func TestDisconnectReturnsWhenTheNodeIsShutDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var l accounts
+		f := newFaults()
+		a := l.app(t, f)
+		dead := &peer{t: t, log: f, clock: time.Now}
+		dead.say(kindBeat)
+		start, result := time.Now(), make(chan error, 1)
+		go func() { result <- a.DisconnectSession("s1") }()
+		synctest.Wait()
+
+		a.stop(t)
+
+		if err := <-result; !errors.Is(err, pull.ErrClosed) || time.Since(start) > 0 {
+			t.Errorf("got %v after %s, want ErrClosed at once", err, time.Since(start))
 		}
 	})
 }

@@ -100,7 +100,8 @@ func (p *Plugin) Disconnect(user string) error { return p.engine.Disconnect(user
 //
 // DisconnectSession returns nil once every node that runs has closed the connections.
 // Otherwise it returns an error: after five seconds one with the nodes that have not
-// reported it, and [ErrQueueFull] or [ErrClosed] if the log could not be reached. This node
+// reported it, and [ErrQueueFull] or [ErrClosed] if the log could not be reached, or the
+// plugin was shut down meanwhile. This node
 // has closed its connections in any case, and the others will if the log still reaches
 // them. It is an error if id is empty. Do not call it from Config.OnError, which must not
 // block.

@@ -48,7 +48,7 @@ func NewBroadcaster(tick time.Duration, compress bool) *Broadcaster {
 	m.Upgrader.WriteBufferPool = new(sync.Pool)
 	m.Upgrader.CheckOrigin = func(*http.Request) bool { return true } // package web checks the origin
 	m.HandleConnect(b.connected)
-	m.HandleMessage(func(ms *melody.Session, frame []byte) { socketOf(ms).conn.owner.Received(frame) })
+	m.HandleMessage(func(ms *melody.Session, frame []byte) { socketOf(ms).conn.receive(frame) })
 	m.HandleMessageBinary(func(ms *melody.Session, _ []byte) {
 		socketOf(ms).conn.CloseNow(CloseViolation, "binary frame")
 	})

@@ -27,12 +27,13 @@ func (c *Conn) Close(reason string) {
 	}
 }
 
-// CloseNow closes the connection before what is queued. It does not block.
-// Further calls do nothing.
+// CloseNow closes the connection before what is queued. What the client sends from then
+// on is read, but ignored. It does not block. Further calls do nothing.
 func (c *Conn) CloseNow(code int, reason string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 
+	c.ignoring = true
 	if !c.ended {
 		c.dropAndClose(code, reason)
 	}
@@ -82,6 +83,21 @@ func (c *Conn) queueClose(code int, reason string) {
 	c.queue = append(c.queue, Item{raw: c.form.framing().AppendClose(nil, code, reason), isClose: true})
 	c.transport.Limit(closeWait)
 	c.startFlush()
+}
+
+// ignores reports whether CloseNow has been called.
+func (c *Conn) ignores() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+
+	return c.ignoring
+}
+
+// receive passes a frame of the client to the owner.
+func (c *Conn) receive(frame []byte) {
+	if !c.ignores() {
+		c.owner.Received(frame)
+	}
 }
 
 // end makes the connection accept nothing more, and reports whether it was

@@ -40,6 +40,7 @@ type Conn struct {
 	flushing    bool // Flush runs or is about to
 	catchingUp  bool // Flush has to read more of the window
 	ended       bool // the close message is queued, or the connection is gone: nothing is accepted
+	ignoring    bool // closed by CloseNow: what the client sends has no effect any more
 	lost        bool // the client does not respond: what was written lately may not have arrived
 	form        Form // of the frames; set before Owner.Connected, and not guarded
 	requests    rate.Allowance

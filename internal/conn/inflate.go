@@ -21,23 +21,22 @@ func (b *Broadcaster) readInflated(s *Socket, ws *websocket.Conn) {
 		return ws.SetReadDeadline(time.Now().Add(b.melody.Config.PongWait))
 	})
 	_ = ws.SetReadDeadline(time.Now().Add(b.melody.Config.PongWait))
-	for refused := false; ; {
+	for {
 		kind, r, err := ws.NextReader() // skips what was not read, without inflating it
 		if err != nil {
 			return
 		}
-		if !refused {
-			refused = !s.receive(kind, r)
+		if !s.conn.ignores() {
+			s.receive(kind, r)
 		}
 	}
 }
 
-// receive passes a frame of the client to the owner. It returns false if it has
-// closed the connection instead.
-func (s *Socket) receive(kind int, r io.Reader) bool {
+// receive passes a frame of the client to the owner, or closes the connection.
+func (s *Socket) receive(kind int, r io.Reader) {
 	if kind == websocket.BinaryMessage {
 		s.conn.CloseNow(CloseViolation, "binary frame")
-		return false
+		return
 	}
 	frame, err := io.ReadAll(io.LimitReader(r, IncomingBytes+1))
 	switch {
@@ -47,10 +46,8 @@ func (s *Socket) receive(kind int, r io.Reader) bool {
 		s.conn.CloseNow(CloseViolation, "malformed frame")
 	case err != nil: // the connection has failed: the next read returns the error again
 	default:
-		s.conn.owner.Received(frame)
-		return true
+		s.conn.receive(frame)
 	}
-	return false
 }
 
 // isMalformed reports whether a frame cannot be decompressed. Its data may be wrong,

@@ -13,7 +13,8 @@ type Owner interface {
 	// Hold and Welcome, or closes the connection.
 	Connected()
 
-	// Received is called for each text frame of the client, one at a time.
+	// Received is called for each text frame of the client, one at a time, unless
+	// CloseNow was called before.
 	Received(frame []byte)
 
 	// ReadOn returns the next part of the log that the page has not received yet,

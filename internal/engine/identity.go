@@ -23,8 +23,8 @@ type Identity struct {
 }
 
 var (
-	errNoReturn    = errors.New("pull: Config.User did not return")
-	errCircular    = errors.New("pull: Config.User calls what needs the user, such as Outbox.Watch")
+	errNoReturn    = errors.New("pull: Config.User or Config.Session did not return")
+	errCircular    = errors.New("pull: Config.User or Config.Session calls what needs the user, such as Outbox.Watch")
 	errSessionOver = errors.New("pull: the session is over")
 
 	endedIdentity = newEndedIdentity() //nolint:gochecknoglobals // a constant: of a request that ended before the user was needed

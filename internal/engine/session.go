@@ -10,6 +10,7 @@ import (
 	"github.com/echo-pull/pull/internal/conn"
 	"github.com/echo-pull/pull/internal/envelope"
 	"github.com/echo-pull/pull/internal/hub"
+	"github.com/echo-pull/pull/internal/publish"
 	"github.com/echo-pull/pull/internal/session"
 	"github.com/echo-pull/pull/internal/signal"
 )
@@ -40,7 +41,8 @@ func (e *Engine) Renew(login session.Login, client string) error {
 //
 // DisconnectSession returns nil once every node that runs has closed the connections.
 // Otherwise it returns an error: after five seconds one with the nodes that have not
-// reported it, and ErrQueueFull or [ErrClosed] if the log could not be reached. This node
+// reported it, and ErrQueueFull or [ErrClosed] if the log could not be reached, or the
+// plugin was shut down meanwhile. This node
 // has closed its connections in any case, and the others will if the log still reaches
 // them. It is an error if id is empty. Do not call it from Config.OnError, which must not
 // block.
@@ -105,6 +107,9 @@ func (e *Engine) command(kind envelope.Kind, subject string, follow func()) erro
 		return read && len(nodes) == 0
 	}) {
 		return nil
+	}
+	if e.stopped.Err() != nil {
+		return fmt.Errorf("pull: disconnect on other nodes, which may still follow: %w", publish.ErrClosed)
 	}
 	if !read {
 		return fmt.Errorf("pull: disconnect: the message did not come back from the log within %s, it may still take effect", followWait)

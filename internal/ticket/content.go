@@ -2,6 +2,7 @@ package ticket
 
 import (
 	"encoding/binary"
+	"math"
 	"time"
 
 	"github.com/echo-pull/pull/internal/envelope"
@@ -26,11 +27,17 @@ const fixedBytes = 3*8 + 16 + 16 + 1
 
 func (t *Ticket) content() content {
 	c := content{from: t.From, origin: t.Origin, session: t.Session, user: t.User}
-	if !t.Until.IsZero() {
+	switch {
+	case t.Until.After(latest):
+		c.until = latest.UnixMilli()
+	case !t.Until.IsZero():
 		c.until = t.Until.UnixMilli()
 	}
 	return c
 }
+
+// latest is the last time in unix milliseconds, in which a later one would overflow.
+var latest = time.UnixMilli(math.MaxInt64) //nolint:gochecknoglobals // a constant
 
 func (c *content) ticket() Ticket {
 	t := Ticket{User: c.user, Session: c.session, Origin: c.origin, From: c.from}

@@ -76,6 +76,20 @@ func TestTicketHasTheLoginThatItWasIssuedFor(t *testing.T) {
 	}
 }
 
+// Applications write some of these for a login that never ends.
+func TestTicketOfALoginUntilAnyTimeIsOneUntilThen(t *testing.T) {
+	s := newSealer("s")
+	for _, until := range []time.Time{
+		time.Unix(1<<63-62135596801, 999999999), // the last that After and Before compare
+		time.Unix(1<<55, 0), time.Unix(1<<50, 0), time.UnixMilli(1<<63 - 1),
+	} {
+		opened, err := s.Open(s.Seal(&Ticket{User: "42", Until: until}, now), now)
+		if login := opened.Login(now); err != nil || login.Lease.IsOver(now.Add(time.Hour)) {
+			t.Errorf("%d: got %+v, %v, want a login that goes on", until.Unix(), login, err)
+		}
+	}
+}
+
 func TestTicketsOfOneLoginDiffer(t *testing.T) {
 	s := newSealer("s")
 	first, second := s.Seal(full(), now), s.Seal(full(), now)

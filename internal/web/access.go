@@ -34,10 +34,16 @@ func (s *Server) identify(c Context) (session.Login, error) {
 		return session.Login{}, refuse(http.StatusUnauthorized, "unknown user")
 	case c.Committed(): // the application's function has redirected to a login and returned nil
 		return session.Login{}, refuse(http.StatusUnauthorized, "the request was answered before")
-	case s.engine.Hub().IsEnded(login.ID()):
-		return session.Login{}, refuse(http.StatusUnauthorized, "the session was ended")
 	}
-	return login, nil
+	return login, s.checkEnded(login)
+}
+
+// checkEnded returns the refusal if the session of a login was ended a moment ago.
+func (s *Server) checkEnded(login session.Login) error {
+	if s.engine.Hub().IsEnded(login.ID()) {
+		return refuse(http.StatusUnauthorized, "the session was ended")
+	}
+	return nil
 }
 
 // checkSite returns the refusal if a request is for another host, or comes from a page of

@@ -39,8 +39,18 @@ func boundBody(c Context) (unbound func()) {
 	return func() { _ = ctl.SetReadDeadline(time.Time{}) }
 }
 
-func readBody(c Context) ([]byte, error) {
-	return readUpTo(c, conn.IncomingBytes, "16 KiB at most")
+// readBody reads the body of a request of a page. It checks again that the session of the
+// login goes on: the client determines how long the body takes.
+func (s *Server) readBody(c Context) ([]byte, error) {
+	body, err := readUpTo(c, conn.IncomingBytes, "16 KiB at most")
+	if err != nil {
+		return nil, err
+	}
+	login, err := s.loginOf(c)
+	if err != nil {
+		return nil, err
+	}
+	return body, s.checkEnded(login)
 }
 
 // readUpTo returns the body of a request unless it has more bytes than the limit, which

@@ -59,6 +59,11 @@ func (p *page) Connected() {
 	p.handshake = nil
 }
 
+// login returns the login with which the page connects.
+func (p *page) login() session.Login {
+	return session.Login{User: p.User, Lease: p.handshake.lease}
+}
+
 // join makes the page live. If the page comes from another node, its cursor may be
 // ahead of what this node has read from the log. join waits for that.
 func (p *page) join() error {
@@ -80,8 +85,9 @@ func (p *page) join() error {
 	if len(presented) == 0 {
 		return h.Join(&p.Page, at, p.handshake.disconnects)
 	}
+	login := p.login() // the hub has none for a page whose session was ended meanwhile
 	return h.JoinWatching(&p.Page, at, p.handshake.disconnects, presented, func() []byte {
-		return encodeReply("grants", p.server.engine.AnswerGrants(h.LoginOf(&p.Page), presented))
+		return encodeReply("grants", p.server.engine.AnswerGrants(login, presented))
 	})
 }
 

@@ -106,8 +106,7 @@ func checkGrants(texts []string) bool {
 // presented opens the grants of a handshake. A client that names its position in
 // Last-Event-ID repeats the address of the connection before: it has watched since.
 func (p *page) presented() []hub.Presented {
-	e := p.server.engine
-	presented := e.OpenGrants(e.Hub().LoginOf(&p.Page), p.handshake.grants)
+	presented := p.server.engine.OpenGrants(p.login(), p.handshake.grants)
 	for i := range presented {
 		presented[i].Renewed = presented[i].Renewed || p.handshake.repeats
 	}

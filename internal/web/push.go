@@ -46,7 +46,7 @@ func (s *Server) changeSubscription(c Context, change func(s notification.Subscr
 	if !s.allowPost(c, user) {
 		return s.refuseRetry(c, http.StatusTooManyRequests, "too fast")
 	}
-	body, err := readBody(c)
+	body, err := s.readBody(c)
 	if err != nil {
 		return err
 	}

@@ -62,7 +62,7 @@ func (s *Server) Watch(c Context) error {
 	if !s.allowPost(c, user) {
 		return s.refuseRetry(c, http.StatusTooManyRequests, "too fast")
 	}
-	body, err := readBody(c)
+	body, err := s.readBody(c)
 	if err != nil {
 		return err
 	}

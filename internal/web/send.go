@@ -113,7 +113,7 @@ func (s *Server) Send(c Context) error {
 	if !tolerated {
 		return s.refuseRetry(c, http.StatusTooManyRequests, "too fast")
 	}
-	body, err := readBody(c)
+	body, err := s.readBody(c)
 	if err != nil {
 		return err
 	}

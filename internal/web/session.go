@@ -27,7 +27,7 @@ func (s *Server) Session(c Context) error {
 	if !s.allowPost(c, login.User) {
 		return s.refuseRetry(c, http.StatusTooManyRequests, "too fast")
 	}
-	body, err := readBody(c)
+	body, err := s.readBody(c)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package cluster_test
 
 import (
+	"cmp"
 	"log/slog"
 	"net/http"
 	"os"
@@ -12,10 +13,20 @@ import (
 	"github.com/echo-pull/pull/internal/modeltest"
 )
 
+// lastsHeader is the request header with how long the session lasts; an hour by default.
+const lastsHeader = "X-Lasts"
+
+// publishKey is the key with which a service publishes events at /events.
+const publishKey = "the-key-of-a-service"
+
 // app starts the application on one node.
 func app(config modeltest.Config) (*modeltest.App, error) {
 	p, err := pull.New(pull.Config{
-		User:   func(c echo.Context) (string, error) { return c.Request().Header.Get(modeltest.UserHeader), nil },
+		Session: func(c echo.Context) (pull.Session, error) {
+			h := c.Request().Header
+			lasts, err := time.ParseDuration(cmp.Or(h.Get(lastsHeader), "1h"))
+			return pull.Session{User: h.Get(modeltest.UserHeader), ID: h.Get(modeltest.SessionHeader), Until: time.Now().Add(lasts)}, err
+		},
 		Secret: []byte("the secret that all nodes have in common"),
 		Broker: config.Broker, Guests: true, Compress: true, Tick: 200 * time.Millisecond, PresenceGrace: 50 * time.Millisecond,
 		WindowCount: 1_000_000, Logger: slog.New(slog.DiscardHandler),
@@ -36,6 +47,13 @@ func app(config modeltest.Config) (*modeltest.App, error) {
 		}
 		return c.NoContent(http.StatusNoContent)
 	}))
+	e.POST("/events", p.PublishHandler(pull.PublishConfig{Keys: []string{publishKey}, Modules: []string{"tasks"}}))
+	e.POST("/disconnect", func(c echo.Context) error {
+		if err := p.Disconnect(c.QueryParam("user")); err != nil {
+			return err
+		}
+		return c.NoContent(http.StatusNoContent)
+	})
 	e.POST("/notify", pull.Handler(func(c pull.Context) error {
 		push := &pull.Push{Title: c.QueryParam("title")}
 		if err := p.Send(c.Request().Context(), pull.User(c.QueryParam("to")), pull.Event{Module: "tasks", Push: push}); err != nil {

@@ -1,6 +1,7 @@
 package cluster_test
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -19,6 +20,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/echo-pull/pull"
+	"github.com/echo-pull/pull/internal/modeltest"
 	"github.com/echo-pull/pull/pgbroker"
 	"github.com/echo-pull/pull/sqlitebroker"
 )
@@ -49,7 +51,9 @@ type relayApp struct {
 // open opens the application. If the log is in an engine, closer closes it.
 func (l ledger) open(db *sql.DB, steps *countdown) (a *relayApp, closer func() error, err error) {
 	config := pull.Config{
-		User:   func(echo.Context) (string, error) { return "1", nil },
+		User: func(c echo.Context) (string, error) {
+			return cmp.Or(c.Request().Header.Get(modeltest.UserHeader), "1"), nil
+		},
 		Logger: slog.New(slog.DiscardHandler),
 	}
 	closer = func() error { return nil }

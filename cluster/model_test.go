@@ -43,7 +43,7 @@ func TestModel(t *testing.T) {
 				l, err := s.Open()
 				return l.Broker, l.Close, err
 			}}
-			w := modeltest.World{Open: local.Open, Nodes: e.Nodes, Faults: s.Faults, Crashes: 4, Duration: *modelLong, Seed: seed}
+			w := modeltest.World{Open: local.Open, Nodes: e.Nodes, Faults: s.Faults, Crashes: 4, Duration: *modelLong, Seed: seed, Sessions: true}
 			w.Live(t)
 		})
 	}

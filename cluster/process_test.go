@@ -75,6 +75,8 @@ func engineNamed(name string) engines.Engine {
 
 // A process is a node that can be killed.
 type process struct {
+	*modeltest.Node
+
 	cmd    *exec.Cmd
 	life   io.Closer // the process ends when it is closed
 	output *bufio.Reader
@@ -84,29 +86,38 @@ type process struct {
 // openProcess starts a node that is a process: a World's Open.
 func openProcess(e engines.Engine, address string, env ...string) func(*modeltest.World, int) (*modeltest.Node, error) {
 	return func(*modeltest.World, int) (*modeltest.Node, error) {
-		p := &process{cmd: exec.Command(os.Args[0])}
-		p.cmd.Env = append(os.Environ(), nodeEngine+"="+e.Name, nodeAddress+"="+address)
-		p.cmd.Env = append(p.cmd.Env, env...)
-		p.cmd.Stderr = &p.stderr
-		stdin, err := p.cmd.StdinPipe()
+		p, err := startProcess(e, address, env...)
 		if err != nil {
 			return nil, err
 		}
-		stdout, err := p.cmd.StdoutPipe()
-		if err != nil {
-			return nil, err
-		}
-		p.life, p.output = stdin, bufio.NewReader(stdout)
-		if err := p.cmd.Start(); err != nil {
-			return nil, err
-		}
-		where, err := p.output.ReadString('\n')
-		if err != nil || strings.HasPrefix(where, "error") {
-			p.kill()
-			return nil, fmt.Errorf("the process printed %q: %w\n%s", where, err, p.stderr.String())
-		}
-		return p.node(strings.TrimSpace(where)), nil
+		return p.Node, nil
 	}
+}
+
+func startProcess(e engines.Engine, address string, env ...string) (*process, error) {
+	p := &process{cmd: exec.Command(os.Args[0])}
+	p.cmd.Env = append(os.Environ(), nodeEngine+"="+e.Name, nodeAddress+"="+address)
+	p.cmd.Env = append(p.cmd.Env, env...)
+	p.cmd.Stderr = &p.stderr
+	stdin, err := p.cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	stdout, err := p.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	p.life, p.output = stdin, bufio.NewReader(stdout)
+	if err := p.cmd.Start(); err != nil {
+		return nil, err
+	}
+	where, err := p.output.ReadString('\n')
+	if err != nil || strings.HasPrefix(where, "error") {
+		p.kill()
+		return nil, fmt.Errorf("the process printed %q: %w\n%s", where, err, p.stderr.String())
+	}
+	p.Node = p.node(strings.TrimSpace(where))
+	return p, nil
 }
 
 func (p *process) node(where string) *modeltest.Node {

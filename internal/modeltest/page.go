@@ -49,6 +49,7 @@ type part struct {
 	from, upTo uint64
 	rendered   []rendered
 	excused    bool // a grant came too late for the page, which was notified
+	ended      bool // by a gap, or because the page was loaded again
 	spans      []*span
 	connected  []uint64 // the positions at which the page has connected
 	got        []uint64
@@ -108,7 +109,7 @@ func (p *page) render(n *Node) error {
 	p.epoch, p.position = epoch, offset
 	p.lastID = epoch + "." + strconv.FormatUint(offset, 10)
 	p.watches, p.unsure, p.greeted = nil, nil, false
-	p.parts = append(p.parts, &part{epoch: p.epoch, from: p.position, upTo: p.position})
+	p.beginPart()
 	if tag != "" {
 		p.part().rendered = append(p.part().rendered, rendered{tag, p.position})
 	}
@@ -189,6 +190,14 @@ func (p *page) dawdle() {
 func (p *page) atEnd() bool {
 	end := p.world.log.end()
 	return p.world.calm.Load() && end != nil && p.epoch == end.epoch && p.position >= end.offset
+}
+
+// beginPart begins another part, at the position of the page.
+func (p *page) beginPart() {
+	if len(p.parts) > 0 {
+		p.part().ended = true
+	}
+	p.parts = append(p.parts, &part{epoch: p.epoch, from: p.position, upTo: p.position})
 }
 
 func (p *page) part() *part { return p.parts[len(p.parts)-1] }

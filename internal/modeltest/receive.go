@@ -171,7 +171,7 @@ func (p *page) hello(m *message, cursor string, first bool) {
 		p.part().excused = true
 	}
 	p.epoch, p.position = at.Epoch, at.Offset
-	p.parts = append(p.parts, &part{epoch: at.Epoch, from: p.position, upTo: p.position})
+	p.beginPart()
 	p.carryOver(!first)
 }
 

@@ -208,11 +208,16 @@ func (w *watch) verdict(part *part, tag string, offset uint64) verdict {
 	switch {
 	case offset <= w.since || w.until > 0 && offset >= w.until:
 		return never
-	case offset > w.granted || slices.Contains(part.rendered, rendered{tag, w.since}) && !part.excused:
+	case offset > w.granted || slices.Contains(part.rendered, rendered{tag, w.since}) && !part.excused && !part.endedBefore(w):
 		return always
 	}
 	return perhaps
 }
+
+// endedBefore reports whether the part had ended when a watch was granted. The page may
+// have passed events that became its user's only then: it was notified of a gap when it
+// came back, or was loaded again.
+func (p *part) endedBefore(w *watch) bool { return p.ended && w.granted > p.upTo }
 
 func describe(params *params) string {
 	to, err := json.Marshal(params.To)

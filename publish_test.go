@@ -107,6 +107,48 @@ func TestPublishedEventHasAllItsFields(t *testing.T) {
 	})
 }
 
+// A single event may stand on several lines, which pages get on one.
+func TestPublishedEventMayBePrintedOnSeveralLines(t *testing.T) {
+	for _, newline := range []string{"\n", "\r\n"} {
+		synctest.Test(t, func(t *testing.T) {
+			a := newApp(t, nil)
+			defer a.stop(t)
+			a.withPublish(nil)
+			p := a.dial(t, "2", "")
+			p.hello(t)
+			body := strings.ReplaceAll(`{
+				"target": {"users": ["2"]},
+				"event": {
+					"module": "tasks", "command": "update",
+					"params": {
+						"n": 1
+					},
+					"perUser": {
+						"2": {
+							"price": "12.50",
+							"of": {
+							}
+						},
+						"3": {
+						}
+					},
+					"extra": {
+						"by": [
+							1
+						]
+					}
+				}
+			}`, "\n", newline)
+
+			a.publishes(t, body, "Content-Type", "application/json")
+
+			if e := p.event(t); fmt.Sprint(e.Params, e.Extra["by"]) != "map[n:1 of:map[] price:12.50] [1]" {
+				t.Errorf("got %+v", e)
+			}
+		})
+	}
+}
+
 func TestPublishedEventForSingleUsers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newApp(t, nil)

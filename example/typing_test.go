@@ -15,6 +15,8 @@ func TestPagesShowOnlyThatSomebodyIsTyping(t *testing.T) {
 		"to a user":       {"typing", "", `{"typing":true}`, true},
 		"to a page":       {"typing", "/tasks/7", `{"typing":false,"tag":"/tasks/7"}`, true},
 		"of another page": {"typing", "/tasks/7", `{"typing":true,"tag":"/tasks/8"}`, false},
+		"of two pages":    {"typing", "/tasks/7", `{"typing":true,"tag":"/tasks/8","Tag":"/tasks/7"}`, false},
+		"no state":        {"typing", "", `{"typing":1}`, false},
 		"a text":          {"typing", "", `{"typing":true,"text":"<b>"}`, false},
 		"an event":        {"message", "", `{"typing":true}`, false},
 	} {

@@ -64,6 +64,30 @@ func TestGuestGetsAFragmentByItsGrant(t *testing.T) {
 	})
 }
 
+func TestLogoutClosesThePage(t *testing.T) {
+	everywhere(t, func(t *testing.T) {
+		p := withSessions(t)
+		e := echo.New()
+		e.POST("/logout", func(echo.Context) error { return p.DisconnectSession("s1") })
+		post := func(e *echo.Echo, path string) { do(e, "ann", http.MethodPost, path, nil) }
+
+		page := pulltest.OpenSession(t, p, pull.Session{User: "ann", ID: "s1"})
+		post(e, "/logout") // calls p.DisconnectSession("s1")
+		page.ExpectClose(t, 4401)
+	})
+}
+
+func TestPagesTalk(t *testing.T) {
+	everywhere(t, func(t *testing.T) {
+		p := typing(t)
+		ann, bob := pulltest.Open(t, p, "ann"), pulltest.Open(t, p, "bob")
+
+		ann.Request(t, map[string]any{"send": map[string]any{"n": 1, "users": []string{"bob"}, "module": "im", "command": "typing"}})
+		ann.Expect(t, "pull", "sent", nil) // the answer, with the state that Module.Relay has led to
+		bob.Expect(t, "client:im", "typing", nil)
+	})
+}
+
 func TestGapsOnOrder(t *testing.T) {
 	everywhere(t, func(t *testing.T) {
 		p := pulltest.New(t, pull.Config{})

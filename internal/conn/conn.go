@@ -184,13 +184,13 @@ func (c *Conn) IsIdle() bool {
 	return !c.flushing
 }
 
-// IsLoaded reports whether more than a quarter of the queue is in use, so that what
-// the page can do without must not be added.
-func (c *Conn) IsLoaded() bool {
+// Spare returns how much of a quarter of the queue is not in use. What the page can do
+// without is added only as long as there is something left of that.
+func (c *Conn) Spare() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 
-	return c.queuedBytes > c.owner.Settings().QueueBytes/4
+	return c.owner.Settings().QueueBytes/4 - c.queuedBytes
 }
 
 // Allow counts a request of the client and reports whether it may be served.

@@ -19,6 +19,9 @@ type Frame struct {
 // Deliver. Otherwise they may serve another frame.
 func (f *Frame) IsKept() bool { return f.kept.Load() }
 
+// Size returns the bytes of the frame in a form in which it is sealed.
+func (f *Frame) Size(as Form) int { return len(f.forms[as].raw) }
+
 // An encoding is a frame in one form.
 type encoding struct {
 	raw   []byte // what is written: a JSON array of the messages, and what encloses it

@@ -10,8 +10,8 @@ import (
 )
 
 // apply applies a batch of the log. It returns what is left to do once the lock
-// is released, and how many messages of the batch that covers: all of them, or
-// those before the message at which the log is broken.
+// is released, and how many messages of the batch that covers: all of them, those
+// before the message at which the log is broken, or those that a round has room for.
 func (h *Hub) apply(batch []broker.Delivery) (r *round, count int, broken bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -28,6 +28,10 @@ func (h *Hub) apply(batch []broker.Delivery) (r *round, count int, broken bool) 
 			return h.round, i, true
 		}
 		h.applyMessage(d, now)
+		if h.round.own > variantBytes {
+			h.finishBatch()
+			return h.round, i + 1, false
+		}
 	}
 	h.finishBatch()
 	return h.round, len(batch), false
@@ -90,11 +94,14 @@ func (h *Hub) finishBatch() {
 }
 
 // isBurst reports whether one batch has more for an idle page than half of its
-// queue. Such a page is not slow; it only gets much at once.
+// queue, apart from messages of pages, of which dueNow leaves out what is too much.
+// Such a page is not slow; it only gets much at once.
 func (h *Hub) isBurst(p *Page) bool {
 	size := 0
 	for _, b := range p.due {
-		size += b.size(p.Form())
+		if !b.relay {
+			size += b.size(p.Form())
+		}
 	}
 	return size > h.Conns.QueueBytes/2 && h.history.Covers(p.last) && p.IsIdle()
 }

@@ -42,9 +42,6 @@ func (b *bundle) add(m *window.Message, secret bool) {
 	b.bodies += len(m.Body()) + b.variant.size()
 	b.frame.Last = m.Offset
 	b.open = b.open && !secret
-	for _, v := range b.variants {
-		v.add(m, secret)
-	}
 }
 
 // size returns roughly how many bytes the messages have in a form.

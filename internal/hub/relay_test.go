@@ -1,11 +1,13 @@
 package hub
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/echo-pull/pull/internal/broker"
+	"github.com/echo-pull/pull/internal/conn"
 	"github.com/echo-pull/pull/internal/envelope"
 	"github.com/echo-pull/pull/internal/event"
 )
@@ -51,6 +53,53 @@ func TestMessagesOfPagesLeaveWithTheEventsOfTheirBatch(t *testing.T) {
 	}
 	if p.last != h.history.Last() {
 		t.Errorf("the page is at %d, want %d", p.last, h.history.Last())
+	}
+}
+
+// held is a transport that takes nothing until it is flushed.
+type held struct{ recorder }
+
+func (*held) Offer(*conn.Nonblocking, []byte) int { return 0 }
+
+// Many messages of pages come at once. They cut neither a page that has something to
+// read, nor one that has nothing and gets an event afterwards.
+func TestBurstOfMessagesOfPagesCutsNoPage(t *testing.T) {
+	for name, waiting := range map[string]bool{"idle": false, "reading": true} {
+		t.Run(name, func(t *testing.T) {
+			h, d := newHub(func(*Config) {})
+			h.Conns.QueueBytes = 64 << 10
+			var w writer
+			d.Dispatch([]broker.Delivery{w.message(event.User("other"), "x")})
+			got := new(held)
+			p := newPage(h, "7", got)
+			if err := h.Join(p, nil, 0); err != nil {
+				t.Fatal(err)
+			}
+			p.Flush()
+			if waiting {
+				d.Dispatch([]broker.Delivery{w.message(event.User("7"), "waits")})
+			}
+			soon, to := time.Now().Add(time.Minute), envelope.Term{Users: []string{"7"}}
+			var burst []broker.Delivery
+			for i := range 100 {
+				burst = append(burst, w.relay(to, fmt.Sprintf("%03d%s", i, strings.Repeat("x", 3<<10)), soon))
+			}
+
+			d.Dispatch(append(burst, w.message(event.User("7"), "between")))
+			d.Dispatch([]broker.Delivery{w.message(event.User("7"), "last")})
+
+			p.Flush()
+			text := strings.Join(got.frames, "")
+			if n := h.Conns.TooSlow.Load(); n != 0 || !strings.Contains(text, `"between"`) || !strings.Contains(text, `"last"`) {
+				t.Errorf("%d pages were cut, and the page got %d bytes, want both events", n, len(text))
+			}
+			if !strings.Contains(text, "im:000") || len(text) > 32<<10 {
+				t.Errorf("the page got %d bytes, want the first messages and at most half of its queue", len(text))
+			}
+			if p.last != h.history.Last() {
+				t.Errorf("the page is at %d, want %d", p.last, h.history.Last())
+			}
+		})
 	}
 }
 

@@ -16,7 +16,12 @@ type round struct {
 	over         []*Page   // pages to close because their session is over
 	followed     []string  // commands of other nodes that this one has followed then
 	errs         []error   // to report without the lock: the application may then call the plugin
+	own          int       // bytes of the variants
 }
+
+// variantBytes bounds the variants of a round, of which each is a frame for few pages. A
+// round ends with the message that exceeds it.
+const variantBytes = 16 << 20
 
 // newBundle begins a bundle with a message of a log. A bundle with the address nil
 // takes no further messages.
@@ -51,6 +56,15 @@ func (r *round) lastBundle() *bundle {
 	return b
 }
 
+// extend adds a message to a bundle, and to its variants.
+func (r *round) extend(b *bundle, m *window.Message, secret bool) {
+	b.add(m, secret)
+	for _, v := range b.variants {
+		v.add(m, secret)
+		r.own += len(m.Body()) + v.variant.size()
+	}
+}
+
 // inVariant returns the bundle with the messages of b, which has just begun, in a variant.
 // Pages that follow one another often have the same one.
 func (r *round) inVariant(b *bundle, v variant) *bundle {
@@ -62,6 +76,7 @@ func (r *round) inVariant(b *bundle, v variant) *bundle {
 	for i := range b.messages {
 		own.add(&b.messages[i], false)
 	}
+	r.own += own.bodies
 	b.variants = append(b.variants, own)
 	return own
 }

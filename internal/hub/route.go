@@ -14,7 +14,7 @@ func (h *Hub) route(secret bool) {
 	m := h.history.Newest()
 	last := h.round.lastBundle()
 	if last != nil && last.size(conn.Arrays) < bundleBytes && bytes.Equal(last.addr, m.Addr()) && last.frame.Last+1 == m.Offset {
-		last.add(m, secret) // for the same pages: nothing has changed in between
+		h.round.extend(last, m, secret) // for the same pages: nothing has changed in between
 		return
 	}
 	b := h.round.newBundle(h.epoch, m.Addr(), m)

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/echo-pull/pull/internal/broker"
+	"github.com/echo-pull/pull/internal/conn"
 	"github.com/echo-pull/pull/internal/envelope"
 	"github.com/echo-pull/pull/internal/event"
 )
@@ -14,7 +15,12 @@ import (
 // personal returns an event of which users get more than others.
 func (w *writer) personal(t *testing.T, to event.Target, n int, perUser map[string]any) broker.Delivery {
 	t.Helper()
-	e := event.Event{Module: "tasks", Command: "update", Params: map[string]any{"n": n, "mine": false}, PerUser: perUser}
+	return w.personalWith(t, to, map[string]any{"n": n, "mine": false}, perUser)
+}
+
+func (w *writer) personalWith(t *testing.T, to event.Target, params, perUser map[string]any) broker.Delivery {
+	t.Helper()
+	e := event.Event{Module: "tasks", Command: "update", Params: params, PerUser: perUser}
 	var raw []byte
 	err := event.Encode(&to, &e, "", 1<<20, func(b []byte) error {
 		raw = slices.Clone(b)
@@ -128,6 +134,56 @@ func TestPagesOfOneVariantShareAFrame(t *testing.T) {
 	}
 	d.deliver(round)
 	round.reset()
+}
+
+// However many events of which each user gets something else come at once, they are not
+// in memory for all pages at the same time.
+func TestEventsForSingleUsersTakeBoundedMemory(t *testing.T) {
+	for _, alike := range []bool{false, true} { // do the events share bundles?
+		h, d := newHub(func(*Config) {})
+		w := new(writer)
+		d.Dispatch([]broker.Delivery{w.message(event.User("9"), "first")})
+		perUser, pages := make(map[string]any), make(map[*Page]*recorder)
+		for i := range 20 {
+			user := fmt.Sprintf("user%d", i)
+			perUser[user] = mine(i)
+			r := new(recorder)
+			p := newPage(h, user, r)
+			if err := h.Join(p, nil, 0); err != nil {
+				t.Fatal(err)
+			}
+			p.Flush()
+			pages[p] = r
+		}
+		var batch []broker.Delivery
+		for n := range 40 {
+			if !alike {
+				perUser["nobody"] = mine(n)
+			}
+			batch = append(batch, w.personalWith(t, event.Shared(), map[string]any{"n": n, "pad": strings.Repeat("x", 24<<10)}, perUser))
+		}
+
+		for len(batch) > 0 {
+			round, n, _ := h.apply(batch)
+			size := 0
+			for _, b := range round.bundles {
+				size += b.size(conn.Arrays)
+			}
+			if size > variantBytes+2<<20 {
+				t.Errorf("%d events take %d bytes together, want at most %d", n, size, variantBytes+2<<20)
+			}
+			d.deliver(round)
+			round.reset()
+			batch = batch[n:]
+		}
+
+		for p, r := range pages {
+			p.Flush()
+			if n := len(paramsOf(r.frames)); n != 40 {
+				t.Fatalf("a page got %d events, want 40", n)
+			}
+		}
+	}
 }
 
 // A secret event is compressed for no page, whichever variant the page gets, and neither is

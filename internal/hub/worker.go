@@ -31,13 +31,20 @@ func (w *worker) deliver(pages []*Page) {
 }
 
 // dueNow returns the bundles that a page is due. A page that has much to read misses
-// messages of pages.
+// messages of pages, and so does one that gets many of them at once: they leave p.due.
 func dueNow(p *Page) []*bundle {
-	isRelay := func(b *bundle) bool { return b.relay }
-	if !slices.ContainsFunc(p.due, isRelay) || !p.IsLoaded() {
+	if !slices.ContainsFunc(p.due, func(b *bundle) bool { return b.relay }) {
 		return p.due
 	}
-	return slices.DeleteFunc(slices.Clone(p.due), isRelay)
+	spare := p.Spare()
+	p.due = slices.DeleteFunc(p.due, func(b *bundle) bool {
+		if !b.relay || spare < 0 {
+			return b.relay
+		}
+		spare -= b.frame.Size(p.Form())
+		return false
+	})
+	return p.due
 }
 
 // merge returns one frame for several bundles, in the form of a page. Neighbouring

@@ -155,8 +155,12 @@ func readPerUser(value []byte, perUser *map[string]any) error {
 		if err := envelope.CheckIDs("user id", []string{user}); err != nil {
 			return err
 		}
-		(*perUser)[user] = params
-		return protocol.CheckObject(params)
+		var line bytes.Buffer
+		if err := json.Compact(&line, params); err != nil {
+			return err
+		}
+		(*perUser)[user] = json.RawMessage(line.Bytes())
+		return protocol.CheckObject(line.Bytes())
 	})
 }
 

@@ -52,7 +52,9 @@ func (h *Hub) deliverMissed(user string, missed window.Selection, since uint64) 
 		counts := p.from > 0 && p.from >= since
 		switch {
 		case !counts:
-			h.deliverInOrder(p, missed.Offsets, now)
+			if late := h.deliverInOrder(p, missed.Offsets, now); p.from > 0 && (late || !missed.Complete) {
+				p.from = h.history.Last() // a grant of the page must not take them for given, see wasGiven
+			}
 		case !missed.Complete || h.deliverInOrder(p, missed.Offsets, now):
 			h.scheduleGap(p)
 		}

@@ -8,6 +8,7 @@ import (
 	"github.com/echo-pull/pull/internal/envelope"
 	"github.com/echo-pull/pull/internal/event"
 	"github.com/echo-pull/pull/internal/grant"
+	"github.com/echo-pull/pull/internal/protocol"
 )
 
 // A page that reads the window after the log became another one gets what is for
@@ -48,5 +49,28 @@ func TestNodeRemembersABoundedNumberOfWatchesOfPages(t *testing.T) {
 
 	if p.tags["A"] != nil || p.items != 1 || p.tags["B"].pages != 2 {
 		t.Errorf("got %+v, want one tag with two pages and nobody", p)
+	}
+}
+
+// A late watch of the user makes a message the page's that it has passed. A grant of the page
+// that begins before the message is a gap: the page was not given it.
+func TestLateWatchOfTheUserHidesNoGapOfAPage(t *testing.T) {
+	h, d := newHub(func(*Config) {})
+	w, r := new(writer), new(recorder)
+	d.Dispatch([]broker.Delivery{w.message(event.User("9"), "first")})
+	p := newPage(h, "1", r)
+	if err := h.Join(p, &envelope.Cursor{Epoch: "log", Offset: 1}, 0); err != nil {
+		t.Fatal(err)
+	}
+	p.Flush()
+	d.Dispatch([]broker.Delivery{w.message(event.User("9"), "second")})
+	d.Dispatch([]broker.Delivery{w.message(event.Tag("T"), "lost"), w.message(event.User("1"), "later")})
+	d.Dispatch([]broker.Delivery{w.grant("1", "log.2", "T")})
+	presented := []Presented{{Grant: grant.Grant{ID: 7, From: envelope.Cursor{Epoch: "log", Offset: 2}, Tags: []string{"T"}}}}
+
+	h.WatchPage(p, presented)
+
+	if at := r.find(p, "lost"); at >= 0 || presented[0].State != protocol.GrantGap {
+		t.Errorf("the state is %q, and the message is at %d of what the page got, want a gap without it", presented[0].State, at)
 	}
 }

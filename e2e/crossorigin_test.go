@@ -140,19 +140,20 @@ func TestPageOfAnotherOriginUsesAStreamWithItsToken(t *testing.T) {
 	page.clean("ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "ERR_INCOMPLETE_CHUNKED_ENCODING", "426", "401")
 }
 
-// The connection outlives three tokens, each for six seconds.
+// The connection outlives the token that it began with, and whose renewal is due after half of its
+// life: a browser on a busy machine has that long for a step.
 func TestPageOfAnotherOriginRenewsItsLoginWithoutAReconnect(t *testing.T) {
 	t.Parallel()
 	for _, transport := range []struct{ name, script string }{{"WebSocket", ""}, {"stream", `throw new Error("blocked")`}} {
 		t.Run(transport.name, func(t *testing.T) {
 			t.Parallel()
-			r := startCrossOrigin(t, "-life", "6s")
+			r := startCrossOrigin(t, "-life", "16s")
 			page := r.watched(newPerson(t, ""), transport.script)
 			page.enterIn("login", "ann")
 			page.until(online)
 			const connections = `performance.getEntriesByType("resource").filter(({ name }) => /ticket$/.test(name)).length`
 			before := value[int](page, connections)
-			page.until(`performance.getEntriesByType("resource").filter(({ name }) => /session$/.test(name)).length >= 4`)
+			page.until(`performance.getEntriesByType("resource").filter(({ name }) => /session$/.test(name)).length >= 3`)
 			page.enterIn("note", "later")
 			page.listed("later")
 			if got := value[int](page, connections); got != before {
@@ -182,7 +183,7 @@ func TestLogoutOnAnotherOriginEndsTheTabsOfTheSessionAtOnceAndNoOthers(t *testin
 // The other tests are in Chromium.
 func TestOtherBrowsersConnectWithATokenAndRenewTheirLogin(t *testing.T) {
 	t.Parallel()
-	r := startCrossOrigin(t, "-life", "6s")
+	r := startCrossOrigin(t, "-life", "16s")
 	for _, b := range browsers[1:] {
 		t.Run(b.name, func(t *testing.T) {
 			t.Parallel()

@@ -25,8 +25,8 @@ var (
 // TicketFrom returns where the log ends, under the name that the broker gives it, for a
 // ticket of a login. As for a page that connects, it returns an error if the user was
 // disconnected while the request for the ticket was on its way, or the session was ended:
-// began is the result of Disconnects
-// when it began, and stale says that the login may have been checked before.
+// began is the result of Disconnects when it began, and stale says that the login may have
+// been checked before.
 func (h *Hub) TicketFrom(login session.Login, began uint64, stale bool) (envelope.Cursor, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

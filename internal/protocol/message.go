@@ -25,8 +25,9 @@ type Sent struct {
 
 // AppendMessage appends a message of a page as pages with this version receive it:
 // an event without an offset, whose extra names the user who sent it, and if tab is not
-// nil, the number of the one of the page's tabs that does not get it. body is what AppendBody has made. at is the time when it was sent, in unix
-// nanoseconds, not before 1970. An html stream has no place for it.
+// nil, the number of the one of the page's tabs that does not get it. body is what
+// AppendBody has made. at is the time when it was sent, in unix nanoseconds, not before
+// 1970. An html stream has no place for it.
 func (v Version) AppendMessage(b []byte, at int64, sender string, tab, body []byte) []byte {
 	parts := splitOrEmpty(body)
 	parts.Extra = append(appendJSON([]byte(`{"sender":{"type":1,"id":`), sender), '}')

@@ -16,6 +16,9 @@ var style []byte
 //go:embed static/inspect.js
 var script []byte
 
+//go:embed static/inspect.svg
+var icon []byte
+
 // A file is what the pages load.
 type file struct {
 	mime    string
@@ -28,6 +31,7 @@ var files = sync.OnceValue(func() map[string]*file { //nolint:gochecknoglobals /
 	return map[string]*file{
 		"inspect.css": newFile("text/css; charset=utf-8", style),
 		"inspect.js":  newFile("text/javascript; charset=utf-8", script),
+		"inspect.svg": newFile("image/svg+xml", icon),
 	}
 })
 

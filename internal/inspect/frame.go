@@ -14,7 +14,11 @@ var pageFiles embed.FS
 
 // views returns the templates of the pages.
 var views = sync.OnceValue(func() *template.Template { //nolint:gochecknoglobals // parsed once, if anybody looks
-	return template.Must(template.ParseFS(pageFiles, "pages/*.html"))
+	pages := template.New("").Funcs(template.FuncMap{
+		"form":  func(base, user, offset string) form { return form{base, user, offset} },
+		"table": func(base, user string, rows []messageRow) table { return table{base, user, rows} },
+	})
+	return template.Must(pages.ParseFS(pageFiles, "pages/*.html"))
 })
 
 // A frame is what all pages have around their contents.
@@ -30,6 +34,15 @@ type frame struct {
 	Contents any
 
 	status int
+}
+
+// A form is what a form for a user, an event or both begins with.
+type form struct{ Base, User, Offset string }
+
+// A table is a list of events, with links for a user if it is about one.
+type table struct {
+	Base, User string
+	Rows       []messageRow
 }
 
 // problem is the contents of a page that cannot show what was requested.

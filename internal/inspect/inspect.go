@@ -26,9 +26,12 @@ type Inspector struct {
 	sampling bool      // whether sample runs
 }
 
+// tagPrefix begins the tags of inspectors.
+const tagPrefix = "pull.inspector."
+
 // New returns an inspector of an engine. showParams is Config.InspectParams.
 func New(e *engine.Engine, showParams bool) *Inspector {
-	return &Inspector{engine: e, showParams: showParams, tag: "pull.inspector." + rand.Text()}
+	return &Inspector{engine: e, showParams: showParams, tag: tagPrefix + rand.Text()}
 }
 
 // A Visit is what a page needs to know of its request.
@@ -55,11 +58,11 @@ func (i *Inspector) Serve(w http.ResponseWriter, r *http.Request, v *Visit) erro
 	case "":
 		i.overview(&f, v)
 	case "user":
-		i.user(&f, v.Query.Get("id"))
+		i.user(&f, v.Query)
 	case "message":
 		i.message(&f, v.Query)
 	case "why":
-		i.why(r.Context(), &f, v.Query)
+		i.why(&f, v.Query)
 	default:
 		f.fail(http.StatusNotFound, "There is no such page.")
 	}

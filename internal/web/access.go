@@ -25,6 +25,12 @@ func (s *Server) identify(c Context) (session.Login, error) {
 	if err := s.checkSite(c); err != nil {
 		return session.Login{}, err
 	}
+	return s.known(c)
+}
+
+// known returns the login of a request, or the refusal if the application does not know
+// it, or has ended it.
+func (s *Server) known(c Context) (session.Login, error) {
 	login, err := s.loginOf(c)
 	switch {
 	case err != nil && c.HasStatus(err):

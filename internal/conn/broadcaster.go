@@ -134,7 +134,7 @@ func readFailed(s *Socket, err error) {
 	case errors.As(err, &closed):
 		s.peerClosed.Store(true)
 	case errors.Is(err, errFlood):
-		s.conn.CloseNow(CloseViolation, "too fast")
+		s.conn.CloseNow(CloseViolation, tooFast)
 	case errors.Is(err, websocket.ErrReadLimit):
 		s.conn.CloseNow(CloseViolation, "frame too large")
 	case errors.As(err, &broken), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),

@@ -23,6 +23,7 @@ func (c *Conn) Close(reason string) {
 	defer c.mu.Unlock()
 
 	if !c.ended {
+		c.ending = endingOf(CloseRestart, reason)
 		c.queueClose(CloseRestart, reason)
 	}
 }
@@ -35,6 +36,7 @@ func (c *Conn) CloseNow(code int, reason string) {
 
 	c.ignoring = true
 	if !c.ended {
+		c.ending = endingOf(code, reason)
 		c.dropAndClose(code, reason)
 	}
 }
@@ -47,7 +49,7 @@ func (c *Conn) CloseSlow() {
 	defer c.mu.Unlock()
 
 	if !c.ended {
-		c.lost = true
+		c.lost, c.ending = true, EndedSlowWindow
 		c.queueClose(closeTooSlow, "too slow")
 		c.owner.Settings().TooSlow.Add(1)
 	}
@@ -56,7 +58,7 @@ func (c *Conn) CloseSlow() {
 // closeSlowNow closes the connection before what is queued, because the page
 // reads too slowly. The caller holds mu.
 func (c *Conn) closeSlowNow() {
-	c.lost = true
+	c.lost, c.ending = true, EndedSlowQueue
 	c.dropAndClose(closeTooSlow, "too slow")
 	c.owner.Settings().TooSlow.Add(1)
 }
@@ -117,6 +119,9 @@ func (c *Conn) lose() {
 	defer c.mu.Unlock()
 
 	c.lost = true
+	if !c.ended {
+		c.ending = EndedDead
+	}
 }
 
 // IsLost reports whether the client did not respond in time, so that it may not

@@ -43,7 +43,8 @@ type Conn struct {
 	ignoring    bool // closed by CloseNow: what the client sends has no effect any more
 	lost        bool // the client does not respond: what was written lately may not have arrived
 	form        Form // of the frames; set before Owner.Connected, and not guarded
-	requests    rate.Allowance
+	ending      Ending
+	requests    rate.Fixed
 }
 
 // SetOwner sets the owner of a new connection, and the version of the protocol that

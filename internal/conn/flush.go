@@ -30,7 +30,8 @@ func (c *Conn) Flush() {
 func (c *Conn) fail(err error) {
 	c.lose()
 	if !c.end() && errors.Is(err, os.ErrDeadlineExceeded) {
-		c.owner.Settings().TooSlow.Add(1) // the client has read nothing for too long
+		c.setEnding(EndedSlowQueue) // the client has read nothing for too long
+		c.owner.Settings().TooSlow.Add(1)
 	}
 	c.Cut()
 }

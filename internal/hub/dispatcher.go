@@ -196,7 +196,7 @@ func (h *Hub) settle(r *round) []*Page {
 		p.early = false
 	}
 	for _, p := range r.gapped {
-		h.sendGap(p) // the rest of a replay is part of the gap
+		h.sendGap(p, startGrant) // the rest of a replay is part of the gap
 	}
 	h.stats.gaps.Add(uint64(len(r.gapped)))
 	for _, p := range r.lagging {

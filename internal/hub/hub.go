@@ -66,6 +66,7 @@ type Hub struct {
 	asks  asks  // commands that all nodes have to follow
 
 	roster   roster
+	past     pastSessions
 	stopping bool // no further page may join
 	stopped  bool // this node's bye has come back from the log
 

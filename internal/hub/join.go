@@ -63,11 +63,11 @@ func (h *Hub) addPage(p *Page, at *envelope.Cursor, began uint64, presented []Pr
 	p.last = h.history.Last()
 	if recovered {
 		p.last, p.behind = at.Offset, at.Offset != h.history.Last()
-		p.from = at.Offset
 		h.stats.recovered.Add(1)
 	} else if at != nil {
 		h.stats.gaps.Add(1)
 	}
+	p.start(h.startOf(at, recovered), p.last, h.history.Last(), time.Now())
 	if h.roster.add(p) {
 		h.presence.endGraces(time.Now()) // the user's own grace may have ended just now
 		h.presence.userJoined(p.User)
@@ -120,8 +120,9 @@ func (h *Hub) ForgetWatches(until time.Time) {
 }
 
 // sendGap notifies a live page of a gap: it is at the position of the log now.
-func (h *Hub) sendGap(p *Page) {
-	p.behind, p.last, p.from = false, h.history.Last(), 0
+func (h *Hub) sendGap(p *Page, cause start) {
+	p.behind, p.last = false, h.history.Last()
+	p.restart(cause, p.last)
 	p.SetPosition(h.epoch, h.history.Last())
 	p.Push(h.helloOf(p, false, true))
 }
@@ -158,6 +159,9 @@ func (h *Hub) Leave(p *Page) (graceStarted bool) {
 	graceStarted = h.removePage(p)
 	if lost {
 		h.pageLost(p, time.Now())
+	}
+	if p.began > 0 {
+		h.past.add(h.sessionOf(p), time.Now())
 	}
 	return graceStarted
 }

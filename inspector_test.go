@@ -238,6 +238,82 @@ func TestShutdownEndsTheInspector(t *testing.T) {
 	})
 }
 
+func TestInspectorShowsAUser(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newInspected(t, nil)
+		defer a.stop(t)
+		grant(t, a, "42", "TASK_7")
+		gone := a.dial(t, "42", "?client=the-page-that-has-left")
+		gone.hello(t)
+		_ = gone.Close()
+		p := a.dial(t, "42", "?client=the-page-that-is-here")
+		p.hello(t)
+		send(t, a, pull.Tag("TASK_7"), "update")
+		p.event(t)
+		send(t, a, pull.User("43"), "another")
+		synctest.Wait()
+
+		page := a.inspect(t, "/user?id=42")
+		now, left, _ := strings.Cut(page, "Connections that have ended")
+		left, rest, _ := strings.Cut(left, "Watches of the user")
+		for _, test := range []struct{ part, want string }{
+			{now, "the-page-that-is-here"}, {now, "websocket"}, {now, "online"}, {left, "the-page-that-has-left"}, {rest, "<li>TASK_7</li>"}, {rest, "tasks:update"},
+		} {
+			if !strings.Contains(test.part, test.want) {
+				t.Errorf("no %q in\n%s", test.want, test.part)
+			}
+		}
+		if strings.Contains(now, "the-page-that-has-left") || strings.Contains(rest, "tasks:another") {
+			t.Errorf("the page shows what is not the user's, or not now:\n%s", page)
+		}
+		if page := a.inspect(t, "/user?id=nobody"); !strings.Contains(page, "offline") || strings.Contains(page, "TASK_7") {
+			t.Errorf("the page of a user who was never here:\n%s", page)
+		}
+		if page := a.inspect(t, "/user?id="); !strings.Contains(page, "Guests") || strings.Contains(page, "the-page-that-is-here") {
+			t.Errorf("the page of guests:\n%s", page)
+		}
+	})
+}
+
+func TestInspectorShowsParamsOnlyIfConfigured(t *testing.T) {
+	for _, shown := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			a := newInspected(t, func(c *pull.Config) { c.InspectParams = shown })
+			defer a.stop(t)
+			sendEvent(t, a, pull.User("42"), event("update", map[string]any{"secret": "xyzzy"}))
+			offset := a.lastOffset(t)
+			all := a.inspect(t, "") + a.inspect(t, "/user?id=42") + a.inspect(t, "/why?user=42&offset="+offset)
+			page := a.inspect(t, "/message?offset="+offset)
+			if !strings.Contains(page, "tasks:update") || strings.Contains(page, "xyzzy") != shown || strings.Contains(all, "xyzzy") {
+				t.Errorf("InspectParams is %t:\n%s", shown, page)
+			}
+		})
+	}
+}
+
+func TestInspectorExplainsWhyAUserDidNotGetAnEvent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newInspected(t, nil)
+		defer a.stop(t)
+		send(t, a, pull.User("42"), "update")
+		offset := a.lastOffset(t)
+		for query, want := range map[string]string{
+			"user=43&offset=" + offset: "43", "user=42&offset=" + offset: "42", "user=&offset=" + offset: "uest", "user=42&offset=999999": "999999",
+		} {
+			page := a.inspect(t, "/why?"+query)
+			verdict := regexp.MustCompile(`<p class="verdict"[^>]*>([^<]*)`).FindStringSubmatch(page)
+			if verdict == nil || !strings.Contains(verdict[1], want) || !strings.Contains(page, "<li><strong>") {
+				t.Errorf("%s: the verdict %q does not mention %q:\n%s", query, verdict, want, page)
+			}
+		}
+		for _, query := range []string{"user=42&offset=", "user=42&offset=x", "user=42&offset=-1", "user=42&offset=0", "user=%00&offset=1"} {
+			if page := a.inspect(t, "/why?"+query); !strings.Contains(page, `class="verdict problem"`) {
+				t.Errorf("%s: no problem is shown:\n%s", query, page)
+			}
+		}
+	})
+}
+
 // hostile is markup in each place that others can choose.
 const hostile = `<img src=x onerror=alert(1)>"'`
 

@@ -11,7 +11,6 @@ import (
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
-	"github.com/labstack/echo/v4"
 
 	"github.com/echo-pull/pull"
 )
@@ -27,7 +26,7 @@ var inspectorPicture = flag.String("inspector", "", "where to write the README's
 func newInspectedSite(t *testing.T) *site {
 	t.Helper()
 	s := newSite(t, func(c *pull.Config) { c.InspectParams = true })
-	s.get("/admin/pull*", func(c echo.Context) error { return s.current().Inspector()(c) })
+	s.get("/admin/pull*", s.current().Inspector())
 	return s
 }
 
@@ -47,8 +46,7 @@ func (s *site) withTraffic() *tab {
 func TestInspectorIsLiveUntilItIsPaused(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, nil)
-	inspector := s.current().Inspector()
-	s.get("/admin/pull*", inspector)
+	s.get("/admin/pull*", s.current().Inspector())
 	root := newPerson(t, "root").open(t, s.url+"/admin/pull")
 	root.until(`document.querySelector("#state").dataset.state === "live"`)
 

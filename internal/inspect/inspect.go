@@ -62,7 +62,7 @@ func (i *Inspector) Serve(w http.ResponseWriter, r *http.Request, v *Visit) erro
 	case "message":
 		i.message(&f, v.Query)
 	case "why":
-		i.why(&f, v.Query)
+		i.why(r.Context(), &f, v.Query)
 	default:
 		f.fail(http.StatusNotFound, "There is no such page.")
 	}

@@ -32,9 +32,10 @@ const looked = 1000
 // recent returns the last events of the window, the newest one first.
 func (i *Inspector) recent() []messageRow {
 	var rows []messageRow
-	for _, e := range i.engine.Hub().Recent(looked) {
-		if len(rows) < recentMessages && !isOwn(&e) {
-			rows = append(rows, rowOf(&e))
+	events := i.engine.Recent(looked)
+	for n := range events {
+		if e := &events[n]; len(rows) < recentMessages && !isOwn(e) {
+			rows = append(rows, rowOf(e))
 		}
 	}
 	return rows
@@ -79,14 +80,14 @@ func (i *Inspector) describe(p *messagePage) {
 		p.Problem = "Enter the offset of an event, such as 58."
 		return
 	}
-	e := i.engine.Hub().EventAt(offset)
+	e := i.engine.EventAt(offset)
 	if e == nil {
 		p.Problem = "The window of this node has no event at this offset. It may be older than the window, not have arrived, or be a message that nodes send to one another."
 		return
 	}
 	p.Facts = factsOf(e)
 	if i.showParams {
-		params := i.engine.Hub().ParamsAt(offset)
+		params := i.engine.ParamsAt(offset)
 		p.Params = indented(params)
 	}
 }
@@ -111,6 +112,12 @@ func factsOf(e *explain.Event) []row {
 		}
 	}
 	return rows
+}
+
+// sentence returns an error as a sentence.
+func sentence(err error) string {
+	text := strings.TrimPrefix(err.Error(), "pull: ")
+	return strings.ToUpper(text[:1]) + text[1:] + "."
 }
 
 // indented returns JSON for people.

@@ -66,7 +66,7 @@ func (i *Inspector) current(now time.Time) liveView {
 // nodes returns the nodes that this one knows, itself first.
 func (i *Inspector) nodes(now time.Time) []nodeRow {
 	var rows []nodeRow
-	for _, n := range i.engine.Hub().Nodes() {
+	for _, n := range i.engine.Nodes() {
 		state := "heard " + span(now.Sub(n.Heard).Truncate(time.Second)) + " ago"
 		switch {
 		case n.Self:
@@ -145,9 +145,9 @@ func eventRows(s *engine.Stats) []row {
 		{"Deliveries", grouped(s.Deliveries)},
 		{"Pages that have recovered", grouped(s.Recovered)},
 		{"Replayed", grouped(s.Replayed)},
-		{"Handler to log, half of them", within(&s.LogLag, .5)},
+		{"Handler to log, median", within(&s.LogLag, .5)},
 		{"Handler to log, 99 %", within(&s.LogLag, .99)},
-		{"Handler to page, half of them", within(&s.FirstWrite, .5)},
+		{"Handler to page, median", within(&s.FirstWrite, .5)},
 		{"Handler to page, 99 %", within(&s.FirstWrite, .99)},
 	}
 }

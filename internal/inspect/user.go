@@ -3,7 +3,6 @@ package inspect
 import (
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/echo-pull/pull/internal/explain"
 )
@@ -51,25 +50,26 @@ func (i *Inspector) user(f *frame, query url.Values) {
 
 // find fills a page with what this node knows of a user.
 func (i *Inspector) find(p *userPage) {
-	hub, now := i.engine.Hub(), time.Now()
-	for _, s := range hub.Sessions(p.User) {
-		if s.Ended.IsZero() {
-			p.Sessions = append(p.Sessions, sessionOf(&s))
+	sessions := i.engine.Sessions(p.User)
+	for n := range sessions {
+		if s := &sessions[n]; s.Ended.IsZero() {
+			p.Sessions = append(p.Sessions, sessionOf(s))
 		} else {
-			p.Left = append(p.Left, sessionOf(&s))
+			p.Left = append(p.Left, sessionOf(s))
 		}
 	}
-	for _, e := range hub.RecentOf(p.User, shownEvents) {
-		p.Recent = append(p.Recent, rowOf(&e))
+	events := i.engine.RecentOf(p.User, shownEvents)
+	for n := range events {
+		p.Recent = append(p.Recent, rowOf(&events[n]))
 	}
 	if p.User == "" {
 		return
 	}
 	p.Status = "offline"
-	if hub.AreOnline([]string{p.User})[p.User] {
+	if i.engine.Presence().Online(p.User)[p.User] {
 		p.Status = "online"
 	}
-	watches := hub.WatchesOf(p.User, now)
+	watches := i.engine.WatchesOf(p.User)
 	p.MoreWatches = max(0, len(watches)-shownWatches)
 	for _, w := range watches[:len(watches)-p.MoreWatches] {
 		p.Watches = append(p.Watches, w.Tag)

@@ -1,13 +1,12 @@
 package inspect
 
 import (
+	"context"
 	"net/url"
 	"path"
 	"strings"
-	"time"
 
 	"github.com/echo-pull/pull/internal/envelope"
-	"github.com/echo-pull/pull/internal/explain"
 )
 
 // whyPage is the contents of the page that explains why a user did not get an event.
@@ -46,23 +45,27 @@ func docsURL(place string) string {
 }
 
 // why explains why a user, or a guest, did not get an event.
-func (i *Inspector) why(f *frame, query url.Values) {
+func (i *Inspector) why(ctx context.Context, f *frame, query url.Values) {
 	p := whyPage{Form: form{f.Base, query.Get("user"), query.Get("offset")}}
 	f.Title = "Why did a user not get an event?"
 	if query.Has("offset") {
-		i.explain(&p)
+		i.explain(ctx, &p)
 	}
 	f.Contents = p
 }
 
 // explain fills a page with the explanation.
-func (i *Inspector) explain(p *whyPage) {
+func (i *Inspector) explain(ctx context.Context, p *whyPage) {
 	offset, ok := offsetOf(p.Form.Offset)
 	if !ok {
 		p.Problem = "Enter the id of a user, or none for guests, and the offset of an event, such as 58."
 		return
 	}
-	e := explain.Explain(i.engine.Hub().Facts(p.Form.User, envelope.Cursor{Offset: offset}, time.Now()))
+	e, err := i.engine.Explain(ctx, p.Form.User, envelope.Cursor{Offset: offset})
+	if err != nil {
+		p.Problem = sentence(err)
+		return
+	}
 	p.Verdict = e.Verdict
 	for _, s := range e.Steps {
 		p.Steps = append(p.Steps, step{s.Question, s.Answer, s.Detail, docsURL(s.Docs)})

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/echo-pull/pull/internal/event"
+	"github.com/echo-pull/pull/internal/explain"
 	"github.com/echo-pull/pull/internal/fragment"
 )
 
@@ -20,6 +21,14 @@ func (e *Engine) Background(f func(ctx context.Context)) bool {
 	e.spawn(func() { f(e.talking) })
 	return true
 }
+
+// EventAt returns the event at an offset, or nil if the window of this node does not have
+// it.
+func (e *Engine) EventAt(offset uint64) *explain.Event { return e.hub.EventAt(offset) }
+
+// ParamsAt returns the params of the event at an offset, as JSON, or nil if the window of
+// this node does not have it.
+func (e *Engine) ParamsAt(offset uint64) []byte { return e.hub.ParamsAt(offset) }
 
 // RenderBriefly is Render for a fragment that no page needs after the given time.
 func (e *Engine) RenderBriefly(ctx context.Context, t event.Target, f fragment.Fragment, ttl time.Duration) error {

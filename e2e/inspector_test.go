@@ -53,7 +53,7 @@ func TestInspectorIsLiveUntilItIsPaused(t *testing.T) {
 	s.send(pull.User("bob"), 1, 2, 3)
 
 	root.until(`/From the log\s*[3-9]/.test(document.querySelector("#pull-live").innerText)`)
-	root.until(`document.querySelector("polyline.curve").points.length > 3`)
+	root.until(`document.querySelector("#pull-live path").getTotalLength() > 60`)
 	root.run(`document.querySelector("#pause").click()`)
 	eventually(t, "the node sends no more", func() bool {
 		return value[string](root, `document.querySelector("#state").innerText`) == "paused" && s.current().Stats().PageWatches == 0
@@ -127,7 +127,7 @@ func TestPictureOfTheInspectorIsSmall(t *testing.T) {
 	overview := newPerson(t, "root").open(t, s.url+"/admin/pull")
 	overview.screen(1000, "light")
 	offset := value[int](overview, `Number([...document.querySelectorAll("tbody tr")].find((row) => row.innerText.includes("dave")).querySelector("a").innerText)`)
-	overview.until(`document.querySelector("polyline.curve").points.length > 3`)
+	overview.until(`document.querySelector("#pull-live path").getTotalLength() > 60`)
 	why := newPerson(t, "root").open(t, s.url+"/admin/pull")
 	why.screen(400, "light")
 	why.visit(s.url + fmt.Sprintf("/admin/pull/why?user=bob&offset=%d", offset))

@@ -7,24 +7,21 @@ import (
 )
 
 func TestPlotBeginsAtTheRightAndIsAsHighAsItsHighestValue(t *testing.T) {
-	p := newPlot("x", []float64{0, 5, 10})
-	if want := "294,46.0 296,24.0 298,2.0"; p.Line != want {
-		t.Errorf("the line is %q, want %q", p.Line, want)
+	p := newPlot("x", []float64{0, 5, 10, 5})
+	if want := "M292 52V46l2-22 2-22 2 22H302V52"; p.Path != want {
+		t.Errorf("the path is %q, want %q", p.Path, want)
 	}
-	if want := "294,48 " + p.Line + " 298,48"; p.Area != want {
-		t.Errorf("the area is %q, want %q", p.Area, want)
-	}
-	if p.Now != "10" || p.Highest != "10" {
-		t.Errorf("got %s now and %s at most, want 10", p.Now, p.Highest)
+	if p.Now != "5" || p.Highest != "10" {
+		t.Errorf("got %s now and %s at most, want 5 and 10", p.Now, p.Highest)
 	}
 }
 
 func TestPlotOfNothingHasNoLine(t *testing.T) {
-	if p := newPlot("x", nil); p.Line != "" || p.Now != "" {
+	if p := newPlot("x", nil); p.Path != "" || p.Now != "" {
 		t.Errorf("got %+v, want no line", p)
 	}
-	if p := newPlot("x", []float64{0, 0}); p.Line != "296,46.0 298,46.0" {
-		t.Errorf("the line of zeros is %q, want it at the bottom", p.Line)
+	if p := newPlot("x", []float64{0}); p.Path != "M298 52V46H302V52" {
+		t.Errorf("the line of a zero is %q, want it at the bottom", p.Path)
 	}
 }
 
@@ -60,14 +57,14 @@ func TestRatesArePerSecondAndNeverNegative(t *testing.T) {
 	}
 }
 
-// A full plot must not make the fragment with five of them large.
+// The fragment with five plots is sent every two seconds.
 func TestPlotOfFiveMinutesIsSmall(t *testing.T) {
 	values := make([]float64, samples)
 	for n := range values {
-		values[n] = float64(n * n)
+		values[n] = float64(n % 2)
 	}
 	p := newPlot("x", values)
-	if !strings.HasPrefix(p.Line, "0,") || len(p.Line) > 1500 {
-		t.Errorf("the line begins with %.10q and has %d bytes, want it to begin at 0 and have at most 1,500", p.Line, len(p.Line))
+	if !strings.HasPrefix(p.Path, "M-4 52V46H0l2-44 2 44 2-44") || len(p.Path) > 800 {
+		t.Errorf("the path begins with %.30q and has %d bytes, want it to begin at 0 and have at most 800", p.Path, len(p.Path))
 	}
 }

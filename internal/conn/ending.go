@@ -40,15 +40,12 @@ func (e Ending) Code() int {
 	}[e]
 }
 
-// tooFast is the reason for closing a connection whose client sends too much.
-const tooFast = "too fast"
-
 // endingOf returns the ending that a close message stands for.
 func endingOf(code int, reason string) Ending {
 	switch {
 	case code == websocket.CloseNormalClosure:
 		return EndedByPage
-	case code == CloseViolation && reason == tooFast:
+	case code == CloseViolation && reason == TooFast:
 		return EndedFlood
 	case code == CloseViolation:
 		return EndedViolation
@@ -71,9 +68,12 @@ func (c *Conn) Ending() Ending {
 	return c.ending
 }
 
-func (c *Conn) setEnding(e Ending) {
+// setSlow sets the ending of a connection whose client has read nothing for too long.
+func (c *Conn) setSlow() {
 	c.mu.Lock()
-	c.ending = e
+	if !c.ended {
+		c.ending = EndedSlowQueue
+	}
 	c.mu.Unlock()
 }
 

@@ -295,7 +295,7 @@ func TestInspectorExplainsWhyAUserDidNotGetAnEvent(t *testing.T) {
 		send(t, a, pull.User("42"), "update")
 		offset := a.lastOffset(t)
 		for query, want := range map[string]string{
-			"user=43&offset=" + offset: "43", "user=42&offset=" + offset: "42", "user=&offset=" + offset: "uest", "user=42&offset=999999": "999999",
+			"user=43&offset=" + offset: "for others", "user=42&offset=" + offset: "no session on this node", "user=&offset=" + offset: "for others", "user=42&offset=999999": "up to offset 2",
 		} {
 			page := a.inspect(t, "/why?"+query)
 			verdict := regexp.MustCompile(`<p class="verdict"[^>]*>([^<]*)`).FindStringSubmatch(page)

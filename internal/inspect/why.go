@@ -3,7 +3,6 @@ package inspect
 import (
 	"context"
 	"net/url"
-	"path"
 	"strings"
 
 	"github.com/echo-pull/pull/internal/envelope"
@@ -25,11 +24,11 @@ type step struct {
 
 // Topic returns the text of a link into the documentation.
 func (whyPage) Topic(docs string) string {
-	u, err := url.Parse(docs)
-	if err != nil || u.Path == "" {
+	_, heading, named := strings.Cut(docs, "#")
+	if !named {
 		return "docs"
 	}
-	return path.Base(u.Path)
+	return "docs: " + strings.ReplaceAll(heading, "-", " ")
 }
 
 // docsRoot is where the documentation is.

@@ -37,7 +37,7 @@ func (s *Server) inspect(c Context, inspector *inspect.Inspector, nonce string) 
 		Query: c.Request().URL.Query(), Nonce: nonce,
 		Live: func(tag string) (template.HTML, string, error) {
 			if mount == "" {
-				return "", "", errors.New("pull: the connection is not mounted, see Plugin.Mount")
+				return "", "", errors.New("pull: Plugin.Mount was not called, or its address has a parameter that this route lacks")
 			}
 			grant, err := s.Grant(c, []string{tag})
 			if err != nil {

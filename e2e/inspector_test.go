@@ -4,9 +4,11 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
@@ -107,17 +109,34 @@ func TestInspectorWorksWithoutScripts(t *testing.T) {
 	t.Parallel()
 	s := newInspectedSite(t)
 	s.withTraffic()
-	root := newPerson(t, "root").open(t, "about:blank")
+	root := newPerson(t, "root").open(t, s.url+"/elsewhere")
 	root.must(chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
 		_, err := cdp.Call(ctx, target, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
 		return err
 	}))
-	root.cookie(s.url, "root")
 	root.visit(s.url + "/admin/pull")
 	root.until(`document.querySelector("#pause").hidden && !window.BX`)
 	root.must(chromedp.SendKeys(`main form input[name=id]`, "bob\r"))
 	root.until(`document.querySelector("h1").innerText === "User bob"`)
 	root.clean()
+}
+
+// keepBusy sends events for a while, now more and now less of them, so that the plots
+// have something to show.
+func (s *site) keepBusy(d time.Duration) {
+	s.t.Helper()
+	next := time.NewTicker(100 * time.Millisecond)
+	defer next.Stop()
+	end := time.Now().Add(d)
+	for n := 6; time.Now().Before(end); n++ {
+		<-next.C
+		for range 3 + rand.IntN(3+n/40%9) {
+			s.send(pull.Shared(), n)
+		}
+		if n%5 == 0 {
+			s.send(pull.Tag("ARTICLE_5"), n)
+		}
+	}
 }
 
 func TestPictureOfTheInspectorIsSmall(t *testing.T) {
@@ -128,6 +147,9 @@ func TestPictureOfTheInspectorIsSmall(t *testing.T) {
 	overview.screen(1000, "light")
 	offset := value[int](overview, `Number([...document.querySelectorAll("tbody tr")].find((row) => row.innerText.includes("dave")).querySelector("a").innerText)`)
 	overview.until(`document.querySelector("#pull-live path").getTotalLength() > 60`)
+	if *inspectorPicture != "" {
+		s.keepBusy(2 * time.Minute)
+	}
 	why := newPerson(t, "root").open(t, s.url+"/admin/pull")
 	why.screen(400, "light")
 	why.visit(s.url + fmt.Sprintf("/admin/pull/why?user=bob&offset=%d", offset))

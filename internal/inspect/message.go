@@ -95,8 +95,12 @@ func (i *Inspector) describe(p *messagePage) {
 // factsOf returns what is known of an event.
 func factsOf(e *explain.Event) []row {
 	rows := []row{
-		{"Name", nameOf(e)}, {"To", e.To()}, {"Sent", moment(e.Time)}, {"Replayed until", moment(e.Expires)},
-		{"Size in the log", size(e.Bytes)}, {"Published by", orNone(e.Node)},
+		{"Name", nameOf(e)},
+		{"To", e.To()},
+		{"Sent (UTC)", second(e.Time)},
+		{"Replayed until (UTC)", second(e.Expires)},
+		{"Size in the log", size(e.Bytes)},
+		{"Published by", orNone(e.Node)},
 	}
 	for _, property := range []struct {
 		is    bool

@@ -60,7 +60,7 @@ func (i *Inspector) current(now time.Time) liveView {
 	i.mu.Unlock()
 
 	s := i.engine.Stats()
-	return liveView{At: clock(now), Plots: plots(all), Groups: groupsOf(&s), Nodes: i.nodes(now)}
+	return liveView{At: now.UTC().Format(time.TimeOnly), Plots: plots(all), Groups: groupsOf(&s), Nodes: i.nodes(now)}
 }
 
 // nodes returns the nodes that this one knows, itself first.
@@ -85,7 +85,7 @@ func (i *Inspector) nodes(now time.Time) []nodeRow {
 func sampleOf(s *engine.Stats, now time.Time) sample {
 	return sample{
 		at: now, events: s.Messages, deliveries: s.Deliveries, sessions: s.Sessions, waiting: s.PublisherEvents,
-		trouble: s.Gaps + sum(s.CutBy) + sum(s.Refused),
+		problems: s.Gaps + sum(s.CutBy) + sum(s.Refused),
 	}
 }
 
@@ -128,15 +128,16 @@ func nodeRows(s *engine.Stats) []row {
 }
 
 func connectionRows(s *engine.Stats) []row {
-	rows := []row{{"All", number(s.Sessions)}}
-	for _, name := range slices.Sorted(maps.Keys(s.Transports)) {
-		rows = append(rows, row{"By " + name, number(s.Transports[name])})
+	return []row{
+		{"All", number(s.Sessions)},
+		{"WebSockets", number(s.Transports["websocket"])},
+		{"Server-Sent Events", number(s.Transports["sse"])},
+		{"Streams for htmx and Datastar", number(s.Transports["html"])},
+		{"Of guests", number(s.Guests)},
+		{"Users online, on all nodes", number(s.Users)},
+		{"Watches of users, on all nodes", number(s.Watches)},
+		{"Watches of pages", number(s.PageWatches)},
 	}
-	return append(rows,
-		row{"Of guests", number(s.Guests)},
-		row{"Users online, on all nodes", number(s.Users)},
-		row{"Watches of users, on all nodes", number(s.Watches)},
-		row{"Watches of pages", number(s.PageWatches)})
 }
 
 func eventRows(s *engine.Stats) []row {
@@ -201,7 +202,7 @@ func within(h *tally.Histogram, part float64) string {
 	return "> " + span(time.Duration(h.Bounds[len(h.Bounds)-1]*float64(time.Second)))
 }
 
-func number(n int) string { return grouped(uint64(max(n, 0))) } //nolint:gosec // not negative
+func number(n int) string { return grouped(uint64(max(n, 0))) }
 
 func orNone(text string) string {
 	if text == "" {

@@ -76,6 +76,6 @@ func plots(all []sample) []plot {
 		newPlot("Events per second", rates(all, func(s *sample) uint64 { return s.events })),
 		newPlot("Deliveries per second", rates(all, func(s *sample) uint64 { return s.deliveries })),
 		newPlot("Waiting for the log", levels(all, func(s *sample) int { return s.waiting })),
-		newPlot("Gaps, cuts and refusals per second", rates(all, func(s *sample) uint64 { return s.trouble })),
+		newPlot("Problems per second", rates(all, func(s *sample) uint64 { return s.problems })),
 	}
 }

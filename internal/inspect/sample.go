@@ -12,7 +12,7 @@ type sample struct {
 	at         time.Time
 	events     uint64
 	deliveries uint64
-	trouble    uint64 // gaps, cut pages and refused connections
+	problems   uint64 // gaps, connections that the server has closed, and refused requests
 	sessions   int
 	waiting    int // events that wait for the log
 }

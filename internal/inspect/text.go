@@ -58,5 +58,5 @@ func span(d time.Duration) string {
 // clock returns a time of the day in UTC, to the millisecond.
 func clock(t time.Time) string { return t.UTC().Format("15:04:05.000") }
 
-// moment returns a time in UTC, to the second.
-func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
+// second returns a time in UTC, to the second.
+func second(t time.Time) string { return t.UTC().Format(time.DateTime) }

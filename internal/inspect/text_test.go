@@ -9,11 +9,28 @@ import (
 
 func TestNumbersAreReadable(t *testing.T) {
 	for _, test := range []struct{ got, want string }{
-		{grouped(0), "0"}, {grouped(999), "999"}, {grouped(1000), "1,000"}, {grouped(12_345_678), "12,345,678"},
-		{decimal(0), "0"}, {decimal(.25), "0.2"}, {decimal(3), "3"}, {decimal(9.96), "10.0"}, {decimal(1234.5), "1,235"},
-		{size(0), "0 bytes"}, {size(1023), "1,023 bytes"}, {size(1024), "1 KiB"}, {size(64 << 20), "64 MiB"}, {size(3 << 40), "3,072 GiB"},
-		{span(0), "0 s"}, {span(-time.Second), "0 s"}, {span(500 * time.Microsecond), "500 µs"}, {span(2500 * time.Microsecond), "2.5 ms"},
-		{span(2500 * time.Millisecond), "2.5 s"}, {span(61 * time.Second), "1 min 1 s"}, {span(90 * time.Minute), "1 h 30 min"}, {span(72 * time.Hour), "3 days"},
+		{grouped(0), "0"},
+		{grouped(999), "999"},
+		{grouped(1000), "1,000"},
+		{grouped(12_345_678), "12,345,678"},
+		{decimal(0), "0"},
+		{decimal(.25), "0.2"},
+		{decimal(3), "3"},
+		{decimal(9.96), "10.0"},
+		{decimal(1234.5), "1,235"},
+		{size(0), "0 bytes"},
+		{size(1023), "1,023 bytes"},
+		{size(1024), "1 KiB"},
+		{size(64 << 20), "64 MiB"},
+		{size(3 << 40), "3,072 GiB"},
+		{span(0), "0 s"},
+		{span(-time.Second), "0 s"},
+		{span(500 * time.Microsecond), "500 µs"},
+		{span(2500 * time.Microsecond), "2.5 ms"},
+		{span(2500 * time.Millisecond), "2.5 s"},
+		{span(61 * time.Second), "1 min 1 s"},
+		{span(90 * time.Minute), "1 h 30 min"},
+		{span(72 * time.Hour), "3 days"},
 	} {
 		if test.got != test.want {
 			t.Errorf("got %q, want %q", test.got, test.want)

@@ -79,7 +79,7 @@ func (i *Inspector) find(p *userPage) {
 // sessionOf returns the row of a session.
 func sessionOf(s *explain.Session) sessionRow {
 	return sessionRow{
-		Client: orNone(s.Client), Transport: s.Transport, Since: moment(s.Began), Until: moment(s.Ended), Position: s.Position,
+		Client: orNone(s.Client), Transport: s.Transport, Since: second(s.Began), Until: second(s.Ended), Position: s.Position,
 		Waiting: waiting(s), Tags: strings.Join(s.Tags, ", "),
 		Reason: strings.ReplaceAll(s.Reason, "_", " "), Gap: strings.ReplaceAll(s.Gap, "_", " "),
 	}

@@ -27,6 +27,7 @@ type Session struct {
 	Lagged  bool // it has read the window after it had been live
 	Passed  bool // a watch came when it had passed events that the watch covers
 	Granted bool // it has watched tags itself
+	Early   bool // events of before Settled are on their way to it, because of a watch
 	Closing bool // nothing more is sent
 	Idle    bool // nothing is queued
 
@@ -43,6 +44,7 @@ type Session struct {
 	TooLate    bool   // … from an earlier position, but the page had passed it when it presented the grant
 	Unsure     bool   // it may have been covered by a watch of the page that has ended
 	ReplacedBy uint64 // a later event of its series that is for the page
+	NoPlace    bool   // the html stream has no place for it
 }
 
 // decide returns what became of the event at a session.
@@ -111,10 +113,12 @@ func (f *Facts) decideGiven(s *Session) (Outcome, string) {
 		return Perhaps, fmt.Sprintf("It was sent or queued before the connection ended (%s). If it did not arrive, the page gets it when it returns with its cursor.", s.Reason)
 	case s.Behind && o > s.Last:
 		return Waiting, fmt.Sprintf("The page reads the window and is at offset %d.", s.Last)
-	case o > f.Settled:
+	case o > s.Position && (o > f.Settled || s.Early):
 		return Waiting, "The node is giving it to its pages at this moment."
 	case !s.Idle:
 		return Waiting, fmt.Sprintf("It is among the %d bytes that wait for the page to read, unless it has just been written.", s.Queued)
+	case s.NoPlace:
+		return Sent, "It moved the position of the client, and nothing else: the dialect of this html stream has fragments, and no events."
 	case s.Tab != "":
 		return Sent, fmt.Sprintf("It was written to the connection. The tab %s has sent the event, which excepts its sender: the other tabs get it.", s.Tab)
 	}

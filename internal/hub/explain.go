@@ -5,8 +5,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/echo-pull/pull/internal/conn"
 	"github.com/echo-pull/pull/internal/envelope"
 	"github.com/echo-pull/pull/internal/explain"
+	"github.com/echo-pull/pull/internal/protocol"
 	"github.com/echo-pull/pull/internal/window"
 )
 
@@ -135,6 +137,7 @@ func (h *Hub) concern(s *explain.Session, p *Page, m *window.Message) {
 	s.Sender = envelope.IsSender(addr.Sender(), p.Client, p.User)
 	s.Tab = string(envelope.SenderTab(addr.Sender(), p.Client, p.User))
 	s.ReplacedBy = h.replacementFor(m, p)
+	s.NoPlace = p.Form() == conn.Datastar && !protocol.IsFragment(m.Body())
 	for t := range addr.Terms() {
 		if p.watches == nil || t.Except.Has(p.User) {
 			continue

@@ -3,14 +3,33 @@ package engine
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"testing"
 
 	"github.com/echo-pull/pull/internal/envelope"
 	"github.com/echo-pull/pull/internal/event"
 )
 
+// explained returns an engine with a module.
+func explained(t *testing.T) *Engine {
+	t.Helper()
+	e, err := New(Config{User: func(any) (string, error) { return "", nil }, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := e.Shutdown(context.Background()); err != nil {
+			t.Errorf("shutdown: %v", err)
+		}
+	})
+	if err := e.Register(Module{ID: "tasks"}); err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
 func TestExplainAnswersFromTheLog(t *testing.T) {
-	e := newTestEngine(t)
+	e := explained(t)
 	if err := e.Send(t.Context(), event.User("7"), event.Event{Module: "tasks", Command: "update"}); err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +55,7 @@ func TestExplainAnswersFromTheLog(t *testing.T) {
 }
 
 func TestExplainRefusesWhatCannotBe(t *testing.T) {
-	e := newTestEngine(t)
+	e := explained(t)
 	if _, err := e.Explain(t.Context(), "7", envelope.Cursor{}); !errors.Is(err, ErrNoEvent) {
 		t.Errorf("got %v for the offset 0, want ErrNoEvent", err)
 	}

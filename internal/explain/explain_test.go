@@ -51,7 +51,8 @@ func TestEachSessionHasItsAnswer(t *testing.T) {
 		{"for others", func(f *Facts, _ *Session) { f.Terms[0].Named = false }, NotFor, "is not for the user"},
 		{"excepted", func(f *Facts, _ *Session) { f.Terms[0].Excepted = true }, NotFor, "is not for the user"},
 		{"watched by the page itself", func(f *Facts, s *Session) { f.Terms[0].Named, s.Covered = false, true }, Sent, "was written"},
-		{"watched by the page too late", func(f *Facts, s *Session) { f.Terms[0].Named, s.TooLate = false, true }, Perhaps, "presented the grant"},
+		{"watched by the page too late", func(f *Facts, s *Session) { f.Terms[0].Named, s.TooLate = false, true }, Perhaps, "had passed the event"},
+		{"watched by the page from later on", func(f *Facts, s *Session) { f.Terms[0].Named, s.WatchFrom = false, 60 }, NotFor, "from offset 60 on"},
 		{"watched by the page before", func(f *Facts, s *Session) { f.Terms[0].Named, s.Unsure = false, true }, Perhaps, "not watch any more"},
 		{"watches are missing", func(f *Facts, _ *Session) { f.Terms[0].Named, f.Lost = false, true }, Perhaps, "may not know all watches"},
 		{"had it before", func(_ *Facts, s *Session) { s.From, s.Joined = 60, 60 }, Before, "cursor at offset 60"},
@@ -76,7 +77,7 @@ func TestEachSessionHasItsAnswer(t *testing.T) {
 			f.Terms[0], f.Late, s.Passed = Match{Tags: []TagMatch{{Tag: "T", Covered: true}}}, 80, true
 		}, Perhaps, "at offset 80"},
 		{"the watch came late, but before the page", func(f *Facts, s *Session) {
-			f.Terms[0], f.Late, s.Passed, s.Joined = Match{Tags: []TagMatch{{Tag: "T", Covered: true}}}, 80, true, 85
+			f.Terms[0], f.Late, s.Granted, s.Joined = Match{Tags: []TagMatch{{Tag: "T", Covered: true}}}, 80, true, 85
 		}, Sent, "was written"},
 		{"passed and recovered", func(_ *Facts, s *Session) { s.From, s.Joined, s.Passed = 60, 60, true }, Perhaps, "are not known"},
 	} {

@@ -15,7 +15,7 @@ type Session struct {
 
 	Epoch    string
 	From     uint64 // the page has been given everything for it that is after this offset …
-	Joined   uint64 // … of which it has read from the window what is up to this one
+	Joined   uint64 // … of which it has read from the window what is up to this one, before it was live
 	Position uint64 // of what was last sent or queued
 	Last     uint64 // it was given everything up to here; what is after that waits if it is behind
 
@@ -41,7 +41,8 @@ type Session struct {
 	Sender     bool   // the page has sent it, and it excepts its sender
 	Tab        string // the tab of the page that has sent it, likewise
 	Covered    bool   // the page's own watches cover it
-	TooLate    bool   // … from an earlier position, but the page had passed it when it presented the grant
+	TooLate    bool   // … but the page had passed it when it presented the grant, which was no gap then
+	WatchFrom  uint64 // the page watches a tag of it itself, but from this later offset on; 0 if not
 	Unsure     bool   // it may have been covered by a watch of the page that has ended
 	ReplacedBy uint64 // a later event of its series that is for the page
 	NoPlace    bool   // the html stream has no place for it
@@ -71,11 +72,14 @@ func (f *Facts) decide(s *Session) (Outcome, string) {
 func (f *Facts) decideForeign(s *Session) (Outcome, string) {
 	switch {
 	case s.TooLate:
-		return Perhaps, "The page watches a tag of the event itself, but presented the grant when it had passed the event. It was notified then that the grant has a gap."
+		return Perhaps, "The page watches a tag of the event itself. When it presented the grant, it had passed the event, and had got it for another reason or did not need it."
 	case s.Unsure:
 		return Perhaps, "The page has watched tags itself, which it does not watch any more. Which ones is not kept."
 	case f.Lost:
 		return Perhaps, lostWatches
+	}
+	if s.WatchFrom > 0 {
+		return NotFor, fmt.Sprintf("The page watches a tag of the event itself, but only from offset %d on. If the grant was older than the event, the page was notified that it has a gap.", s.WatchFrom)
 	}
 	return NotFor, "The event is not for the user, and the page watches none of its tags itself."
 }
@@ -128,7 +132,7 @@ func (f *Facts) decideGiven(s *Session) (Outcome, string) {
 // isLateFor reports whether the event is the user's only by a watch that came after it,
 // and the page may have passed it by then.
 func (f *Facts) isLateFor(s *Session) bool {
-	if f.Late == 0 || f.isCertain() || s.Joined >= f.Late {
+	if f.Late == 0 || f.isCertain() || s.Joined >= f.Late && !s.Passed && !s.TooLate {
 		return false
 	}
 	return s.Passed || s.Granted || s.ReplacedBy > 0 || f.hasExpired()

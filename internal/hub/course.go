@@ -81,8 +81,9 @@ func (h *Hub) startOf(at *envelope.Cursor, recovered bool) start {
 // ends at last.
 func (p *Page) start(s start, from, last uint64, now time.Time) {
 	p.course.begin(s)
-	p.from, p.missed = from, uint32(min(last-from, math.MaxUint32))           //nolint:gosec // bounded
 	p.began = uint32(max(1, min(uint64(max(0, now.Unix())), math.MaxUint32))) //nolint:gosec // bounded
+	p.from = from
+	p.readsUpTo(last)
 }
 
 // restart records that a page was notified of a gap up to an offset.
@@ -93,7 +94,15 @@ func (p *Page) restart(cause start, at uint64) {
 	p.from, p.missed = at, 0
 }
 
-// joined returns the offset at which the log ended when the page joined, or had its gap.
+// readsUpTo records that the page reads the window up to an offset, unless it has been
+// live before.
+func (p *Page) readsUpTo(last uint64) {
+	if !p.course.has(lagged) {
+		p.missed = uint32(min(last-min(last, p.from), math.MaxUint32)) //nolint:gosec // bounded
+	}
+}
+
+// joined returns the offset up to which the page has read the window before it was live.
 func (p *Page) joined() uint64 { return p.from + uint64(p.missed) }
 
 // pass records that the page has passed messages that a watch covers which has just come

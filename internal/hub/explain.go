@@ -144,9 +144,14 @@ func (h *Hub) concern(s *explain.Session, p *Page, m *window.Message) {
 		}
 		s.Unsure = s.Unsure || t.Tags.N > 0 && m.Offset <= p.watches.ended
 		for tag := range t.Tags.All() {
-			if w := p.watches.find(string(tag)); w != nil && w.since < m.Offset {
-				s.Covered = s.Covered || w.began < m.Offset
-				s.TooLate = s.TooLate || w.began >= m.Offset
+			switch w := p.watches.find(string(tag)); {
+			case w == nil:
+			case w.since >= m.Offset:
+				s.WatchFrom = w.since
+			case w.began < m.Offset:
+				s.Covered = true
+			default:
+				s.TooLate = true
 			}
 		}
 	}

@@ -22,7 +22,7 @@ import (
 // while messages and watches pass the log, as the bytes order it. What the node then
 // explains about each message and each session is compared with what the session has got.
 func FuzzExplainNeverContradictsWhatAPageReceived(f *testing.F) {
-	for seed := range uint64(20) {
+	for seed := range uint64(10) {
 		f.Add(randomOrders(seed, 300))
 	}
 	f.Fuzz(func(t *testing.T, orders []byte) {
@@ -35,7 +35,7 @@ func FuzzExplainNeverContradictsWhatAPageReceived(f *testing.F) {
 // Explanations that are never wrong because they never claim anything would be of no use.
 func TestExplainKnowsMostly(t *testing.T) {
 	counts := make(map[explain.Outcome]int)
-	for seed := range uint64(200) {
+	for seed := range uint64(25) {
 		m := newLittleModel(t)
 		m.follow(randomOrders(seed, 600))
 		m.settle()
@@ -45,7 +45,7 @@ func TestExplainKnowsMostly(t *testing.T) {
 	}
 	t.Logf("%v", counts)
 	for _, outcome := range []explain.Outcome{explain.Sent, explain.Waiting, explain.Before, explain.Gap, explain.NotFor, explain.Not} {
-		if counts[outcome] < 1000 {
+		if counts[outcome] < 500 {
 			t.Errorf("got the outcome %q %d times, want it often", outcome, counts[outcome])
 		}
 	}
@@ -388,6 +388,7 @@ func (m *littleModel) check(offset uint64, r *explain.Result) {
 	case explain.Perhaps:
 	}
 	if wrong {
-		m.t.Errorf("%s.%d at session %s: explained as %q (%s), received: %t; %+v", m.hub.epoch, offset, r.Client, r.Outcome, r.Detail, has, r.Session)
+		x := m.explain(r.User, offset)
+		m.t.Errorf("%s.%d of %+v, late %d, settled %d, open %t, %+v, at session %s: explained as %q (%s), received: %t; %+v", m.hub.epoch, offset, *x.Event, m.hub.Facts(r.User, x.At, time.Now()).Late, m.hub.settled, m.round != nil, m.hub.Facts(r.User, x.At, time.Now()).Terms, r.Client, r.Outcome, r.Detail, has, r.Session)
 	}
 }

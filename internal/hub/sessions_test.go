@@ -144,12 +144,12 @@ func TestCausesOfGapsAreKnown(t *testing.T) {
 		if err := h.Join(p, &envelope.Cursor{Epoch: "log", Offset: 1}, 0); err != nil {
 			t.Fatal(err)
 		}
-		d.Dispatch([]broker.Delivery{w.message(event.Tag("T"), "x")})
+		d.Dispatch([]broker.Delivery{w.message(event.Tag("T"), "x"), w.message(event.User("1"), "passed it")})
 
 		d.Dispatch([]broker.Delivery{w.grant("1", "log.1", "T")})
 
-		if s := h.Sessions("1")[0]; s.Gap != "grant" || !s.LiveGap || s.From != 3 {
-			t.Errorf("got %+v, want a gap by a grant at 3", s)
+		if s := h.Sessions("1")[0]; s.Gap != "grant" || !s.LiveGap || s.From != 4 {
+			t.Errorf("got %+v, want a gap by a grant at 4", s)
 		}
 	})
 }
@@ -247,8 +247,8 @@ func TestOwnWatchesOfAPageAreExplained(t *testing.T) {
 		return explain.Explain(h.Facts("", envelope.Cursor{Offset: offset}, time.Now())).Sessions[0].Outcome
 	}
 
-	if before, while := outcome(1), outcome(2); before != explain.Perhaps || while != explain.Sent {
-		t.Errorf("got %q for an event before the page presented its grant, and %q for one after it, want perhaps and sent", before, while)
+	if before, while := outcome(1), outcome(2); before != explain.NotFor || while != explain.Sent {
+		t.Errorf("got %q for an event before the page presented its grant, and %q for one after it, want not for and sent", before, while)
 	}
 	h.UnwatchPage(p, presented)
 	d.Dispatch([]broker.Delivery{w.message(event.Tag("T"), "after")})

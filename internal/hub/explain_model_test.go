@@ -27,7 +27,7 @@ func FuzzExplainNeverContradictsWhatAPageReceived(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, orders []byte) {
 		m := newLittleModel(t)
-		m.follow(orders[:min(len(orders), 3000)])
+		m.follow(orders[:min(len(orders), 1000)])
 		m.settle()
 	})
 }
@@ -137,7 +137,7 @@ func (m *littleModel) next(n int) int {
 func (m *littleModel) follow(orders []byte) {
 	for m.orders = orders; len(m.orders) > 0 && !m.t.Failed(); {
 		m.step()
-		if m.next(4) == 0 {
+		if m.next(10) == 0 {
 			m.compare()
 		}
 	}

@@ -23,11 +23,8 @@ const (
 
 func (c *course) has(flag course) bool { return *c&flag != 0 }
 
-func (c *course) set(flag course, on bool) {
-	if *c &^= flag; on {
-		*c |= flag
-	}
-}
+func (c *course) set(flag course)   { *c |= flag }
+func (c *course) clear(flag course) { *c &^= flag }
 
 // A start is from where on a page gets its messages over a connection, and why.
 type start uint8
@@ -89,8 +86,7 @@ func (p *Page) start(s start, from, last uint64, now time.Time) {
 // restart records that a page was notified of a gap up to an offset.
 func (p *Page) restart(cause start, at uint64) {
 	p.course.begin(cause)
-	p.course.set(passed, false)
-	p.course.set(lagged, false)
+	p.course.clear(passed | lagged)
 	p.from, p.missed = at, 0
 }
 
@@ -109,7 +105,7 @@ func (p *Page) joined() uint64 { return p.from + uint64(p.missed) }
 // into the log, and is not notified of that. A grant of the page must not take them for
 // given, see wasGiven.
 func (p *Page) pass(last uint64) {
-	p.course.set(passed, true)
+	p.course.set(passed)
 	if p.recoveredFrom() > 0 {
 		p.from, p.missed = last, 0
 	}

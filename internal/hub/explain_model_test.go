@@ -188,7 +188,7 @@ func (m *littleModel) rarely() {
 	case 2:
 		if m.next(4) == 0 { // the log is lost
 			m.dispatch()
-			m.epoch, m.offset = m.epoch+"1", uint64(m.next(3)) //nolint:gosec // small
+			m.epoch, m.offset = m.epoch+"1", uint64(m.next(3))
 			m.message()
 			m.dispatch()
 		}
@@ -205,7 +205,7 @@ func (m *littleModel) user() string { return strconv.Itoa(1 + m.next(2)) }
 func (m *littleModel) tag() string  { return string(rune('A' + m.next(2))) }
 
 func (m *littleModel) position() envelope.Cursor {
-	at := envelope.Cursor{Epoch: m.epoch, Offset: m.offset - min(m.offset, uint64(m.next(12)))} //nolint:gosec // small
+	at := envelope.Cursor{Epoch: m.epoch, Offset: m.offset - min(m.offset, uint64(m.next(12)))}
 	switch m.next(20) {
 	case 0:
 		at.Epoch = "foreign"
@@ -218,9 +218,9 @@ func (m *littleModel) position() envelope.Cursor {
 }
 
 func (m *littleModel) grants() []Presented {
-	from := envelope.Cursor{Epoch: m.epoch, Offset: m.offset - min(m.offset, uint64(m.next(6)))} //nolint:gosec // small
+	from := envelope.Cursor{Epoch: m.epoch, Offset: m.offset - min(m.offset, uint64(m.next(6)))}
 	id := m.next(3)
-	return []Presented{{Grant: grant.Grant{ID: uint64(1 + id), From: from, Tags: []string{string(rune('A' + id%2))}, Renewed: m.next(2) == 0}}} //nolint:gosec // small
+	return []Presented{{Grant: grant.Grant{ID: uint64(1 + id), From: from, Tags: []string{string(rune('A' + id%2))}, Renewed: m.next(2) == 0}}}
 }
 
 func (m *littleModel) write(raw []byte) {

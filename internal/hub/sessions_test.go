@@ -201,7 +201,7 @@ func TestNodesAreThoseOfTheLog(t *testing.T) {
 	for i, kind := range []envelope.Kind{envelope.KindOnline, envelope.KindBye} {
 		raw := envelope.Control(kind, time.Now(), []string{"1", "2"}[:2-2*i]...)
 		envelope.Stamp(raw, "nodenn"+strconv.Itoa(i)+"x", 1)
-		others = append(others, delivery("log", uint64(2+i), raw)) //nolint:gosec // small
+		others = append(others, delivery("log", uint64(2+i), raw))
 	}
 	outbox := new(writer).message(event.Shared(), "x").Raw
 	envelope.Stamp(outbox, envelope.OutboxID("db"), 1)

@@ -15,7 +15,7 @@ type Session struct {
 
 	Epoch    string
 	From     uint64 // the page has been given everything for it that is after this offset …
-	Joined   uint64 // … of which it has read from the window what is up to this one
+	Joined   uint64 // … of which it has read from the window what is up to this one, before it was live
 	Position uint64 // of what was last sent or queued
 	Last     uint64 // it was given everything up to here; what is after that waits if it is behind
 
@@ -27,6 +27,7 @@ type Session struct {
 	Lagged  bool // it has read the window after it had been live
 	Passed  bool // a watch came when it had passed events that the watch covers
 	Granted bool // it has watched tags itself
+	Early   bool // events of before Settled are on their way to it, because of a watch
 	Closing bool // nothing more is sent
 	Idle    bool // nothing is queued
 
@@ -40,9 +41,11 @@ type Session struct {
 	Sender     bool   // the page has sent it, and it excepts its sender
 	Tab        string // the tab of the page that has sent it, likewise
 	Covered    bool   // the page's own watches cover it
-	TooLate    bool   // … from an earlier position, but the page had passed it when it presented the grant
+	TooLate    bool   // … but the page had passed it when it presented the grant, which was no gap then
+	WatchFrom  uint64 // the page watches a tag of it itself, but from this later offset on; 0 if not
 	Unsure     bool   // it may have been covered by a watch of the page that has ended
 	ReplacedBy uint64 // a later event of its series that is for the page
+	NoPlace    bool   // the html stream has no place for it
 }
 
 // decide returns what became of the event at a session.
@@ -69,11 +72,14 @@ func (f *Facts) decide(s *Session) (Outcome, string) {
 func (f *Facts) decideForeign(s *Session) (Outcome, string) {
 	switch {
 	case s.TooLate:
-		return Perhaps, "The page watches a tag of the event itself, but presented the grant when it had passed the event. It was notified then that the grant has a gap."
+		return Perhaps, "The page watches a tag of the event itself. When it presented the grant, it had passed the event, and had got it for another reason or did not need it."
 	case s.Unsure:
 		return Perhaps, "The page has watched tags itself, which it does not watch any more. Which ones is not kept."
 	case f.Lost:
 		return Perhaps, lostWatches
+	}
+	if s.WatchFrom > 0 {
+		return NotFor, fmt.Sprintf("The page watches a tag of the event itself, but only from offset %d on. If the grant was older than the event, the page was notified that it has a gap.", s.WatchFrom)
 	}
 	return NotFor, "The event is not for the user, and the page watches none of its tags itself."
 }
@@ -111,10 +117,12 @@ func (f *Facts) decideGiven(s *Session) (Outcome, string) {
 		return Perhaps, fmt.Sprintf("It was sent or queued before the connection ended (%s). If it did not arrive, the page gets it when it returns with its cursor.", s.Reason)
 	case s.Behind && o > s.Last:
 		return Waiting, fmt.Sprintf("The page reads the window and is at offset %d.", s.Last)
-	case o > f.Settled:
+	case o > s.Position && (o > f.Settled || s.Early):
 		return Waiting, "The node is giving it to its pages at this moment."
 	case !s.Idle:
 		return Waiting, fmt.Sprintf("It is among the %d bytes that wait for the page to read, unless it has just been written.", s.Queued)
+	case s.NoPlace:
+		return Sent, "It moved the position of the client, and nothing else: the dialect of this html stream has fragments, and no events."
 	case s.Tab != "":
 		return Sent, fmt.Sprintf("It was written to the connection. The tab %s has sent the event, which excepts its sender: the other tabs get it.", s.Tab)
 	}
@@ -124,7 +132,7 @@ func (f *Facts) decideGiven(s *Session) (Outcome, string) {
 // isLateFor reports whether the event is the user's only by a watch that came after it,
 // and the page may have passed it by then.
 func (f *Facts) isLateFor(s *Session) bool {
-	if f.Late == 0 || f.isCertain() || s.Joined >= f.Late {
+	if f.Late == 0 || f.isCertain() || s.Joined >= f.Late && !s.Passed && !s.TooLate {
 		return false
 	}
 	return s.Passed || s.Granted || s.ReplacedBy > 0 || f.hasExpired()

@@ -93,7 +93,7 @@ func (f *Facts) watchedTag(m *TagMatch) Step {
 		s.Detail = "The node knows no watch of the user. It may have been granted on no page, or have ended longer ago than the window reaches back."
 	}
 	if m.Covered && f.Late > 0 {
-		s.Detail += fmt.Sprintf(" It came into the log at offset %d, after the event.", f.Late)
+		s.Detail = strings.TrimSpace(fmt.Sprintf("%s It came into the log at offset %d, after the event.", s.Detail, f.Late))
 	}
 	return s
 }

@@ -4,37 +4,45 @@ import "fmt"
 
 // verdict sums up the answers in a sentence.
 func (f *Facts) verdict(results []Result) string {
-	var n [7]int
-	order := []Outcome{Sent, Waiting, Gap, Before, Perhaps, Not, NotFor}
+	n := make(map[Outcome]int)
 	for i := range results {
-		for at, o := range order {
-			if results[i].Outcome == o {
-				n[at]++
-			}
-		}
-	}
-	if sum := n[0] + n[1]; sum > 0 {
-		return fmt.Sprintf("%s on this node: sent to %d, on its way to %d.", f.got(), n[0], n[1])
+		n[results[i].Outcome]++
 	}
 	switch {
-	case !f.isAddressed() && n[4] == 0 && f.isExcepted():
-		return "The user did not get the event, because the target excepts the user."
-	case !f.isAddressed() && n[4] == 0 && f.Lost && f.hasTags():
-		return "It is not known whether the event was for the user. " + lostWatches
-	case !f.isAddressed() && n[4] == 0 && f.hasTags():
-		return "The user did not get the event, because it was not for the user: no watch covers it."
-	case !f.isAddressed() && n[4] == 0:
-		return "The user did not get the event, because it is for others."
-	case n[2] > 0:
+	case n[Sent]+n[Waiting] > 0:
+		return fmt.Sprintf("%s on this node: sent to %d, on its way to %d.", f.got(), n[Sent], n[Waiting])
+	case !f.isAddressed() && n[Perhaps] == 0:
+		return f.verdictOfTarget()
+	case len(results) == 0:
+		return f.verdictOfAbsence()
+	case n[Gap] > 0:
 		return "The user's page did not get the event, or not surely, and was notified of a gap instead."
-	case n[4] > 0:
+	case n[Perhaps] > 0:
 		return "The user's page may have got the event; the sessions show what is known."
-	case n[3] > 0:
+	case n[Before] > 0:
 		return "The user's page had the event before it connected here."
-	case n[6] > 0 && n[5] == 0:
-		return "The user's only page here has sent the event, which excepts its sender."
-	case n[5] > 0:
+	case n[Not] > 0:
 		return "The event is for the user, but the session here did not get it: see there."
+	}
+	return "The user's only page here has sent the event, which excepts its sender."
+}
+
+// verdictOfTarget is the verdict about an event that is not for the user.
+func (f *Facts) verdictOfTarget() string {
+	switch {
+	case f.isExcepted():
+		return "The user did not get the event, because the target excepts the user."
+	case f.Lost && f.hasTags():
+		return "It is not known whether the event was for the user. " + lostWatches
+	case f.hasTags():
+		return "The user did not get the event, because it was not for the user: no watch covers it."
+	}
+	return "The user did not get the event, because it is for others."
+}
+
+// verdictOfAbsence is the verdict about an event for a user who has no session here.
+func (f *Facts) verdictOfAbsence() string {
+	switch {
 	case len(f.Nodes) > 0:
 		return "The event is for the user, who is connected to another node: ask there."
 	case f.hasExpired():

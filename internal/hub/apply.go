@@ -79,7 +79,7 @@ func (h *Hub) finishBatch() {
 			p.last = max(p.last, h.settled)
 		}
 		if h.isBurst(p) {
-			p.course.set(lagged, true)
+			p.course.set(lagged)
 			p.behind, p.due = true, nil // it reads the window from its position
 			r.lagging = append(r.lagging, p)
 			continue

@@ -23,11 +23,8 @@ const (
 
 func (c *course) has(flag course) bool { return *c&flag != 0 }
 
-func (c *course) set(flag course, on bool) {
-	if *c &^= flag; on {
-		*c |= flag
-	}
-}
+func (c *course) set(flag course)   { *c |= flag }
+func (c *course) clear(flag course) { *c &^= flag }
 
 // A start is from where on a page gets its messages over a connection, and why.
 type start uint8
@@ -81,26 +78,34 @@ func (h *Hub) startOf(at *envelope.Cursor, recovered bool) start {
 // ends at last.
 func (p *Page) start(s start, from, last uint64, now time.Time) {
 	p.course.begin(s)
-	p.from, p.missed = from, uint32(min(last-from, math.MaxUint32))           //nolint:gosec // bounded
 	p.began = uint32(max(1, min(uint64(max(0, now.Unix())), math.MaxUint32))) //nolint:gosec // bounded
+	p.from = from
+	p.readsUpTo(last)
 }
 
 // restart records that a page was notified of a gap up to an offset.
 func (p *Page) restart(cause start, at uint64) {
 	p.course.begin(cause)
-	p.course.set(passed, false)
-	p.course.set(lagged, false)
+	p.course.clear(passed | lagged)
 	p.from, p.missed = at, 0
 }
 
-// joined returns the offset at which the log ended when the page joined, or had its gap.
+// readsUpTo records that the page reads the window up to an offset, unless it has been
+// live before.
+func (p *Page) readsUpTo(last uint64) {
+	if !p.course.has(lagged) {
+		p.missed = uint32(min(last-min(last, p.from), math.MaxUint32)) //nolint:gosec // bounded
+	}
+}
+
+// joined returns the offset up to which the page has read the window before it was live.
 func (p *Page) joined() uint64 { return p.from + uint64(p.missed) }
 
 // pass records that the page has passed messages that a watch covers which has just come
 // into the log, and is not notified of that. A grant of the page must not take them for
 // given, see wasGiven.
 func (p *Page) pass(last uint64) {
-	p.course.set(passed, true)
+	p.course.set(passed)
 	if p.recoveredFrom() > 0 {
 		p.from, p.missed = last, 0
 	}

@@ -5,8 +5,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/echo-pull/pull/internal/conn"
 	"github.com/echo-pull/pull/internal/envelope"
 	"github.com/echo-pull/pull/internal/explain"
+	"github.com/echo-pull/pull/internal/protocol"
 	"github.com/echo-pull/pull/internal/window"
 )
 
@@ -135,15 +137,21 @@ func (h *Hub) concern(s *explain.Session, p *Page, m *window.Message) {
 	s.Sender = envelope.IsSender(addr.Sender(), p.Client, p.User)
 	s.Tab = string(envelope.SenderTab(addr.Sender(), p.Client, p.User))
 	s.ReplacedBy = h.replacementFor(m, p)
+	s.NoPlace = p.Form() == conn.Datastar && !protocol.IsFragment(m.Body())
 	for t := range addr.Terms() {
 		if p.watches == nil || t.Except.Has(p.User) {
 			continue
 		}
 		s.Unsure = s.Unsure || t.Tags.N > 0 && m.Offset <= p.watches.ended
 		for tag := range t.Tags.All() {
-			if w := p.watches.find(string(tag)); w != nil && w.since < m.Offset {
-				s.Covered = s.Covered || w.began < m.Offset
-				s.TooLate = s.TooLate || w.began >= m.Offset
+			switch w := p.watches.find(string(tag)); {
+			case w == nil:
+			case w.since >= m.Offset:
+				s.WatchFrom = w.since
+			case w.began < m.Offset:
+				s.Covered = true
+			default:
+				s.TooLate = true
 			}
 		}
 	}

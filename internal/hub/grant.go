@@ -86,6 +86,6 @@ func (h *Hub) deliverInOrder(p *Page, offsets []uint64, now int64) (late bool) {
 // way to it have been delivered.
 func (h *Hub) scheduleGap(p *Page) {
 	p.course.begin(startGrant) // one gap is enough
-	p.course.set(passed, true)
+	p.course.set(passed)
 	h.round.gapped = append(h.round.gapped, p)
 }

@@ -90,7 +90,7 @@ func (h *Hub) lastOf(user string, n int) []uint64 {
 	slices.SortFunc(offsets, func(a, b uint64) int { return cmp.Compare(b, a) })
 	offsets = slices.Compact(offsets)
 	offsets = slices.DeleteFunc(offsets, func(offset uint64) bool { return !h.isForUser(h.history.At(offset), user) })
-	return offsets[:min(len(offsets), n)]
+	return offsets[:max(0, min(len(offsets), n))]
 }
 
 // lookedAt bounds the events of one list that lastOf looks at.

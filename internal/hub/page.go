@@ -13,7 +13,7 @@ type Page struct {
 	last      uint64 // the page has been given everything for it up to this offset
 	from      uint64 // … and after this one: its cursor, or where it has joined without one, or its last gap
 	began     uint32 // unix second in which the page has joined; 0 before that
-	missed    uint32 // how many offsets after from are before the step in which it has joined, or had the gap
+	missed    uint32 // how many offsets after from the page has read from the window before it was live
 	index     int32  // in roster.all
 	slotIndex int32  // index in roster.slots[slot]
 	looking   uint32 // unix second until which the user looks at the page, as far as the page has reported

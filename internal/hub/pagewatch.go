@@ -263,7 +263,7 @@ func (p *Page) isForWatches(m *window.Message) bool {
 func (h *Hub) addPageGrant(p *Page, g *grant.Grant) {
 	if p.watches == nil {
 		p.watches = new(pageWatches)
-		p.course.set(granted, true)
+		p.course.set(granted)
 	}
 	since := uint64(0)
 	if g.From.Epoch == h.epoch {

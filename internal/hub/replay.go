@@ -61,6 +61,9 @@ func (h *Hub) readNext(p *Page) replay {
 	if !h.roster.has(p) {
 		return replay{page: p}
 	}
+	if p.behind {
+		p.readsUpTo(h.history.Last())
+	}
 	return h.readWindow(p)
 }
 

@@ -71,7 +71,7 @@ func (h *Hub) sessionOf(p *Page) explain.Session {
 		Epoch: progress.Epoch, From: p.from, Joined: p.joined(), Position: progress.Offset, Last: p.last,
 		Recovered: start == startRecovered, Gap: start.cause(), LiveGap: start.isLive(),
 		Behind: p.behind, Lagged: p.course.has(lagged), Passed: p.course.has(passed), Granted: p.course.has(granted),
-		Closing: progress.Ended, Idle: progress.Idle, Queued: progress.Queued,
+		Early: p.early, Closing: progress.Ended, Idle: progress.Idle, Queued: progress.Queued,
 	}
 	if progress.Ended {
 		s.Reason, s.Code = progress.Ending.String(), progress.Ending.Code()

@@ -67,11 +67,12 @@ type Stats struct {
 	PublishRetries  uint64 // calls of the broker that have repeated one that had failed
 
 	// LogLag is the time from the end of a handler until this node has read the
-	// request's events from the log; FirstWrite is the time until the first of the
-	// pages at which they are aimed has them, written to its connection, or in its
-	// queue if the page is still reading. Both count each request once, with its last event, and
-	// also what the plugin itself publishes. Only the messages of this node count. Of
-	// requests that are on their way, the last 1,024 are measured.
+	// request's last event from the log. What the plugin itself publishes counts as
+	// well, such as a sign of life every 20 seconds. FirstWrite is the time from the
+	// end of a handler until the first page has that event, written to its
+	// connection, or in its queue if the page is still reading what came before; an
+	// event that is for no page of this node does not count. Both measure what this
+	// node has sent, and at most 1,024 requests that are on their way.
 	LogLag     tally.Histogram
 	FirstWrite tally.Histogram
 

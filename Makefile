@@ -9,7 +9,7 @@
 # make build   the browser client's bundle, client/dist
 # make client  the browser client's tests, and the npm package in fresh projects, for which npm needs a network
 # make release VERSION=0.1.0 V5=5.0.0   checks whether this commit can be released, and prints the commands
-# make screenshot   the picture of the example, docs/example.png
+# make screenshot   the pictures docs/example.png and docs/inspector.png
 
 LINT = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.12.0
 
@@ -97,7 +97,7 @@ build: client/node_modules
 	cd client && npm run build
 
 screenshot:
-	cd e2e && go test -count=1 -run TestScreenshot -screenshot ../docs/example.png .
+	cd e2e && go test -count=1 -run 'TestScreenshot|TestPicture' -screenshot ../docs/example.png -inspector ../docs/inspector.png .
 
 release:
 	./scripts/release '$(VERSION)' '$(V5)'

@@ -66,6 +66,10 @@ type Config struct {
 	// no registered module uses their section. Default false.
 	HTML bool
 
+	// InspectParams lets [Plugin.Inspector] show the params of events. Default false: it
+	// shows what was sent to whom, and nothing of the content.
+	InspectParams bool
+
 	// DOMEvents is how often pull.js dispatches DOM events of one name: of those
 	// that come within this time, only the first and the last are dispatched. If
 	// it is negative, none are. Default 100 ms; at most 24 days.
@@ -285,7 +289,7 @@ func (c *Config) session() func(request any) (Session, error) {
 
 func (c *Config) server() web.Config {
 	return web.Config{
-		Guests: c.Guests, Compress: c.Compress, HTML: c.HTML, DOMEvents: c.DOMEvents, Shared: c.Shared, MaxSessions: c.MaxSessions, MaxSessionsPerUser: c.MaxSessionsPerUser, MaxGuestsPerAddress: c.MaxGuestsPerAddress,
+		Guests: c.Guests, Compress: c.Compress, HTML: c.HTML, InspectParams: c.InspectParams, DOMEvents: c.DOMEvents, Shared: c.Shared, MaxSessions: c.MaxSessions, MaxSessionsPerUser: c.MaxSessionsPerUser, MaxGuestsPerAddress: c.MaxGuestsPerAddress,
 		AllowedOrigins: c.AllowedOrigins, Hosts: c.Hosts, PublicPath: c.PublicPath,
 	}
 }

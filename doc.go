@@ -205,6 +205,7 @@ package pull
 //pull:share internal/engine Outbox, From, HeaderClient, Watches, Presence, Pushes, Stats
 //pull:share internal/engine Module, Message, Section, PublicSection, AdminSection, NoSection
 //pull:share internal/engine ErrUnknownModule, ErrTooLate, ErrOutboxFull, ErrNoOutbox, ErrGuest, ErrNoTx, ErrNoPusher, ErrNoSecret
+//pull:share internal/tally Histogram
 //pull:share internal/session Session
 //pull:share internal/hub OnlineScope, OnlineNobody, OnlineEveryone, OnlineWatchers, ErrTooManyWatches
 //pull:share internal/web Page, Platform, Desktop, Mobile, PublishConfig

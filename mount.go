@@ -56,12 +56,17 @@ func handlerOf(h func(web.Context) error) echo.HandlerFunc {
 // Head returns an empty string before Mount. It also does so if the page's
 // route lacks a parameter of the mount, which it reports to Config.OnError.
 func (p *Plugin) Head(c echo.Context) template.HTML {
-	platform, nonce := Desktop, ""
+	platform := Desktop
 	if p.config.Platform != nil {
 		platform = p.config.Platform(c)
 	}
-	if p.config.Nonce != nil {
-		nonce = p.config.Nonce(c)
+	return p.server.Head(request{c}, platform.String(), p.nonce(c))
+}
+
+// nonce returns the nonce of the policy of a page, or "".
+func (p *Plugin) nonce(c echo.Context) string {
+	if p.config.Nonce == nil {
+		return ""
 	}
-	return p.server.Head(request{c}, platform.String(), nonce)
+	return p.config.Nonce(c)
 }

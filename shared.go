@@ -14,6 +14,7 @@ import (
 	"github.com/echo-pull/pull/internal/notification"
 	"github.com/echo-pull/pull/internal/publish"
 	"github.com/echo-pull/pull/internal/session"
+	"github.com/echo-pull/pull/internal/tally"
 	"github.com/echo-pull/pull/internal/typed"
 	"github.com/echo-pull/pull/internal/web"
 )
@@ -709,25 +710,88 @@ type Presence = engine.Presence
 // target.
 type Pushes = engine.Pushes
 
-// Stats is a snapshot of the counters of a plugin on this node.
+// Stats is a snapshot of what a plugin holds, counts and measures on this node. What
+// is counted begins at 0 when the plugin starts and only grows. The maps have every
+// key that they can ever have, also those at 0; they belong to the caller.
 //
 //	type Stats struct {
-//		Sessions int // live connections
-//		Users    int // users who are online, on all nodes
-//		Guests   int // sessions without a user
-//		Watches  int
+//		Node   string // id of this node in the log; another one after each start
+//		Nodes  int    // live nodes that share the log, this one included
+//		Epoch  string // of the log, as this node has read it; empty until the log is reached
+//		Offset uint64 // of the last message that this node has read from the log
+//
+//		Sessions    int            // live connections
+//		Transports  map[string]int // the same by transport: "websocket", "sse", and "html" for htmx and Datastar
+//		Users       int            // users who are online, on all nodes
+//		Guests      int            // sessions without a user
+//		Watches     int            // watches of users, as this node knows them: those of all nodes
+//		PageWatches int            // tags that pages of this node watch by grants, each once for each page
 //
 //		Messages   uint64 // events received from the log
 //		Deliveries uint64 // hand-overs to sessions, each of one or more messages
 //		Recovered  uint64 // sessions that resumed from a cursor
-//		Gaps       uint64 // sessions that were notified of a gap
-//		Cut        uint64 // sessions that were closed because they were too slow
+//		Replayed   uint64 // messages that sessions read from the window, because they had missed them or were behind
 //
-//		PublisherEvents int // events collected or waiting for the broker
-//		PublisherBytes  int
-//		WindowMessages  int // events in the window
-//		WindowBytes     int // all that the node keeps for them, as Config.WindowBytes counts it
+//		// Gaps counts how often a session was notified of a gap, GapsBy the same by
+//		// cause: "window" (what the page has missed is not in the window any more),
+//		// "epoch" (the cursor is of another log), "ahead" (the cursor is beyond the end
+//		// of the log), "malformed" (the cursor is none), "behind" (this node may lack
+//		// watches of the user from the time since the cursor), "grant" (a watch came
+//		// too late for messages that it covers), and "broken_log" (the log has lost
+//		// messages, or was replaced, while the session was connected).
+//		Gaps   uint64
+//		GapsBy map[string]uint64
 //
+//		// Cut counts the sessions that were closed because they were too slow. CutBy
+//		// counts all that were not closed by their page: "slow_queue" (the queue was
+//		// full, or nothing could be written for 30 seconds), "slow_window" (the window
+//		// has moved on faster than the page has read it), "violation" (of the
+//		// protocol), "flood" (the page has sent too much), "dead" (no answer to pings,
+//		// or a broken network), "disconnect" (Plugin.Disconnect), "session" (the login
+//		// is over), "replay" (the user has had too much replayed; the page continues
+//		// later), "log" (this node has not reached the page's position), and
+//		// "shutdown". Cut is the sum of the first two.
+//		Cut   uint64
+//		CutBy map[string]uint64
+//
+//		// Refused counts the requests to the mounted paths that were refused, by reason:
+//		// "origin", "host", "login" (401: the request has no login, or the application
+//		// refuses it), "session" (the login is over), "ticket", "grant", "disconnect"
+//		// (the user was disconnected a moment ago), "limit_user" (connections of a
+//		// user), "limit_address" (guests of an address), "limit_node" (connections of
+//		// the node), "attempts" (to connect, or to get a ticket), "replay" (the user
+//		// has had too much replayed), "log" (it is not reached), "shutdown",
+//		// "transport" (501: the server cannot serve the connection), "malformed", and
+//		// "other".
+//		Refused map[string]uint64
+//
+//		PublisherEvents int    // events collected or waiting for the broker
+//		PublisherBytes  int    // bytes of these events
+//		PublishFailures uint64 // calls of the broker that have returned an error
+//		PublishRetries  uint64 // calls of the broker that have repeated one that had failed
+//
+//		// LogLag is the time from the end of a handler until this node has read the
+//		// request's last event from the log. What the plugin itself publishes counts as
+//		// well, such as a sign of life every 20 seconds. FirstWrite is the time from the
+//		// end of a handler until the first page has that event, written to its
+//		// connection, or in its queue if the page is still reading what came before; an
+//		// event that is for no page of this node does not count. Both measure what this
+//		// node has sent, and at most 1,024 requests that are on their way.
+//		LogLag     Histogram
+//		FirstWrite Histogram
+//
+//		WindowMessages int           // events in the window
+//		WindowBytes    int           // all that the node keeps for them, as Config.WindowBytes counts it
+//		WindowOldest   time.Duration // age of the oldest event in the window; 0 if it is empty
+//
+//		// Pushes counts what became of notifications, each for one user: "sent" (the
+//		// Pusher returned nil), "gone" (devices that their push service does not know any more,
+//		// as package push counts them), "retried"
+//		// (each time that the Pusher put one off), "failed", "refused" (by
+//		// Config.PushAllow), and "withdrawn" (by Withdraw, or because the user has
+//		// looked at a page). The last one counts those of all nodes, and the others
+//		// those that this node has sent.
+//		Pushes        map[string]uint64
 //		PushesWaiting int    // notifications that wait, each for one user; the same on all nodes
 //		PushesDropped uint64 // notifications beyond 100 for one user, or 200,000 or 64 MiB for all
 //
@@ -845,6 +909,26 @@ var ErrNoPusher = engine.ErrNoPusher
 // ErrNoSecret is returned by [Plugin.Grant] if nodes may share the Broker and
 // Config.Secret is missing: a node could not open the grants of another one.
 var ErrNoSecret = engine.ErrNoSecret
+
+// A Histogram is a snapshot of how long something took, each time it was done.
+//
+//	type Histogram struct {
+//		// Bounds are the upper bounds of the buckets in seconds, ascending. They are
+//		// the same for every histogram, and inclusive.
+//		Bounds []float64
+//
+//		// Counts has the number of durations in each bucket, and one more for those
+//		// above the last bound. It is not cumulative.
+//		Counts []uint64
+//
+//		// Sum is the total of all durations in seconds.
+//		Sum float64
+//	}
+//
+//	func (h *Histogram) Count() uint64
+//
+// Count returns the number of durations in the histogram.
+type Histogram = tally.Histogram
 
 // A Session is the login of a request, as Config.Session returns it.
 //

@@ -22,7 +22,14 @@ func (c *Conn) Close(reason string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 
+	c.closeAfterQueue(Shutdown, reason)
+}
+
+// closeAfterQueue is Close, for a cause. The caller holds mu.
+func (c *Conn) closeAfterQueue(cause Cause, reason string) {
 	if !c.ended {
+		c.ending = endingOf(CloseRestart, reason)
+		c.cut(cause)
 		c.queueClose(CloseRestart, reason)
 	}
 }
@@ -35,6 +42,8 @@ func (c *Conn) CloseNow(code int, reason string) {
 
 	c.ignoring = true
 	if !c.ended {
+		c.ending = endingOf(code, reason)
+		c.cut(causeOf(code, reason))
 		c.dropAndClose(code, reason)
 	}
 }
@@ -47,18 +56,20 @@ func (c *Conn) CloseSlow() {
 	defer c.mu.Unlock()
 
 	if !c.ended {
+		c.ending = EndedSlowWindow
 		c.lost = true
+		c.cut(SlowWindow)
 		c.queueClose(closeTooSlow, "too slow")
-		c.owner.Settings().TooSlow.Add(1)
 	}
 }
 
 // closeSlowNow closes the connection before what is queued, because the page
 // reads too slowly. The caller holds mu.
 func (c *Conn) closeSlowNow() {
+	c.ending = EndedSlowQueue
 	c.lost = true
+	c.cut(SlowQueue)
 	c.dropAndClose(closeTooSlow, "too slow")
-	c.owner.Settings().TooSlow.Add(1)
 }
 
 // dropAndClose queues the close message and drops what is queued before it,
@@ -111,12 +122,27 @@ func (c *Conn) end() bool {
 	return closing
 }
 
+// die makes the connection accept nothing more, because the client is gone without having
+// closed it. It does nothing if the connection is being closed.
+func (c *Conn) die(cause Cause) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+
+	if !c.ended {
+		c.cut(cause)
+		c.ended, c.catchingUp = true, false
+	}
+}
+
 // lose records that the client does not respond.
 func (c *Conn) lose() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 
 	c.lost = true
+	if !c.ended {
+		c.ending = EndedDead
+	}
 }
 
 // IsLost reports whether the client did not respond in time, so that it may not

@@ -42,8 +42,10 @@ type Conn struct {
 	ended       bool // the close message is queued, or the connection is gone: nothing is accepted
 	ignoring    bool // closed by CloseNow: the client gets the close message alone, and what it sends has no effect
 	lost        bool // the client does not respond: what was written lately may not have arrived
+	cause       Cause
 	form        Form // of the frames; set before Owner.Connected, and not guarded
-	requests    rate.Allowance
+	ending      Ending
+	requests    rate.Fixed
 }
 
 // SetOwner sets the owner of a new connection, and the version of the protocol that

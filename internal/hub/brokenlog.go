@@ -47,9 +47,9 @@ func (h *Hub) restartLog(d broker.Delivery) error {
 	clear(h.pendingEnds)
 	for _, p := range h.roster.all {
 		p.watches.rebase()
-		h.sendGap(p)
+		h.sendGap(p, startBroken)
 	}
-	h.stats.gaps.Add(uint64(len(h.roster.all)))
+	h.stats.gaps.Add(gapBrokenLog, uint64(len(h.roster.all)))
 	return broke
 }
 

@@ -130,6 +130,7 @@ func (d *Dispatcher) deliver(r *round) {
 		d.deliverParallel(r.touched)
 	}
 	d.hub.stats.deliveries.Add(d.own.takeCount())
+	d.hub.measureFirstWrites(r)
 	for _, p := range d.hub.settle(r) {
 		p.CloseNow(conn.CloseNotAllowed, "disconnected")
 	}
@@ -196,9 +197,9 @@ func (h *Hub) settle(r *round) []*Page {
 		p.early = false
 	}
 	for _, p := range r.gapped {
-		h.sendGap(p) // the rest of a replay is part of the gap
+		h.sendGap(p, startGrant) // the rest of a replay is part of the gap
 	}
-	h.stats.gaps.Add(uint64(len(r.gapped)))
+	h.stats.gaps.Add(gapGrant, uint64(len(r.gapped)))
 	for _, p := range r.lagging {
 		p.CatchUp()
 	}

@@ -49,11 +49,12 @@ func (h *Hub) missedMessages(user, tag string, since, granted uint64) window.Sel
 func (h *Hub) deliverMissed(user string, missed window.Selection, since uint64) {
 	now := time.Now().Unix()
 	for _, p := range h.roster.users[user] {
-		counts := p.from > 0 && p.from >= since
+		from := p.recoveredFrom()
+		counts := from > 0 && from >= since
 		switch {
 		case !counts:
-			if late := h.deliverInOrder(p, missed.Offsets, now); p.from > 0 && (late || !missed.Complete) {
-				p.from = h.history.Last() // a grant of the page must not take them for given, see wasGiven
+			if late := h.deliverInOrder(p, missed.Offsets, now); late || !missed.Complete {
+				p.pass(h.history.Last())
 			}
 		case !missed.Complete || h.deliverInOrder(p, missed.Offsets, now):
 			h.scheduleGap(p)
@@ -84,6 +85,7 @@ func (h *Hub) deliverInOrder(p *Page, offsets []uint64, now int64) (late bool) {
 // scheduleGap notifies a live page of a gap once the messages that are on their
 // way to it have been delivered.
 func (h *Hub) scheduleGap(p *Page) {
-	p.from = 0 // one gap is enough
+	p.course.begin(startGrant) // one gap is enough
+	p.course.set(passed)
 	h.round.gapped = append(h.round.gapped, p)
 }

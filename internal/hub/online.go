@@ -90,7 +90,10 @@ func (h *Hub) onlineListFor(p *Page) []byte {
 	if h.online.body == nil || !now.Before(h.online.stale) {
 		h.refreshOnlineList(now)
 	}
-	p.unlisted = !slices.Contains(h.online.users, p.User)
+	p.course.clear(unlisted)
+	if !slices.Contains(h.online.users, p.User) {
+		p.course.set(unlisted)
+	}
 	return h.online.body
 }
 

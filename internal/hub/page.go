@@ -11,14 +11,16 @@ type Page struct {
 
 	// Guarded by Hub.mu.
 	last      uint64 // the page has been given everything for it up to this offset
-	from      uint64 // the offset from which the page has recovered; 0 for none
+	from      uint64 // … and after this one: its cursor, or where it has joined without one, or its last gap
+	began     uint32 // unix second in which the page has joined; 0 before that
+	missed    uint32 // how many offsets after from the page has read from the window before it was live
 	index     int32  // in roster.all
 	slotIndex int32  // index in roster.slots[slot]
 	looking   uint32 // unix second until which the user looks at the page, as far as the page has reported
 	slot      uint8  // the slot of a tick in which the page gets its ping
 	behind    bool   // the page still has to read messages after last from the window
 	early     bool   // messages of before the settled position are on their way to it: no tick may overtake them
-	unlisted  bool   // the list of who is online that the page got may lack its user
+	course    course // how the connection began, and what has happened since
 
 	// due are the bundles that the dispatcher is about to deliver. apply adds
 	// them under Hub.mu; then the dispatcher and its workers own them until the

@@ -32,15 +32,17 @@ type pageWatch struct {
 	page  *Page
 	tag   string
 	since uint64 // covers messages after this offset
+	began uint64 // … of which the page had passed those up to this one when the watch began
 	index int32  // in the list of the tag
 	uses  int32  // how many grants of the page have the tag
 }
 
-// pageWatches holds the watches of one page. A page without any has none. It is
+// pageWatches holds the watches of one page. A page that never had any has none. It is
 // passive: its owner guards it.
 type pageWatches struct {
 	grants []pageGrant
 	tags   []*pageWatch // each tag once
+	ended  uint64       // watches that have ended may have covered messages up to this offset
 }
 
 type pageGrant struct {
@@ -130,6 +132,9 @@ func (h *Hub) WatchPage(p *Page, presented []Presented) bool {
 		return false
 	}
 	h.addPageWatches(p, presented, false)
+	if hasGap(presented) {
+		h.stats.gaps.Add(gapGrant, 1)
+	}
 	return true
 }
 
@@ -223,7 +228,8 @@ func (h *Hub) hasMissedOf(p *Page, tag string, from, position uint64) bool {
 // one of its series. It is not known of what precedes the cursor with which the page
 // has connected, nor of a page that had none, or was notified of a gap.
 func (h *Hub) wasGiven(m *window.Message, p *Page) bool {
-	return p.from > 0 && m.Offset > p.from && h.isAddressedTo(m, p)
+	from := p.recoveredFrom()
+	return from > 0 && m.Offset > from && h.isAddressedTo(m, p)
 }
 
 // isForTag reports whether a message would be for a page that watches the tag.
@@ -257,6 +263,7 @@ func (p *Page) isForWatches(m *window.Message) bool {
 func (h *Hub) addPageGrant(p *Page, g *grant.Grant) {
 	if p.watches == nil {
 		p.watches = new(pageWatches)
+		p.course.set(granted)
 	}
 	since := uint64(0)
 	if g.From.Epoch == h.epoch {
@@ -280,8 +287,9 @@ func (h *Hub) usePageWatch(p *Page, tag string, since uint64) *pageWatch {
 	if len(list) > 0 {
 		tag = list[0].tag // all watches of a tag share one copy of the string
 	}
-	w := &pageWatch{page: p, tag: tag, since: since, index: int32(len(list)), uses: 1} //nolint:gosec // fewer than that
+	w := &pageWatch{page: p, tag: tag, since: since, began: h.positionOf(p), index: int32(len(list)), uses: 1} //nolint:gosec // fewer than that
 	h.pageTags[tag] = append(list, w)
+	h.pageWatches++
 	p.watches.tags = append(p.watches.tags, w)
 	h.notePageWatch(tag, p.User)
 	return w
@@ -299,13 +307,12 @@ func (h *Hub) removePageGrant(p *Page, at int) {
 		w.tags = slices.Delete(w.tags, i, i+1)
 		h.removePageWatch(one)
 	}
-	if w.grants = slices.Delete(w.grants, at, at+1); len(w.grants) == 0 {
-		p.watches = nil
-	}
+	w.grants, w.ended = slices.Delete(w.grants, at, at+1), h.history.Last()
 }
 
 // removePageWatch removes a watch from the list of its tag.
 func (h *Hub) removePageWatch(w *pageWatch) {
+	h.pageWatches--
 	list := removeAt(h.pageTags[w.tag], int(w.index), func(moved *pageWatch) { moved.index = w.index })
 	if h.pageTags[w.tag] = list; len(list) == 0 {
 		delete(h.pageTags, w.tag)
@@ -330,7 +337,8 @@ func (w *pageWatches) rebase() {
 	if w == nil {
 		return
 	}
+	w.ended = 0
 	for _, one := range w.tags {
-		one.since = 0
+		one.since, one.began = 0, 0
 	}
 }

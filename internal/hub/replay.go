@@ -48,6 +48,7 @@ func (r *replay) size(m *window.Message, v *variant) int {
 // there is no more, the page is live.
 func (h *Hub) ReadOn(p *Page) (items []conn.Item, more bool) {
 	r := h.readNext(p)
+	h.stats.replayed.Add(uint64(len(r.messages)))
 	return r.appendItems(nil), r.more
 }
 
@@ -59,6 +60,9 @@ func (h *Hub) readNext(p *Page) replay {
 
 	if !h.roster.has(p) {
 		return replay{page: p}
+	}
+	if p.behind {
+		p.readsUpTo(h.history.Last())
 	}
 	return h.readWindow(p)
 }
@@ -162,18 +166,21 @@ func (h *Hub) isForPage(m *window.Message, p *Page, now int64) bool {
 // isReplacedFor reports whether the window has a later message of the same series that
 // is for the page, too, and for all its tabs: the page does not need this one. It does not matter whether the
 // later one has expired, because this one is older.
-func (h *Hub) isReplacedFor(m *window.Message, p *Page) bool {
+func (h *Hub) isReplacedFor(m *window.Message, p *Page) bool { return h.replacementFor(m, p) > 0 }
+
+// replacementFor returns the offset of that message, or 0.
+func (h *Hub) replacementFor(m *window.Message, p *Page) uint64 {
 	if !envelope.HasSeries(m.Raw()) {
-		return false
+		return 0
 	}
 	for next := h.history.NextInSeries(m.Offset); next != 0; next = h.history.NextInSeries(next) {
 		later := h.history.At(next)
 		w := personalOf(later)
 		if v := w.variant(p); v.tab == nil && h.isAddressedTo(later, p) {
-			return true
+			return next
 		}
 	}
-	return false
+	return 0
 }
 
 // isAddressedTo reports whether a message of the window is for a page.

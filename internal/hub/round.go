@@ -1,6 +1,10 @@
 package hub
 
-import "github.com/echo-pull/pull/internal/window"
+import (
+	"time"
+
+	"github.com/echo-pull/pull/internal/window"
+)
 
 // A round is what a batch of the log leaves to do once the lock is released.
 // The hub fills it; the dispatcher works through it and empties it for the next
@@ -17,6 +21,11 @@ type round struct {
 	followed     []string  // commands of other nodes that this one has followed then
 	errs         []error   // to report without the lock: the application may then call the plugin
 	own          int       // bytes of the variants
+
+	at       time.Duration // when the batch was taken, as clock returns it
+	handed   bool          // the message that is being applied is the last one of a batch of this node …
+	handedAt time.Duration // … which was handed over at this time
+	timed    []timed       // bundles whose first write is measured
 }
 
 // variantBytes bounds the variants of a round, of which each is a frame for few pages. A
@@ -108,8 +117,9 @@ func (r *round) reset() {
 	clear(r.early)
 	clear(r.gapped)
 	clear(r.lagging)
+	clear(r.timed)
 	*r = round{
 		touched: r.touched[:0], bundles: r.bundles[:0], spare: r.spare,
-		early: r.early[:0], gapped: r.gapped[:0], lagging: r.lagging[:0],
+		early: r.early[:0], gapped: r.gapped[:0], lagging: r.lagging[:0], timed: r.timed[:0],
 	}
 }

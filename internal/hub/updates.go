@@ -178,7 +178,7 @@ func (h *Hub) presenceBytes() int { return min(presenceBytes, h.Conns.QueueBytes
 // all except those that may have got a list without the user.
 func (h *Hub) awareOf(user string) (pages []*Page) {
 	for _, p := range h.roster.users[user] {
-		if !p.unlisted {
+		if !p.course.has(unlisted) {
 			pages = append(pages, p)
 		}
 	}

@@ -38,6 +38,12 @@ func (v Version) AppendHTMLEvent(b []byte, epoch string, offset uint64, body []b
 	return AppendHTMLPosition(b, epoch, offset)
 }
 
+// IsFragment reports whether a body is that of a fragment.
+func IsFragment(body []byte) bool {
+	parts, ok := SplitBody(body)
+	return ok && string(parts.Module) == PluginModule && parts.Command() == RenderCommand
+}
+
 // appendEventName appends a part of a name as the names of DOM events have it: all
 // characters but letters, digits and . _ - : are percent-encoded.
 func appendEventName(b, part []byte) []byte {

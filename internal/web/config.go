@@ -19,6 +19,8 @@ type Config struct {
 	HTML     bool
 	Shared   bool
 
+	InspectParams bool
+
 	DOMEvents time.Duration
 
 	MaxSessions         int

@@ -28,7 +28,7 @@ func (s *Server) Head(c Context, platform, nonce string) template.HTML {
 		attribute(&b, "data-url", mount)
 		attribute(&b, "data-user", user)
 		attribute(&b, "data-cursor", s.cursorFor(c))
-		attribute(&b, "data-extend", strconv.FormatFloat(s.extendEvery().Seconds(), 'f', -1, 64))
+		attribute(&b, "data-extend", s.extendSeconds())
 	}
 	if s.config.Shared {
 		attribute(&b, "data-shared", "true")
@@ -116,6 +116,11 @@ func attribute(b *strings.Builder, name, value string) {
 	b.WriteString(" " + name + `="`)
 	template.HTMLEscape(b, []byte(value))
 	b.WriteByte('"')
+}
+
+// extendSeconds is extendEvery for the script tag.
+func (s *Server) extendSeconds() string {
+	return strconv.FormatFloat(s.extendEvery().Seconds(), 'f', -1, 64)
 }
 
 // extendEvery returns how often pages extend their watches and renew their grants:

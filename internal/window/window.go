@@ -89,6 +89,15 @@ func (w *Window) Last() uint64 { return w.end - 1 }
 // nanoseconds.
 func (w *Window) Latest() int64 { return w.latest }
 
+// Oldest returns when the oldest message in the window was sent, in unix nanoseconds,
+// or 0 if the window is empty.
+func (w *Window) Oldest() int64 {
+	if w.log.Len() == 0 {
+		return 0
+	}
+	return w.log.At(0).Aged
+}
+
 // Len returns the number of messages in the window.
 func (w *Window) Len() int { return w.log.Len() }
 
@@ -123,6 +132,21 @@ func (w *Window) indexAfter(offset uint64) int {
 
 // Newest returns the last message in the window, which must not be empty.
 func (w *Window) Newest() *Message { return w.log.At(w.log.Len() - 1) }
+
+// Back returns a message of the window, counted from the newest one, which is 0.
+func (w *Window) Back(i int) *Message { return w.log.At(w.log.Len() - 1 - i) }
+
+// Find returns the message at an offset, or nil if the window does not hold one.
+func (w *Window) Find(offset uint64) *Message {
+	if offset == 0 || offset < w.from || offset >= w.end {
+		return nil
+	}
+	i := w.indexAfter(offset - 1)
+	if i == w.log.Len() || w.log.At(i).Offset != offset {
+		return nil
+	}
+	return w.log.At(i)
+}
 
 // At returns the message at an offset. The window must hold it.
 func (w *Window) At(offset uint64) *Message { return w.log.At(w.indexAfter(offset - 1)) }

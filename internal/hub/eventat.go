@@ -1,0 +1,35 @@
+package hub
+
+import (
+	"bytes"
+
+	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/explain"
+	"github.com/echo-pull/pull/internal/protocol"
+)
+
+// EventAt returns the event at an offset, or nil if the window does not have it.
+func (h *Hub) EventAt(offset uint64) *explain.Event {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+
+	m := h.eventAt(envelope.Cursor{Offset: offset})
+	if m == nil {
+		return nil
+	}
+	return explain.EventOf(m, sentAt(m))
+}
+
+// ParamsAt returns the params of the event at an offset, as JSON, or nil if the window does
+// not have it.
+func (h *Hub) ParamsAt(offset uint64) []byte {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+
+	m := h.eventAt(envelope.Cursor{Offset: offset})
+	if m == nil {
+		return nil
+	}
+	body, _ := protocol.SplitBody(m.Body())
+	return bytes.Clone(body.Params)
+}

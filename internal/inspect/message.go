@@ -1,0 +1,134 @@
+package inspect
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/echo-pull/pull/internal/explain"
+)
+
+// A messageRow is an event in a table.
+type messageRow struct {
+	Offset             uint64
+	Time, Name, Target string
+	Size, Node         string
+}
+
+// messagePage is the contents of the page of one event.
+type messagePage struct {
+	Offset  string // as requested
+	Problem string
+	Facts   []row
+	Params  string // JSON; empty if they are not shown
+}
+
+// looked is how many of the last events are looked at for those that are shown: those of
+// inspectors are not.
+const looked = 1000
+
+// recent returns the last events of the window, the newest one first.
+func (i *Inspector) recent() []messageRow {
+	var rows []messageRow
+	events := i.engine.Recent(looked)
+	for n := range events {
+		if e := &events[n]; len(rows) < recentMessages && !isOwn(e) {
+			rows = append(rows, rowOf(e))
+		}
+	}
+	return rows
+}
+
+// isOwn reports whether an event is an update of an inspector's overview, on whatever
+// node.
+func isOwn(e *explain.Event) bool {
+	return e.Module == "pull" && len(e.Target) == 1 && len(e.Target[0].Tags) == 1 && strings.HasPrefix(e.Target[0].Tags[0], tagPrefix)
+}
+
+func rowOf(e *explain.Event) messageRow {
+	return messageRow{
+		Offset: e.Offset, Time: clock(e.Time), Name: nameOf(e), Target: e.To(), Size: size(e.Bytes), Node: e.Node,
+	}
+}
+
+// nameOf returns the name of an event, as pages know it.
+func nameOf(e *explain.Event) string { return e.Module + ":" + e.Command }
+
+// offsetOf parses an offset.
+func offsetOf(text string) (offset uint64, ok bool) {
+	offset, err := strconv.ParseUint(strings.TrimSpace(text), 10, 64)
+	return offset, err == nil && offset > 0
+}
+
+// message shows an event of the window.
+func (i *Inspector) message(f *frame, query url.Values) {
+	p := messagePage{Offset: query.Get("offset")}
+	f.Title = "An event"
+	if p.Offset != "" {
+		f.Title = "Event " + p.Offset
+		i.describe(&p)
+	}
+	f.Contents = p
+}
+
+// describe fills a page with what the window has of an event.
+func (i *Inspector) describe(p *messagePage) {
+	offset, ok := offsetOf(p.Offset)
+	if !ok {
+		p.Problem = "Enter the offset of an event, such as 58."
+		return
+	}
+	e := i.engine.EventAt(offset)
+	if e == nil {
+		p.Problem = "The window of this node has no event at this offset. It may be older than the window, not have arrived, or be a message that nodes send to one another."
+		return
+	}
+	p.Facts = factsOf(e)
+	if i.showParams {
+		params := i.engine.ParamsAt(offset)
+		p.Params = indented(params)
+	}
+}
+
+// factsOf returns what is known of an event.
+func factsOf(e *explain.Event) []row {
+	rows := []row{
+		{"Name", nameOf(e)},
+		{"To", e.To()},
+		{"Sent (UTC)", second(e.Time)},
+		{"Replayed until (UTC)", second(e.Expires)},
+		{"Size in the log", size(e.Bytes)},
+		{"Published by", orNone(e.Node)},
+	}
+	for _, property := range []struct {
+		is    bool
+		shown row
+	}{
+		{e.Sender, row{"Sender", "the page that has sent it does not get it"}},
+		{e.PerUser, row{"Params per user", "some users get params of their own, which are not shown"}},
+		{e.Keep, row{"Keep", "a later event with its key replaces it for pages that were away"}},
+		{e.Secret, row{"Secret", "it is not compressed"}},
+	} {
+		if property.is {
+			rows = append(rows, property.shown)
+		}
+	}
+	return rows
+}
+
+// sentence returns an error as a sentence.
+func sentence(err error) string {
+	text := strings.TrimPrefix(err.Error(), "pull: ")
+	return strings.ToUpper(text[:1]) + text[1:] + "."
+}
+
+// indented returns JSON for people.
+func indented(params []byte) string {
+	var b bytes.Buffer
+	if json.Indent(&b, params, "", "  ") != nil {
+		return string(params)
+	}
+	return b.String()
+}

@@ -1,0 +1,48 @@
+// What the inspector's page does besides showing what comes: it can be paused, and shows
+// when nothing comes any more. Without this file, the page shows what was when it was loaded.
+
+const late = 10_000 // ms without an update; there is one every two seconds
+
+const live = document.querySelector("#pull-live")
+const watch = document.querySelector("pull-watch")
+const state = document.querySelector("#state")
+const button = document.querySelector("#pause")
+
+if (live && watch && state && button) {
+  let isPaused = false
+  let timer
+
+  const show = (name, text) => {
+    state.dataset.state = name
+    state.textContent = text
+  }
+  const expect = () => {
+    clearTimeout(timer)
+    timer = setTimeout(show, late, "late", "no updates")
+  }
+
+  new MutationObserver(() => {
+    if (isPaused) return
+    show("live", "live")
+    expect()
+  }).observe(live, { childList: true, subtree: true, characterData: true, attributes: true })
+
+  // Without the element, the page does not watch, and the node need not send.
+  button.addEventListener("click", () => {
+    isPaused = !isPaused
+    button.textContent = isPaused ? "Resume" : "Pause"
+    clearTimeout(timer)
+    if (isPaused) {
+      watch.remove()
+      show("paused", "paused")
+    } else {
+      state.after(watch)
+      show("connecting", "connecting")
+      expect()
+    }
+  })
+
+  button.hidden = false
+  show("connecting", "connecting")
+  expect()
+}

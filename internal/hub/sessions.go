@@ -109,7 +109,7 @@ const mostPast = 256
 // add keeps a session that ends now.
 func (r *pastSessions) add(s explain.Session, now time.Time) {
 	s.Ended, s.Queued, s.Tags = now, 0, nil
-	s.User, s.Client = strings.Clone(s.User), strings.Clone(s.Client)
+	s.User = strings.Clone(s.User) // which may be a part of something larger; the client id is none
 	if len(r.sessions) < mostPast {
 		r.sessions = append(r.sessions, s)
 		return

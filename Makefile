@@ -21,7 +21,7 @@ PLUGINS = . $(patsubst %/go.mod,%,$(wildcard v[0-9]*/go.mod))
 ENGINES = $(patsubst %/go.mod,%,$(wildcard *broker/go.mod))
 
 # The modules that export metrics.
-EXPORTERS = pullprom
+EXPORTERS = pullotel pullprom
 
 .PHONY: test test-exporters test-postgres test-redis test-nats test-sqlite check setup vet go client e2e engines exporters cluster fuzz lint bench bench-aims build screenshot release
 

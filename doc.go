@@ -202,7 +202,7 @@ package pull
 //pull:share internal/notification Push, Urgency, UrgencyVeryLow, UrgencyLow, UrgencyNormal, UrgencyHigh, Notification, Pusher, Audience, Subscriber, RetryError, SubscriptionError
 //pull:share internal/broker Broker, Memory, Tx, TxOutbox
 //pull:share internal/fragment Fragment, Swap, Outer, Inner, Before, Prepend, Append, After, Delete, Morph, Upsert
-//pull:share internal/engine Outbox, From, HeaderClient, Watches, Presence, Pushes, Stats
+//pull:share internal/engine Outbox, From, HeaderClient, Watches, Presence, Pushes, Stats, Tracer
 //pull:share internal/engine Module, Message, Section, PublicSection, AdminSection, NoSection
 //pull:share internal/engine ErrUnknownModule, ErrTooLate, ErrOutboxFull, ErrNoOutbox, ErrGuest, ErrNoTx, ErrNoPusher, ErrNoSecret
 //pull:share internal/tally Histogram

@@ -1,6 +1,10 @@
 package hub
 
-import "github.com/echo-pull/pull/internal/window"
+import (
+	"slices"
+
+	"github.com/echo-pull/pull/internal/window"
+)
 
 // A round is what a batch of the log leaves to do once the lock is released.
 // The hub fills it; the dispatcher works through it and empties it for the next
@@ -17,11 +21,22 @@ type round struct {
 	followed     []string  // commands of other nodes that this one has followed then
 	errs         []error   // to report without the lock: the application may then call the plugin
 	own          int       // bytes of the variants
+	traces       []string  // of the events, if there is a tracer
 }
 
 // variantBytes bounds the variants of a round, of which each is a frame for few pages. A
 // round ends with the message that exceeds it.
 const variantBytes = 16 << 20
+
+// maxTraces bounds the traces of a round.
+const maxTraces = 128
+
+// trace adds the trace of an event, once.
+func (r *round) trace(trace []byte) {
+	if len(r.traces) < maxTraces && !slices.Contains(r.traces, string(trace)) {
+		r.traces = append(r.traces, string(trace))
+	}
+}
 
 // newBundle begins a bundle with a message of a log. A bundle with the address nil
 // takes no further messages.
@@ -108,8 +123,9 @@ func (r *round) reset() {
 	clear(r.early)
 	clear(r.gapped)
 	clear(r.lagging)
+	clear(r.traces)
 	*r = round{
 		touched: r.touched[:0], bundles: r.bundles[:0], spare: r.spare,
-		early: r.early[:0], gapped: r.gapped[:0], lagging: r.lagging[:0],
+		early: r.early[:0], gapped: r.gapped[:0], lagging: r.lagging[:0], traces: r.traces[:0],
 	}
 }

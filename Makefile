@@ -96,7 +96,7 @@ e2e: e2e/node_modules client/node_modules example/react/node_modules
 
 # Each fuzz test for a little while.
 fuzz:
-	for dir in . $(ENGINES); do (cd $$dir && for p in $$(go list ./...); do \
+	for dir in . $(ENGINES) $(EXPORTERS); do (cd $$dir && for p in $$(go list ./...); do \
 		for f in $$(go test -list '^Fuzz' $$p | grep ^Fuzz); do go test -run '^$$' -fuzz "^$$f$$" -fuzztime 20s $$p || exit 1; done \
 	done) || exit 1; done
 

@@ -183,6 +183,13 @@
 // socket or a sleep: it returns what left because of a request, opens pages of users,
 // and causes gaps and other faults. [Testing] is the guide.
 //
+// # Metrics and traces
+//
+// [Plugin.Stats] returns what a node holds, counts and measures. Package
+// github.com/echo-pull/pull/pullprom exports it to Prometheus, with a dashboard and alerts.
+// Package github.com/echo-pull/pull/pullotel exports it to OpenTelemetry, and is a
+// [Tracer] for Config.Trace. [Metrics] is the guide.
+//
 // # Echo v5
 //
 // Package [github.com/echo-pull/pull/v5] is the same plugin for Echo v5. See
@@ -190,6 +197,7 @@
 // which are aliases: "go doc pull.Outbox" lists the methods of one.
 //
 // [Fragments]: https://github.com/echo-pull/pull/blob/main/docs/fragments.md
+// [Metrics]: https://github.com/echo-pull/pull/blob/main/docs/metrics.md
 // [Testing]: https://github.com/echo-pull/pull/blob/main/docs/testing.md
 // [Watches of a page]: https://github.com/echo-pull/pull/blob/main/docs/page-watches.md
 // [Push notifications]: https://github.com/echo-pull/pull/blob/main/docs/push.md

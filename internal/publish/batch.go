@@ -11,13 +11,13 @@ import (
 
 // A Batch is what one request publishes, in order.
 type Batch struct {
-	Messages [][]byte   // the publisher sets their names, and copies what it keeps
-	Events   int        // reserved places, which the publisher releases
-	Size     int        // reserved bytes, which the publisher releases
+	Messages [][]byte    // the publisher sets their names, and copies what it keeps
+	Events   int         // reserved places, which the publisher releases
+	Size     int         // reserved bytes, which the publisher releases
 	Settled  func(error) // called once, with the result of publishing, without a lock; nil if no one needs it
-	relay    bool       // the one message is of a page, and has a place of its own
-	awaited  bool       // done is needed
-	done     chan error // receives the result of publishing; nil if no one waits for it
+	relay    bool        // the one message is of a page, and has a place of its own
+	awaited  bool        // done is needed
+	done     chan error  // receives the result of publishing; nil if no one waits for it
 }
 
 // submit hands over a batch and returns the sequence number of its last message.

@@ -13,12 +13,13 @@ import (
 
 // Register creates an observable instrument for each counter and each gauge of a plugin.
 // They read Stats once for each collection. The instruments observe nothing after
-// Unregister of the result, which you should call before you shut down the plugin.
-// Register returns the errors of the provider.
+// Unregister of the result, which you should call before you shut down the plugin. The
+// attributes tell several plugins of a process apart. Register returns the errors of the
+// provider.
 //
 // The instruments of OpenTelemetry that are observed cannot be histograms: give
 // [Histograms] to the reader.
-func Register(provider metric.MeterProvider, source Source) (metric.Registration, error) { //nolint:ireturn // the type of OpenTelemetry
+func Register(provider metric.MeterProvider, source Source, attributes ...attribute.KeyValue) (metric.Registration, error) { //nolint:ireturn // the type of OpenTelemetry
 	meter := provider.Meter(scope)
 	var all []instrument
 	var observables []metric.Observable
@@ -30,7 +31,7 @@ func Register(provider metric.MeterProvider, source Source) (metric.Registration
 		if err != nil {
 			return nil, fmt.Errorf("pullotel: instrument %s: %w", m.Name, err)
 		}
-		all = append(all, instrument{m, observable})
+		all = append(all, instrument{m, observable, attributes})
 		observables = append(observables, observable)
 	}
 	registration, err := meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
@@ -50,6 +51,7 @@ func Register(provider metric.MeterProvider, source Source) (metric.Registration
 type instrument struct {
 	metrics.Metric
 	observable metric.Float64Observable
+	attributes []attribute.KeyValue
 }
 
 func newInstrument(meter metric.Meter, m *metrics.Metric) (metric.Float64Observable, error) { //nolint:ireturn // one of two
@@ -62,10 +64,10 @@ func newInstrument(meter metric.Meter, m *metrics.Metric) (metric.Float64Observa
 // observe passes the values of an instrument to an observer.
 func (i *instrument) observe(stats *engine.Stats, o metric.Observer) {
 	if i.Map == nil {
-		o.ObserveFloat64(i.observable, i.Value(stats))
+		o.ObserveFloat64(i.observable, i.Value(stats), metric.WithAttributes(i.attributes...))
 		return
 	}
 	for label, value := range i.Map(stats) {
-		o.ObserveFloat64(i.observable, value, metric.WithAttributes(attribute.String(i.Label, label)))
+		o.ObserveFloat64(i.observable, value, metric.WithAttributes(i.attributes...), metric.WithAttributes(attribute.String(i.Label, label)))
 	}
 }

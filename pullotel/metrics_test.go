@@ -90,6 +90,28 @@ func TestEveryMetricIsCollected(t *testing.T) {
 	}
 }
 
+// Two plugins of a process have series of their own.
+func TestSeveralPluginsHaveAnAttribute(t *testing.T) {
+	reader := sdkmetric.NewManualReader()
+	provider := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))
+	for i, name := range []string{"shop", "admin"} {
+		source := fixed{Users: i + 1, Transports: map[string]int{"sse": i + 1}}
+		if _, err := pullotel.Register(provider, source, attribute.String("plugin", name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	all := collect(t, reader)
+
+	for name, labels := range map[string][]attribute.KeyValue{"pull.users": nil, "pull.sessions": {attribute.String("transport", "sse")}} {
+		var want []metricdata.DataPoint[float64]
+		for i, plugin := range []string{"shop", "admin"} {
+			want = append(want, metricdata.DataPoint[float64]{Value: float64(i + 1), Attributes: attribute.NewSet(append(labels, attribute.String("plugin", plugin))...)})
+		}
+		metricdatatest.AssertAggregationsEqual(t, metricdata.Gauge[float64]{DataPoints: want}, all[name].Data, metricdatatest.IgnoreTimestamp())
+	}
+}
+
 func TestInstrumentsObserveStats(t *testing.T) {
 	source := fixed{
 		Transports: map[string]int{"websocket": 3, "sse": 2},

@@ -106,7 +106,10 @@ func TestOutageIsReportedOnceAndItsEndLogged(t *testing.T) {
 					t.Errorf("%q was reported %d times after %d outages of an hour", text, n, outage+1)
 				}
 			}
-			for _, text := range []string{"pull: publishing works again", "pull: the subscription works again"} {
+			for _, text := range []string{
+				`"pull: the broker is lost" part=publish`, `"pull: the broker is back" part=publish`,
+				`"pull: the broker is lost" part=subscription`, `"pull: the broker is back" part=subscription`,
+			} {
 				if n := out.count(text); n != outage+1 {
 					t.Errorf("%q was logged %d times after %d outages, want once for each:\n%s", text, n, outage+1, out)
 				}

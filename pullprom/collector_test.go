@@ -62,7 +62,7 @@ func TestScrapeReadsThePlugin(t *testing.T) {
 # HELP pull_info Always 1. The labels are the id of this node, which changes with each start, and the epoch of the log.
 # TYPE pull_info gauge
 pull_info{epoch="e1",node="n1"} 1
-# HELP pull_log_lag_seconds From the end of a handler until this node has read the events of its request from the log.
+# HELP pull_log_lag_seconds From the end of a handler until this node has read the last event of its request from the log.
 # TYPE pull_log_lag_seconds histogram
 pull_log_lag_seconds_bucket{le="0.5"} 4
 pull_log_lag_seconds_bucket{le="1"} 6

@@ -162,6 +162,7 @@ func (w *WebPusher) note(ctx context.Context, user string, t target, s *Subscrip
 	var err error
 	switch {
 	case isGone(status):
+		w.gone.Add(1)
 		err = w.store.Delete(ctx, user, s.Endpoint)
 	case isDelivered(status):
 		err = w.store.Seen(ctx, s.Endpoint, time.Now())

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/echo-pull/pull/internal/notification"
@@ -27,6 +28,7 @@ type WebPusher struct {
 	tokens   tokens
 	gates    gates
 	progress *progress
+	gone     atomic.Uint64 // number of devices that were removed, as Gone returns it
 }
 
 // Web returns a sender of Web Push. It makes no connection. The error names the
@@ -97,6 +99,10 @@ func (w *WebPusher) toAll(ctx context.Context, m message, devices []Subscription
 	running.Wait()
 	return results
 }
+
+// Gone returns how many devices were removed because their push service no longer knew
+// them, since the pusher was made.
+func (w *WebPusher) Gone() uint64 { return w.gone.Load() }
 
 // A result is what became of a message to a device. err is nil if it is served, or
 // gone.

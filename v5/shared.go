@@ -765,18 +765,18 @@ type Pushes = engine.Pushes
 //		// "other".
 //		Refused map[string]uint64
 //
-//		PublisherEvents  int    // events collected or waiting for the broker
-//		PublisherBytes   int    // bytes of these events
-//		PublishFailures  uint64 // calls of the broker that have returned an error
-//		PublishRetries   uint64 // calls of the broker that have repeated one that had failed
-//		PublisherCrowded uint64 // events for which there was a place, while more than half of the places or bytes were taken
+//		PublisherEvents int    // events collected or waiting for the broker
+//		PublisherBytes  int    // bytes of these events
+//		PublishFailures uint64 // calls of the broker that have returned an error
+//		PublishRetries  uint64 // calls of the broker that have repeated one that had failed
 //
 //		// LogLag is the time from the end of a handler until this node has read the
-//		// request's events from the log; FirstWrite is the time until the first of the
-//		// pages at which they are aimed has them, written to its connection, or in its
-//		// queue if the page is still reading. Both count each request once, with its last event, and
-//		// also what the plugin itself publishes. Only the messages of this node count. Of
-//		// requests that are on their way, the last 1,024 are measured.
+//		// request's last event from the log. What the plugin itself publishes counts as
+//		// well, such as a sign of life every 20 seconds. FirstWrite is the time from the
+//		// end of a handler until the first page has that event, written to its
+//		// connection, or in its queue if the page is still reading what came before; an
+//		// event that is for no page of this node does not count. Both measure what this
+//		// node has sent, and at most 1,024 requests that are on their way.
 //		LogLag     Histogram
 //		FirstWrite Histogram
 //
@@ -785,7 +785,8 @@ type Pushes = engine.Pushes
 //		WindowOldest   time.Duration // age of the oldest event in the window; 0 if it is empty
 //
 //		// Pushes counts what became of notifications, each for one user: "sent" (the
-//		// Pusher returned nil), "gone" (the user has no device any more), "retried"
+//		// Pusher returned nil), "gone" (devices that their push service does not know any more,
+//		// as package push counts them), "retried"
 //		// (each time that the Pusher put one off), "failed", "refused" (by
 //		// Config.PushAllow), and "withdrawn" (by Withdraw, or because the user has
 //		// looked at a page). The last one counts those of all nodes, and the others

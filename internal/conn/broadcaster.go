@@ -133,12 +133,14 @@ func readFailed(s *Socket, err error) {
 	switch {
 	case errors.As(err, &closed):
 		s.peerClosed.Store(true)
+		s.conn.die(Dead) // a close message of the client would have closed the connection
 	case errors.Is(err, errFlood):
-		s.conn.CloseNow(CloseViolation, "too fast")
+		s.conn.CloseNow(CloseViolation, TooFast)
 	case errors.Is(err, websocket.ErrReadLimit):
 		s.conn.CloseNow(CloseViolation, "frame too large")
 	case errors.As(err, &broken), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
 		errors.Is(err, net.ErrClosed), errors.Is(err, io.ErrClosedPipe):
+		s.conn.die(Dead) // or closed by the node, which is counted already
 	default:
 		s.conn.CloseNow(CloseViolation, "malformed frame")
 	}

@@ -22,7 +22,13 @@ func (c *Conn) Close(reason string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 
+	c.closeAfterQueue(Shutdown, reason)
+}
+
+// closeAfterQueue is Close, for a cause. The caller holds mu.
+func (c *Conn) closeAfterQueue(cause Cause, reason string) {
 	if !c.ended {
+		c.cut(cause)
 		c.queueClose(CloseRestart, reason)
 	}
 }
@@ -35,6 +41,7 @@ func (c *Conn) CloseNow(code int, reason string) {
 
 	c.ignoring = true
 	if !c.ended {
+		c.cut(causeOf(code, reason))
 		c.dropAndClose(code, reason)
 	}
 }
@@ -48,8 +55,8 @@ func (c *Conn) CloseSlow() {
 
 	if !c.ended {
 		c.lost = true
+		c.cut(SlowWindow)
 		c.queueClose(closeTooSlow, "too slow")
-		c.owner.Settings().TooSlow.Add(1)
 	}
 }
 
@@ -57,8 +64,8 @@ func (c *Conn) CloseSlow() {
 // reads too slowly. The caller holds mu.
 func (c *Conn) closeSlowNow() {
 	c.lost = true
+	c.cut(SlowQueue)
 	c.dropAndClose(closeTooSlow, "too slow")
-	c.owner.Settings().TooSlow.Add(1)
 }
 
 // dropAndClose queues the close message and drops what is queued before it,
@@ -109,6 +116,18 @@ func (c *Conn) end() bool {
 	closing := c.ended
 	c.ended, c.catchingUp = true, false
 	return closing
+}
+
+// die makes the connection accept nothing more, because the client is gone without having
+// closed it. It does nothing if the connection is being closed.
+func (c *Conn) die(cause Cause) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+
+	if !c.ended {
+		c.cut(cause)
+		c.ended, c.catchingUp = true, false
+	}
 }
 
 // lose records that the client does not respond.

@@ -42,6 +42,7 @@ type Conn struct {
 	ended       bool // the close message is queued, or the connection is gone: nothing is accepted
 	ignoring    bool // closed by CloseNow: what the client sends has no effect any more
 	lost        bool // the client does not respond: what was written lately may not have arrived
+	cause       Cause
 	form        Form // of the frames; set before Owner.Connected, and not guarded
 	requests    rate.Allowance
 }

@@ -29,8 +29,10 @@ func (c *Conn) Flush() {
 // fail cuts a connection that cannot be written to.
 func (c *Conn) fail(err error) {
 	c.lose()
-	if !c.end() && errors.Is(err, os.ErrDeadlineExceeded) {
-		c.owner.Settings().TooSlow.Add(1) // the client has read nothing for too long
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		c.die(SlowQueue) // the client has read nothing for too long
+	} else {
+		c.die(Dead)
 	}
 	c.Cut()
 }
@@ -71,7 +73,9 @@ const replayedTooMuch = "too much was replayed, try again"
 func (c *Conn) ChargeReplay(part []Item, more bool) { //nolint:revive // more is a fact about the replay, not a mode
 	bytes := sizeOf(part)
 	if left := bytes == 0 || c.owner.Charge(bytes); !left && more {
-		c.Close(replayedTooMuch)
+		c.mu.Lock()
+		c.closeAfterQueue(Replay, replayedTooMuch)
+		c.mu.Unlock()
 	}
 }
 

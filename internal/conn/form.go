@@ -57,6 +57,24 @@ func (f Form) asEvents() Form {
 	return ArrayEvents
 }
 
+// Transports are the names of the transports, as Form.Transport returns them.
+const (
+	WebSocket = "websocket"
+	Events    = "sse"  // Server-Sent Events
+	HTML      = "html" // an html stream
+)
+
+// Transport returns the name of the transport whose frames have the form.
+func (f Form) Transport() string {
+	switch {
+	case f.IsHTML():
+		return HTML
+	case f.IsEvent():
+		return Events
+	}
+	return WebSocket
+}
+
 // IsEvent reports whether frames of the form are Server-Sent Events with messages.
 func (f Form) IsEvent() bool { return f == ArrayEvents || f == ObjectEvents }
 

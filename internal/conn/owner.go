@@ -32,7 +32,8 @@ type Owner interface {
 
 // Settings are what all connections of a node have in common.
 type Settings struct {
-	QueueBytes int           // largest size of a connection's queue
-	Spawn      func(func())  // starts a goroutine
-	TooSlow    atomic.Uint64 // number of connections closed because they were too slow
+	QueueBytes int          // largest size of a connection's queue
+	Spawn      func(func()) // starts a goroutine
+
+	cuts [causeCount]atomic.Uint64 // number of connections that were closed, by cause
 }

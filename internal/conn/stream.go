@@ -2,7 +2,9 @@ package conn
 
 import (
 	"bytes"
+	"errors"
 	"io"
+	"net"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -67,10 +69,14 @@ func (s *Stream) Begin(r *http.Request, header http.Header) {
 // read waits for the end of the connection.
 func (s *Stream) read() {
 	defer s.end()
-	if _, err := io.ReadFull(s.Conn, s.received[s.early:]); err == nil {
+	var broken net.Error
+	switch _, err := io.ReadFull(s.Conn, s.received[s.early:]); {
+	case err == nil:
 		s.sending.Store(true)
 		s.conn.CloseNow(CloseViolation, "nothing may be sent on a stream")
 		s.discard()
+	case errors.As(err, &broken) && broken.Timeout(): // of the kernel: nobody acknowledges what was sent
+		s.conn.die(Dead)
 	}
 }
 

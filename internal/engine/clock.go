@@ -35,6 +35,7 @@ func (e *Engine) clock(ctx context.Context) {
 	for slot := 0; ; {
 		select {
 		case <-ctx.Done():
+			e.journal.look(e, time.Now(), true)
 			return
 		case <-tick.C:
 			e.hub.SendTicks(&o, slot)
@@ -46,6 +47,7 @@ func (e *Engine) clock(ctx context.Context) {
 			for e.hub.ServeSessions(now) {
 			}
 		case now := <-sweep.C:
+			e.journal.look(e, now, false)
 			e.dropOld(now)
 			e.hub.SweepPresence(now)
 			e.renewLog(now)

@@ -5,6 +5,7 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"runtime"
 	"sync"
@@ -14,7 +15,9 @@ import (
 	"github.com/echo-pull/pull/internal/envelope"
 	"github.com/echo-pull/pull/internal/grant"
 	"github.com/echo-pull/pull/internal/hub"
+	"github.com/echo-pull/pull/internal/oplog"
 	"github.com/echo-pull/pull/internal/publish"
+	"github.com/echo-pull/pull/internal/tally"
 	"github.com/echo-pull/pull/internal/ticket"
 )
 
@@ -43,6 +46,9 @@ type Engine struct {
 	maxMessage int       // bytes of the largest message that the log can hold
 	recorder   recorder
 	server     any // what serves the engine over HTTP
+	refused    tally.Counts
+	began      time.Time
+	journal    journal // owned by the clock
 
 	ticketsMissing sync.Once          // reports ErrNoTickets
 	talking        context.Context    //nolint:containedctx // of the calls of Module.Relay …
@@ -73,6 +79,7 @@ func New(config Config) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{config: config, broker: config.Broker, graceStarted: make(chan struct{}, 1), done: make(chan struct{})}
+	e.began, e.refused, e.journal = time.Now(), newRefusals(), newJournal(config.Logger)
 	e.hooks = newHooks(config.OnOnline, config.OnOffline, config.OnError)
 	e.notifier = newNotifier(&e.config)
 	e.hub = e.newHub()
@@ -98,7 +105,7 @@ func New(config Config) (*Engine, error) {
 	e.relay = e.newRelay()
 	e.notifier.open(e)
 	e.publisher = publish.New(e.broker, e.hub.ID, e.hub, config.OnError,
-		&outage{report: config.OnError, logger: config.Logger, over: "pull: publishing works again"})
+		&outage{report: config.OnError, logger: config.Logger, part: "publish"})
 	e.dispatcher = hub.NewDispatcher(e.hub, runtime.GOMAXPROCS(0)-1)
 	e.start()
 	return e, nil
@@ -157,6 +164,7 @@ func (e *Engine) start() {
 	if !e.hub.Await(ready, func() bool { return e.hub.Applied() > 0 }) {
 		e.config.OnError(hub.ErrNoLog)
 	}
+	oplog.Started.Log(e.config.Logger, e.hub.ID, fmt.Sprintf("%T", e.broker))
 }
 
 // spawn starts every goroutine except the one that waits for all of them.

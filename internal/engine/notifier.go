@@ -13,6 +13,7 @@ import (
 	"github.com/echo-pull/pull/internal/pending"
 	"github.com/echo-pull/pull/internal/rate"
 	"github.com/echo-pull/pull/internal/signal"
+	"github.com/echo-pull/pull/internal/tally"
 )
 
 // pushesAtOnce bounds the calls of the pusher that run at a time.
@@ -40,6 +41,7 @@ type notifier struct {
 	idle     chan struct{} // closed when run has ended
 	slots    chan struct{} // holds a token for each call of the pusher
 	reports  rate.Throttle
+	became   tally.Counts // of notifications: see outcomes
 
 	searched map[*pending.Note]bool // whose recipients are being found; owned by run
 	found    chan *pending.Note
@@ -54,6 +56,7 @@ func newNotifier(c *Config) *notifier {
 		pusher: c.Pusher, allow: c.PushAllow, report: c.OnError,
 		wake: make(chan struct{}, 1), finished: make(chan struct{}, 1), idle: make(chan struct{}),
 		slots: make(chan struct{}, pushesAtOnce), searched: make(map[*pending.Note]bool), found: make(chan *pending.Note),
+		became: newOutcomes(),
 	}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	return n
@@ -146,6 +149,7 @@ func (n *notifier) pass(now time.Time) (next time.Time) {
 func (n *notifier) send(e *pending.Entry) (retry time.Duration) {
 	defer func() {
 		if v := recover(); v != nil { // the application's mistake, which must not end the process
+			n.became.Add(pushFailed, 1)
 			n.report(fmt.Errorf("pull: notify user %q: panic: %v", e.User, v))
 		}
 	}()
@@ -154,18 +158,24 @@ func (n *notifier) send(e *pending.Entry) (retry time.Duration) {
 		if n.ctx.Err() != nil { // it may have failed because of that
 			return interrupted
 		}
+		n.became.Add(pushRefused, 1)
 		return 0
 	}
 	err := n.pusher.Push(n.ctx, e.User, &note)
 	var again *notification.RetryError
 	switch {
 	case err == nil:
+		n.became.Add(pushSent, 1)
 	case n.ctx.Err() != nil:
 		return interrupted
 	case errors.As(err, &again):
+		n.became.Add(pushRetried, 1)
 		return max(again.After, backoff(n.hub.PushTries(e)))
-	case n.reports.Allow(err.Error()): // a mistake in the configuration makes all fail in the same way
-		n.report(fmt.Errorf("pull: notify user %q: %w", e.User, err))
+	default:
+		n.became.Add(pushFailed, 1)
+		if n.reports.Allow(err.Error()) { // a mistake in the configuration makes all fail in the same way
+			n.report(fmt.Errorf("pull: notify user %q: %w", e.User, err))
+		}
 	}
 	return 0
 }

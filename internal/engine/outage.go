@@ -3,6 +3,8 @@ package engine
 import (
 	"log/slog"
 	"time"
+
+	"github.com/echo-pull/pull/internal/oplog"
 )
 
 // calm is how long something must have succeeded before its outage is over. What
@@ -10,12 +12,12 @@ import (
 const calm = 2 * time.Second
 
 // An outage is a time in which something fails that is tried again and again. Its
-// first error is reported, the others are not, and its end is logged. It is owned
+// first error is reported, the others are not, and its beginning and end are logged. It is owned
 // by one goroutine.
 type outage struct {
 	report func(error)
 	logger *slog.Logger
-	over   string // the message at the end
+	part   string // what fails, for the log
 
 	began  time.Time // zero outside an outage
 	mended time.Time // the first success after the last failure, or zero
@@ -26,6 +28,7 @@ func (o *outage) Report(err error) {
 	o.mended = time.Time{}
 	if o.began.IsZero() {
 		o.began = time.Now()
+		oplog.BrokerLost.Log(o.logger, o.part)
 		o.report(err)
 	}
 }
@@ -40,7 +43,7 @@ func (o *outage) Succeed() {
 		o.mended = now
 	}
 	if now.Sub(o.mended) >= calm {
-		o.logger.Info(o.over, "after", o.mended.Sub(o.began).Round(time.Second))
+		oplog.BrokerBack.Log(o.logger, o.part, o.mended.Sub(o.began).Round(time.Second))
 		o.began = time.Time{}
 	}
 }

@@ -52,7 +52,7 @@ type relay struct {
 func (e *Engine) newRelay() *relay {
 	r := &relay{outbox: e.config.TxOutbox, check: e.checkRelayed, report: e.config.OnError, wake: make(chan struct{}, 1), passing: make(chan struct{}, 1)}
 	r.recorder, r.fault = &e.recorder, func() error { return e.publisher.Fault() }
-	r.outage = outage{report: e.config.OnError, logger: e.config.Logger, over: "pull: events of transactions are relayed again"}
+	r.outage = outage{report: e.config.OnError, logger: e.config.Logger, part: "outbox"}
 	if r.outbox != nil {
 		r.publish = e.publishRelayed
 		return r

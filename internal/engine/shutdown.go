@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/echo-pull/pull/internal/conn"
 	"github.com/echo-pull/pull/internal/envelope"
 	"github.com/echo-pull/pull/internal/hub"
+	"github.com/echo-pull/pull/internal/oplog"
 	"github.com/echo-pull/pull/internal/publish"
 	"github.com/echo-pull/pull/internal/signal"
 )
@@ -24,7 +26,9 @@ func (e *Engine) Shutdown(ctx context.Context) error {
 		return e.waitForShutdown(ctx)
 	}
 	defer close(e.done)
+	began := time.Now()
 	e.outcome = e.drainAndStop(ctx)
+	oplog.Stopped.Log(e.config.Logger, e.hub.ID, time.Since(e.began).Round(time.Second), time.Since(began).Round(time.Millisecond))
 	return e.outcome
 }
 
@@ -40,7 +44,7 @@ func (e *Engine) drainAndStop(ctx context.Context) error {
 	e.publisher.Announce(envelope.Control(envelope.KindBye, time.Now()))
 	err = errors.Join(err, e.drainHub(ctx))
 	for _, p := range e.hub.StopJoining() {
-		p.Close("restart")
+		p.Close(conn.Restart)
 	}
 	err = errors.Join(err, e.waitForPages(ctx))
 	e.stop()

@@ -3,6 +3,7 @@ package engine
 import (
 	"time"
 
+	"github.com/echo-pull/pull/internal/conn"
 	"github.com/echo-pull/pull/internal/tally"
 )
 
@@ -60,18 +61,18 @@ type Stats struct {
 	// "other".
 	Refused map[string]uint64
 
-	PublisherEvents  int    // events collected or waiting for the broker
-	PublisherBytes   int    // bytes of these events
-	PublishFailures  uint64 // calls of the broker that have returned an error
-	PublishRetries   uint64 // calls of the broker that have repeated one that had failed
-	PublisherCrowded uint64 // events for which there was a place, while more than half of the places or bytes were taken
+	PublisherEvents int    // events collected or waiting for the broker
+	PublisherBytes  int    // bytes of these events
+	PublishFailures uint64 // calls of the broker that have returned an error
+	PublishRetries  uint64 // calls of the broker that have repeated one that had failed
 
 	// LogLag is the time from the end of a handler until this node has read the
-	// request's events from the log; FirstWrite is the time until the first of the
-	// pages at which they are aimed has them, written to its connection, or in its
-	// queue if the page is still reading. Both count each request once, with its last event, and
-	// also what the plugin itself publishes. Only the messages of this node count. Of
-	// requests that are on their way, the last 1,024 are measured.
+	// request's last event from the log. What the plugin itself publishes counts as
+	// well, such as a sign of life every 20 seconds. FirstWrite is the time from the
+	// end of a handler until the first page has that event, written to its
+	// connection, or in its queue if the page is still reading what came before; an
+	// event that is for no page of this node does not count. Both measure what this
+	// node has sent, and at most 1,024 requests that are on their way.
 	LogLag     tally.Histogram
 	FirstWrite tally.Histogram
 
@@ -80,7 +81,8 @@ type Stats struct {
 	WindowOldest   time.Duration // age of the oldest event in the window; 0 if it is empty
 
 	// Pushes counts what became of notifications, each for one user: "sent" (the
-	// Pusher returned nil), "gone" (the user has no device any more), "retried"
+	// Pusher returned nil), "gone" (devices that their push service does not know any more,
+	// as package push counts them), "retried"
 	// (each time that the Pusher put one off), "failed", "refused" (by
 	// Config.PushAllow), and "withdrawn" (by Withdraw, or because the user has
 	// looked at a page). The last one counts those of all nodes, and the others
@@ -96,17 +98,31 @@ type Stats struct {
 	TxOutboxAge time.Duration
 }
 
-// Stats returns the counters of this node. It is cheap enough for a metrics
-// endpoint.
+// Stats returns a snapshot of this node. It is cheap enough for a metrics endpoint.
 func (e *Engine) Stats() Stats {
-	n := e.hub.Counts()
+	n, queue := e.hub.Counts(), e.publisher.Counts()
 	events, bytes := e.publisher.Queued()
 	return Stats{
-		Sessions: n.Pages, Users: n.Users, Guests: n.Guests, Watches: n.Watches,
-		Messages: n.Messages, Deliveries: n.Deliveries, Recovered: n.Recovered, Gaps: n.Gaps, Cut: n.Cut,
+		Node: e.hub.ID, Nodes: n.Nodes, Epoch: n.Epoch, Offset: n.Offset,
+		Sessions: n.Pages, Transports: n.Transports, Users: n.Users, Guests: n.Guests,
+		Watches: n.Watches, PageWatches: n.PageWatches,
+		Messages: n.Messages, Deliveries: n.Deliveries, Recovered: n.Recovered, Replayed: n.Replayed,
+		Gaps: sum(n.GapsBy), GapsBy: n.GapsBy,
+		Cut: e.hub.Conns.CutBy(conn.SlowQueue) + e.hub.Conns.CutBy(conn.SlowWindow), CutBy: e.hub.Conns.Cuts(),
+		Refused:         e.refused.Map(),
 		PublisherEvents: events, PublisherBytes: bytes,
-		WindowMessages: n.WindowMessages, WindowBytes: n.WindowBytes,
-		PushesWaiting: n.PushesWaiting, PushesDropped: n.PushesDropped,
+		PublishFailures: queue.Failures, PublishRetries: queue.Retries,
+		LogLag: e.hub.LogLag().Histogram(), FirstWrite: e.hub.FirstWrite().Histogram(),
+		WindowMessages: n.WindowMessages, WindowBytes: n.WindowBytes, WindowOldest: n.WindowOldest,
+		Pushes: e.notifier.outcomes(n.PushesWithdrawn), PushesWaiting: n.PushesWaiting, PushesDropped: n.PushesDropped,
 		TxOutboxAge: e.relay.oldest(),
 	}
+}
+
+func sum(counts map[string]uint64) uint64 {
+	var total uint64
+	for _, n := range counts {
+		total += n
+	}
+	return total
 }

@@ -33,7 +33,7 @@ const (
 // subscribe passes the broker's messages to the dispatcher. It renews the
 // subscription until ctx ends.
 func (e *Engine) subscribe(ctx context.Context, window time.Duration) {
-	o := &outage{report: e.config.OnError, logger: e.config.Logger, over: "pull: the subscription works again"}
+	o := &outage{report: e.config.OnError, logger: e.config.Logger, part: "subscription"}
 	first := true
 	arrive := func(d *broker.Delivery) {
 		o.Succeed()

@@ -21,10 +21,17 @@ var (
 	// connections.
 	ErrFullForPayer = errors.New("too many connections of one payer")
 
-	errFull                 = errors.New("too many connections")
-	errRecentlyDisconnected = errors.New("disconnected a moment ago, try again")
-	errTooManyAhead         = errors.New("pull: too many pages are ahead of the log")
-	errStopping             = errors.New("pull: shutting down")
+	// ErrFull is returned by Admit if there are too many connections.
+	ErrFull = errors.New("too many connections")
+
+	// ErrRecentlyDisconnected is returned by Admit if the login of the page may be
+	// from before a disconnect of its user.
+	ErrRecentlyDisconnected = errors.New("disconnected a moment ago, try again")
+
+	// ErrStopping is returned by Join once StopJoining was called.
+	ErrStopping = errors.New("pull: shutting down")
+
+	errTooManyAhead = errors.New("pull: too many pages are ahead of the log")
 )
 
 // Admit reserves a place for a connection before it is accepted. It refuses the

@@ -17,6 +17,7 @@ func (h *Hub) apply(batch []broker.Delivery) (r *round, count int, broken bool) 
 	defer h.mu.Unlock()
 
 	now := time.Now()
+	h.round.at = now.Sub(processStart)
 	for i, d := range batch {
 		switch {
 		case h.log == "":
@@ -129,6 +130,7 @@ func (h *Hub) applyMessage(d broker.Delivery, received time.Time) {
 // applyEnvelope is applyMessage for one that is valid.
 func (h *Hub) applyEnvelope(e *envelope.Envelope, raw []byte, received time.Time) {
 	now := received.UnixNano()
+	h.round.handed = false
 	if h.applied.Load() == 0 {
 		received = received.Add(newNodeTimeout - NodeTimeout) // the message may be older than this node: its age is unknown
 	}
@@ -180,6 +182,7 @@ func (h *Hub) receive(e *envelope.Envelope, raw []byte, received time.Time) (fro
 	from, fresh = h.presence.receive(e.Node, e.Seq, e.At, received)
 	if from.self {
 		h.applied.Store(e.Seq)
+		h.measureLag(e.Seq)
 	}
 	return from, fresh
 }

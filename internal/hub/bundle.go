@@ -1,6 +1,8 @@
 package hub
 
 import (
+	"sync/atomic"
+
 	"github.com/echo-pull/pull/internal/conn"
 	"github.com/echo-pull/pull/internal/envelope"
 	"github.com/echo-pull/pull/internal/protocol"
@@ -26,6 +28,8 @@ type bundle struct {
 	bodies   int              // total bytes of the bodies
 	forms    conn.Forms       // of the pages to which it is assigned
 	relay    bool             // the one message is of a page; it is followed by a tick
+	timed    bool             // first is needed
+	first    atomic.Int64     // when the first page was given it, as clock returns it; 0 before
 	open     bool             // no message is secret, as far as is known: the frame may be compressed
 	buffer   []byte           // of the frame, in the last version; the next frame gets it unless a page keeps this one
 }

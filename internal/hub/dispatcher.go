@@ -142,6 +142,7 @@ func (d *Dispatcher) deliver(r *round) {
 		d.deliverParallel(r.touched)
 	}
 	d.hub.stats.deliveries.Add(d.own.takeCount())
+	d.hub.measureFirstWrites(r)
 	for _, p := range d.hub.settle(r) {
 		p.CloseNow(conn.CloseNotAllowed, "disconnected")
 	}
@@ -210,7 +211,7 @@ func (h *Hub) settle(r *round) []*Page {
 	for _, p := range r.gapped {
 		h.sendGap(p) // the rest of a replay is part of the gap
 	}
-	h.stats.gaps.Add(uint64(len(r.gapped)))
+	h.stats.gaps.Add(gapGrant, uint64(len(r.gapped)))
 	for _, p := range r.lagging {
 		p.CatchUp()
 	}

@@ -125,14 +125,7 @@ func (h *Hub) HurryPushes(now time.Time) {
 }
 
 // isAlone reports whether no other node is there. The caller holds mu.
-func (h *Hub) isAlone() bool {
-	for id, node := range h.presence.peers {
-		if id != h.ID && !node.expired && !node.stopping && !envelope.IsOutbox([]byte(id)) {
-			return false
-		}
-	}
-	return true
-}
+func (h *Hub) isAlone() bool { return h.presence.liveCount() == 1 }
 
 // PushesLeft returns how many notifications wait to be sent, and no other node is
 // there to send. It does not count those of users who look at a page.

@@ -58,8 +58,9 @@ type Hub struct {
 
 	uses uses // of tickets
 
-	pageTags map[string][]*pageWatch // pages' own watches, by tag
-	news     pageNews                // what the other nodes do not know of them
+	pageTags    map[string][]*pageWatch // pages' own watches, by tag
+	pageWatches int                     // number of them
+	news        pageNews                // what the other nodes do not know of them
 
 	terms terms // sessions of pages
 	ends  ends  // sessions that were ended lately
@@ -80,6 +81,8 @@ type Hub struct {
 	applied  atomic.Uint64          // sequence number of this node's last message that was applied
 	needed   atomic.Uint64          // as Needed describes
 	stats    counters
+
+	handovers handovers // of this node's messages; has no lock, as it describes
 }
 
 // A Config configures a Hub.
@@ -129,6 +132,7 @@ func New(config Config, queueBytes int, spawn func(func())) *Hub {
 		roster:      newRoster(),
 		waiting:     waiting{claims: newClaims()},
 		round:       new(round),
+		stats:       counters{gaps: newGaps()},
 	}
 	if config.Push {
 		h.pending, h.lookers = pending.NewList(id), make(map[string]struct{})

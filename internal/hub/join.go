@@ -27,6 +27,7 @@ func (h *Hub) JoinWatching(p *Page, at *envelope.Cursor, began uint64, presented
 	if answer != nil && !p.Form().IsHTML() {
 		w.hello.Body = append(append(w.hello.Body, ','), answer()...)
 	}
+	h.stats.replayed.Add(uint64(len(w.missed.messages)))
 	items := w.items()
 	missed := slices.Clone(items[1 : 1+len(w.missed.messages)]) // the connection owns items from now on
 	p.Welcome(items)
@@ -59,14 +60,13 @@ func (h *Hub) addPage(p *Page, at *envelope.Cursor, began uint64, presented []Pr
 	if err := h.checkJoin(p, began); err != nil {
 		return w, err
 	}
-	recovered := at != nil && at.Epoch == h.epoch && h.history.Covers(at.Offset) && !h.mayLackWatches(p.User, at.Offset)
+	cause := h.gapOf(p.User, at)
+	recovered := at != nil && cause == ""
 	p.last = h.history.Last()
 	if recovered {
 		p.last, p.behind = at.Offset, at.Offset != h.history.Last()
 		p.from = at.Offset
 		h.stats.recovered.Add(1)
-	} else if at != nil {
-		h.stats.gaps.Add(1)
 	}
 	if h.roster.add(p) {
 		h.presence.endGraces(time.Now()) // the user's own grace may have ended just now
@@ -77,7 +77,13 @@ func (h *Hub) addPage(p *Page, at *envelope.Cursor, began uint64, presented []Pr
 		h.roster.name(p) // it renews its session by requests
 	}
 	h.addPageWatches(p, presented, recovered)
-	w.hello = h.helloOf(p, recovered, at != nil && !recovered || hasGap(presented))
+	if cause == "" && hasGap(presented) {
+		cause = gapGrant
+	}
+	if cause != "" {
+		h.stats.gaps.Add(cause, 1)
+	}
+	w.hello = h.helloOf(p, recovered, cause != "")
 	w.missed = h.readWindow(p)
 	w.online = h.onlineListFor(p)
 	sent := w.hello.Last
@@ -93,13 +99,21 @@ func (h *Hub) checkJoin(p *Page, began uint64) error {
 	lease := h.terms.leaseOf(p)
 	switch {
 	case h.stopping:
-		return errStopping
+		return ErrStopping
 	case h.roster.isBanned(p.User, began):
 		return ErrDisconnected
 	case lease.IsOver(time.Now()) || h.ends.has(lease.SessionID()):
 		return ErrSessionOver
 	}
 	return nil
+}
+
+// HasRecovered reports whether a page that has joined continued from a cursor.
+func (h *Hub) HasRecovered(p *Page) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+
+	return p.from > 0
 }
 
 // mayLackWatches reports whether a user may watch a tag, or have watched it after

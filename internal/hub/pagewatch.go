@@ -130,6 +130,9 @@ func (h *Hub) WatchPage(p *Page, presented []Presented) bool {
 		return false
 	}
 	h.addPageWatches(p, presented, false)
+	if hasGap(presented) {
+		h.stats.gaps.Add(gapGrant, 1)
+	}
 	return true
 }
 
@@ -282,6 +285,7 @@ func (h *Hub) usePageWatch(p *Page, tag string, since uint64) *pageWatch {
 	}
 	w := &pageWatch{page: p, tag: tag, since: since, index: int32(len(list)), uses: 1} //nolint:gosec // fewer than that
 	h.pageTags[tag] = append(list, w)
+	h.pageWatches++
 	p.watches.tags = append(p.watches.tags, w)
 	h.notePageWatch(tag, p.User)
 	return w
@@ -306,6 +310,7 @@ func (h *Hub) removePageGrant(p *Page, at int) {
 
 // removePageWatch removes a watch from the list of its tag.
 func (h *Hub) removePageWatch(w *pageWatch) {
+	h.pageWatches--
 	list := removeAt(h.pageTags[w.tag], int(w.index), func(moved *pageWatch) { moved.index = w.index })
 	if h.pageTags[w.tag] = list; len(list) == 0 {
 		delete(h.pageTags, w.tag)

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/echo-pull/pull/internal/envelope"
 )
 
 // BeatEvery is how often a node that publishes nothing else sends a sign of
@@ -163,4 +165,21 @@ func (p *presence) hasLowestID() bool {
 		}
 	}
 	return true
+}
+
+// liveCount returns the number of nodes that are not gone, this one included.
+func (p *presence) liveCount() int {
+	n := 1
+	for id, node := range p.peers {
+		if id != p.self && node.isLive(id) {
+			n++
+		}
+	}
+	return n
+}
+
+// isLive reports whether a peer is a node, and not an outbox, and is neither gone nor
+// about to be.
+func (p *peer) isLive(id string) bool {
+	return !p.expired && !p.stopping && !envelope.IsOutbox([]byte(id))
 }

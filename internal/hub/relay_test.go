@@ -90,7 +90,7 @@ func TestBurstOfMessagesOfPagesCutsNoPage(t *testing.T) {
 
 			p.Flush()
 			text := strings.Join(got.frames, "")
-			if n := h.Conns.TooSlow.Load(); n != 0 || !strings.Contains(text, `"between"`) || !strings.Contains(text, `"last"`) {
+			if n := h.Conns.CutBy(conn.SlowQueue); n != 0 || !strings.Contains(text, `"between"`) || !strings.Contains(text, `"last"`) {
 				t.Errorf("%d pages were cut, and the page got %d bytes, want both events", n, len(text))
 			}
 			if !strings.Contains(text, "im:000") || len(text) > 32<<10 {

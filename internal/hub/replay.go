@@ -48,6 +48,7 @@ func (r *replay) size(m *window.Message, v *variant) int {
 // there is no more, the page is live.
 func (h *Hub) ReadOn(p *Page) (items []conn.Item, more bool) {
 	r := h.readNext(p)
+	h.stats.replayed.Add(uint64(len(r.messages)))
 	return r.appendItems(nil), r.more
 }
 

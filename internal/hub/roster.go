@@ -12,9 +12,12 @@ import (
 // A roster holds which pages are connected, how many may be, and which users
 // were disconnected. It is passive: its owner guards it.
 type roster struct {
-	all      []*Page
-	users    map[string][]*Page
-	guests   int                // pages without a user
+	all    []*Page
+	users  map[string][]*Page
+	guests int // pages without a user
+
+	transports map[string]int // number of pages by Form.Transport
+
 	streams  map[string]*Page   // those of them that need requests to send or renew something, by their client id
 	slots    [TickSlots][]*Page // by the slot of a tick in which they get their ping
 	nextSlot uint8              // of the next page
@@ -46,13 +49,14 @@ const (
 )
 
 func newRoster() roster {
-	return roster{users: make(map[string][]*Page), placesOf: make(map[string]int), streams: make(map[string]*Page), banned: make(map[string]ban)}
+	return roster{users: make(map[string][]*Page), placesOf: make(map[string]int), streams: make(map[string]*Page), banned: make(map[string]ban), transports: newTransports()}
 }
 
 // add adds a page, and reports whether it is the first one of its user.
 func (r *roster) add(p *Page) (first bool) {
 	p.index = int32(len(r.all)) //nolint:gosec // there are fewer
 	r.all = append(r.all, p)
+	r.transports[p.Form().Transport()]++
 	p.slot, r.nextSlot = r.nextSlot, (r.nextSlot+1)%TickSlots
 	p.slotIndex = int32(len(r.slots[p.slot])) //nolint:gosec // there are fewer
 	r.slots[p.slot] = append(r.slots[p.slot], p)
@@ -85,6 +89,7 @@ func (r *roster) remove(p *Page) (last bool) {
 	}
 	r.all = removeAt(r.all, int(p.index), func(moved *Page) { moved.index = p.index })
 	r.slots[p.slot] = removeAt(r.slots[p.slot], int(p.slotIndex), func(moved *Page) { moved.slotIndex = p.slotIndex })
+	r.transports[p.Form().Transport()]--
 	if p.User == "" {
 		r.guests--
 		if r.streams[p.Client] == p {
@@ -152,11 +157,11 @@ func (r *roster) named(user, client string) []*Page {
 func (r *roster) takePlace(payer, user string, stale bool, most, mostOfPayer int) error {
 	switch {
 	case most > 0 && r.places >= most:
-		return errFull
+		return ErrFull
 	case r.placesOf[payer] >= mostOfPayer:
 		return ErrFullForPayer
 	case stale && r.wasBanned(user):
-		return errRecentlyDisconnected
+		return ErrRecentlyDisconnected
 	}
 	r.places++
 	r.placesOf[payer]++

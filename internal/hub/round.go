@@ -2,6 +2,7 @@ package hub
 
 import (
 	"slices"
+	"time"
 
 	"github.com/echo-pull/pull/internal/window"
 )
@@ -22,6 +23,11 @@ type round struct {
 	errs         []error   // to report without the lock: the application may then call the plugin
 	own          int       // bytes of the variants
 	traces       []string  // of the events, if there is a tracer
+
+	at       time.Duration // when the batch was taken, as clock returns it
+	handed   bool          // the message that is being applied is the last one of a batch of this node …
+	handedAt time.Duration // … which was handed over at this time
+	timed    []timed       // bundles whose first write is measured
 }
 
 // variantBytes bounds the variants of a round, of which each is a frame for few pages. A
@@ -124,8 +130,9 @@ func (r *round) reset() {
 	clear(r.gapped)
 	clear(r.lagging)
 	clear(r.traces)
+	clear(r.timed)
 	*r = round{
 		touched: r.touched[:0], bundles: r.bundles[:0], spare: r.spare,
-		early: r.early[:0], gapped: r.gapped[:0], lagging: r.lagging[:0], traces: r.traces[:0],
+		early: r.early[:0], gapped: r.gapped[:0], lagging: r.lagging[:0], traces: r.traces[:0], timed: r.timed[:0],
 	}
 }

@@ -15,10 +15,12 @@ func (h *Hub) route(secret bool) {
 	last := h.round.lastBundle()
 	if last != nil && last.size(conn.Arrays) < bundleBytes && bytes.Equal(last.addr, m.Addr()) && last.frame.Last+1 == m.Offset {
 		h.round.extend(last, m, secret) // for the same pages: nothing has changed in between
+		h.round.time(last)
 		return
 	}
 	b := h.round.newBundle(h.epoch, m.Addr(), m)
 	b.open = !secret
+	h.round.time(b)
 	for t := range envelope.Address(m.Addr()).Terms() {
 		h.routeTerm(m, t, b)
 	}

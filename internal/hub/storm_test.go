@@ -28,9 +28,9 @@ func storm(b *testing.B, scope OnlineScope) (bytes int) {
 	tn := newTown(1, func(c *Config) { c.Scope = scope })
 	n := tn.nodes[0]
 	now := time.Now()
-	pages := make([]*tally, stormUsers)
+	pages := make([]*countingPage, stormUsers)
 	for i := range pages {
-		pages[i] = new(tally)
+		pages[i] = new(countingPage)
 		p := newPage(n.hub, strconv.Itoa(i), pages[i])
 		if err := n.hub.Join(p, nil, 0); err != nil {
 			b.Fatal(err)

@@ -35,7 +35,7 @@ func (h *Hub) TicketFrom(login session.Login, began uint64, stale bool) (envelop
 	case h.applied.Load() == 0:
 		return envelope.Cursor{}, ErrNoLog
 	case h.roster.isBanned(login.User, began), stale && h.roster.wasBanned(login.User), h.ends.has(login.ID()):
-		return envelope.Cursor{}, errRecentlyDisconnected
+		return envelope.Cursor{}, ErrRecentlyDisconnected
 	}
 	return envelope.Cursor{Epoch: h.log, Offset: h.settled}, nil
 }

@@ -172,9 +172,9 @@ func TestStormOfUsersIsToldInFewLists(t *testing.T) {
 		const users = 10_000
 		tn := newTown(1, func(*Config) {})
 		h := tn.nodes[0].hub
-		pages := make([]*tally, users)
+		pages := make([]*countingPage, users)
 		for i := range pages {
-			pages[i] = &tally{since: time.Now()}
+			pages[i] = &countingPage{since: time.Now()}
 			p := newPage(h, strconv.Itoa(i), pages[i])
 			if err := h.Join(p, nil, 0); err != nil {
 				t.Fatal(err)
@@ -205,8 +205,8 @@ func TestStormOfUsersIsToldInFewLists(t *testing.T) {
 	})
 }
 
-// A tally is a page that counts what it receives.
-type tally struct {
+// A countingPage is a page that counts what it receives.
+type countingPage struct {
 	plain
 	since   time.Time
 	bytes   int
@@ -214,27 +214,27 @@ type tally struct {
 	last    string
 }
 
-func (y *tally) Offer(_ *conn.Nonblocking, frame []byte) int {
+func (y *countingPage) Offer(_ *conn.Nonblocking, frame []byte) int {
 	y.bytes += len(frame)
 	y.updates++
 	y.last = unsafe.String(&frame[0], len(frame)) // frames never change; a copy for every page would take long
 	return len(frame)
 }
 
-func (y *tally) WriteAll(p []byte) error {
+func (y *countingPage) WriteAll(p []byte) error {
 	y.bytes += len(p)
 	return nil
 }
 
 // slow is a page to which a write takes a while.
 type slow struct {
-	tally
+	countingPage
 	takes time.Duration
 }
 
 func (s *slow) Offer(o *conn.Nonblocking, frame []byte) int {
 	<-time.After(s.takes)
-	return s.tally.Offer(o, frame)
+	return s.countingPage.Offer(o, frame)
 }
 
 // Lists take a hundredth of the time at most, but none is later than ten seconds.

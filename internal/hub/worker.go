@@ -24,6 +24,9 @@ func (w *worker) deliver(pages []*Page) {
 		default:
 			p.Deliver(&w.offering, w.merge(due, p.Form()))
 		}
+		for _, b := range p.due {
+			b.written()
+		}
 		clear(p.due)
 		p.due = p.due[:0]
 	}

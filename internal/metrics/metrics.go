@@ -85,8 +85,8 @@ func events() []Metric {
 	return []Metric{
 		{Name: "pull.messages", Field: "Messages", Kind: Counter, Unit: "{message}", Help: "Events that this node has read from the log.", Value: func(s *engine.Stats) float64 { return float64(s.Messages) }},
 		{Name: "pull.deliveries", Field: "Deliveries", Kind: Counter, Unit: "{delivery}", Help: "Hand-overs to connections, each of one or more messages.", Value: func(s *engine.Stats) float64 { return float64(s.Deliveries) }},
-		{Name: "pull.log.lag", Field: "LogLag", Kind: Histogram, Unit: Seconds, Help: "From the end of a handler until this node has read the events of its request from the log.", Histogram: func(s *engine.Stats) tally.Histogram { return s.LogLag }},
-		{Name: "pull.first_write", Field: "FirstWrite", Kind: Histogram, Unit: Seconds, Help: "From the end of a handler until the first page of this node has the events of its request.", Histogram: func(s *engine.Stats) tally.Histogram { return s.FirstWrite }},
+		{Name: "pull.log.lag", Field: "LogLag", Kind: Histogram, Unit: Seconds, Help: "From the end of a handler until this node has read the last event of its request from the log.", Histogram: func(s *engine.Stats) tally.Histogram { return s.LogLag }},
+		{Name: "pull.first_write", Field: "FirstWrite", Kind: Histogram, Unit: Seconds, Help: "From the end of a handler until the first page of this node has the last event of its request.", Histogram: func(s *engine.Stats) tally.Histogram { return s.FirstWrite }},
 	}
 }
 
@@ -102,7 +102,6 @@ func publisher() []Metric {
 	return []Metric{
 		{Name: "pull.publisher.queue.events", Field: "PublisherEvents", Unit: "{event}", Help: "Events that are collected by requests or wait for the broker. The limit is 65,536.", Value: func(s *engine.Stats) float64 { return float64(s.PublisherEvents) }},
 		{Name: "pull.publisher.queue.size", Field: "PublisherBytes", Unit: Bytes, Help: "Their bytes. The limit is 64 MiB.", Value: func(s *engine.Stats) float64 { return float64(s.PublisherBytes) }},
-		{Name: "pull.publisher.crowded.events", Field: "PublisherCrowded", Kind: Counter, Unit: "{event}", Help: "Events that were sent while the queue was more than half full.", Value: func(s *engine.Stats) float64 { return float64(s.PublisherCrowded) }},
 		{Name: "pull.publish.failures", Field: "PublishFailures", Kind: Counter, Unit: "{call}", Help: "Calls of the broker's Publish that returned an error.", Value: func(s *engine.Stats) float64 { return float64(s.PublishFailures) }},
 		{Name: "pull.publish.retries", Field: "PublishRetries", Kind: Counter, Unit: "{call}", Help: "Calls of the broker's Publish that repeated one that had failed.", Value: func(s *engine.Stats) float64 { return float64(s.PublishRetries) }},
 		{Name: "pull.tx_outbox.age", Field: "TxOutboxAge", Unit: Seconds, Help: "Age of the oldest event of SendTx that has not left yet, or 0.", Value: func(s *engine.Stats) float64 { return s.TxOutboxAge.Seconds() }},

@@ -13,7 +13,7 @@ import (
 func (l *List) Looked(user string, isBefore func(*Note) bool) {
 	for _, e := range slices.Clone(l.users[user]) {
 		if e.state != held && isBefore(e.Note) {
-			l.drop(e)
+			l.withdraw(e)
 		}
 	}
 	for n := range l.everyone {
@@ -35,7 +35,7 @@ func (n *Note) serve(user string) {
 // was sent to it before has arrived, or will.
 func (l *List) Confirmed(user string) {
 	for _, e := range slices.Clone(l.users[user]) {
-		l.drop(e)
+		l.withdraw(e)
 	}
 	for n := range l.everyone {
 		n.serve(user)
@@ -56,7 +56,7 @@ func (l *List) Awaits(user string) bool {
 func (l *List) Withdraw(user, tag string) {
 	for _, e := range slices.Clone(l.users[user]) {
 		if e.Note.Tag == tag {
-			l.drop(e)
+			l.withdraw(e)
 		}
 	}
 	for n := range l.everyone {
@@ -81,7 +81,7 @@ func (l *List) WithdrawAll(tag string, everyone bool, isAddressed func(user stri
 		}
 		for e := n.first; e != nil; e = e.nextOfNote {
 			if e.state != gone && isAddressed(e.User) {
-				l.drop(e)
+				l.withdraw(e)
 			}
 		}
 	}

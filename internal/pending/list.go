@@ -36,6 +36,9 @@ type List struct {
 
 	// Dropped counts the notifications that exceeded a bound.
 	Dropped uint64
+
+	// Withdrawn counts those that became unnecessary before they were sent.
+	Withdrawn uint64
 }
 
 // NewList returns the list of a node.
@@ -212,6 +215,14 @@ func (l *List) forget(n *Note) {
 	if l.owners[n.Owner]--; l.owners[n.Owner] == 0 {
 		delete(l.owners, n.Owner)
 	}
+}
+
+// withdraw drops an entry that has become unnecessary.
+func (l *List) withdraw(e *Entry) {
+	if e.state != gone && !e.obsolete {
+		l.Withdrawn++
+	}
+	l.drop(e)
 }
 
 // drop removes an entry, or makes it obsolete if it is being sent.

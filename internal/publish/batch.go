@@ -35,6 +35,7 @@ func (p *Publisher) submit(b Batch) (last uint64, done <-chan error, err error) 
 	shipped := p.bypassesQueue(&b)
 	p.stamp(b.Messages)
 	last = p.seq
+	p.progress.HandedOver(last)
 	if shipped {
 		broker.Append(p.memory, b.Messages)
 		p.mu.Unlock()

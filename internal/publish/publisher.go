@@ -65,6 +65,11 @@ type Progress interface {
 	// Await waits until the condition holds, and reports whether it did before
 	// ctx ended. It checks the condition whenever the node has made progress.
 	Await(ctx context.Context, condition func() bool) bool
+
+	// HandedOver notes that the own messages up to a sequence number are handed
+	// over now, before the log can have them. Calls do not overlap. It must not
+	// block.
+	HandedOver(seq uint64)
 }
 
 // An Outage reports failures of what is tried again and again, once. Its methods
@@ -85,9 +90,10 @@ type Publisher struct {
 	report   func(error)
 	outage   Outage
 
-	events, bytes atomic.Int64               // places that are reserved
-	relays        atomic.Int64               // messages of pages in the queue
-	failing       atomic.Bool                // the broker has refused the last call
+	events, bytes atomic.Int64 // places that are reserved
+	relays        atomic.Int64 // messages of pages in the queue
+	failing       atomic.Bool  // the broker has refused the last call
+	stats         counters
 	closed        atomic.Bool                // Reserve returns ErrClosed
 	lost          int                        // events that did not reach the broker; owned by Run's goroutine, not guarded
 	fault         atomic.Pointer[FaultError] // what the broker returns instead of publishing; nil outside of tests

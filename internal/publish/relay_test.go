@@ -27,6 +27,7 @@ func (nothing) Report(error)                            {}
 func (nothing) Succeed()                                {}
 func (nothing) Applied() uint64                         { return 0 }
 func (nothing) Await(context.Context, func() bool) bool { return false }
+func (nothing) HandedOver(uint64)                       {}
 
 func message() []byte {
 	to := envelope.Term{Users: []string{"7"}}

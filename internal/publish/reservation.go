@@ -19,6 +19,7 @@ func (p *Publisher) Queued() (events, bytes int) {
 func (p *Publisher) Reserve(size int) error {
 	events, bytes := p.events.Add(1), p.bytes.Add(int64(size))
 	if events > maxEvents/2 || bytes > MaxBytes/2 {
+		p.stats.crowded.Add(1)
 		time.Sleep(slowdown) //nolint:forbidigo // see slowdown
 	}
 	switch {

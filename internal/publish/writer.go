@@ -88,6 +88,9 @@ func (p *Publisher) write(ctx context.Context, chunk [][]byte) error {
 		if ctx.Err() != nil {
 			return ErrClosed
 		}
+		if wait > shortestRetry {
+			p.stats.retries.Add(1)
+		}
 		err := p.publish(ctx, chunk)
 		p.failing.Store(err != nil)
 		if err == nil {
@@ -98,6 +101,7 @@ func (p *Publisher) write(ctx context.Context, chunk [][]byte) error {
 		if ctx.Err() != nil { // the shutdown has ended the call
 			return ErrClosed
 		}
+		p.stats.failures.Add(1)
 		p.outage.Report(fmt.Errorf("pull: publish: %w", err))
 		select {
 		case <-time.After(wait):

@@ -28,12 +28,3 @@ func (c Counts) Map() map[string]uint64 {
 	}
 	return m
 }
-
-// Sum returns the sum of some counters. It panics if there is none with a name.
-func (c Counts) Sum(names ...string) uint64 {
-	var sum uint64
-	for _, name := range names {
-		sum += c[name].Load()
-	}
-	return sum
-}

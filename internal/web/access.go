@@ -6,6 +6,8 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"github.com/echo-pull/pull/internal/engine"
+	"github.com/echo-pull/pull/internal/oplog"
 	"github.com/echo-pull/pull/internal/rate"
 	"github.com/echo-pull/pull/internal/session"
 )
@@ -41,7 +43,7 @@ func (s *Server) identify(c Context) (session.Login, error) {
 // checkEnded returns the refusal if the session of a login was ended a moment ago.
 func (s *Server) checkEnded(login session.Login) error {
 	if s.engine.Hub().IsEnded(login.ID()) {
-		return refuse(http.StatusUnauthorized, "the session was ended")
+		return refuseFor(engine.RefusedSession, http.StatusUnauthorized, "the session was ended")
 	}
 	return nil
 }
@@ -51,11 +53,11 @@ func (s *Server) checkEnded(login session.Login) error {
 func (s *Server) checkSite(c Context) error {
 	if host := c.Request().Host; !s.hosts.has(host) {
 		s.reportHost(host)
-		return refuse(http.StatusForbidden, "host not allowed")
+		return refuseFor(engine.RefusedHost, http.StatusForbidden, "host not allowed")
 	}
 	if origin, allowed := s.sameOrigin(c); !allowed {
 		s.reportOrigin(c, origin)
-		return refuse(http.StatusForbidden, "origin not allowed")
+		return refuseFor(engine.RefusedOrigin, http.StatusForbidden, "origin not allowed")
 	}
 	return nil
 }
@@ -121,14 +123,13 @@ func schemeOf(c Context) string {
 // does not forward the host or the scheme.
 func (s *Server) reportOrigin(c Context, origin string) {
 	if s.reports.Allow("origin " + origin) {
-		s.engine.Logger().Warn("pull: origin not allowed",
-			"origin", rate.Clip(origin), "host", rate.Clip(c.Request().Host), "scheme", rate.Clip(c.Scheme()))
+		oplog.ForeignOrigin.Log(s.engine.Logger(), rate.Clip(origin), rate.Clip(c.Request().Host), rate.Clip(c.Scheme()))
 	}
 }
 
 // reportUser logs why a user is unknown. The client does not get this error.
 func (s *Server) reportUser(err error) {
 	if s.reports.Allow("user " + err.Error()) {
-		s.engine.Logger().Warn("pull: unknown user", "error", err)
+		oplog.UnknownUser.Log(s.engine.Logger(), err)
 	}
 }

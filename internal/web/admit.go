@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/echo-pull/pull/internal/engine"
 	"github.com/echo-pull/pull/internal/hub"
 )
 
@@ -23,7 +24,7 @@ func (s *Server) admit(c Context, p *page) error {
 		s.delayRefusal(c.Request())
 	}
 	if err != nil {
-		return s.refuseRetry(c, statusOf(err), err.Error())
+		return s.refuseRetryFor(reasonOf(err), c, statusOf(err), err.Error())
 	}
 	return nil
 }
@@ -36,6 +37,20 @@ func statusOf(err error) int {
 		}
 	}
 	return http.StatusServiceUnavailable
+}
+
+// reasonOf returns the reason, as it is counted, for an error of reserve.
+func reasonOf(err error) string {
+	for reason, own := range map[string]error{
+		engine.RefusedLimitUser: errFullForUser, engine.RefusedLimitAddress: errFullForAddress, engine.RefusedLimitNode: hub.ErrFull,
+		engine.RefusedAttempts: errTooManyAttempts, engine.RefusedReplay: errTooMuchReplayed,
+		engine.RefusedLog: hub.ErrNoLog, engine.RefusedDisconnect: hub.ErrRecentlyDisconnected,
+	} {
+		if errors.Is(err, own) {
+			return reason
+		}
+	}
+	return engine.RefusedOther
 }
 
 const (

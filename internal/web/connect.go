@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/echo-pull/pull/internal/engine"
 	"github.com/echo-pull/pull/internal/envelope"
 	"github.com/echo-pull/pull/internal/hub"
 	"github.com/echo-pull/pull/internal/protocol"
@@ -50,7 +51,7 @@ func (s *Server) connect(c Context, version func(Context, url.Values) (protocol.
 		return refuse(http.StatusBadRequest, "a handshake has no body")
 	}
 	if !s.engine.AddPage() {
-		return s.refuseRetry(c, http.StatusServiceUnavailable, "shutting down")
+		return s.refuseRetryFor(engine.RefusedShutdown, c, http.StatusServiceUnavailable, "shutting down")
 	}
 	h.cursor, h.repeats = cursorOf(c.Request(), query), c.Request().Header.Get("Last-Event-ID") != ""
 	p := &page{Page: hub.Page{User: login.User, Client: client}, server: s, handshake: h}
@@ -69,13 +70,14 @@ func (s *Server) connect(c Context, version func(Context, url.Values) (protocol.
 // enter returns the login of a handshake, which is that of the ticket if it presents
 // one, and what the page needs until it joins.
 func (s *Server) enter(c Context, query url.Values) (*handshake, session.Login, error) {
+	start := time.Now()
 	began, certain := s.disconnectsBefore(c)
 	if !hasTicket(c.Request(), query) {
 		login, err := s.authorize(c)
-		return &handshake{disconnects: began, doubtful: !certain, lease: login.Lease}, login, err
+		return &handshake{began: start, disconnects: began, doubtful: !certain, lease: login.Lease}, login, err
 	}
 	login, t, err := s.openTicket(c, query) // which knows of the disconnects before
-	return &handshake{disconnects: began, ticket: t, lease: login.Lease}, login, err
+	return &handshake{began: start, disconnects: began, ticket: t, lease: login.Lease}, login, err
 }
 
 // disconnectsBefore returns the number of disconnects before the user of the

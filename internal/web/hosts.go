@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/echo-pull/pull/internal/oplog"
 	"github.com/echo-pull/pull/internal/rate"
 )
 
@@ -61,6 +62,6 @@ func withoutPort(name string) string {
 // reportHost logs that a host was refused.
 func (s *Server) reportHost(host string) {
 	if s.reports.Allow("host " + host) {
-		s.engine.Logger().Warn("pull: host not allowed", "host", rate.Clip(host))
+		oplog.ForeignHost.Log(s.engine.Logger(), rate.Clip(host))
 	}
 }

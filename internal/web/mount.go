@@ -27,7 +27,7 @@ type Routes interface {
 // Mount adds the plugin's routes. A prefix with a wildcard is reported as an
 // error.
 func (s *Server) Mount(r Routes) {
-	connect, html := withBoundBody(s.Connect), withBoundBody(s.HTML)
+	connect, html := withBoundBody(s.counted(s.Connect)), withBoundBody(s.counted(s.HTML))
 	path := r.GET("", connect)
 	if strings.Contains(path, "*") {
 		s.engine.Report(fmt.Errorf("pull: cannot mount at %s: the wildcard matches the paths below it", path))
@@ -42,14 +42,14 @@ func (s *Server) Mount(r Routes) {
 	}
 	posts := make(map[string]bool)
 	for _, end := range []string{"", "/"} {
-		posts[r.POST(slash+"watch"+end, withBoundBody(s.Watch))] = true
-		posts[r.POST(slash+"ticket"+end, withBoundBody(s.Ticket))] = true
+		posts[r.POST(slash+"watch"+end, withBoundBody(s.counted(s.Watch)))] = true
+		posts[r.POST(slash+"ticket"+end, withBoundBody(s.counted(s.Ticket)))] = true
 		handshakes[r.GET(slash+"html"+end, html)] = html
-		posts[r.POST(slash+"session"+end, withBoundBody(s.Session))] = true
-		posts[r.POST(slash+"send"+end, withBoundBody(s.Send))] = true
-		r.GET(slash+"push"+end, withBoundBody(s.PushKey))
-		posts[r.POST(slash+"push"+end, withBoundBody(s.Subscribe))] = true
-		posts[r.DELETE(slash+"push"+end, withBoundBody(s.Unsubscribe))] = true
+		posts[r.POST(slash+"session"+end, withBoundBody(s.counted(s.Session)))] = true
+		posts[r.POST(slash+"send"+end, withBoundBody(s.counted(s.Send)))] = true
+		r.GET(slash+"push"+end, withBoundBody(s.counted(s.PushKey)))
+		posts[r.POST(slash+"push"+end, withBoundBody(s.counted(s.Subscribe)))] = true
+		posts[r.DELETE(slash+"push"+end, withBoundBody(s.counted(s.Unsubscribe)))] = true
 	}
 	files := make(map[string]*asset)
 	for name, a := range assets {

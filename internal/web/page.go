@@ -19,11 +19,14 @@ type page struct {
 	hub.Page
 	server    *Server
 	guest     *string    // the payer of a guest; nil for a user
-	handshake *handshake // nil once the page has joined
+	handshake *handshake // nil once the page has joined, unless logJoined keeps it
 }
 
-// A handshake holds what a page needs only until it joins.
+// A handshake holds what a page needs only until it joins, and began for the log if that
+// takes the lives of sessions.
 type handshake struct {
+	began       time.Time        // when the handshake began, or the session if live
+	live        bool             // the page has joined
 	cursor      *envelope.Cursor // the position that the page has sent; nil if none
 	disconnects uint64           // number of disconnects before the user was determined …
 	doubtful    bool             // … which may be too high, see disconnectsBefore
@@ -47,16 +50,20 @@ func (p *page) Settings() *conn.Settings { return &p.server.engine.Hub().Conns }
 
 // Connected implements [conn.Owner]: it joins the page, or closes it.
 func (p *page) Connected() {
-	switch err := p.join(); {
+	p.logConnected()
+	err := p.join()
+	p.logJoined(err)
+	switch {
 	case err == nil:
 	case errors.Is(err, hub.ErrDisconnected):
 		p.CloseNow(conn.CloseNotAllowed, "disconnected")
 	case errors.Is(err, hub.ErrSessionOver):
 		p.CloseNow(conn.CloseSessionOver, "session over")
+	case errors.Is(err, hub.ErrStopping):
+		p.CloseNow(conn.CloseRestart, conn.Restart)
 	default:
 		p.CloseNow(conn.CloseRestart, "try again")
 	}
-	p.handshake = nil
 }
 
 // login returns the login with which the page connects.
@@ -92,7 +99,10 @@ func (p *page) join() error {
 }
 
 // Ended implements [conn.Owner]: it gives back what the page has taken.
-func (p *page) Ended() { p.server.engine.RemovePage(&p.Page, p.payer()) }
+func (p *page) Ended() {
+	p.logLeft()
+	p.server.engine.RemovePage(&p.Page, p.payer())
+}
 
 // ReadOn implements [conn.Owner].
 func (p *page) ReadOn() (items []conn.Item, more bool) {
@@ -117,7 +127,7 @@ func (p *page) Received(frame []byte) {
 func (p *page) serve(frame []byte) {
 	s := p.server
 	if !s.allowRequest(&p.Page, p.payer()) {
-		p.CloseNow(conn.CloseViolation, "too fast")
+		p.CloseNow(conn.CloseViolation, conn.TooFast)
 		return
 	}
 	q, err := parseRequest(frame)
@@ -153,7 +163,7 @@ func (p *page) serve(frame []byte) {
 func (p *page) send(frame []byte) {
 	allowed, tolerated := p.server.limits.allowMessage(p.payer(), time.Now())
 	if !tolerated {
-		p.CloseNow(conn.CloseViolation, "too fast")
+		p.CloseNow(conn.CloseViolation, conn.TooFast)
 		return
 	}
 	m, err := parseFrame(frame)

@@ -74,7 +74,7 @@ func checkSize(texts []string) error {
 		size += max(len(text), leastGrant)
 	}
 	if size > handshakeGrants {
-		return refuse(http.StatusRequestURITooLong, "the grants are longer than 16 KiB")
+		return refuseFor(engine.RefusedGrant, http.StatusRequestURITooLong, "the grants are longer than 16 KiB")
 	}
 	return nil
 }
@@ -83,11 +83,11 @@ func checkSize(texts []string) error {
 func checkOpened(presented []hub.Presented) error {
 	for i := range presented {
 		if state := presented[i].State; state != "" {
-			return refuse(http.StatusForbidden, "the state of a grant is "+string(state))
+			return refuseFor(engine.RefusedGrant, http.StatusForbidden, "the state of a grant is "+string(state))
 		}
 	}
 	if !hub.FitPage(presented) {
-		return refuse(http.StatusForbidden, "the state of a grant is "+string(protocol.GrantLimit))
+		return refuseFor(engine.RefusedGrant, http.StatusForbidden, "the state of a grant is "+string(protocol.GrantLimit))
 	}
 	return nil
 }

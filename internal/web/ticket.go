@@ -37,9 +37,9 @@ func (s *Server) Ticket(c Context) error {
 	text, err := s.engine.IssueTicket(login, origin, began, !certain)
 	switch {
 	case errors.Is(err, engine.ErrNoTickets):
-		return refuse(http.StatusNotImplemented, "the server issues no tickets: it has no secret")
+		return refuseFor(engine.RefusedTicket, http.StatusNotImplemented, "the server issues no tickets: it has no secret")
 	case err != nil:
-		return s.refuseRetry(c, http.StatusServiceUnavailable, err.Error())
+		return s.refuseRetryFor(reasonOf(err), c, http.StatusServiceUnavailable, err.Error())
 	}
 	return c.JSON(http.StatusOK, issuedTicket{text, int(ticket.TTL.Seconds())})
 }
@@ -63,20 +63,20 @@ func (s *Server) openTicket(c Context, query url.Values) (session.Login, *ticket
 		return session.Login{}, nil, err
 	}
 	if len(query["ticket"]) > 1 {
-		return session.Login{}, nil, refuse(http.StatusBadRequest, "one ticket at most")
+		return session.Login{}, nil, refuseFor(engine.RefusedTicket, http.StatusBadRequest, "one ticket at most")
 	}
 	t, err := s.engine.OpenTicket(query.Get("ticket"))
 	if err != nil {
-		return session.Login{}, nil, refuse(http.StatusUnauthorized, err.Error())
+		return session.Login{}, nil, refuseFor(engine.RefusedTicket, http.StatusUnauthorized, err.Error())
 	}
 	if !s.isFrom(c, t.Origin) {
-		return session.Login{}, nil, refuse(http.StatusUnauthorized, "the ticket was issued to a page of another origin")
+		return session.Login{}, nil, refuseFor(engine.RefusedTicket, http.StatusUnauthorized, "the ticket was issued to a page of another origin")
 	}
 	now := time.Now()
 	login := t.Login(now)
 	switch {
 	case login.Lease.IsOver(now):
-		return session.Login{}, nil, refuse(http.StatusUnauthorized, "session over")
+		return session.Login{}, nil, refuseFor(engine.RefusedSession, http.StatusUnauthorized, "session over")
 	case login.User == "" && !s.config.Guests:
 		return session.Login{}, nil, refuse(http.StatusUnauthorized, "guests may not connect")
 	}
@@ -107,9 +107,9 @@ func (s *Server) useTicket(c Context, p *page) error {
 	}
 	switch err := s.engine.UseTicket(c.Request().Context(), p.handshake.ticket); {
 	case errors.Is(err, engine.ErrLogSilent):
-		return s.refuseRetry(c, http.StatusServiceUnavailable, "the log cannot be reached, try again")
+		return s.refuseRetryFor(engine.RefusedLog, c, http.StatusServiceUnavailable, "the log cannot be reached, try again")
 	case err != nil:
-		return refuse(http.StatusUnauthorized, err.Error())
+		return refuseFor(engine.RefusedTicket, http.StatusUnauthorized, err.Error())
 	}
 	p.handshake.ticket = nil
 	return nil

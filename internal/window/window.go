@@ -89,6 +89,15 @@ func (w *Window) Last() uint64 { return w.end - 1 }
 // nanoseconds.
 func (w *Window) Latest() int64 { return w.latest }
 
+// Oldest returns when the oldest message in the window was sent, in unix nanoseconds,
+// or 0 if the window is empty.
+func (w *Window) Oldest() int64 {
+	if w.log.Len() == 0 {
+		return 0
+	}
+	return w.log.At(0).Aged
+}
+
 // Len returns the number of messages in the window.
 func (w *Window) Len() int { return w.log.Len() }
 

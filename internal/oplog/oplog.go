@@ -1,0 +1,40 @@
+// Package oplog has the messages that a plugin logs for the operator of an application.
+// Each kind has one constant text, and attributes for everything that varies. None of them
+// contains the params of events, tokens, or the ids of sessions and pages.
+//
+// docs/production.md explains each of them; a test compares it with this package.
+package oplog
+
+import (
+	"context"
+	"log/slog"
+)
+
+// A Message is a kind of message.
+type Message struct {
+	Level slog.Level
+	Text  string
+	Attrs []string // names of the attributes
+}
+
+// IsLogged reports whether a logger takes the message.
+func (m *Message) IsLogged(l *slog.Logger) bool { return l.Enabled(context.Background(), m.Level) }
+
+// Log logs the message with the values of its attributes.
+func (m *Message) Log(l *slog.Logger, values ...any) {
+	attrs := make([]slog.Attr, 0, len(values))
+	for i, value := range values {
+		attrs = append(attrs, slog.Any(m.Attrs[i], value))
+	}
+	l.LogAttrs(context.Background(), m.Level, m.Text, attrs...)
+}
+
+// All returns every message.
+func All() []*Message {
+	return []*Message{
+		&Started, &Stopped,
+		&BrokerLost, &BrokerBack, &EpochChanged, &Gaps,
+		&Refused, &Cut, &SlowLog, &QueueHalfFull, &ForeignOrigin, &ForeignHost, &UnknownUser,
+		&Connected, &Joined, &Recovered, &Left,
+	}
+}

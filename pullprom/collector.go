@@ -26,7 +26,7 @@ type Source interface{ Stats() engine.Stats }
 // keeps nothing between scrapes. Register one collector per plugin. For several plugins in
 // one process, wrap the registry with [prometheus.WrapRegistererWith] and a label that tells
 // them apart.
-func NewCollector(source Source) prometheus.Collector {
+func NewCollector(source Source) prometheus.Collector { //nolint:ireturn // what a registry takes
 	c := &collector{
 		source: source,
 		info:   prometheus.NewDesc("pull_info", "Always 1. The labels are the id of this node, which changes with each start, and the epoch of the log.", []string{"node", "epoch"}, nil),

@@ -170,7 +170,7 @@ func TestEveryAlertIsTestedAndDocumented(t *testing.T) {
 func TestDocumentExplainsEveryLabel(t *testing.T) {
 	document := read(t, "../docs/metrics.md")
 	found := 0
-	for _, line := range strings.Split(scrape(t), "\n") {
+	for line := range strings.SplitSeq(scrape(t), "\n") {
 		m := regexp.MustCompile(`^pull_\w+\{(?:transport|reason|cause|outcome)="(\w+)"\} 0$`).FindStringSubmatch(line)
 		if m == nil {
 			continue

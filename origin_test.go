@@ -1,7 +1,6 @@
 package pull_test
 
 import (
-	"bytes"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -76,10 +75,10 @@ func TestOriginThatCannotMatchIsAnError(t *testing.T) {
 
 func TestRefusedOriginIsLoggedOnceAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var logged bytes.Buffer
-		a := newApp(t, func(c *pull.Config) { c.Logger = slog.New(slog.NewTextHandler(&logged, nil)) })
+		logged := new(lines)
+		a := newApp(t, func(c *pull.Config) { c.Logger = slog.New(slog.NewTextHandler(logged, nil)) })
 		defer a.stop(t)
-		lines := func() int { return strings.Count(logged.String(), "level=WARN") }
+		lines := func() int { return logged.count("pull: origin not allowed") }
 
 		for range 5 {
 			a.get(t, "/pull", userHeader, "42", "Origin", "https://app.test")

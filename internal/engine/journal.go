@@ -48,7 +48,7 @@ var closings = []string{"flood", "replay", "slow_queue", "slow_window", "violati
 
 // look logs what has happened since the last call, unless it is too early for another
 // line. The last look, before the end, logs everything.
-func (j *journal) look(e *Engine, now time.Time, last bool) { //nolint:revive // last is a fact, not a mode
+func (j *journal) look(e *Engine, now time.Time, last bool) {
 	s := e.Stats()
 	if j.epoch != "" && j.epoch != s.Epoch {
 		oplog.EpochChanged.Log(j.logger, j.epoch, s.Epoch)

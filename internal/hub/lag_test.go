@@ -20,11 +20,14 @@ func TestOnlyTheLastMessageOfABatchIsMeasured(t *testing.T) {
 		at    time.Duration
 		found bool
 	}{
-		{1, 0, false}, {2, 0, false}, {3, 30, true},
-		{3, 0, false},                // again
-		{8, 50, false},               // the end of the second batch was lost
-		{5, 0, false}, {9, 90, true}, // nothing of it is left
-		{20, 0, false},
+		{1, 0, false},
+		{2, 0, false},
+		{3, 30, true},
+		{3, 0, false},  // again
+		{8, 50, false}, // the end of the second batch was lost
+		{5, 0, false},
+		{9, 90, true},
+		{20, 0, false}, // nothing is left
 	} {
 		at, found := o.take(test.seq)
 		if found != test.found || found && at != test.at {

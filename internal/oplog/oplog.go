@@ -22,11 +22,18 @@ func (m *Message) IsLogged(l *slog.Logger) bool { return l.Enabled(context.Backg
 
 // Log logs the message with the values of its attributes.
 func (m *Message) Log(l *slog.Logger, values ...any) {
-	attrs := make([]slog.Attr, 0, len(values))
+	attrs := make([]any, 0, len(values))
 	for i, value := range values {
 		attrs = append(attrs, slog.Any(m.Attrs[i], value))
 	}
-	l.LogAttrs(context.Background(), m.Level, m.Text, attrs...)
+	switch m.Level {
+	case slog.LevelDebug:
+		l.Debug(m.Text, attrs...)
+	case slog.LevelInfo:
+		l.Info(m.Text, attrs...)
+	default:
+		l.Warn(m.Text, attrs...)
+	}
 }
 
 // All returns every message.

@@ -55,7 +55,7 @@ func (e *Engine) tracedTx(ctx context.Context, raw []byte) (traced []byte, settl
 }
 
 // deliver returns what the hub calls for batches with traces, or nil.
-func (c *Config) deliver() func(began time.Time, traces []string, pages int) {
+func (c Config) deliver() func(began time.Time, traces []string, pages int) {
 	if c.Trace == nil {
 		return nil
 	}

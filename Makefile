@@ -3,6 +3,7 @@
 # make test-postgres, test-redis, test-nats, test-sqlite   one engine, with the servers that its tests start
 # make cluster   several nodes, and nodes that are killed, on each engine
 # make fuzz    each fuzz test for 20 seconds
+# make test-exporters   the modules for Prometheus and OpenTelemetry
 # make lint    golangci-lint
 # make bench   pull beside its peers, at most 25 minutes; see bench/README.md
 # make bench-aims   what the aims need, at most 12 minutes
@@ -19,12 +20,15 @@ PLUGINS = . $(patsubst %/go.mod,%,$(wildcard v[0-9]*/go.mod))
 # The modules with logs on engines.
 ENGINES = $(patsubst %/go.mod,%,$(wildcard *broker/go.mod))
 
-.PHONY: test test-postgres test-redis test-nats test-sqlite check setup vet go client e2e engines cluster fuzz lint bench bench-aims build screenshot release
+# The modules that export metrics.
+EXPORTERS = pullotel pullprom
+
+.PHONY: test test-exporters test-postgres test-redis test-nats test-sqlite check setup vet go client e2e engines exporters cluster fuzz lint bench bench-aims build screenshot release
 
 test: export CI ?= true
-test: setup vet go client e2e engines cluster
+test: setup vet go exporters client e2e engines cluster
 
-check: vet go client
+check: vet go exporters client
 
 setup:
 	./scripts/setup
@@ -36,6 +40,7 @@ vet:
 	done  # state files are locked in ways of their own on each system
 	for dir in $(ENGINES); do (cd $$dir && go vet ./... && GOOS=darwin go vet ./... && GOOS=windows go build ./...) || exit 1; done
 	cd bench && go vet ./... && go build -o /dev/null .
+	for dir in $(EXPORTERS); do (cd $$dir && go vet ./...) || exit 1; done
 	cd example && go vet ./...
 	cd e2e && go vet ./...
 	cd cluster && go vet ./...
@@ -46,6 +51,14 @@ go:
 	go test -run Allocate . && go run ./scripts/port5 -run Allocate .  # the race detector makes pools forget
 	cd bench && go test -race ./...
 	cd example && go test -race ./...
+
+exporters:
+	for dir in $(EXPORTERS); do (cd $$dir && go test -race ./...) || exit 1; done
+
+test-exporters: export CI ?= true
+test-exporters:
+	./scripts/setup prometheus
+	$(MAKE) exporters
 
 # The logs on engines come last, one after another: they keep the disk busy.
 engines: $(ENGINES:%=engine-%)
@@ -83,12 +96,12 @@ e2e: e2e/node_modules client/node_modules example/react/node_modules
 
 # Each fuzz test for a little while.
 fuzz:
-	for dir in . $(ENGINES); do (cd $$dir && for p in $$(go list ./...); do \
+	for dir in . $(ENGINES) $(EXPORTERS); do (cd $$dir && for p in $$(go list ./...); do \
 		for f in $$(go test -list '^Fuzz' $$p | grep ^Fuzz); do go test -run '^$$' -fuzz "^$$f$$" -fuzztime 20s $$p || exit 1; done \
 	done) || exit 1; done
 
 lint:
-	config=$$PWD/.golangci.yml; for dir in $(PLUGINS) $(ENGINES) bench cluster e2e example; do (cd $$dir && go run $(LINT) run -c $$config ./...) || exit 1; done
+	config=$$PWD/.golangci.yml; for dir in $(PLUGINS) $(ENGINES) $(EXPORTERS) bench cluster e2e example; do (cd $$dir && go run $(LINT) run -c $$config ./...) || exit 1; done
 
 bench bench-aims:
 	$(MAKE) -C bench $@

@@ -255,6 +255,12 @@ type Config struct {
 
 	// Logger is for messages that do not go to OnError. Default slog.Default().
 	Logger *slog.Logger
+
+	// Trace follows events from requests to the nodes that deliver them. Package
+	// [github.com/echo-pull/pull/pullotel] has a [Tracer] for OpenTelemetry. Nodes of
+	// versions without this field drop events that have a trace, so update all nodes
+	// before you set it. Default: nothing is traced.
+	Trace Tracer
 }
 
 func (c *Config) engine() engine.Config {
@@ -267,7 +273,7 @@ func (c *Config) engine() engine.Config {
 		Tick: c.Tick, WatchTTL: c.WatchTTL, PresenceGrace: c.PresenceGrace,
 		Online: c.Online, OnOnline: c.OnOnline, OnOffline: c.OnOffline,
 		Pusher: c.Pusher, PushPatience: c.PushPatience, PushAllow: c.PushAllow,
-		OnError: c.OnError, Logger: c.Logger,
+		OnError: c.OnError, Logger: c.Logger, Trace: c.Trace,
 	}
 }
 

@@ -183,6 +183,13 @@
 // socket or a sleep: it returns what left because of a request, opens pages of users,
 // and causes gaps and other faults. [Testing] is the guide.
 //
+// # Metrics and traces
+//
+// [Plugin.Stats] returns what a node holds, counts and measures. Package
+// github.com/echo-pull/pull/pullprom exports it to Prometheus, with a dashboard and alerts.
+// Package github.com/echo-pull/pull/pullotel exports it to OpenTelemetry, and is a
+// [Tracer] for Config.Trace. [Metrics] is the guide.
+//
 // # Echo v5
 //
 // Package [github.com/echo-pull/pull/v5] is the same plugin for Echo v5. See
@@ -190,6 +197,7 @@
 // which are aliases: "go doc pull.Outbox" lists the methods of one.
 //
 // [Fragments]: https://github.com/echo-pull/pull/blob/main/docs/fragments.md
+// [Metrics]: https://github.com/echo-pull/pull/blob/main/docs/metrics.md
 // [Testing]: https://github.com/echo-pull/pull/blob/main/docs/testing.md
 // [Watches of a page]: https://github.com/echo-pull/pull/blob/main/docs/page-watches.md
 // [Push notifications]: https://github.com/echo-pull/pull/blob/main/docs/push.md
@@ -202,7 +210,7 @@ package pull
 //pull:share internal/notification Push, Urgency, UrgencyVeryLow, UrgencyLow, UrgencyNormal, UrgencyHigh, Notification, Pusher, Audience, Subscriber, RetryError, SubscriptionError
 //pull:share internal/broker Broker, Memory, Tx, TxOutbox
 //pull:share internal/fragment Fragment, Swap, Outer, Inner, Before, Prepend, Append, After, Delete, Morph, Upsert
-//pull:share internal/engine Outbox, From, HeaderClient, Watches, Presence, Pushes, Stats
+//pull:share internal/engine Outbox, From, HeaderClient, Watches, Presence, Pushes, Stats, Tracer
 //pull:share internal/engine Module, Message, Section, PublicSection, AdminSection, NoSection
 //pull:share internal/engine ErrUnknownModule, ErrTooLate, ErrOutboxFull, ErrNoOutbox, ErrGuest, ErrNoTx, ErrNoPusher, ErrNoSecret
 //pull:share internal/tally Histogram

@@ -803,6 +803,27 @@ type Pushes = engine.Pushes
 //	}
 type Stats = engine.Stats
 
+// A Tracer follows events from the request that sends them to the nodes that deliver
+// them. Package pullotel has one for OpenTelemetry. Its methods may be called
+// concurrently, and must not block.
+//
+//	type Tracer interface {
+//		// Publish is called when the events of a request are handed over, with the context
+//		// of the request, or with that of the call for events that a call publishes by
+//		// itself. settled is called once: with nil when the log has the events, otherwise
+//		// with the reason. trace goes with the events to all nodes, but not to pages. It has
+//		// at most 55 bytes, as a traceparent of W3C Trace Context does; a longer one is
+//		// dropped. If it is empty, Deliver does not get it.
+//		Publish(ctx context.Context, events int) (trace string, settled func(error))
+//
+//		// Deliver is called on each node when the pages have been given some of the events
+//		// of the log, or their queues have. began is when the node had received the
+//		// events. traces are those of the events, each once and at most 128 of them. pages
+//		// is the number of pages that were given any. Deliver must not keep traces.
+//		Deliver(began time.Time, traces []string, pages int)
+//	}
+type Tracer = engine.Tracer
+
 // A Module is a part of the application that sends events. A module must be
 // registered before it can send.
 //

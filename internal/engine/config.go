@@ -66,6 +66,7 @@ type Config struct {
 
 	OnError func(error)
 	Logger  *slog.Logger
+	Trace   Tracer
 }
 
 // A duration longer than forever means no end, and a number larger than

@@ -152,7 +152,7 @@ func (o *Outbox) Flush(ctx context.Context) error {
 		return err
 	}
 	defer c.release()
-	return o.engine.publisher.PublishAndWait(ctx, c.batch())
+	return o.engine.publisher.PublishAndWait(ctx, o.engine.traced(ctx, c.batch()))
 }
 
 // takeUnlessEnded is take, or returns an error if the request or ctx has ended.
@@ -288,7 +288,7 @@ func (o *Outbox) finish(commit bool) {
 	switch {
 	case c == nil:
 	case commit:
-		o.engine.publisher.Publish(c.batch())
+		o.engine.publisher.Publish(o.engine.traced(o.parent, c.batch()))
 		c.release()
 	default:
 		o.drop(c)

@@ -114,7 +114,7 @@ func (e *Engine) publishAll(ctx context.Context, messages [][]byte) error {
 		b.Events++
 		b.Size += len(raw)
 	}
-	if err := e.publisher.PublishAndWait(ctx, b); err != nil {
+	if err := e.publisher.PublishAndWait(ctx, e.traced(ctx, b)); err != nil {
 		return errors.Join(ErrUndecided, err)
 	}
 	return nil

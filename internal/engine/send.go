@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/echo-pull/pull/internal/envelope"
 	"github.com/echo-pull/pull/internal/event"
 	"github.com/echo-pull/pull/internal/publish"
 )
@@ -22,7 +23,8 @@ func (e *Engine) Send(ctx context.Context, t event.Target, ev event.Event) error
 		if err := e.publisher.Reserve(len(raw)); err != nil {
 			return err
 		}
-		return e.publisher.PublishAndWait(ctx, publish.Batch{Messages: [][]byte{raw}, Events: 1, Size: len(raw)})
+		b := publish.Batch{Messages: [][]byte{raw}, Events: 1, Size: len(raw)}
+		return e.publisher.PublishAndWait(ctx, e.traced(ctx, b))
 	})
 }
 
@@ -64,6 +66,9 @@ func (e *Engine) encodeTo(t *event.Target, ev *event.Event, sender string, use f
 
 // checkSize returns an error if the log cannot hold a message of so many bytes.
 func (e *Engine) checkSize(size int) error {
+	if e.config.Trace != nil {
+		size += envelope.TraceRoom
+	}
 	if size > e.maxMessage {
 		return &event.SizeError{Size: size, Limit: e.maxMessage}
 	}

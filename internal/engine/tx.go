@@ -75,7 +75,10 @@ func isDatabase(tx broker.Tx) bool {
 // insertTx writes an envelope into the transactional outbox, as a part of tx. It
 // deletes earlier ones with the same key, unless that is empty.
 func (e *Engine) insertTx(ctx context.Context, tx broker.Tx, key string, raw []byte) error {
-	if err := e.relay.outbox.InsertTx(ctx, tx, key, raw); err != nil {
+	raw, settled := e.tracedTx(ctx, raw)
+	err := e.relay.outbox.InsertTx(ctx, tx, key, raw)
+	settled(err)
+	if err != nil {
 		return fmt.Errorf("pull: write the event into the transaction: %w", err)
 	}
 	return nil

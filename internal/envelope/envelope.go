@@ -27,7 +27,8 @@ import (
 // With a notification, and in a message that withdraws one, a string precedes
 // them: what the notification is, or the tag that is withdrawn. The series of an
 // event precedes everything: of a series, only the last event is replayed. After it comes
-// the key of an event that another service has published, see [Key]. A message of
+// the key of an event that another service has published, see [Key], and then a string,
+// the trace of the event, see [WithTrace]. A message of
 // a page has the contents of an event. The contents of a
 // control message are a list of strings. Numbers in contents are
 // uvarints. A list is its length and its strings, a string is its length and
@@ -55,7 +56,8 @@ const (
 	seriesFlag  = 1 << 1 // it is part of a series
 	keyedFlag   = 1 << 2 // it has a key
 	perUserFlag = 1 << 3 // it has params for some users alone
-	allFlags    = secretFlag | seriesFlag | keyedFlag | perUserFlag
+	traceFlag   = 1 << 4 // it has a trace
+	allFlags    = secretFlag | seriesFlag | keyedFlag | perUserFlag | traceFlag
 )
 
 // A Kind is the kind of a message.
@@ -158,6 +160,9 @@ func At(raw []byte) int64 {
 func Expires(raw []byte) uint64 {
 	r := reader{rest: raw[HeaderBytes:]}
 	r.rest = r.rest[namesBytes(raw):]
+	if hasTrace(raw) {
+		r.string()
+	}
 	if Kind(raw[kindAt]) != KindEvent {
 		r.string() // the notification
 	}
@@ -206,6 +211,7 @@ type Envelope struct {
 	Secret  bool   // events only: it must not be compressed
 	Series  []byte // events only: the name of the series; nil without one
 	Key     []byte // events only: an encoded [Key]; nil without one
+	Trace   []byte // events only: see [WithTrace]; nil without one
 	Node    []byte
 	Seq     uint64
 	At      int64  // when it was sent, unix nanoseconds
@@ -260,6 +266,10 @@ func (e *Envelope) readEvent(r *reader, raw []byte) bool {
 	}
 	if hasKey(raw) {
 		e.Key = r.bytes(uint64(keyBytes))
+	}
+	if hasTrace(raw) {
+		e.Trace = r.string()
+		r.bad = r.bad || len(e.Trace) > MaxTraceBytes
 	}
 	if e.Kind != KindEvent && e.Kind != KindRelay {
 		e.Push = r.string()

@@ -41,6 +41,9 @@ func FuzzParse(f *testing.F) {
 	own = AppendAddress(binary.AppendUvarint(own, 1_700_000_100), "client", &first, or)
 	f.Add(append(AppendPerUser(own, []string{"1", "2"}, [][]byte{[]byte(`{"a":1}`), []byte(`{}`)}), `"tasks:update",{}]`...))
 	f.Add(AppendPerUser(own, nil, nil))
+	f.Add(WithTrace(raw, "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"))
+	f.Add(WithTrace(WithKey(last, &Key{Line: 1}), ""))
+	f.Add(WithTrace(raw, strings.Repeat("x", MaxTraceBytes+1)))
 	f.Add(append(own, 1, 0, 0, 0, 2, 1, '7', 0))
 	f.Add(append(own, 1, 0, 0, 0, 1, 1, '7', 0))
 	f.Add(append(bytes.Clone(raw[:HeaderBytes]), 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01, 0x01))
@@ -112,6 +115,9 @@ func rewrite(e *Envelope) []byte {
 		k := ParseKey(e.Key)
 		raw = WithKey(raw, &k)
 	}
+	if e.Trace != nil {
+		raw = WithTrace(raw, string(e.Trace))
+	}
 	return raw
 }
 
@@ -142,7 +148,7 @@ func describe(e *Envelope) string {
 	b.Write(binary.BigEndian.AppendUint64(nil, e.Expires))
 	b.WriteByte(byte(e.Kind))
 	b.WriteString(strconv.FormatBool(e.Secret))
-	write(string(e.Node), string(e.Body), string(e.Push), string(e.Series), string(e.Key))
+	write(string(e.Node), string(e.Body), string(e.Push), string(e.Series), string(e.Key), string(e.Trace))
 	write(e.List...)
 	for user, params := range e.PerUser.All() {
 		write(string(user), string(params))

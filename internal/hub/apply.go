@@ -164,6 +164,9 @@ func (h *Hub) remember(e *envelope.Envelope, raw []byte, now int64) {
 		return
 	}
 	h.history.Append(window.NewMessage(raw, len(e.Addr)+len(e.PerUser), len(e.Body)), e.At, now)
+	if e.Trace != nil && h.config.Deliver != nil {
+		h.round.trace(e.Trace)
+	}
 	if e.Series != nil {
 		h.history.JoinSeries(window.Series(e.Series))
 	}

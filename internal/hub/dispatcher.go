@@ -103,8 +103,12 @@ func (d *Dispatcher) Run(ctx context.Context) {
 // not overlap.
 func (d *Dispatcher) Dispatch(batch []broker.Delivery) {
 	for len(batch) > 0 {
+		began := d.now()
 		round, n, broken := d.hub.apply(batch)
 		d.deliver(round)
+		if len(round.traces) > 0 {
+			d.hub.config.Deliver(began, round.traces, len(round.touched)+len(round.lagging))
+		}
 		for _, err := range round.errs {
 			d.hub.config.Report(err)
 		}
@@ -114,6 +118,14 @@ func (d *Dispatcher) Dispatch(batch []broker.Delivery) {
 		}
 		batch = batch[n:]
 	}
+}
+
+// now returns the time if there is a tracer that needs it.
+func (d *Dispatcher) now() time.Time {
+	if d.hub.config.Deliver == nil {
+		return time.Time{}
+	}
+	return time.Now()
 }
 
 // deliver gives the pages what a round has for them.

@@ -109,6 +109,10 @@ type Config struct {
 	Publish func([]byte)   // puts a control message into the log
 	Notify  func([]Change) // passes changes of presence to the application
 	PushDue func()         // a notification may be due, or what became of one may have to be published
+
+	// Deliver is called without the lock when pages have been given events with traces;
+	// nil if there is no tracer.
+	Deliver func(began time.Time, traces []string, pages int)
 }
 
 // New returns a hub. queueBytes bounds the queue of each page; spawn starts the

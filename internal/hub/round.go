@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"slices"
 	"time"
 
 	"github.com/echo-pull/pull/internal/window"
@@ -21,6 +22,7 @@ type round struct {
 	followed     []string  // commands of other nodes that this one has followed then
 	errs         []error   // to report without the lock: the application may then call the plugin
 	own          int       // bytes of the variants
+	traces       []string  // of the events, if there is a tracer
 
 	at       time.Duration // when the batch was taken, as clock returns it
 	handed   bool          // the message that is being applied is the last one of a batch of this node …
@@ -31,6 +33,16 @@ type round struct {
 // variantBytes bounds the variants of a round, of which each is a frame for few pages. A
 // round ends with the message that exceeds it.
 const variantBytes = 16 << 20
+
+// maxTraces bounds the traces of a round.
+const maxTraces = 128
+
+// trace adds the trace of an event, once.
+func (r *round) trace(trace []byte) {
+	if len(r.traces) < maxTraces && !slices.Contains(r.traces, string(trace)) {
+		r.traces = append(r.traces, string(trace))
+	}
+}
 
 // newBundle begins a bundle with a message of a log. A bundle with the address nil
 // takes no further messages.
@@ -117,9 +129,10 @@ func (r *round) reset() {
 	clear(r.early)
 	clear(r.gapped)
 	clear(r.lagging)
+	clear(r.traces)
 	clear(r.timed)
 	*r = round{
 		touched: r.touched[:0], bundles: r.bundles[:0], spare: r.spare,
-		early: r.early[:0], gapped: r.gapped[:0], lagging: r.lagging[:0], timed: r.timed[:0],
+		early: r.early[:0], gapped: r.gapped[:0], lagging: r.lagging[:0], traces: r.traces[:0], timed: r.timed[:0],
 	}
 }

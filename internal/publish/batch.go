@@ -11,12 +11,13 @@ import (
 
 // A Batch is what one request publishes, in order.
 type Batch struct {
-	Messages [][]byte   // the publisher sets their names, and copies what it keeps
-	Events   int        // reserved places, which the publisher releases
-	Size     int        // reserved bytes, which the publisher releases
-	relay    bool       // the one message is of a page, and has a place of its own
-	awaited  bool       // done is needed
-	done     chan error // receives the result of publishing; nil if no one waits for it
+	Messages [][]byte    // the publisher sets their names, and copies what it keeps
+	Events   int         // reserved places, which the publisher releases
+	Size     int         // reserved bytes, which the publisher releases
+	Settled  func(error) // called once, with the result of publishing, without a lock; nil if no one needs it
+	relay    bool        // the one message is of a page, and has a place of its own
+	awaited  bool        // done is needed
+	done     chan error  // receives the result of publishing; nil if no one waits for it
 }
 
 // submit hands over a batch and returns the sequence number of its last message.
@@ -27,7 +28,7 @@ func (p *Publisher) submit(b Batch) (last uint64, done <-chan error, err error) 
 	p.mu.Lock()
 	if p.ended {
 		p.mu.Unlock()
-		p.release(&b)
+		p.finish(&b, ErrClosed)
 		return 0, nil, ErrClosed
 	}
 	p.observe(b.Messages)
@@ -38,10 +39,10 @@ func (p *Publisher) submit(b Batch) (last uint64, done <-chan error, err error) 
 	if shipped {
 		broker.Append(p.memory, b.Messages)
 		p.mu.Unlock()
-		p.release(&b)
+		p.finish(&b, nil)
 		return last, nil, nil
 	}
-	queued := Batch{Messages: cloneAll(b.Messages), Events: b.Events, Size: b.Size, relay: b.relay}
+	queued := Batch{Messages: cloneAll(b.Messages), Events: b.Events, Size: b.Size, Settled: b.Settled, relay: b.relay}
 	if b.awaited {
 		queued.done = make(chan error, 1)
 	}

@@ -48,6 +48,14 @@ func (p *Publisher) Release(events, size int) {
 	signal.Send(p.freed)
 }
 
+// finish ends the use of a batch: the log has it, or err is why not.
+func (p *Publisher) finish(b *Batch, err error) {
+	if b.Settled != nil {
+		b.Settled(err)
+	}
+	p.release(b)
+}
+
 // release gives back what a batch occupied.
 func (p *Publisher) release(b *Batch) {
 	p.Release(b.Events, b.Size)

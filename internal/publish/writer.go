@@ -71,7 +71,7 @@ func (p *Publisher) settleAll(batches []Batch, err error) {
 // settle releases the places of a batch and wakes the goroutine that waits for
 // it.
 func (p *Publisher) settle(b Batch, err error) {
-	p.release(&b)
+	p.finish(&b, err)
 	if b.done != nil {
 		b.done <- err
 	}

@@ -1,0 +1,139 @@
+package pullprom_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/labstack/echo/v4"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/echo-pull/pull"
+	"github.com/echo-pull/pull/pullprom"
+)
+
+// plugin returns a plugin that has sent one event.
+func plugin(t *testing.T) *pull.Plugin {
+	t.Helper()
+	p, err := pull.New(pull.Config{User: func(echo.Context) (string, error) { return "7", nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := p.Shutdown(context.WithoutCancel(t.Context())); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := p.Register(pull.Module{ID: "tasks"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Send(t.Context(), pull.Shared(), pull.Event{Module: "tasks", Command: "update"}); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func TestNamesAndUnitsFollowTheConventions(t *testing.T) {
+	problems, err := testutil.CollectAndLint(pullprom.NewCollector(plugin(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range problems {
+		t.Errorf("%s: %s", p.Metric, p.Text)
+	}
+}
+
+// The pedantic registry checks that what is collected was described, and consistent.
+func TestScrapeReadsThePlugin(t *testing.T) {
+	registry := prometheus.NewPedanticRegistry()
+	registry.MustRegister(pullprom.NewCollector(fixed(pull.Stats{
+		Transports: map[string]int{"websocket": 3, "sse": 2, "html": 0},
+		Messages:   58,
+		Node:       "n1", Epoch: "e1",
+		LogLag: pull.Histogram{Bounds: []float64{.5, 1}, Counts: []uint64{4, 2, 1}, Sum: 9.5},
+	})))
+
+	err := testutil.GatherAndCompare(registry, strings.NewReader(`
+# HELP pull_info Always 1. The labels are the id of this node, which changes with each start, and the epoch of the log.
+# TYPE pull_info gauge
+pull_info{epoch="e1",node="n1"} 1
+# HELP pull_log_lag_seconds From the end of a handler until this node has read the last event of its request from the log.
+# TYPE pull_log_lag_seconds histogram
+pull_log_lag_seconds_bucket{le="0.5"} 4
+pull_log_lag_seconds_bucket{le="1"} 6
+pull_log_lag_seconds_bucket{le="+Inf"} 7
+pull_log_lag_seconds_sum 9.5
+pull_log_lag_seconds_count 7
+# HELP pull_messages_total Events that this node has read from the log.
+# TYPE pull_messages_total counter
+pull_messages_total 58
+# HELP pull_sessions Live connections of this node, by transport.
+# TYPE pull_sessions gauge
+pull_sessions{transport="html"} 0
+pull_sessions{transport="sse"} 2
+pull_sessions{transport="websocket"} 3
+`), "pull_info", "pull_log_lag_seconds", "pull_messages_total", "pull_sessions")
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// Two scrapes at once share a collector.
+func TestParallelScrapes(t *testing.T) {
+	registry := prometheus.NewPedanticRegistry()
+	registry.MustRegister(pullprom.NewCollector(plugin(t)))
+	done := make(chan error)
+	for range 4 {
+		go func() {
+			_, err := registry.Gather()
+			done <- err
+		}()
+	}
+	for range 4 {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestSeveralPluginsHaveALabel(t *testing.T) {
+	registry := prometheus.NewPedanticRegistry()
+	for _, name := range []string{"shop", "admin"} {
+		prometheus.WrapRegistererWith(prometheus.Labels{"plugin": name}, registry).MustRegister(pullprom.NewCollector(plugin(t)))
+	}
+	if n, err := testutil.GatherAndCount(registry, "pull_messages_total"); n != 2 || err != nil {
+		t.Errorf("got %d series and %v, want 2", n, err)
+	}
+}
+
+func ExampleNewCollector() {
+	p, err := pull.New(pull.Config{User: func(echo.Context) (string, error) { return "", nil }})
+	if err != nil {
+		panic(err)
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(pullprom.NewCollector(p))
+
+	e := echo.New()
+	e.GET("/metrics", echo.WrapHandler(promhttp.HandlerFor(registry, promhttp.HandlerOpts{})))
+
+	w := httptest.NewRecorder()
+	e.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	for line := range strings.Lines(w.Body.String()) {
+		if strings.HasPrefix(line, "pull_messages_total") {
+			fmt.Print(line)
+		}
+	}
+	_ = p.Shutdown(context.Background())
+	// Output: pull_messages_total 0
+}
+
+// fixed is a source that returns the same numbers.
+type fixed pull.Stats
+
+func (f fixed) Stats() pull.Stats { return pull.Stats(f) }

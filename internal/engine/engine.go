@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/echo-pull/pull/internal/broker"
@@ -44,6 +45,7 @@ type Engine struct {
 	recorder   recorder
 	server     any // what serves the engine over HTTP
 
+	unsubscribed   atomic.Bool        // the subscription has failed, and nothing has come since
 	ticketsMissing sync.Once          // reports ErrNoTickets
 	talking        context.Context    //nolint:containedctx // of the calls of Module.Relay …
 	stopTalking    context.CancelFunc // … which the shutdown ends

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -121,46 +122,37 @@ func TestPagesThatADrainMovesMissNothing(t *testing.T) {
 		a, b := f.draining(t, 10*time.Second), f.node(t)
 		defer b.stop(t)
 		const pages, events = 20, 150
-		received := make([][]string, pages)
-		var moving sync.WaitGroup
+		before, after := make([]*reading, pages), make([]*reading, pages)
+		cursors := make([]string, pages)
 		for i := range pages {
-			user := strconv.Itoa(i)
-			r, at := a.fresh(t, user)
-			moving.Go(func() {
-				for { // until the node has closed it
-					pass(10 * time.Millisecond)
-					r.mu.Lock()
-					err := r.err
-					r.mu.Unlock()
-					if err != nil {
-						break
-					}
-				}
-				if !websocket.IsCloseError(r.err, 1012) {
-					t.Errorf("page %d: got %v, want close 1012", i, r.err)
-				}
-				if n := len(r.ids); n > 0 {
-					epoch, _ := r.hellos[0].Params["epoch"].(string)
-					at = epoch + "." + strconv.FormatUint(r.ids[n-1], 10)
-				}
-				pass(time.Second)
-				again := b.dial(t, user, "?cursor="+at).read()
-				pass(10 * time.Second)
-				received[i] = slices.Concat(r.commands, again.commands)
-			})
+			before[i], cursors[i] = a.fresh(t, strconv.Itoa(i))
 		}
 		ended := make(chan error, 1)
 		go func() { ended <- a.Shutdown(t.Context()) }()
+
 		for n := range events {
 			send(t, b, pull.Shared(), strconv.Itoa(n))
 			pass(100 * time.Millisecond)
+			for i, r := range before {
+				if commands, _, err := r.wait(); after[i] == nil && err != nil && len(commands) < n { // it was away for an event or more
+					if last := len(r.ids) - 1; last >= 0 {
+						epoch, _, _ := strings.Cut(cursors[i], ".")
+						cursors[i] = epoch + "." + strconv.FormatUint(r.ids[last], 10)
+					}
+					after[i] = b.resume(t, strconv.Itoa(i), cursors[i])
+				}
+			}
 		}
-		moving.Wait()
 
-		for i, commands := range received {
-			counted(t, commands)
-			if len(commands) != events {
-				t.Errorf("page %d: got %d events, want %d", i, len(commands), events)
+		for i, r := range before {
+			first, _, err := r.wait()
+			if !websocket.IsCloseError(err, 1012) || after[i] == nil {
+				t.Fatalf("page %d: got %v, want close 1012 and a return", i, err)
+			}
+			rest, _, _ := after[i].wait()
+			counted(t, slices.Concat(first, rest))
+			if got := len(first) + len(rest); got != events {
+				t.Errorf("page %d: got %d events, want %d", i, got, events)
 			}
 		}
 		if err := <-ended; err != nil {

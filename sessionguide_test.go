@@ -65,7 +65,7 @@ func TestGuideToSessions(t *testing.T) {
 		e.POST("/logout", func(c echo.Context) error {
 			if id := sessions.End(c); id != "" { // first: the cookie is worth nothing now
 				if err := p.DisconnectSession(id); err != nil {
-					c.Logger().Error(err) // a node has not reported; the login has ended all the same
+					c.Logger().Error(err.Error()) // a node has not reported; the login has ended all the same
 				}
 			}
 			return c.Redirect(http.StatusSeeOther, "/")

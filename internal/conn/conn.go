@@ -40,7 +40,7 @@ type Conn struct {
 	flushing    bool // Flush runs or is about to
 	catchingUp  bool // Flush has to read more of the window
 	ended       bool // the close message is queued, or the connection is gone: nothing is accepted
-	ignoring    bool // closed by CloseNow: what the client sends has no effect any more
+	ignoring    bool // closed by CloseNow: the client gets the close message alone, and what it sends has no effect
 	lost        bool // the client does not respond: what was written lately may not have arrived
 	form        Form // of the frames; set before Owner.Connected, and not guarded
 	requests    rate.Allowance
@@ -74,13 +74,13 @@ func (c *Conn) Hold(epoch string, offset uint64, more bool) {
 // Welcome queues the first messages of a connection before those that have
 // arrived since Hold, and starts Flush. The owner calls it once, after Hold. The
 // items are not subject to the bound of the queue, so that every page can join;
-// their own bound is that of a replay. A connection that was closed since Hold does not
-// get them.
+// their own bound is that of a replay. A connection for which CloseNow was called since
+// Hold does not get them.
 func (c *Conn) Welcome(items []Item) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 
-	if !c.ended {
+	if !c.ignoring {
 		c.queue = append(items, c.queue...)
 		c.queuedBytes += sizeOf(items)
 	}

@@ -53,7 +53,7 @@ func (c *Conn) next() ([]Item, bool) {
 		}
 		part, more := c.owner.ReadOn()
 		if !c.advance(part, more) {
-			continue // closed meanwhile: only the close message is left
+			continue // after CloseNow only the close message is left
 		}
 		c.ChargeReplay(part, more)
 		if len(part) > 0 {
@@ -92,15 +92,15 @@ func (c *Conn) take() (items []Item, catchingUp bool) {
 // advance records the part of the window that Flush is about to write, and
 // whether there is more. If the log has broken since the part was read,
 // SetPosition has already moved the page to another epoch. It reports whether the
-// connection still takes the part.
+// part is still written: after Close it is, because what follows it in the log may be queued.
 func (c *Conn) advance(part []Item, more bool) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 
-	if c.ended {
+	if c.ignoring {
 		return false
 	}
-	c.catchingUp = c.catchingUp || more
+	c.catchingUp = (c.catchingUp || more) && !c.ended
 	for i := range part {
 		c.queuedBytes += part[i].size()
 		if part[i].Epoch == c.epoch {

@@ -247,6 +247,16 @@ type Config struct {
 	// reported. ctx ends when the plugin shuts down. Default: every user may.
 	PushAllow func(ctx context.Context, user string, e Event) bool
 
+	// Drain is over how much time Shutdown closes the sessions, evenly, so that their
+	// pages return to other nodes one after another. Meanwhile the node accepts no
+	// further sessions, but sends, receives and delivers events as before. Give the
+	// context of Shutdown ten seconds more than that: a drain leaves the rest of the
+	// shutdown ten seconds of it, or half of the time if that is less. Streams over
+	// HTTP/2 are closed earlier, by the server's own shutdown. With a single node
+	// leave it 0: pages that are closed early would have to wait for the next process.
+	// Default 0: all are closed at once, and their pages return within five seconds.
+	Drain time.Duration
+
 	// OnError receives errors that no call can return: the broker failed, the
 	// log broke, a state file is damaged. It receives only the first error of an
 	// outage of the broker; Logger gets the end. It must not block. Default: it
@@ -273,6 +283,7 @@ func (c *Config) engine() engine.Config {
 		Tick: c.Tick, WatchTTL: c.WatchTTL, PresenceGrace: c.PresenceGrace,
 		Online: c.Online, OnOnline: c.OnOnline, OnOffline: c.OnOffline,
 		Pusher: c.Pusher, PushPatience: c.PushPatience, PushAllow: c.PushAllow,
+		Drain:   c.Drain,
 		OnError: c.OnError, Logger: c.Logger, Trace: c.Trace,
 	}
 }

@@ -28,9 +28,15 @@ type node struct {
 // startNode starts a node, until the benchmark ends.
 func startNode(b *testing.B, log pull.Broker) *node {
 	b.Helper()
+	return startDraining(b, log, 0)
+}
+
+// startDraining is startNode for one whose Shutdown takes a time.
+func startDraining(b *testing.B, log pull.Broker, drain time.Duration) *node {
+	b.Helper()
 	plugin, err := pull.New(pull.Config{
 		User:   func(c echo.Context) (string, error) { return c.QueryParam("user"), nil },
-		Broker: log, Logger: slog.New(slog.DiscardHandler),
+		Broker: log, Drain: drain, Logger: slog.New(slog.DiscardHandler),
 		OnError: func(err error) {
 			if !errors.Is(err, context.Canceled) { // the shutdown ends what a node announces
 				b.Error(err)

@@ -114,8 +114,10 @@ func (p *Plugin) Stats() Stats { return p.engine.Stats() }
 // Shutdown ends the plugin. It refuses new sessions, and new events with
 // ErrClosed. It publishes the events of requests that succeed, sends every
 // session what waits for it, closes the sessions with 1012 so that pages
-// reconnect, and waits for every goroutine. Call it after
-// echo.StartConfig.Start has returned. If ctx ends first, Shutdown cuts off the rest and returns an error.
-// If events are among the rest, it writes no state file, so that pages get a
-// gap. A second call waits for the first and returns the same result.
+// reconnect, and waits for every goroutine. With Config.Drain, it first closes
+// the sessions one after another, and refuses events only afterwards. Call it
+// after echo.StartConfig.Start has returned. If ctx ends first, Shutdown cuts
+// off the rest and returns an error. If events are among the rest, it writes no
+// state file, so that pages get a gap. A second call waits for the first and
+// returns the same result.
 func (p *Plugin) Shutdown(ctx context.Context) error { return p.engine.Shutdown(ctx) }

@@ -64,6 +64,8 @@ type Config struct {
 	PushPatience time.Duration
 	PushAllow    func(ctx context.Context, user string, e event.Event) bool
 
+	Drain time.Duration
+
 	OnError func(error)
 	Logger  *slog.Logger
 	Trace   Tracer
@@ -111,7 +113,7 @@ func (c Config) withDefaults() (Config, error) {
 
 // bounded returns the configuration with no value above forever or unbounded.
 func (c Config) bounded() Config {
-	for _, d := range []*time.Duration{&c.WindowAge, &c.Tick, &c.WatchTTL, &c.PresenceGrace, &c.PushPatience, &c.GrantTTL} {
+	for _, d := range []*time.Duration{&c.WindowAge, &c.Tick, &c.WatchTTL, &c.PresenceGrace, &c.PushPatience, &c.GrantTTL, &c.Drain} {
 		*d = min(*d, forever)
 	}
 	for _, n := range []*int{
@@ -145,6 +147,7 @@ func (c Config) check() error {
 		"EventBytes": int64(c.EventBytes), "QueueBytes": int64(c.QueueBytes),
 		"MaxTagsPerUser": int64(c.MaxTagsPerUser), "MaxUsersPerTag": int64(c.MaxUsersPerTag),
 		"Tick": int64(c.Tick), "WatchTTL": int64(c.WatchTTL), "GrantTTL": int64(c.GrantTTL),
+		"Drain": int64(c.Drain),
 	} {
 		if n < 0 {
 			return fmt.Errorf("pull: Config.%s is negative", name)

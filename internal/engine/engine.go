@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/echo-pull/pull/internal/broker"
@@ -50,6 +51,7 @@ type Engine struct {
 	began      time.Time
 	journal    journal // owned by the clock
 
+	unsubscribed   atomic.Bool        // the subscription has failed, and nothing has come since
 	ticketsMissing sync.Once          // reports ErrNoTickets
 	talking        context.Context    //nolint:containedctx // of the calls of Module.Relay …
 	stopTalking    context.CancelFunc // … which the shutdown ends

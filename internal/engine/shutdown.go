@@ -17,10 +17,12 @@ import (
 // Shutdown ends the plugin. It refuses new sessions, and new events with
 // ErrClosed. It publishes the events of requests that succeed, sends every
 // session what waits for it, closes the sessions with 1012 so that pages
-// reconnect, and waits for every goroutine. Call it after the server's own
-// Shutdown. If ctx ends first, Shutdown cuts off the rest and returns an error.
-// If events are among the rest, it writes no state file, so that pages get a
-// gap. A second call waits for the first and returns the same result.
+// reconnect, and waits for every goroutine. With Config.Drain, it first closes
+// the sessions one after another, and refuses events only afterwards. Call it
+// after the server's own Shutdown. If ctx ends first, Shutdown cuts off the rest
+// and returns an error. If events are among the rest, it writes no state file,
+// so that pages get a gap. A second call waits for the first and returns the
+// same result.
 func (e *Engine) Shutdown(ctx context.Context) error {
 	if !e.close() {
 		return e.waitForShutdown(ctx)
@@ -34,6 +36,8 @@ func (e *Engine) Shutdown(ctx context.Context) error {
 
 // drainAndStop ends the engine in the direction in which events flow.
 func (e *Engine) drainAndStop(ctx context.Context) error {
+	gone := e.pagesGone()
+	e.drainSessions(ctx, gone)
 	e.stopTalking()
 	err := e.publisher.Drain(ctx)
 	complete := err == nil // otherwise some events will never be in the log
@@ -46,7 +50,7 @@ func (e *Engine) drainAndStop(ctx context.Context) error {
 	for _, p := range e.hub.StopJoining() {
 		p.Close(conn.Restart)
 	}
-	err = errors.Join(err, e.waitForPages(ctx))
+	err = errors.Join(err, e.waitForPages(ctx, gone))
 	e.stop()
 	err = errors.Join(err, e.waitForGoroutines(ctx))
 	if e.state == nil {
@@ -107,14 +111,20 @@ func (e *Engine) drainHub(parent context.Context) error {
 	return errors.New("pull: published messages did not come back from the log")
 }
 
-// waitForPages waits until every page has ended. When ctx ends, it cuts off the
-// remaining ones.
-func (e *Engine) waitForPages(ctx context.Context) error {
+// pagesGone returns a channel that is closed when every page has ended, those
+// included that are still connecting. No further page may be added.
+func (e *Engine) pagesGone() <-chan struct{} {
 	gone := make(chan struct{})
 	e.spawn(func() {
 		e.pages.Wait()
 		close(gone)
 	})
+	return gone
+}
+
+// waitForPages waits until every page has ended, which closes gone. When ctx ends,
+// it cuts off the remaining ones.
+func (e *Engine) waitForPages(ctx context.Context, gone <-chan struct{}) error {
 	select {
 	case <-gone:
 		return nil

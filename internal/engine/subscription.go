@@ -37,6 +37,7 @@ func (e *Engine) subscribe(ctx context.Context, window time.Duration) {
 	first := true
 	arrive := func(d *broker.Delivery) {
 		o.Succeed()
+		e.unsubscribed.Store(false)
 		if first {
 			e.checkReach(d)
 			first = false
@@ -48,6 +49,7 @@ func (e *Engine) subscribe(ctx context.Context, window time.Duration) {
 		if ctx.Err() != nil {
 			return
 		}
+		e.unsubscribed.Store(true)
 		o.Report(fmt.Errorf("pull: subscription: %w", err))
 		if time.Since(began) > longestWait {
 			wait = shortestWait

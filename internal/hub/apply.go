@@ -132,10 +132,14 @@ func (h *Hub) applyMessage(d broker.Delivery, received time.Time) {
 func (h *Hub) applyEnvelope(e *envelope.Envelope, raw []byte, received time.Time) {
 	now := received.UnixNano()
 	h.round.handed = false
+	sent := received
 	if h.applied.Load() == 0 {
-		received = received.Add(newNodeTimeout - NodeTimeout) // the message may be older than this node: its age is unknown
+		sent = sent.Add(newNodeTimeout - NodeTimeout) // the message may be older than this node: its age is unknown
 	}
-	from, fresh := h.receive(e, raw, received)
+	from, fresh := h.receive(e, raw, sent)
+	if from != nil && from.self {
+		h.returned = received
+	}
 	if e.Kind == envelope.KindRelay && fresh {
 		h.history.Skip(e.At)
 		h.relay(e, raw, now)

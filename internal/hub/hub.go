@@ -71,6 +71,8 @@ type Hub struct {
 	stopping bool // no further page may join
 	stopped  bool // this node's bye has come back from the log
 
+	returned time.Time // when a message of this node last came back from the log
+
 	waiting waiting
 	round   *round              // of the batch that is being applied
 	except  map[string]struct{} // users whom the message being routed excepts; reused

@@ -54,6 +54,8 @@ var (
 
 	// ErrClosed is returned after [Plugin.Shutdown] has been called.
 	ErrClosed = errors.New("pull: plugin is shut down")
+
+	errRefused = errors.New("pull: the log does not accept events at the moment; they wait")
 )
 
 // A Progress reports how many of its own messages a node has applied.

@@ -41,6 +41,20 @@ func (p *Publisher) Accepts() error {
 	return nil
 }
 
+// Ready returns nil if there is room in the queue and the broker has not refused
+// the last call. Otherwise it returns why not.
+func (p *Publisher) Ready() error {
+	switch {
+	case p.closed.Load():
+		return ErrClosed
+	case p.events.Load() >= maxEvents || p.bytes.Load() >= MaxBytes:
+		return ErrQueueFull
+	case p.failing.Load():
+		return errRefused
+	}
+	return nil
+}
+
 // Release gives back reserved places and bytes.
 func (p *Publisher) Release(events, size int) {
 	p.bytes.Add(-int64(size))

@@ -51,15 +51,15 @@ func (t *tally) doubtful(h hole) bool {
 	return true
 }
 
-// most is how many errors and gaps are kept.
-const most = 10
+// kept is how many errors and gaps are kept.
+const kept = 10
 
 // wrong notes a broken promise.
 func (t *tally) wrong(err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.broken++
-	if len(t.errors) < most {
+	if len(t.errors) < kept {
 		t.errors = append(t.errors, err)
 	}
 }
@@ -69,7 +69,7 @@ func (t *tally) gap(where string) {
 	t.gaps.Add(1)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(t.lost) < most {
+	if len(t.lost) < kept {
 		t.lost = append(t.lost, where)
 	}
 }

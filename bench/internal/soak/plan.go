@@ -34,10 +34,10 @@ func Long() Plan {
 	}
 }
 
-// Short is three minutes with 400 pages, starts and ends included.
+// Short is three minutes with 400 pages, of which two are under faults.
 func Short() Plan {
 	return Plan{
-		For: 150 * time.Second, Pages: 400,
+		For: 2 * time.Minute, Pages: 400,
 		Window: 30 * time.Second, Sample: time.Second,
 		Shared: 250 * time.Millisecond, Private: 50 * time.Millisecond, Change: time.Second,
 		Cut: 500 * time.Millisecond, Crowd: 20 * time.Second, Burst: 15 * time.Second, Kill: 25 * time.Second,

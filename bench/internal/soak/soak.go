@@ -162,13 +162,14 @@ func (r *run) vars(ctx context.Context) (Vars, error) {
 }
 
 // quiet returns the vars of the first server when it has no sessions and no users
-// and few goroutines, or after half a minute.
+// and few goroutines, or after a minute and a half: the users of a node that was
+// killed are online for 65 seconds and their grace.
 func (r *run) quiet(ctx context.Context) (Vars, error) {
 	for start := time.Now(); ; wait(ctx, 500*time.Millisecond) {
 		r.authors.http.CloseIdleConnections()
 		v, err := r.vars(ctx)
 		left := v.Stats.Sessions > 0 || v.Stats.Users > 0 || v.Goroutines > r.before.Goroutines+spare
-		if err != nil || !left || time.Since(start) > 30*time.Second {
+		if err != nil || !left || time.Since(start) > 90*time.Second {
 			return v, err
 		}
 	}

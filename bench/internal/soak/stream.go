@@ -109,9 +109,7 @@ func openEvents(ctx context.Context, d dialer, address string, header http.Heade
 
 func (s *eventSource) next() ([]byte, error) {
 	for {
-		if err := s.conn.SetReadDeadline(time.Now().Add(silence)); err != nil {
-			return nil, err
-		}
+		_ = s.conn.SetReadDeadline(time.Now().Add(silence)) // fails after the end, of which the rest can still be read
 		text, err := s.lines.ReadBytes('\n')
 		if err != nil {
 			return nil, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -50,11 +51,7 @@ func (a *authors) sent(l letter) {
 func (a *authors) last() map[line]int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	ends := make(map[line]int, len(a.ends))
-	for l, n := range a.ends {
-		ends[l] = n
-	}
-	return ends
+	return maps.Clone(a.ends)
 }
 
 // say sends the next letter of a line. A user who has left gets nothing, which is no
@@ -104,7 +101,7 @@ func (a *authors) tidy(ctx context.Context, s *server) error {
 	}
 	response, err := a.http.Do(r)
 	if err != nil {
-		return nil //nolint:nilerr // the server is down
+		return nil // the server is down
 	}
 	defer response.Body.Close() //nolint:errcheck // only read
 	text, _ := io.ReadAll(response.Body)

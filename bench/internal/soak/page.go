@@ -94,12 +94,15 @@ func (p *page) header() http.Header {
 
 // visit connects once and reads until the connection ends.
 func (p *page) visit(ctx context.Context) error {
-	open := openSocket
-	if p.events {
-		open = openEvents
-	}
 	query := url.Values{"protocol": {"2"}, "client": {p.client}, "cursor": {p.cursor.String()}}
-	s, err := open(ctx, p.dial, p.server.url()+"/pull?"+query.Encode(), p.header())
+	address := p.server.url() + "/pull?" + query.Encode()
+	var s stream
+	var err error
+	if p.events {
+		s, err = openEvents(ctx, p.dial, address, p.header())
+	} else {
+		s, err = openSocket(ctx, p.dial, address, p.header())
+	}
 	if err != nil {
 		return err
 	}
@@ -191,8 +194,12 @@ func (p *page) receive(m message, now *hello) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	err := p.ledger.receive(a)
 	var missing *hole
-	if err := p.ledger.receive(a); err != nil && !(errors.As(err, &missing) && p.tally.doubtful(*missing)) {
+	if errors.As(err, &missing) && p.tally.doubtful(*missing) {
+		return
+	}
+	if err != nil {
 		p.tally.wrong(fmt.Errorf("a page of %s: %w", p.user, err))
 	}
 }

@@ -62,7 +62,7 @@ func send(t *testing.T, w http.ResponseWriter, r *http.Request, frames []string)
 		t.Error(err)
 		return
 	}
-	defer c.Close()
+	defer c.Close() //nolint:errcheck // it cuts the page
 	for _, text := range frames {
 		if err := c.WriteMessage(websocket.TextMessage, []byte(text)); err != nil {
 			t.Error(err)
@@ -90,7 +90,7 @@ func TestPageFollowsItsCursor(t *testing.T) {
 			if got, want := fmt.Sprint(cursors), "[log.10 log.12 log.20 other.4]"; got != want {
 				t.Errorf("the cursors are %s, want %s", got, want)
 			}
-			broken, _, _ := seen.sum()
+			_, _, broken := seen.sum()
 			if broken != nil || seen.gaps.Load() != 1 || seen.recovered.Load() != 2 || seen.repeated.Load() != 1 {
 				t.Errorf("got %v, %d gaps, %d recovered, %d repeated; want nil, 1, 2, 1",
 					broken, seen.gaps.Load(), seen.recovered.Load(), seen.repeated.Load())
@@ -109,7 +109,7 @@ func TestPageNoticesBrokenPromises(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			seen, _ := play(t, script{{welcome("log", 10, true), event(11, 1), test.frame}}, false)
 
-			broken, _, _ := seen.sum()
+			_, _, broken := seen.sum()
 			if broken == nil || !strings.Contains(broken.Error(), test.want) {
 				t.Errorf("got %v, want %q", broken, test.want)
 			}

@@ -44,10 +44,10 @@ func refused(r *http.Response) error {
 // A socket is a WebSocket.
 type socket struct{ *websocket.Conn }
 
-// openSocket connects over a connection that the caller may cut.
-func openSocket(ctx context.Context, d dialer, address string, header http.Header) (stream, error) {
+// openSocket connects to an address that begins with http.
+func openSocket(ctx context.Context, d dialer, address string, header http.Header) (*socket, error) {
 	w := websocket.Dialer{NetDialContext: d, HandshakeTimeout: silence, ReadBufferSize: 2048, WriteBufferSize: 256}
-	c, response, err := w.DialContext(ctx, "ws"+address[len("http"):], header)
+	c, response, err := w.DialContext(ctx, "ws"+address[len("http"):], header) //nolint:bodyclose // its body needs no closing
 	if err != nil {
 		if response != nil && response.StatusCode != http.StatusSwitchingProtocols {
 			return nil, refused(response)
@@ -58,10 +58,10 @@ func openSocket(ctx context.Context, d dialer, address string, header http.Heade
 	c.SetPingHandler(func(text string) error {
 		return errors.Join(c.SetReadDeadline(time.Now().Add(silence)), pong(text))
 	})
-	return socket{c}, nil
+	return &socket{c}, nil
 }
 
-func (s socket) next() ([]byte, error) {
+func (s *socket) next() ([]byte, error) {
 	if err := s.SetReadDeadline(time.Now().Add(silence)); err != nil {
 		return nil, err
 	}
@@ -69,7 +69,7 @@ func (s socket) next() ([]byte, error) {
 	return text, err
 }
 
-func (s socket) leave() {
+func (s *socket) leave() {
 	bye := websocket.FormatCloseMessage(websocket.CloseNormalClosure, "")
 	_ = s.WriteControl(websocket.CloseMessage, bye, time.Now().Add(time.Second))
 	_ = s.Close()
@@ -82,7 +82,7 @@ type eventSource struct {
 	conn  net.Conn
 }
 
-func openEvents(ctx context.Context, d dialer, address string, header http.Header) (stream, error) {
+func openEvents(ctx context.Context, d dialer, address string, header http.Header) (*eventSource, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
 	if err != nil {
 		return nil, err
@@ -129,8 +129,8 @@ func (s *eventSource) leave() { _ = s.body.Close() }
 // A dialer opens a connection.
 type dialer func(ctx context.Context, network, address string) (net.Conn, error)
 
-// dialWith returns a dialer that keeps the connection for cut. A slow reader has small
-// buffers, so that the server notices.
+// dial opens a connection and keeps it for cut. A slow page has a small buffer, so
+// that the server notices that it does not read.
 func (p *page) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	d := net.Dialer{Control: func(_, _ string, c syscall.RawConn) error {
 		if !p.slow {

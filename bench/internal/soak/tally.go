@@ -93,14 +93,14 @@ func (t *tally) ended(err error) {
 	t.ends[reason]++
 }
 
-// sum returns the broken promises, the first gaps, and the ends by reason.
-func (t *tally) sum() (broken error, lost []string, ends string) {
+// sum returns the first gaps, the ends by reason, and the broken promises.
+func (t *tally) sum() (lost []string, ends string, broken error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.broken > 0 {
 		broken = fmt.Errorf("%d promises were broken, such as: %w", t.broken, errors.Join(t.errors...))
 	}
-	return broken, t.lost, fmt.Sprint(t.ends)
+	return t.lost, fmt.Sprint(t.ends), broken
 }
 
 // Delays counts durations in buckets that are 9 % wide, from a microsecond to half

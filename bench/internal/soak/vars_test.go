@@ -25,7 +25,6 @@ func TestVarsAreReadWithAndWithoutHistograms(t *testing.T) {
 			defer s.Close()
 
 			v, err := readVars(t.Context(), s.Client(), s.URL, os.Getpid())
-
 			if err != nil {
 				t.Fatal(err)
 			}

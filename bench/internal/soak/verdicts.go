@@ -12,22 +12,26 @@ const spare = 20
 
 // verdicts judges a run whose servers have stopped.
 func (r *run) verdicts(stopped error) []Verdict {
-	broken, _, _ := r.tally.sum()
+	_, _, broken := r.tally.sum()
 	gaps := r.tally.gaps.Load()
 	all := []Verdict{
 		{"no page has missed, repeated or confused events", said(broken), broken == nil},
 		{"no page was notified of a gap", fmt.Sprintf("%d gaps %s", gaps, causes(r.peak.Stats.GapsBy)), gaps == 0 && r.peak.Stats.Gaps == 0},
 		{"every page has received everything in the end", "missing: " + orNothing(r.settled), r.settled == ""},
-		{"the faults took place", fmt.Sprintf("%d kills, %d crowds, %d bursts, %d pages recovered, %d cut as too slow by the first server",
-			len(r.kills), len(r.crowds), len(r.bursts), r.tally.recovered.Load(), r.peak.Stats.Cut),
-			len(r.kills) > 0 && len(r.crowds) > 0 && len(r.bursts) > 0 && r.peak.Stats.Cut > 0},
+		{
+			"the faults took place", fmt.Sprintf("%d kills, %d crowds, %d bursts, %d pages recovered, %d cut as too slow by the first server",
+				len(r.kills), len(r.crowds), len(r.bursts), r.tally.recovered.Load(), r.peak.Stats.Cut),
+			len(r.kills) > 0 && len(r.crowds) > 0 && len(r.bursts) > 0 && r.peak.Stats.Cut > 0,
+		},
 	}
 	all = append(all, r.flatness()...)
 	left := r.after
 	return append(all,
-		Verdict{"nothing is left when all pages have gone", fmt.Sprintf("%d sessions, %d users, %d goroutines; %d goroutines before they came",
-			left.Stats.Sessions, left.Stats.Users, left.Goroutines, r.before.Goroutines),
-			left.Stats.Sessions == 0 && left.Stats.Users == 0 && left.Goroutines <= r.before.Goroutines+spare},
+		Verdict{
+			"nothing is left when all pages have gone", fmt.Sprintf("%d sessions, %d users, %d goroutines; %d goroutines before they came",
+				left.Stats.Sessions, left.Stats.Users, left.Goroutines, r.before.Goroutines),
+			left.Stats.Sessions == 0 && left.Stats.Users == 0 && left.Goroutines <= r.before.Goroutines+spare,
+		},
 		Verdict{"both servers have stopped as they should", said(stopped), stopped == nil})
 }
 
@@ -48,7 +52,7 @@ func (r *run) flatness() []Verdict {
 
 // summary describes the run for people.
 func (r *run) summary() []string {
-	_, lost, ends := r.tally.sum()
+	lost, ends, _ := r.tally.sum()
 	lines := []string{
 		fmt.Sprintf("%d pages at two servers, %v; %d events received, %d repeated ones dropped", r.plan.Pages, r.plan.For,
 			r.tally.events.Load(), r.tally.repeated.Load()),

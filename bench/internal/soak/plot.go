@@ -103,10 +103,8 @@ func (r Result) draw(b *strings.Builder, y float64, p panel) {
 		fmt.Fprintf(b, `<path d="M%g %.1fh%g" stroke="%s" stroke-opacity="0.3"/>`, plotLeft, at, plotWidth, ink)
 		fmt.Fprintf(b, `<text x="%g" y="%.1f" text-anchor="end">%.4g</text>`+"\n", plotLeft-8, at+4, most*share)
 	}
-	end := r.end()
-	for i := range 6 {
-		at := end * time.Duration(i) / 5
-		fmt.Fprintf(b, `<text x="%.1f" y="%g" text-anchor="middle">%.3g</text>`+"\n", r.place(at), bottom+16, at.Minutes())
+	for at, step := time.Duration(0), r.step(); at <= r.end(); at += step {
+		fmt.Fprintf(b, `<text x="%.1f" y="%g" text-anchor="middle">%g</text>`+"\n", r.place(at), bottom+16, at.Minutes())
 	}
 	for _, at := range r.Kills {
 		fmt.Fprintf(b, `<path d="M%.1f %gV%g" stroke="%s" stroke-opacity="0.5" stroke-dasharray="2 3"/>`+"\n", r.place(at), top, bottom, ink)
@@ -150,6 +148,17 @@ func (r Result) end() time.Duration {
 		return time.Second
 	}
 	return r.Samples[len(r.Samples)-1].At
+}
+
+// step returns the time between two marks of the axis, so that there are at most
+// eight.
+func (r Result) step() time.Duration {
+	for _, step := range []time.Duration{15 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute} {
+		if r.end() <= 8*step {
+			return step
+		}
+	}
+	return 5 * time.Minute * (1 + r.end()/(40*time.Minute))
 }
 
 // place returns where a time is on the axis.

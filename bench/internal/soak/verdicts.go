@@ -46,7 +46,7 @@ func (r *run) flatness() []Verdict {
 		flat("resident memory", "MB", half(func(s Sample) float64 { return float64(s.First.RSS) / MB }), limit{0.10, 16}),
 		flat("the number of goroutines", "goroutines", half(func(s Sample) float64 { return float64(s.First.Goroutines) }), limit{0.05, spare}),
 		flat("the median lag", "ms", half(func(s Sample) float64 { return milliseconds(s.P50) }), limit{0.5, 25}),
-		flat("the 99th percentile of the lag", "ms", half(func(s Sample) float64 { return milliseconds(s.P99) }), limit{1, 250}),
+		flat("the 99th percentile of the lag", "ms", half(func(s Sample) float64 { return milliseconds(s.P99) }), limit{1, 500}),
 	}
 }
 

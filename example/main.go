@@ -51,7 +51,7 @@ func main() {
 	e := echo.New()
 	routes(e, &app{pull: p, tasks: shared.tasks, devices: notify.devices})
 	if options.debug {
-		publishVars(e, p)
+		e.GET("/debug/vars", showVars(p))
 	}
 
 	slog.Info("open http://" + listener.Addr().String() + " in two windows")

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"expvar"
+	"net/http"
 	"runtime"
 
 	"github.com/labstack/echo/v4"
@@ -9,10 +9,14 @@ import (
 	"github.com/echo-pull/pull"
 )
 
-// publishVars serves the counters of the plugin and of the process at /debug/vars,
-// to everyone: the example has no login that could protect them.
-func publishVars(e *echo.Echo, p *pull.Plugin) {
-	expvar.Publish("pull", expvar.Func(func() any { return p.Stats() }))
-	expvar.Publish("goroutines", expvar.Func(func() any { return runtime.NumGoroutine() }))
-	e.GET("/debug/vars", echo.WrapHandler(expvar.Handler()))
+// showVars responds with the counters of the plugin and of the process. It is for
+// development, because it is open to everyone.
+func showVars(p *pull.Plugin) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		var memory runtime.MemStats
+		runtime.ReadMemStats(&memory)
+		return c.JSON(http.StatusOK, map[string]any{
+			"pull": p.Stats(), "goroutines": runtime.NumGoroutine(), "memstats": memory,
+		})
+	}
 }

@@ -26,7 +26,7 @@ type limit struct {
 
 // flat compares a line's rise with a limit.
 func flat(name, unit string, points []point, l limit) Verdict {
-	if len(points) < 10 {
+	if len(points) < 6 {
 		return Verdict{name + " is flat", fmt.Sprintf("only %d samples", len(points)), false}
 	}
 	middle := middle(points)

@@ -30,10 +30,12 @@ type page struct {
 	user   string
 	path   string
 	slow   bool
-	events bool // uses Server-Sent Events
+	events bool          // uses Server-Sent Events
+	absent time.Duration // after which a gap is not the server's fault
 
 	client string       // its id
-	cursor cursor       // owned by run
+	cursor cursor       // owned by run, like heard
+	heard  time.Time    // when the last frame came
 	until  atomic.Int64 // when it reads again, in nanoseconds since 1970
 
 	mu     sync.Mutex // guards conn and ledger
@@ -84,7 +86,7 @@ func (p *page) load(ctx context.Context) error {
 		return fmt.Errorf("GET %s: %s, no cursor", p.path, response.Status)
 	}
 	offset, err := strconv.ParseUint(string(at[2]), 10, 64)
-	p.cursor = cursor{string(at[1]), offset}
+	p.cursor, p.heard = cursor{string(at[1]), offset}, time.Now()
 	return err
 }
 
@@ -120,6 +122,7 @@ func (p *page) visit(ctx context.Context) error {
 		if err := p.take(text, &now); err != nil {
 			return err
 		}
+		p.heard = time.Now()
 	}
 }
 
@@ -150,14 +153,18 @@ func (p *page) take(text []byte, now *hello) error {
 }
 
 // greet handles a hello. A page always has a cursor, so a hello that has not
-// recovered it is a gap.
+// recovered it is a gap, unless the page was away for too long.
 func (p *page) greet(h hello) {
 	p.tally.hellos.Add(1)
 	if h.Recovered {
 		p.tally.recovered.Add(1)
 		return
 	}
-	p.tally.gap(fmt.Sprintf("%s at %s, the log at %s.%d", p.user, p.cursor, h.Epoch, h.Offset))
+	if away := time.Since(p.heard); away > p.absent {
+		p.tally.late.Add(1)
+	} else {
+		p.tally.gap(fmt.Sprintf("%s at %s after %v, the log at %s.%d", p.user, p.cursor, away, h.Epoch, h.Offset))
+	}
 	p.cursor = cursor{h.Epoch, h.Offset}
 	p.mu.Lock()
 	defer p.mu.Unlock()

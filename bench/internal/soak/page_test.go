@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/gorilla/websocket"
 )
@@ -39,7 +40,7 @@ func play(t *testing.T, s script, events bool) (*tally, []string) {
 	})
 	fake := httptest.NewServer(mux)
 	defer fake.Close()
-	p := &page{server: &server{address: strings.TrimPrefix(fake.URL, "http://")}, http: fake.Client(), tally: &tally{}, user: "ann", path: "/", events: events}
+	p := &page{server: &server{address: strings.TrimPrefix(fake.URL, "http://")}, http: fake.Client(), tally: &tally{}, user: "ann", path: "/", events: events, absent: time.Minute}
 
 	p.run(ctx)
 
@@ -114,5 +115,20 @@ func TestPageNoticesBrokenPromises(t *testing.T) {
 				t.Errorf("got %v, want %q", broken, test.want)
 			}
 		})
+	}
+}
+
+func TestGapOfAPageThatWasAwayForTooLongIsCountedApart(t *testing.T) {
+	for _, test := range []struct {
+		away       time.Duration
+		gaps, late int64
+	}{{time.Minute, 1, 0}, {3 * time.Minute, 0, 1}} {
+		p := &page{tally: &tally{}, cursor: cursor{"log", 10}, absent: 2 * time.Minute, heard: time.Now().Add(-test.away)}
+
+		p.greet(hello{Epoch: "log", Offset: 20})
+
+		if p.tally.gaps.Load() != test.gaps || p.tally.late.Load() != test.late || p.cursor.offset != 20 {
+			t.Errorf("after %v: %d gaps and %d late, at %s; want %d and %d at 20", test.away, p.tally.gaps.Load(), p.tally.late.Load(), p.cursor, test.gaps, test.late)
+		}
 	}
 }

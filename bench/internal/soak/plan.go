@@ -38,7 +38,7 @@ func Long() Plan {
 func Short() Plan {
 	return Plan{
 		For: 2 * time.Minute, Pages: 400,
-		Window: 30 * time.Second, Sample: time.Second,
+		Window: time.Minute, Sample: time.Second,
 		Shared: 250 * time.Millisecond, Private: 50 * time.Millisecond, Change: time.Second,
 		Cut: 500 * time.Millisecond, Crowd: 20 * time.Second, Burst: 15 * time.Second, Kill: 25 * time.Second,
 		Letters: 6000,

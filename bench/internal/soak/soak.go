@@ -120,7 +120,8 @@ func (r *run) arrive(ctx context.Context, open *sync.WaitGroup) {
 
 // page returns the i-th page, without a user.
 func (r *run) page(i int) *page {
-	return &page{server: []*server{r.first, r.second}[i%2], http: r.authors.http, tally: r.tally, path: "/", events: i/2%oneInStream == 0}
+	return &page{server: []*server{r.first, r.second}[i%2], http: r.authors.http, tally: r.tally, path: "/",
+		events: i/2%oneInStream == 0, absent: r.plan.Window - blind - 5*time.Second}
 }
 
 // visitors are users who come one after another and stay for up to a minute.

@@ -17,6 +17,7 @@ type tally struct {
 	hellos    atomic.Int64
 	recovered atomic.Int64
 	gaps      atomic.Int64
+	late      atomic.Int64 // gaps of pages that were away for too long
 	events    atomic.Int64
 	repeated  atomic.Int64 // events that a page had seen
 	lag       delays

@@ -50,8 +50,8 @@ func Plot(r Result) string {
 	for i, p := range panels {
 		r.draw(b, float64(i)*panelHeight, p)
 	}
-	fmt.Fprintf(b, `<text x="%g" y="%g" text-anchor="middle">minutes; vertical lines: the second server is killed</text>`+"\n",
-		plotLeft+plotWidth/2, height+18)
+	fmt.Fprintf(b, `<text x="%g" y="%g" text-anchor="middle">minutes, with %d pages; vertical lines: the second server is killed</text>`+"\n",
+		plotLeft+plotWidth/2, height+18, r.Plan.Pages)
 	b.WriteString("</svg>\n")
 	return b.String()
 }

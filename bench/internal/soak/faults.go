@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// blind is how long the slow pages read nothing once a burst begins.
+// blind is how long the slow pages read nothing after a burst.
 const blind = 10 * time.Second
 
 // trouble lets authors write and faults happen until the plan's time is over, and
@@ -80,18 +80,25 @@ func (r *run) crowd() error {
 // them until there are more than the server keeps for a connection.
 func (r *run) burst(ctx context.Context) error {
 	r.bursts = append(r.bursts, time.Since(r.start))
-	for _, p := range r.pages {
-		if p.slow {
-			p.pause(blind)
-		}
-	}
 	padding := " " + strings.Repeat("🙂", 150) // four bytes each
-	for range r.plan.Letters {
+	for i := range r.plan.Letters {
+		if i%100 == 0 {
+			r.blindfold()
+		}
 		if err := r.authors.say(ctx, r.first, "mobile", toPage("/m"), padding); err != nil {
 			return fmt.Errorf("in a burst: %w", err)
 		}
 	}
 	return nil
+}
+
+// blindfold keeps the slow pages from reading for a while.
+func (r *run) blindfold() {
+	for _, p := range r.pages {
+		if p.slow {
+			p.pause(blind)
+		}
+	}
 }
 
 // kill kills the second server and starts it again.

@@ -114,7 +114,9 @@ func (p *page) visit(ctx context.Context) error {
 	defer p.tally.connected.Add(-1)
 	var now hello
 	for {
-		wait(ctx, time.Until(time.Unix(0, p.until.Load())))
+		for pause := time.Until(time.Unix(0, p.until.Load())); pause > 0 && wait(ctx, pause); {
+			pause = time.Until(time.Unix(0, p.until.Load()))
+		}
 		text, err := s.next()
 		if err != nil {
 			return err

@@ -7,6 +7,8 @@
 # make lint    golangci-lint
 # make bench   pull beside its peers, at most 25 minutes; see bench/README.md
 # make bench-aims   what the aims need, at most 12 minutes
+# make soak    the example with 2,000 pages for 30 minutes, under faults: nothing may grow or be lost; draws docs/soak.svg
+# make soak-short   the same with 400 pages for three minutes, which is a part of make test
 # make build   the browser client's bundle, client/dist
 # make client  the browser client's tests, and the npm package in fresh projects, for which npm needs a network
 # make release VERSION=0.1.0 V5=5.0.0   checks whether this commit can be released, and prints the commands
@@ -23,10 +25,10 @@ ENGINES = $(patsubst %/go.mod,%,$(wildcard *broker/go.mod))
 # The modules that export metrics.
 EXPORTERS = pullotel pullprom
 
-.PHONY: test test-exporters test-postgres test-redis test-nats test-sqlite check setup vet go client e2e engines exporters cluster fuzz lint bench bench-aims build screenshot release
+.PHONY: test test-exporters test-postgres test-redis test-nats test-sqlite check setup vet go client e2e engines exporters cluster fuzz lint bench bench-aims soak soak-short build screenshot release
 
 test: export CI ?= true
-test: setup vet go exporters client e2e engines cluster
+test: setup vet go exporters client e2e engines cluster soak-short
 
 check: vet go exporters client
 
@@ -103,7 +105,7 @@ fuzz:
 lint:
 	config=$$PWD/.golangci.yml; for dir in $(PLUGINS) $(ENGINES) $(EXPORTERS) bench cluster e2e example; do (cd $$dir && go run $(LINT) run -c $$config ./...) || exit 1; done
 
-bench bench-aims:
+bench bench-aims soak soak-short:
 	$(MAKE) -C bench $@
 
 build: client/node_modules

@@ -19,6 +19,7 @@ const usage = `which command?
   bench serve    be one peer's server (run starts these)
   bench load     be the client of one server (run starts these)
   bench scene    be clients that come and go (run starts these)
+  bench soak     run the example for a long time, under faults
 
 each lists its flags with -h`
 
@@ -36,7 +37,7 @@ func main() {
 func command(ctx context.Context, args []string) error {
 	commands := map[string]func(context.Context, []string) error{
 		"run": runCommand, "report": reportCommand, "serve": serveCommand, "load": loadCommand,
-		"scene": sceneCommand, "request": requestCommand,
+		"scene": sceneCommand, "request": requestCommand, "soak": soakCommand,
 	}
 	if len(args) == 0 || commands[args[0]] == nil {
 		return errors.New(usage)

@@ -50,6 +50,9 @@ func main() {
 	}
 	e := echo.New()
 	routes(e, &app{pull: p, tasks: shared.tasks, devices: notify.devices})
+	if options.debug {
+		e.GET("/debug/vars", showVars(p))
+	}
 
 	slog.Info("open http://" + listener.Addr().String() + " in two windows")
 	err = serve(ctx, e, listener)
@@ -62,6 +65,7 @@ func main() {
 type settings struct {
 	addr, broker      string
 	push, pushService string
+	debug             bool
 }
 
 func parse(config *pull.Config) settings {
@@ -73,6 +77,8 @@ func parse(config *pull.Config) settings {
 	flag.StringVar(&o.pushService, "push-service", "", "for tests: 127.0.0.1:PORT of a stand-in for the push service of Firefox, the only one that is used then")
 	flag.DurationVar(&config.PushPatience, "patience", 0, "how long a notification waits for a user who is online, but looks at no page (default 15s)")
 	flag.DurationVar(&config.PresenceGrace, "grace", 0, "how long a user who has left counts as online (default 15s)")
+	flag.DurationVar(&config.WindowAge, "window", 0, "how long a page may be away and still miss nothing (default 5m)")
+	flag.BoolVar(&o.debug, "debug", false, "show counters at /debug/vars, to everyone")
 	flag.Parse()
 	o.push = cmp.Or(o.push, beside(config.StateFile, ".push.db"))
 	return o

@@ -50,7 +50,7 @@ func NewBroadcaster(tick time.Duration, compress bool) *Broadcaster {
 	m.HandleConnect(b.connected)
 	m.HandleMessage(func(ms *melody.Session, frame []byte) { socketOf(ms).conn.receive(frame) })
 	m.HandleMessageBinary(func(ms *melody.Session, _ []byte) {
-		socketOf(ms).conn.CloseNow(CloseViolation, "binary frame")
+		socketOf(ms).conn.CloseNow(Violation, "binary frame")
 	})
 	m.HandlePong(func(ms *melody.Session) { b.ponged(socketOf(ms)) })
 	m.HandleClose(func(ms *melody.Session, _ int, _ string) error { return closedByClient(socketOf(ms)) })
@@ -118,7 +118,7 @@ func (b *Broadcaster) ponged(s *Socket) { s.flood.allowControl(b.controlRate) }
 // closedByClient responds to a close message.
 func closedByClient(s *Socket) error {
 	s.peerClosed.Store(true)
-	s.conn.CloseNow(websocket.CloseNormalClosure, "")
+	s.conn.CloseNow(ByPage, "")
 	return nil
 }
 
@@ -135,14 +135,14 @@ func readFailed(s *Socket, err error) {
 		s.peerClosed.Store(true)
 		s.conn.die(Dead) // a close message of the client would have closed the connection
 	case errors.Is(err, errFlood):
-		s.conn.CloseNow(CloseViolation, TooFast)
+		s.conn.CloseNow(Flood, "too fast")
 	case errors.Is(err, websocket.ErrReadLimit):
-		s.conn.CloseNow(CloseViolation, "frame too large")
+		s.conn.CloseNow(Violation, "frame too large")
 	case errors.As(err, &broken), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
 		errors.Is(err, net.ErrClosed), errors.Is(err, io.ErrClosedPipe):
 		s.conn.die(Dead) // or closed by the node, which is counted already
 	default:
-		s.conn.CloseNow(CloseViolation, "malformed frame")
+		s.conn.CloseNow(Violation, "malformed frame")
 	}
 }
 

@@ -1,12 +1,15 @@
 package conn
 
-// A Cause is why a connection was closed, unless its client has closed it.
+import "github.com/gorilla/websocket"
+
+// A Cause is why a connection has ended, or is about to.
 type Cause uint8
 
-// The causes. The zero value is that of a connection that is open, or was closed by its
-// client.
+// The causes. The zero value is that of a connection that is open, or of which nothing is
+// known but that it is gone. From SlowQueue on, it is not the page that has ended it.
 const (
-	NoCause     Cause = iota
+	Gone        Cause = iota
+	ByPage            // the client has sent a close message
 	SlowQueue         // its queue was full, or nothing could be written for writeTimeout
 	SlowWindow        // it has read the window more slowly than the window moves
 	Violation         // of the protocol, by the client
@@ -20,48 +23,40 @@ const (
 	causeCount        // their number
 )
 
-var causeNames = [causeCount]string{ //nolint:gochecknoglobals // a constant
-	"", "slow_queue", "slow_window", "violation", "flood", "dead", "disconnect", "session", "replay", "log", "shutdown",
+// ofCause is what belongs to each cause: its name, and the close code that the client
+// gets, or 0 if it gets none.
+var ofCause = [causeCount]struct { //nolint:gochecknoglobals // a constant
+	name string
+	code int
+}{
+	Gone:        {"gone", 0},
+	ByPage:      {"closed", websocket.CloseNormalClosure},
+	SlowQueue:   {"slow_queue", closeTooSlow},
+	SlowWindow:  {"slow_window", closeTooSlow},
+	Violation:   {"violation", closeViolation},
+	Flood:       {"flood", closeViolation},
+	Dead:        {"dead", 0},
+	Disconnect:  {"disconnect", closeNotAllowed},
+	SessionOver: {"session", closeSessionOver},
+	Replay:      {"replay", closeRestart},
+	Ahead:       {"log", closeRestart},
+	Shutdown:    {"shutdown", closeRestart},
 }
 
-// String returns the name of the cause, or "" for NoCause.
-func (c Cause) String() string { return causeNames[c] }
+// String returns the name of the cause.
+func (c Cause) String() string { return ofCause[c].name }
 
-// causeOf returns the cause for which CloseNow is called with a close code and a reason.
-func causeOf(code int, reason string) Cause {
-	switch {
-	case code == CloseViolation && reason == TooFast:
-		return Flood
-	case code == CloseViolation:
-		return Violation
-	case code == CloseNotAllowed:
-		return Disconnect
-	case code == CloseSessionOver:
-		return SessionOver
-	case code == CloseRestart && reason == Restart:
-		return Shutdown
-	case code == CloseRestart:
-		return Ahead
-	}
-	return NoCause // the client has begun to close the connection
-}
+// Code returns the close code that the client gets, or 0 if it gets none.
+func (c Cause) Code() int { return ofCause[c].code }
 
-// Reasons with which a connection is closed, and which have a cause of their own.
-const (
-	TooFast = "too fast" // the client sends too much
-	Restart = "restart"  // of the plugin, or of the server
-)
-
-// cut counts why the connection ends. The caller holds mu, has checked that ended is
-// false, and sets it.
-func (c *Conn) cut(cause Cause) {
+// endFor sets and counts why the connection ends. The caller holds mu, has checked that
+// ended is false, and sets it.
+func (c *Conn) endFor(cause Cause) {
 	c.cause = cause
-	if cause != NoCause {
-		c.owner.Settings().cuts[cause].Add(1)
-	}
+	c.owner.Settings().cuts[cause].Add(1)
 }
 
-// Cause returns why the connection was closed.
+// Cause returns why the connection has ended, or is about to.
 func (c *Conn) Cause() Cause {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -69,13 +64,14 @@ func (c *Conn) Cause() Cause {
 	return c.cause
 }
 
-// CutBy returns how many connections were closed for a cause.
+// CutBy returns how many connections have ended for a cause.
 func (s *Settings) CutBy(cause Cause) uint64 { return s.cuts[cause].Load() }
 
-// Cuts returns how many connections were closed, by the name of the cause.
+// Cuts returns how many connections were not ended by their pages, by the name of the
+// cause.
 func (s *Settings) Cuts() map[string]uint64 {
-	cuts := make(map[string]uint64, causeCount-1)
-	for cause := NoCause + 1; cause < causeCount; cause++ {
+	cuts := make(map[string]uint64, causeCount-SlowQueue)
+	for cause := SlowQueue; cause < causeCount; cause++ {
 		cuts[cause.String()] = s.CutBy(cause)
 	}
 	return cuts

@@ -4,47 +4,46 @@ import "time"
 
 // Close codes of WebSockets.
 const (
-	CloseViolation  = 1008 // RFC 6455 section 7.4.1: the client has violated the protocol
-	CloseRestart    = 1012 // IANA registry: service restart; the page reconnects
-	closeTooSlow    = 4001 // the page reconnects and recovers
-	CloseNotAllowed = 4003 // the page does not reconnect
-
-	CloseSessionOver = 4401 // the page does not reconnect by itself: the user has to log in
+	closeViolation   = 1008 // RFC 6455 section 7.4.1: the client has violated the protocol
+	closeRestart     = 1012 // IANA registry: service restart; the page reconnects
+	closeTooSlow     = 4001 // the page reconnects and recovers
+	closeNotAllowed  = 4003 // the page does not reconnect
+	closeSessionOver = 4401 // the page does not reconnect by itself: the user has to log in
 )
 
 // closeWait is how long a connection that is being closed may take to receive
 // what is still queued and the close message.
 const closeWait = 5 * time.Second
 
-// Close closes the connection after what is queued, with CloseRestart: the page
-// reconnects. It does not block. Further calls do nothing.
-func (c *Conn) Close(reason string) {
+// tooSlow is the reason for closing a connection whose client reads too slowly.
+const tooSlow = "too slow"
+
+// Close closes the connection after what is queued, because the plugin or the server
+// shuts down: the page reconnects. It does not block. Further calls do nothing.
+func (c *Conn) Close() { c.closeAfterQueue(Shutdown, "restart") }
+
+// closeAfterQueue closes the connection after what is queued. Further calls do nothing.
+func (c *Conn) closeAfterQueue(cause Cause, reason string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 
-	c.closeAfterQueue(Shutdown, reason)
-}
-
-// closeAfterQueue is Close, for a cause. The caller holds mu.
-func (c *Conn) closeAfterQueue(cause Cause, reason string) {
 	if !c.ended {
-		c.ending = endingOf(CloseRestart, reason)
-		c.cut(cause)
-		c.queueClose(CloseRestart, reason)
+		c.endFor(cause)
+		c.queueClose(reason)
 	}
 }
 
 // CloseNow closes the connection before what is queued. What the client sends from then
-// on is read, but ignored. It does not block. Further calls do nothing.
-func (c *Conn) CloseNow(code int, reason string) {
+// on is read, but ignored. The reason is for the client: a text of at most 123 bytes
+// (RFC 6455 section 5.5). It does not block. Further calls do nothing.
+func (c *Conn) CloseNow(cause Cause, reason string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 
 	c.ignoring = true
 	if !c.ended {
-		c.ending = endingOf(code, reason)
-		c.cut(causeOf(code, reason))
-		c.dropAndClose(code, reason)
+		c.endFor(cause)
+		c.dropAndClose(reason)
 	}
 }
 
@@ -56,42 +55,40 @@ func (c *Conn) CloseSlow() {
 	defer c.mu.Unlock()
 
 	if !c.ended {
-		c.ending = EndedSlowWindow
 		c.lost = true
-		c.cut(SlowWindow)
-		c.queueClose(closeTooSlow, "too slow")
+		c.endFor(SlowWindow)
+		c.queueClose(tooSlow)
 	}
 }
 
 // closeSlowNow closes the connection before what is queued, because the page
 // reads too slowly. The caller holds mu.
 func (c *Conn) closeSlowNow() {
-	c.ending = EndedSlowQueue
 	c.lost = true
-	c.cut(SlowQueue)
-	c.dropAndClose(closeTooSlow, "too slow")
+	c.endFor(SlowQueue)
+	c.dropAndClose(tooSlow)
 }
 
 // dropAndClose queues the close message and drops what is queued before it,
 // except bytes that come first: they may be the rest of a partly written frame,
 // and without it the client would read the close message as a part of that frame.
 // The caller holds mu.
-func (c *Conn) dropAndClose(code int, reason string) {
+func (c *Conn) dropAndClose(reason string) {
 	kept := c.queue[:0]
 	if len(c.queue) > 0 && c.queue[0].raw != nil {
 		kept = append(kept, c.queue[0])
 	}
 	clear(c.queue[len(kept):])
 	c.queue = kept
-	c.queueClose(code, reason)
+	c.queueClose(reason)
 }
 
 // queueClose queues the close message behind what is queued, bounds the time
 // that the transport has for both, and starts Flush. From now on nothing else is
 // accepted. The caller holds mu and has checked that ended is false.
-func (c *Conn) queueClose(code int, reason string) {
+func (c *Conn) queueClose(reason string) {
 	c.ended, c.catchingUp = true, false
-	c.queue = append(c.queue, Item{raw: c.form.framing().AppendClose(nil, code, reason), isClose: true})
+	c.queue = append(c.queue, Item{raw: c.form.framing().AppendClose(nil, c.cause.Code(), reason), isClose: true})
 	c.transport.Limit(closeWait)
 	c.startFlush()
 }
@@ -129,7 +126,7 @@ func (c *Conn) die(cause Cause) {
 	defer c.mu.Unlock()
 
 	if !c.ended {
-		c.cut(cause)
+		c.endFor(cause)
 		c.ended, c.catchingUp = true, false
 	}
 }
@@ -140,9 +137,6 @@ func (c *Conn) lose() {
 	defer c.mu.Unlock()
 
 	c.lost = true
-	if !c.ended {
-		c.ending = EndedDead
-	}
 }
 
 // IsLost reports whether the client did not respond in time, so that it may not

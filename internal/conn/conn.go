@@ -44,7 +44,6 @@ type Conn struct {
 	lost        bool // the client does not respond: what was written lately may not have arrived
 	cause       Cause
 	form        Form // of the frames; set before Owner.Connected, and not guarded
-	ending      Ending
 	requests    rate.Fixed
 }
 

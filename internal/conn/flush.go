@@ -30,7 +30,6 @@ func (c *Conn) Flush() {
 func (c *Conn) fail(err error) {
 	c.lose()
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		c.setSlow()
 		c.die(SlowQueue) // the client has read nothing for too long
 	} else {
 		c.die(Dead)
@@ -74,9 +73,7 @@ const replayedTooMuch = "too much was replayed, try again"
 func (c *Conn) ChargeReplay(part []Item, more bool) { //nolint:revive // more is a fact about the replay, not a mode
 	bytes := sizeOf(part)
 	if left := bytes == 0 || c.owner.Charge(bytes); !left && more {
-		c.mu.Lock()
 		c.closeAfterQueue(Replay, replayedTooMuch)
-		c.mu.Unlock()
 	}
 }
 

@@ -15,7 +15,7 @@ func (fragments) AppendTick(b []byte, epoch string, offset uint64) []byte {
 // of other libraries do not read codes.
 func (fragments) AppendClose(b []byte, code int, reason string) []byte {
 	name := "event: pull:close\ndata: "
-	if code == CloseNotAllowed || code == CloseViolation {
+	if code == closeNotAllowed || code == closeViolation {
 		name = "event: pull:stop\ndata: "
 	}
 	return append(protocol.AppendClose(append(b, name...), code, reason), "\n\n"...)

@@ -35,15 +35,15 @@ func (b *Broadcaster) readInflated(s *Socket, ws *websocket.Conn) {
 // receive passes a frame of the client to the owner, or closes the connection.
 func (s *Socket) receive(kind int, r io.Reader) {
 	if kind == websocket.BinaryMessage {
-		s.conn.CloseNow(CloseViolation, "binary frame")
+		s.conn.CloseNow(Violation, "binary frame")
 		return
 	}
 	frame, err := io.ReadAll(io.LimitReader(r, IncomingBytes+1))
 	switch {
 	case len(frame) > IncomingBytes:
-		s.conn.CloseNow(CloseViolation, "frame too large")
+		s.conn.CloseNow(Violation, "frame too large")
 	case isMalformed(err):
-		s.conn.CloseNow(CloseViolation, "malformed frame")
+		s.conn.CloseNow(Violation, "malformed frame")
 	case err != nil: // the connection has failed: the next read returns the error again
 	default:
 		s.conn.receive(frame)

@@ -73,7 +73,7 @@ func (s *Stream) read() {
 	switch _, err := io.ReadFull(s.Conn, s.received[s.early:]); {
 	case err == nil:
 		s.sending.Store(true)
-		s.conn.CloseNow(CloseViolation, "nothing may be sent on a stream")
+		s.conn.CloseNow(Violation, "nothing may be sent on a stream")
 		s.discard()
 	case errors.As(err, &broken) && broken.Timeout(): // of the kernel: nobody acknowledges what was sent
 		s.conn.die(Dead)

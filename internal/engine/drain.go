@@ -34,7 +34,7 @@ func (e *Engine) drainSessions(ctx context.Context, gone <-chan struct{}) {
 			return
 		}
 		for due := drainedBy(time.Since(began), over, len(pages)); closed < due; closed++ {
-			pages[closed].Close("restart")
+			pages[closed].Close()
 			pages[closed] = nil // it may end long before the drain does
 		}
 	}

@@ -53,7 +53,7 @@ func (e *Engine) DisconnectSession(id string) error {
 	}
 	return e.command(envelope.KindEndSession, hash.String(), func() {
 		for _, p := range e.hub.EndSession(hash) {
-			p.CloseNow(conn.CloseSessionOver, "session over")
+			p.CloseNow(conn.SessionOver, "session over")
 		}
 		signal.Send(e.graceStarted)
 	})
@@ -79,7 +79,7 @@ func (e *Engine) Disconnect(user string) error {
 	}
 	return e.command(envelope.KindDisconnect, user, func() {
 		for _, p := range e.hub.Disconnect(user) {
-			p.CloseNow(conn.CloseNotAllowed, "disconnected")
+			p.CloseNow(conn.Disconnect, "disconnected")
 		}
 	})
 }

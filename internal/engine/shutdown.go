@@ -48,7 +48,7 @@ func (e *Engine) drainAndStop(ctx context.Context) error {
 	e.publisher.Announce(envelope.Control(envelope.KindBye, time.Now()))
 	err = errors.Join(err, e.drainHub(ctx))
 	for _, p := range e.hub.StopJoining() {
-		p.Close(conn.Restart)
+		p.Close()
 	}
 	err = errors.Join(err, e.waitForPages(ctx, gone))
 	e.stop()

@@ -13,7 +13,7 @@ import (
 
 // A page that is told to come back goes on from where it is: it has to know what that is.
 func TestCloseBeforeTheWelcomeComesAfterIt(t *testing.T) {
-	for name, end := range map[string]func(*Page){"restart": func(p *Page) { p.Close("restart") }, "too slow": (*Page).CloseSlow} {
+	for name, end := range map[string]func(*Page){"restart": func(p *Page) { p.Close() }, "too slow": (*Page).CloseSlow} {
 		t.Run(name, func(t *testing.T) {
 			h, d := newHub(func(*Config) {})
 			w, wire := new(writer), new(recorder)
@@ -36,7 +36,7 @@ func TestCloseBeforeTheWelcomeComesAfterIt(t *testing.T) {
 
 // The page is closed after the last part of its replay was read, and before that is written.
 func TestCloseDuringAReplayComesAfterWhatWasRead(t *testing.T) {
-	for name, end := range map[string]func(*Page){"restart": func(p *Page) { p.Close("restart") }, "too slow": (*Page).CloseSlow} {
+	for name, end := range map[string]func(*Page){"restart": func(p *Page) { p.Close() }, "too slow": (*Page).CloseSlow} {
 		t.Run(name, func(t *testing.T) {
 			h, d := newHub(func(*Config) {})
 			w, wire := new(writer), new(recorder)

@@ -144,10 +144,10 @@ func (d *Dispatcher) deliver(r *round) {
 	d.hub.stats.deliveries.Add(d.own.takeCount())
 	d.hub.measureFirstWrites(r)
 	for _, p := range d.hub.settle(r) {
-		p.CloseNow(conn.CloseNotAllowed, "disconnected")
+		p.CloseNow(conn.Disconnect, "disconnected")
 	}
 	for _, p := range r.over {
-		p.CloseNow(conn.CloseSessionOver, sessionOver)
+		p.CloseNow(conn.SessionOver, sessionOver)
 	}
 	if len(r.followed) > 0 {
 		d.hub.config.Publish(envelope.Control(envelope.KindDone, time.Now(), r.followed...))

@@ -182,9 +182,9 @@ func (m *littleModel) step() {
 func (m *littleModel) rarely() {
 	switch m.next(4) {
 	case 0:
-		m.withPage(func(p *littlePage) { p.owner.page.CloseNow(conn.CloseViolation, "malformed frame") })
+		m.withPage(func(p *littlePage) { p.owner.page.CloseNow(conn.Violation, "malformed frame") })
 	case 1:
-		m.withPage(func(p *littlePage) { p.owner.page.Close("restart") })
+		m.withPage(func(p *littlePage) { p.owner.page.Close() })
 	case 2:
 		if m.next(4) == 0 { // the log is lost
 			m.dispatch()

@@ -25,7 +25,7 @@ const ServeEvery = time.Second
 func (h *Hub) ServeSessions(now time.Time) (more bool) {
 	over, more := h.serveTerms(now)
 	for _, p := range over {
-		p.CloseNow(conn.CloseSessionOver, sessionOver)
+		p.CloseNow(conn.SessionOver, sessionOver)
 	}
 	return more
 }

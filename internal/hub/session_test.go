@@ -71,7 +71,7 @@ func TestEndBeforeTheWelcomeSendsNoReplay(t *testing.T) {
 	h.SetLease(p, session.NewLease(session.IDOf("s1"), time.Time{}, time.Now()))
 	err := h.JoinWatching(p, &envelope.Cursor{Epoch: "log", Offset: 1}, 0, nil, func() []byte {
 		for _, page := range h.EndSession(session.IDOf("s1")) {
-			page.CloseNow(conn.CloseSessionOver, sessionOver)
+			page.CloseNow(conn.SessionOver, sessionOver)
 		}
 		return []byte("{}")
 	})

@@ -74,7 +74,7 @@ func (h *Hub) sessionOf(p *Page) explain.Session {
 		Early: p.early, Closing: progress.Ended, Idle: progress.Idle, Queued: progress.Queued,
 	}
 	if progress.Ended {
-		s.Reason, s.Code = progress.Ending.String(), progress.Ending.Code()
+		s.Reason, s.Code = progress.Cause.String(), progress.Cause.Code()
 	}
 	if p.watches != nil {
 		for _, w := range p.watches.tags {

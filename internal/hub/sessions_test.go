@@ -34,7 +34,7 @@ func TestSessionsAreThoseThatLiveAndThenThoseThatHaveLeft(t *testing.T) {
 	first, second := joined(t, h, "1", "first"), joined(t, h, "1", "second")
 	joined(t, h, "2", "other")
 	joined(t, h, "1", "living")
-	first.CloseNow(conn.CloseViolation, "malformed frame")
+	first.CloseNow(conn.Violation, "malformed frame")
 	h.Leave(first)
 	second.Cut()
 	h.Leave(second)

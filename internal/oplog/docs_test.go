@@ -69,7 +69,7 @@ func TestMessageHasItsAttributes(t *testing.T) {
 	logger := slog.New(slog.NewTextHandler(&out, nil))
 
 	oplog.Refused.Log(logger, "origin", 3)
-	oplog.Left.Log(logger, "7", "sse", 0, "page") // at level Debug, which this logger does not take
+	oplog.Left.Log(logger, "7", "sse", 0, "closed") // at level Debug, which this logger does not take
 
 	if got := out.String(); !strings.HasSuffix(got, `level=WARN msg="pull: requests were refused" reason=origin count=3`+"\n") || strings.Count(got, "\n") != 1 {
 		t.Errorf("got %q, want one line with the reason and the count", got)

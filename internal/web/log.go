@@ -39,9 +39,5 @@ func (p *page) logLeft() {
 	if p.handshake == nil || !p.handshake.live {
 		return
 	}
-	reason := p.Cause().String()
-	if reason == "" {
-		reason = "page"
-	}
-	p.log(&oplog.Left, time.Since(p.handshake.began), reason)
+	p.log(&oplog.Left, time.Since(p.handshake.began), p.Cause().String())
 }

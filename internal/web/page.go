@@ -56,13 +56,13 @@ func (p *page) Connected() {
 	switch {
 	case err == nil:
 	case errors.Is(err, hub.ErrDisconnected):
-		p.CloseNow(conn.CloseNotAllowed, "disconnected")
+		p.CloseNow(conn.Disconnect, "disconnected")
 	case errors.Is(err, hub.ErrSessionOver):
-		p.CloseNow(conn.CloseSessionOver, "session over")
+		p.CloseNow(conn.SessionOver, "session over")
 	case errors.Is(err, hub.ErrStopping):
-		p.CloseNow(conn.CloseRestart, conn.Restart)
+		p.CloseNow(conn.Shutdown, "restart")
 	default:
-		p.CloseNow(conn.CloseRestart, "try again")
+		p.CloseNow(conn.Ahead, "try again")
 	}
 }
 
@@ -127,12 +127,12 @@ func (p *page) Received(frame []byte) {
 func (p *page) serve(frame []byte) {
 	s := p.server
 	if !s.allowRequest(&p.Page, p.payer()) {
-		p.CloseNow(conn.CloseViolation, conn.TooFast)
+		p.CloseNow(conn.Flood, "too fast")
 		return
 	}
 	q, err := parseRequest(frame)
 	if err != nil {
-		p.CloseNow(conn.CloseViolation, err.Error())
+		p.CloseNow(conn.Violation, err.Error())
 		return
 	}
 	if q.Extend != nil {
@@ -163,7 +163,7 @@ func (p *page) serve(frame []byte) {
 func (p *page) send(frame []byte) {
 	allowed, tolerated := p.server.limits.allowMessage(p.payer(), time.Now())
 	if !tolerated {
-		p.CloseNow(conn.CloseViolation, conn.TooFast)
+		p.CloseNow(conn.Flood, "too fast")
 		return
 	}
 	m, err := parseFrame(frame)
@@ -174,7 +174,7 @@ func (p *page) send(frame []byte) {
 			return
 		}
 	}
-	p.CloseNow(conn.CloseViolation, err.Error())
+	p.CloseNow(conn.Violation, err.Error())
 }
 
 // reply sends the response to a request in a frame.

@@ -50,7 +50,7 @@ func (s *Server) serveResponse(c Context, p *page) {
 	p.Connected()
 	defer p.Cut()
 	if s.serverStops(c.Request()) {
-		p.Close(conn.Restart)
+		p.Close()
 	}
 	if err := response.Run(c.Request().Context(), &p.Conn); err != nil {
 		_ = s.refuseWriter(w, noFlush) // the response has begun
@@ -98,7 +98,7 @@ func serverOf(r *http.Request) *http.Server {
 func (s *Server) closeResponses() {
 	for _, page := range s.engine.Hub().Pages() {
 		if page.IsResponse() {
-			page.Close(conn.Restart)
+			page.Close()
 		}
 	}
 }

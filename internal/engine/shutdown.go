@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/echo-pull/pull/internal/conn"
 	"github.com/echo-pull/pull/internal/envelope"
 	"github.com/echo-pull/pull/internal/hub"
 	"github.com/echo-pull/pull/internal/oplog"

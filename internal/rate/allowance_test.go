@@ -90,3 +90,19 @@ func TestAllowanceStaysSmall(t *testing.T) {
 		t.Errorf("got %d bytes, want 16 at most: each connection has several", got)
 	}
 }
+
+// A clock may be before the start of the process, as in fake time.
+func TestFixedAllowanceIsAnAllowance(t *testing.T) {
+	limit := Limit{Burst: 3, Every: time.Second}
+	for _, start := range []time.Time{time.Now(), time.Now().AddDate(-20, 0, 0), time.Now().AddDate(20, 0, 0)} {
+		var allowance Allowance
+		var fixed Fixed
+		now := start
+		for i := range 200 {
+			now = now.Add(time.Duration(i%7) * 200 * time.Millisecond)
+			if got, want := fixed.Take(limit, 1, now), allowance.Take(limit, 1, now); got != want {
+				t.Fatalf("request %d after %v: allowed %t, want %t", i, now.Sub(start), got, want)
+			}
+		}
+	}
+}

@@ -58,7 +58,7 @@ var comment = regexp.MustCompile(`\A(//.*\n)+`)
 func testCode(t *testing.T) string {
 	t.Helper()
 	var tests strings.Builder
-	for _, pattern := range []string{"*_test.go", "v5/*_test.go", "e2e/*_test.go", "*broker/*_test.go", "push/*_test.go", "pulltest/*_test.go", "example/*_test.go"} {
+	for _, pattern := range []string{"*_test.go", "v5/*_test.go", "e2e/*_test.go", "*broker/*_test.go", "push/*_test.go", "pulltest/*_test.go", "example/*_test.go", "pullprom/*_test.go", "pullotel/*_test.go"} {
 		sources, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)

@@ -113,7 +113,7 @@ func (h *Hub) HasRecovered(p *Page) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 
-	return p.from > 0
+	return p.course.start() == startRecovered
 }
 
 // mayLackWatches reports whether a user may watch a tag, or have watched it after

@@ -177,11 +177,10 @@ func FuzzDeliver(f *testing.F) {
 }
 
 func ExampleNewTracer() {
-	provider := sdktrace.NewTracerProvider()
-	p, err := pull.New(pull.Config{
-		User:  func(echo.Context) (string, error) { return "", nil },
-		Trace: pullotel.NewTracer(provider, pullotel.TraceConfig{Deliveries: true}),
-	})
+	tracerProvider := sdktrace.NewTracerProvider() // with an exporter of yours
+	config := pull.Config{User: func(echo.Context) (string, error) { return "", nil }}
+	config.Trace = pullotel.NewTracer(tracerProvider, pullotel.TraceConfig{Deliveries: true})
+	p, err := pull.New(config)
 	if err != nil {
 		panic(err)
 	}

@@ -116,11 +116,9 @@ func ExampleNewCollector() {
 	if err != nil {
 		panic(err)
 	}
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(pullprom.NewCollector(p))
-
 	e := echo.New()
-	e.GET("/metrics", echo.WrapHandler(promhttp.HandlerFor(registry, promhttp.HandlerOpts{})))
+	prometheus.MustRegister(pullprom.NewCollector(p))
+	e.GET("/metrics", echo.WrapHandler(promhttp.Handler()))
 
 	w := httptest.NewRecorder()
 	e.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
@@ -129,6 +127,7 @@ func ExampleNewCollector() {
 			fmt.Print(line)
 		}
 	}
+	prometheus.Unregister(pullprom.NewCollector(p)) // for tests that run twice
 	_ = p.Shutdown(context.Background())
 	// Output: pull_messages_total 0
 }

@@ -44,11 +44,11 @@ func (f *Facts) verdictOfTarget() string {
 func (f *Facts) verdictOfAbsence() string {
 	switch {
 	case len(f.Nodes) > 0:
-		return "The event is for the user, who is connected to another node: ask there."
+		return "The event is for the user, who is connected to another node: see the inspector of that node."
 	case f.hasExpired():
 		return "The event was for the user, who has no session on this node. It has expired: a page that comes now does not get it."
 	}
-	return "The event is for the user, who has no session on this node. A page that returns with a cursor of before gets it, as long as the window has it."
+	return "The event is for the user, who has no session on this node. A page that returns with an earlier cursor gets it, as long as the window has it."
 }
 
 // got begins the verdict about an event that pages got.

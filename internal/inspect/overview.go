@@ -67,7 +67,7 @@ func (i *Inspector) current(now time.Time) liveView {
 func (i *Inspector) nodes(now time.Time) []nodeRow {
 	var rows []nodeRow
 	for _, n := range i.engine.Nodes() {
-		state := "heard " + span(now.Sub(n.Heard).Truncate(time.Second)) + " ago"
+		state := "last message " + span(now.Sub(n.Heard).Truncate(time.Second)) + " ago"
 		switch {
 		case n.Self:
 			state = "this node"

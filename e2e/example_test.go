@@ -107,6 +107,8 @@ func TestAdminSection(t *testing.T) {
 	ann.submit("/say", "text", "done")
 	ann.shows("#messages span", "done")
 	ann.never(`document.querySelector('#calls [data-hook$="-audit"]')`)
+	admin.visit(e.url + "/admin/pull") // the inspector, under the policy of the example
+	admin.until(`document.querySelector("#state").dataset.state === "live"`)
 	admin.clean()
 }
 

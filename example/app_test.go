@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/echo-pull/pull"
@@ -75,5 +76,19 @@ func TestAdminPageSeesWhoChangedWhat(t *testing.T) {
 	page.Expect(t, "audit", "save", &got)
 	if got.By != "ann" {
 		t.Errorf("got %q, want ann", got.By)
+	}
+}
+
+func TestInspectorIsLiveForWhoHasAName(t *testing.T) {
+	s := newSite(t)
+
+	status, page := s.request("root", http.MethodGet, "/admin/pull", nil)
+	_, login := s.request("", http.MethodGet, "/admin/pull", nil)
+
+	if status != http.StatusOK || !strings.Contains(page, "<pull-watch grant=") {
+		t.Errorf("got status %d and %s, want the overview with its grant", status, page)
+	}
+	if strings.Contains(login, "<pull-watch") {
+		t.Error("a guest sees the inspector")
 	}
 }

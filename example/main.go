@@ -112,6 +112,7 @@ func routes(e *echo.Echo, a *app) {
 		e.GET(path, pull.Handler(a.page), inside...)
 	}
 	e.GET("/admin", pull.Handler(a.page), append(inside, a.pull.Section(pull.AdminSection))...)
+	e.GET("/admin/pull*", a.pull.Inspector(), inside...)
 	e.POST("/tasks", pull.Handler(a.save), inside...)
 	e.POST("/tasks/:id", pull.Handler(a.save), inside...)
 	e.DELETE("/tasks/:id", pull.Handler(a.remove), inside...)

@@ -17,8 +17,7 @@ import (
 // attributes tell several plugins of a process apart. Register returns the errors of the
 // provider.
 //
-// The instruments of OpenTelemetry that are observed cannot be histograms: give
-// [Histograms] to the reader.
+// Observable instruments cannot be histograms: give the reader [Histograms] as well.
 func Register(provider metric.MeterProvider, source Source, attributes ...attribute.KeyValue) (metric.Registration, error) { //nolint:ireturn // the type of OpenTelemetry
 	meter := provider.Meter(scope)
 	var all []instrument

@@ -81,12 +81,11 @@ type Stats struct {
 	WindowOldest   time.Duration // age of the oldest event in the window; 0 if it is empty
 
 	// Pushes counts what became of notifications, each for one user: "sent" (the
-	// Pusher returned nil), "gone" (devices that their push service does not know any more,
-	// as package push counts them), "retried"
-	// (each time that the Pusher put one off), "failed", "refused" (by
-	// Config.PushAllow), and "withdrawn" (by Withdraw, or because the user has
-	// looked at a page). The last one counts those of all nodes, and the others
-	// those that this node has sent.
+	// Pusher returned nil), "gone" (devices that their push service does not know
+	// any more, as package push counts them), "retried" (each time that the Pusher
+	// put one off), "failed", "refused" (by Config.PushAllow), and "withdrawn" (by
+	// Withdraw, or because the user has looked at a page). The last one counts
+	// those of all nodes, and the others those that this node has sent.
 	Pushes        map[string]uint64
 	PushesWaiting int    // notifications that wait, each for one user; the same on all nodes
 	PushesDropped uint64 // notifications beyond 100 for one user, or 200,000 or 64 MiB for all

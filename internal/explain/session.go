@@ -39,7 +39,7 @@ type Session struct {
 
 	// What concerns the event that is explained.
 	Sender     bool   // the page has sent it, and it excepts its sender
-	Tab        string // the tab of the page that has sent it, likewise
+	Tab        string // the tab of the page that has sent it, and it excepts its sender
 	Covered    bool   // the page's own watches cover it
 	TooLate    bool   // … but the page had passed it when it presented the grant, which was no gap then
 	WatchFrom  uint64 // the page watches a tag of it itself, but from this later offset on; 0 if not

@@ -52,7 +52,7 @@ func (printer) Temporality(kind sdkmetric.InstrumentKind) metricdata.Temporality
 	return sdkmetric.DefaultTemporalitySelector(kind)
 }
 
-func (printer) Aggregation(kind sdkmetric.InstrumentKind) sdkmetric.Aggregation { //nolint:ireturn // what an exporter returns
+func (printer) Aggregation(kind sdkmetric.InstrumentKind) sdkmetric.Aggregation {
 	return sdkmetric.DefaultAggregationSelector(kind)
 }
 

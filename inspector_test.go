@@ -299,14 +299,61 @@ func TestInspectorExplainsWhyAUserDidNotGetAnEvent(t *testing.T) {
 		} {
 			page := a.inspect(t, "/why?"+query)
 			verdict := regexp.MustCompile(`<p class="verdict"[^>]*>([^<]*)`).FindStringSubmatch(page)
-			if verdict == nil || !strings.Contains(verdict[1], want) || !strings.Contains(page, "<li><strong>") {
+			if verdict == nil || !strings.Contains(verdict[1], want) || strings.Count(page, `<li class="decides">`) != 1 {
 				t.Errorf("%s: the verdict %q does not mention %q:\n%s", query, verdict, want, page)
 			}
 		}
-		for _, query := range []string{"user=42&offset=", "user=42&offset=x", "user=42&offset=-1", "user=42&offset=0", "user=%00&offset=1"} {
+		for _, query := range []string{"user=42&offset=x", "user=42&offset=-1", "user=42&offset=0", "user=%00&offset=1"} {
 			if page := a.inspect(t, "/why?"+query); !strings.Contains(page, `class="verdict problem"`) {
 				t.Errorf("%s: no problem is shown:\n%s", query, page)
 			}
+		}
+	})
+}
+
+func TestInspectorHasEventsToChooseFrom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newInspected(t, nil)
+		defer a.stop(t)
+		send(t, a, pull.User("43"), "update")
+		send(t, a, pull.Tag("PROJECT_7"), "another")
+		for query, want := range map[string]string{
+			"user=42":                     "tasks:another tasks:update",
+			"user=42&offset=":             "tasks:another tasks:update",
+			"user=&offset=":               "tasks:another tasks:update",
+			"user=42&part=Project":        "tasks:another",
+			"user=42&part=+update+":       "tasks:update",
+			"user=42&part=user+43":        "tasks:update",
+			"user=42&part=something+else": "",
+		} {
+			page := a.inspect(t, "/why?"+query)
+			var got []string
+			for _, row := range regexp.MustCompile(`class="name">([^<]*)<`).FindAllStringSubmatch(page, -1) {
+				got = append(got, row[1])
+			}
+			if strings.Join(got, " ") != want || strings.Contains(page, `class="verdict`) {
+				t.Errorf("%s: the events are %q, want %q, and no verdict:\n%s", query, got, want, page)
+			}
+			user := url.Values{"user": {""}}
+			if strings.HasPrefix(query, "user=42") {
+				user.Set("user", "42")
+			}
+			if links := strings.Count(page, "why?"+user.Encode()+"&amp;offset="); links != len(got) {
+				t.Errorf("%s: %d links to explanations, want %d", query, links, len(got))
+			}
+		}
+	})
+}
+
+func TestOffsetsAreTakenAsTheyAreShown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newInspected(t, nil)
+		defer a.stop(t)
+		for range 1100 {
+			send(t, a, pull.User("42"), "update")
+		}
+		if page := a.inspect(t, "/message?offset=1,050"); !strings.Contains(page, "tasks:update") {
+			t.Errorf("no event is shown:\n%s", page)
 		}
 	})
 }
@@ -326,6 +373,7 @@ func TestInspectorEscapesWhatOthersHaveChosen(t *testing.T) {
 		for _, path := range []string{
 			"", "/user?id=" + url.QueryEscape(hostile), "/message?offset=" + offset, "/message?offset=" + url.QueryEscape(hostile),
 			"/why?user=" + url.QueryEscape(hostile) + "&offset=" + offset, "/why?user=1&offset=" + url.QueryEscape(hostile),
+			"/why?user=" + url.QueryEscape(hostile) + "&part=" + url.QueryEscape(hostile),
 		} {
 			if page := a.inspect(t, path); strings.Contains(page, "<img") {
 				t.Errorf("%q contains the markup of others:\n%s", path, page)

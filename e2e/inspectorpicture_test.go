@@ -6,6 +6,8 @@ import (
 	"os"
 	"testing"
 	"time"
+
+	"github.com/chromedp/chromedp"
 )
 
 // inspectorPicture is the picture of the inspector in the README. It is written only on
@@ -20,19 +22,21 @@ func TestPictureOfTheInspectorIsSmall(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
 	overview := o.inspect("")
-	overview.screen(1000, "light")
+	overview.screen(1140, "light")
+	overview.must(chromedp.EmulateViewport(1140, 1025))
 	overview.isLive()
 	if *inspectorPicture != "" {
 		o.worksFor(time.Minute)
 	}
 	o.opens()
-	newPerson(t, "42").open(t, o.url+"/page").connected()
+	o.connect("42", "")
 	if *inspectorPicture != "" {
 		o.worksFor(4 * time.Minute)
 	}
-	o.works(3)
-	why := o.inspect("/why?user=42&part=typing")
+	o.unwatches("42", "PROJECT_7")
+	why := o.inspect("/why?user=42&part=PROJECT_7")
 	why.screen(400, "light")
+	why.must(chromedp.EmulateViewport(400, 1025))
 	offset := value[int](why, `Number(document.querySelector("tbody a").innerText)`)
 	why.visit(o.url + fmt.Sprintf("/admin/pull/why?user=42&offset=%d", offset))
 	overview.until(`document.querySelector("#pull-live path").getTotalLength() > 60`)

@@ -143,6 +143,21 @@ func (o *office) works(n int) {
 	}
 }
 
+// unwatches sends an event to the watchers of a tag just after a user has ceased to be one.
+func (o *office) unwatches(user, tag string) {
+	o.t.Helper()
+	watches := o.current().Watch()
+	for _, err := range []error{
+		watches.Add(user, tag),
+		watches.Delete(user, tag),
+		o.current().Send(o.t.Context(), pull.Tag(tag), pull.Event{Module: "tasks", Command: "update"}),
+	} {
+		if err != nil {
+			o.t.Fatal(err)
+		}
+	}
+}
+
 // worksFor sends events for a while, now more and now less of them.
 func (o *office) worksFor(d time.Duration) {
 	o.t.Helper()

@@ -8,7 +8,10 @@ import (
 	"image/color"
 	"image/draw"
 	"image/png"
+	"iter"
+	"maps"
 	"os"
+	"slices"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -89,6 +92,44 @@ func sideBySide(pictures ...image.Image) []byte {
 		at.Min.X += p.Bounds().Dx() + gap
 	}
 	var encoded bytes.Buffer
-	_ = (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&encoded, row) // a buffer never fails
+	_ = (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&encoded, paletted(row)) // a buffer never fails
 	return encoded.Bytes()
+}
+
+// paletted returns a picture in the 256 colors that it has most of, which is much smaller
+// as a PNG. The edges of letters are all that differs.
+func paletted(picture *image.RGBA) *image.Paletted {
+	pixels := make(map[color.RGBA]int)
+	for at := range positions(picture) {
+		pixels[picture.RGBAAt(at.X, at.Y)]++
+	}
+	colors := slices.Collect(maps.Keys(pixels))
+	slices.SortFunc(colors, func(a, b color.RGBA) int { return pixels[b] - pixels[a] })
+	var palette color.Palette
+	for _, c := range colors[:min(256, len(colors))] {
+		palette = append(palette, c)
+	}
+	nearest := make(map[color.RGBA]uint8, len(colors))
+	for _, c := range colors {
+		nearest[c] = uint8(palette.Index(c)) //nolint:gosec // of 256
+	}
+	result := image.NewPaletted(picture.Bounds(), palette)
+	for at := range positions(picture) {
+		result.SetColorIndex(at.X, at.Y, nearest[picture.RGBAAt(at.X, at.Y)])
+	}
+	return result
+}
+
+// positions returns the places of all pixels.
+func positions(picture image.Image) iter.Seq[image.Point] {
+	size := picture.Bounds()
+	return func(yield func(image.Point) bool) {
+		for y := size.Min.Y; y < size.Max.Y; y++ {
+			for x := size.Min.X; x < size.Max.X; x++ {
+				if !yield(image.Pt(x, y)) {
+					return
+				}
+			}
+		}
+	}
 }

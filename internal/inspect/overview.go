@@ -21,7 +21,7 @@ type overviewPage struct {
 // liveView is what changes every two seconds.
 type liveView struct {
 	At     string
-	Since  string // the first sample, if it is not five minutes old; empty if it is, and if there is none
+	Since  string // when the first sample was taken; empty if that is five minutes ago
 	Plots  []plot
 	Groups []group
 	Nodes  []nodeRow
@@ -62,7 +62,10 @@ func (i *Inspector) current(now time.Time) liveView {
 
 	s := i.engine.Stats()
 	view := liveView{At: now.UTC().Format(time.TimeOnly), Plots: plots(all), Groups: groupsOf(&s), Nodes: i.nodes(now)}
-	if len(all) > 0 && len(all) < samples {
+	switch {
+	case len(all) == 0:
+		view.Since = view.At
+	case len(all) < samples:
 		view.Since = all[0].at.UTC().Format(time.TimeOnly)
 	}
 	return view

@@ -311,53 +311,6 @@ func TestInspectorExplainsWhyAUserDidNotGetAnEvent(t *testing.T) {
 	})
 }
 
-func TestInspectorHasEventsToChooseFrom(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a := newInspected(t, nil)
-		defer a.stop(t)
-		send(t, a, pull.User("43"), "update")
-		send(t, a, pull.Tag("PROJECT_7"), "another")
-		for query, want := range map[string]string{
-			"user=42":                     "tasks:another tasks:update",
-			"user=42&offset=":             "tasks:another tasks:update",
-			"user=&offset=":               "tasks:another tasks:update",
-			"user=42&part=Project":        "tasks:another",
-			"user=42&part=+update+":       "tasks:update",
-			"user=42&part=user+43":        "tasks:update",
-			"user=42&part=something+else": "",
-		} {
-			page := a.inspect(t, "/why?"+query)
-			var got []string
-			for _, row := range regexp.MustCompile(`class="name">([^<]*)<`).FindAllStringSubmatch(page, -1) {
-				got = append(got, row[1])
-			}
-			if strings.Join(got, " ") != want || strings.Contains(page, `class="verdict`) {
-				t.Errorf("%s: the events are %q, want %q, and no verdict:\n%s", query, got, want, page)
-			}
-			user := url.Values{"user": {""}}
-			if strings.HasPrefix(query, "user=42") {
-				user.Set("user", "42")
-			}
-			if links := strings.Count(page, "why?"+user.Encode()+"&amp;offset="); links != len(got) {
-				t.Errorf("%s: %d links to explanations, want %d", query, links, len(got))
-			}
-		}
-	})
-}
-
-func TestOffsetsAreTakenAsTheyAreShown(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a := newInspected(t, nil)
-		defer a.stop(t)
-		for range 1100 {
-			send(t, a, pull.User("42"), "update")
-		}
-		if page := a.inspect(t, "/message?offset=1,050"); !strings.Contains(page, "tasks:update") {
-			t.Errorf("no event is shown:\n%s", page)
-		}
-	})
-}
-
 // hostile is markup in each place that others can choose.
 const hostile = `<img src=x onerror=alert(1)>"'`
 

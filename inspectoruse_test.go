@@ -109,3 +109,24 @@ func TestInspectorShowsThatAUserIsNotHere(t *testing.T) {
 		}
 	})
 }
+
+func TestInspectorDoesNotListItsOwnUpdates(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newInspected(t, nil)
+		defer a.stop(t)
+		p := a.dial(t, "root", "?watch="+url.QueryEscape(grantOn(t, a.inspect(t, ""))))
+		p.hello(t)
+		send(t, a, pull.User("42"), "update")
+		for range 3 {
+			p.event(t)
+		}
+		for _, path := range []string{"", "/why?user=root", "/user?id=root"} {
+			if page := a.inspect(t, path); strings.Contains(page, "pull:render") {
+				t.Errorf("%q lists updates of the overview:\n%s", path, page)
+			}
+		}
+		if page := a.inspect(t, ""); strings.Count(page, `<figure class="bad">`) != 1 || !strings.Contains(page, "tasks:update") {
+			t.Errorf("the overview does not show an event, and the plot of problems as one:\n%s", page)
+		}
+	})
+}

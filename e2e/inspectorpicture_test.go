@@ -23,20 +23,20 @@ func TestPictureOfTheInspectorIsSmall(t *testing.T) {
 	o := newOffice(t)
 	overview := o.inspect("")
 	overview.screen(1140, "light")
-	overview.must(chromedp.EmulateViewport(1140, 1025))
+	overview.must(chromedp.EmulateViewport(1140, 1080))
 	overview.isLive()
 	if *inspectorPicture != "" {
 		o.worksFor(time.Minute)
 	}
 	o.opens()
-	o.connect("42", "")
+	o.connect(0, "42", "")
 	if *inspectorPicture != "" {
 		o.worksFor(4 * time.Minute)
 	}
 	o.unwatches("42", "PROJECT_7")
 	why := o.inspect("/why?user=42&part=PROJECT_7")
 	why.screen(400, "light")
-	why.must(chromedp.EmulateViewport(400, 1025))
+	why.must(chromedp.EmulateViewport(400, 1080))
 	offset := value[int](why, `Number(document.querySelector("tbody a").innerText)`)
 	why.visit(o.url + fmt.Sprintf("/admin/pull/why?user=42&offset=%d", offset))
 	overview.until(`document.querySelector("#pull-live path").getTotalLength() > 60`)

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"strings"
@@ -45,6 +46,7 @@ func newOffice(t *testing.T) *office {
 				t.Error(err)
 			}
 		})
+		node.Mount(o.echo.Group(fmt.Sprintf("/node%d/pull", len(o.nodes))))
 		o.nodes = append(o.nodes, node)
 	}
 	for _, node := range o.nodes {
@@ -57,10 +59,11 @@ func newOffice(t *testing.T) *office {
 	return o
 }
 
-// connect connects a page of a user that is not in a browser, and reads what comes.
-func (o *office) connect(user, query string) {
+// connect connects a page of a user that is not in a browser to a node, and reads what
+// comes.
+func (o *office) connect(node int, user, query string) {
 	o.t.Helper()
-	conn := o.dial(user, query)
+	conn := o.dial(node, user, query)
 	var reading sync.WaitGroup
 	reading.Go(func() {
 		for {
@@ -75,11 +78,15 @@ func (o *office) connect(user, query string) {
 	})
 }
 
-// dial connects a page of a user that is not in a browser.
-func (o *office) dial(user, query string) *websocket.Conn {
+// dial connects a page of a user that is not in a browser to a node.
+func (o *office) dial(node int, user, query string) *websocket.Conn {
 	o.t.Helper()
+	at := "ws" + strings.TrimPrefix(o.url, "http")
+	if node > 0 {
+		at += fmt.Sprintf("/node%d", node)
+	}
 	header := http.Header{"Cookie": {"name=" + url.QueryEscape(user)}, "Origin": {o.url}}
-	conn, response, err := websocket.DefaultDialer.DialContext(o.t.Context(), "ws"+strings.TrimPrefix(o.url, "http")+"/pull?protocol=2&client=page-of-"+url.QueryEscape(user)+query, header)
+	conn, response, err := websocket.DefaultDialer.DialContext(o.t.Context(), at+"/pull?protocol=2&client=page-of-"+url.QueryEscape(user)+query, header)
 	if err != nil {
 		o.t.Fatal(err)
 	}
@@ -97,10 +104,10 @@ func (o *office) opens() {
 		}
 	}
 	for n := 1; n <= officeUsers; n++ {
-		o.connect(fmt.Sprint(n), "")
+		o.connect(n%3, fmt.Sprint(n), "")
 	}
-	o.connect("7", "&cursor=k3f2x7ab.57") // of another log: a gap
-	rude := o.dial("13", "")
+	o.connect(0, "7", "&cursor=k3f2x7ab.57") // of another log: a gap
+	rude := o.dial(0, "13", "")
 	if err := rude.WriteMessage(websocket.TextMessage, []byte("hello?")); err != nil {
 		o.t.Fatal(err)
 	}
@@ -158,7 +165,7 @@ func (o *office) unwatches(user, tag string) {
 	}
 }
 
-// worksFor sends events for a while, now more and now less of them.
+// worksFor sends events for a while: more and more of them, and then few again.
 func (o *office) worksFor(d time.Duration) {
 	o.t.Helper()
 	next := time.NewTicker(100 * time.Millisecond)
@@ -166,7 +173,7 @@ func (o *office) worksFor(d time.Duration) {
 	end := time.Now().Add(d)
 	for n := 0; time.Now().Before(end); {
 		<-next.C
-		for range 1 + n/60%4 {
+		for range rand.IntN(2 + n/400%4) {
 			o.works(n)
 			n++
 		}

@@ -96,8 +96,8 @@ func sideBySide(pictures ...image.Image) []byte {
 	return encoded.Bytes()
 }
 
-// paletted returns a picture in the 256 colors that it has most of, which is much smaller
-// as a PNG. The edges of letters are all that differs.
+// paletted returns a picture in at most 256 colors, which is much smaller as a PNG: those
+// that it has most of, except for those that look like one of them.
 func paletted(picture *image.RGBA) *image.Paletted {
 	pixels := make(map[color.RGBA]int)
 	for at := range positions(picture) {
@@ -106,8 +106,10 @@ func paletted(picture *image.RGBA) *image.Paletted {
 	colors := slices.Collect(maps.Keys(pixels))
 	slices.SortFunc(colors, func(a, b color.RGBA) int { return pixels[b] - pixels[a] })
 	var palette color.Palette
-	for _, c := range colors[:min(256, len(colors))] {
-		palette = append(palette, c)
+	for _, c := range colors {
+		if len(palette) < 256 && (len(palette) == 0 || !alike(c, palette.Convert(c).(color.RGBA))) {
+			palette = append(palette, c)
+		}
 	}
 	nearest := make(map[color.RGBA]uint8, len(colors))
 	for _, c := range colors {
@@ -118,6 +120,13 @@ func paletted(picture *image.RGBA) *image.Paletted {
 		result.SetColorIndex(at.X, at.Y, nearest[picture.RGBAAt(at.X, at.Y)])
 	}
 	return result
+}
+
+// alike reports whether two colors can hardly be told from one another.
+func alike(a, b color.RGBA) bool {
+	const most = 8
+	near := func(a, b uint8) bool { return max(a, b)-min(a, b) <= most }
+	return near(a.R, b.R) && near(a.G, b.G) && near(a.B, b.B)
 }
 
 // positions returns the places of all pixels.

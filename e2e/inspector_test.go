@@ -3,7 +3,6 @@ package e2e
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"sync/atomic"
 	"testing"
 
@@ -117,7 +116,7 @@ func TestInspectorShowsThatTheSessionIsOver(t *testing.T) {
 	if !value[bool](root, `window.before`) {
 		t.Error("the page was loaded again, and shows nothing any more")
 	}
-	root.clean("401", fmt.Sprint(http.StatusForbidden))
+	root.clean("401", "403")
 }
 
 func TestInspectorNeedsNoMouse(t *testing.T) {

@@ -1,10 +1,12 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -30,7 +32,6 @@ func newOffice(t *testing.T) *office {
 	configure := func(c *pull.Config) {
 		c.Broker, c.Secret = shared, []byte("a secret for the grants of the office")
 		c.InspectParams = true
-		c.QueueBytes = 64 << 10
 	}
 	o := &office{site: newSite(t, configure)}
 	o.nodes = append(o.nodes, o.current())
@@ -42,7 +43,9 @@ func newOffice(t *testing.T) *office {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() {
-			if err := node.Shutdown(t.Context()); err != nil && t.Context().Err() == nil {
+			ctx, cancel := context.WithTimeout(context.Background(), patience)
+			defer cancel()
+			if err := node.Shutdown(ctx); err != nil {
 				t.Error(err)
 			}
 		})
@@ -99,12 +102,12 @@ func (o *office) dial(node int, user, query string) *websocket.Conn {
 func (o *office) opens() {
 	o.t.Helper()
 	for n := 1; n <= officeUsers; n++ {
-		if err := o.nodes[n%3].Watch().Add(fmt.Sprint(n), fmt.Sprintf("PROJECT_%d", n%5)); err != nil {
+		if err := o.nodes[n%3].Watch().Add(strconv.Itoa(n), fmt.Sprintf("PROJECT_%d", n%5)); err != nil {
 			o.t.Fatal(err)
 		}
 	}
 	for n := 1; n <= officeUsers; n++ {
-		o.connect(n%3, fmt.Sprint(n), "")
+		o.connect(n%3, strconv.Itoa(n), "")
 	}
 	o.connect(0, "7", "&cursor=k3f2x7ab.57") // of another log: a gap
 	rude := o.dial(0, "13", "")
@@ -140,7 +143,7 @@ func (o *office) works(n int) {
 		command string
 	}{
 		{pull.Tag(fmt.Sprintf("PROJECT_%d", n%5)), "tasks", "update"},
-		{pull.User(fmt.Sprint(1 + n%officeUsers)), "chat", "message"},
+		{pull.User(strconv.Itoa(1 + n%officeUsers)), "chat", "message"},
 		{pull.Tag("WAREHOUSE").Or(pull.User("1")), "orders", "paid"},
 		{pull.Shared().Except("42"), "chat", "typing"},
 	}[:1+n%4] {

@@ -113,7 +113,7 @@ func paletted(picture *image.RGBA) *image.Paletted {
 	}
 	nearest := make(map[color.RGBA]uint8, len(colors))
 	for _, c := range colors {
-		nearest[c] = uint8(palette.Index(c)) //nolint:gosec // of 256
+		nearest[c] = uint8(palette.Index(c))
 	}
 	result := image.NewPaletted(picture.Bounds(), palette)
 	for at := range positions(picture) {

@@ -20,7 +20,7 @@ func TestStepsThatDecideAreMarked(t *testing.T) {
 		}, "sessions"},
 		{"for others", func(f *Facts) { f.Terms[0].Named = false }, "addressed"},
 		{"excepted", func(f *Facts) { f.Terms[0].Excepted = true }, "excepted"},
-		{"not watched", func(f *Facts) { f.Terms[0] = Match{Tags: []TagMatch{{Tag: "T"}, {Tag: "U"}}} }, "watches watches"},
+		{"not watched", func(f *Facts) { f.Terms[0] = Match{Tags: []TagMatch{{Tag: "T"}, {Tag: "U"}}} }, "watches, watches"},
 		{"nobody is here", func(f *Facts) { f.Sessions = nil }, "connected"},
 		{"nobody is here, and it has expired", func(f *Facts) { f.Sessions, f.Event.Expires = nil, now.Add(-time.Second) }, "expired"},
 		{"connected elsewhere", func(f *Facts) { f.Sessions, f.Nodes = nil, []string{"other"} }, "connected"},
@@ -39,7 +39,7 @@ func TestStepsThatDecideAreMarked(t *testing.T) {
 					got = append(got, strings.TrimPrefix(s.Docs, "docs/why.md#"))
 				}
 			}
-			if strings.Join(got, " ") != c.want {
+			if strings.Join(got, ", ") != c.want {
 				t.Errorf("the steps about %q decide %q, want those about %q", got, e.Verdict, c.want)
 			}
 		})

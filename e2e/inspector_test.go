@@ -2,115 +2,177 @@ package e2e
 
 import (
 	"context"
-	"flag"
 	"fmt"
-	"math/rand/v2"
-	"os"
-	"strings"
+	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+	"github.com/labstack/echo/v4"
 
 	"github.com/echo-pull/pull"
 )
 
-// inspectorPicture is the picture of the inspector in the README. It is written only on
-// request:
-//
-//	go test -run TestPictureOfTheInspector -inspector ../docs/inspector.png
-var inspectorPicture = flag.String("inspector", "", "where to write the README's picture of the inspector")
-
-const inspectorBytes = 170 << 10 // it has more text than the picture of the example
-
-// newInspectedSite returns a site with an inspector, and what it has to show: a user with
-// a connection and watches, and events of which some have reached nobody.
-func newInspectedSite(t *testing.T) *site {
-	t.Helper()
-	s := newSite(t, func(c *pull.Config) { c.InspectParams = true })
-	s.get("/admin/pull*", s.current().Inspector())
-	return s
+// inspect opens a page of the inspector.
+func (s *site) inspect(path string) *tab {
+	s.t.Helper()
+	return newPerson(s.t, "root").open(s.t, s.url+"/admin/pull"+path)
 }
 
-// withTraffic opens a page of bob, and sends events.
-func (s *site) withTraffic() *tab {
-	s.t.Helper()
-	bob := newPerson(s.t, "bob").open(s.t, s.url+"/page?watch=ARTICLE_5")
-	bob.connected()
-	s.send(pull.User("bob"), 1, 2)
-	s.send(pull.Tag("ARTICLE_5"), 3)
-	s.send(pull.Shared().Except("bob"), 4)
-	s.send(pull.User("carol", "dave"), 5)
-	bob.heard(1, 2, 3)
-	return bob
+// isLive waits until the overview is updated.
+func (p *tab) isLive() {
+	p.Helper()
+	p.until(`document.querySelector("#state").dataset.state === "live"`)
+}
+
+// shown returns an expression for a number of the overview.
+func shown(name string) string {
+	return fmt.Sprintf(`Number([...document.querySelectorAll("#pull-live dt")].find((one) => one.textContent === %q).nextSibling.textContent.replaceAll(",", ""))`, name)
 }
 
 func TestInspectorIsLiveUntilItIsPaused(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, nil)
-	s.get("/admin/pull*", s.current().Inspector())
-	root := newPerson(t, "root").open(t, s.url+"/admin/pull")
-	root.until(`document.querySelector("#state").dataset.state === "live"`)
+	root := s.inspect("")
+	root.isLive()
 
 	s.send(pull.User("bob"), 1, 2, 3)
 
-	root.until(`/From the log\s*[3-9]/.test(document.querySelector("#pull-live").innerText)`)
+	root.until(shown("From the log") + " >= 3")
 	root.until(`document.querySelector("#pull-live path").getTotalLength() > 60`)
 	root.run(`document.querySelector("#pause").click()`)
 	eventually(t, "the node sends no more", func() bool {
 		return value[string](root, `document.querySelector("#state").innerText`) == "paused" && s.current().Stats().PageWatches == 0
 	})
 	root.run(`document.querySelector("#pause").click()`)
-	root.until(`document.querySelector("#state").dataset.state === "live"`)
+	root.isLive()
 	root.clean()
 }
 
-// inspectorPages are the pages that show something.
-var inspectorPages = []string{"", "/user?id=bob", "/user?id=nobody", "/message", "/message?offset=%d", "/why", "/why?user=bob&offset=%d", "/why?user=dave&offset=%d", "/why?user=bob&offset=99999999"}
-
-func TestInspectorShutsNobodyOut(t *testing.T) {
+// A screen reader announces the state of the page when that changes, and no numbers.
+func TestUpdatesOfTheInspectorDisturbNobody(t *testing.T) {
 	t.Parallel()
-	source := axe(t)
-	s := newInspectedSite(t)
-	s.withTraffic()
-	root := newPerson(t, "root").open(t, s.url+"/admin/pull")
-	offset := value[int](root, `Number(document.querySelector("tbody a").innerText)`)
-	for _, path := range inspectorPages {
-		if strings.Contains(path, "%d") {
-			path = fmt.Sprintf(path, offset)
-		}
-		root.visit(s.url + "/admin/pull" + path)
-		root.run(source)
-		for _, scheme := range []string{"light", "dark"} {
-			for _, width := range []int64{1280, 390} {
-				root.screen(width, scheme)
-				root.findsNothing(path, scheme, width)
-			}
-		}
+	s := newSite(t, nil)
+	root := s.inspect("")
+	root.isLive()
+	root.run(`
+		window.announced = 0
+		new MutationObserver((all) => { announced += all.length }).observe(document.querySelector("#state"), { childList: true, characterData: true, subtree: true })
+		window.updates = 0
+		new MutationObserver(() => { updates++ }).observe(document.querySelector("#pull-live"), { childList: true, subtree: true, characterData: true, attributes: true })
+		document.querySelector("input[name=offset]").focus()
+		scrollTo(0, 100)
+		0`)
+	root.press("58")
+
+	root.until(`updates >= 3`)
+
+	if got := value[int](root, `announced`); got != 0 {
+		t.Errorf("%d changes of the state were announced while it was live, want none", got)
+	}
+	if !value[bool](root, `document.activeElement.name === "offset" && document.activeElement.value === "58" && scrollY === 100 && !document.querySelector("#pull-live[aria-live], #pull-live [aria-live]")`) {
+		t.Error("the focus, what was entered, or the place on the page is lost, or the numbers are announced")
 	}
 	root.clean()
 }
 
-// findsNothing fails if axe finds a violation, or if the page is wider than the screen.
-func (p *tab) findsNothing(path, scheme string, width int64) {
-	p.Helper()
-	p.run(`axe.run().then(({ violations }) => {
-		window.violations = violations.map(({ id, help, nodes }) => id + ": " + help + ": " + nodes.map((node) => node.html + " " + node.failureSummary).join("; "))
-	})`)
-	if found := value[[]string](p, "violations"); len(found) > 0 {
-		p.Errorf("%q, %s, %d px wide:\n%s", path, scheme, width, strings.Join(found, "\n"))
+func TestInspectorOutlivesItsNode(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	root := s.inspect("")
+	root.isLive()
+	root.run(`window.before = true`)
+
+	s.restart()
+
+	root.until(`!window.before && document.querySelector("#state").dataset.state === "live"`)
+	root.clean("WebSocket", "ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "426", "503")
+}
+
+func TestInspectorShowsThatTheSessionIsOver(t *testing.T) {
+	t.Parallel()
+	var refused atomic.Int32
+	s := newSite(t, nil)
+	s.echo.Pre(func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			if user, _ := visitor(c); user == "" && c.Request().URL.Path == "/admin/pull" {
+				refused.Add(1)
+			}
+			return next(c)
+		}
+	})
+	root := s.inspect("")
+	root.isLive()
+	root.run(`window.before = true, document.cookie = "name=; max-age=0; path=/"`)
+
+	if err := s.current().Disconnect("root"); err != nil {
+		t.Fatal(err)
 	}
-	if got := value[int64](p, "document.documentElement.scrollWidth"); got > width {
-		p.Errorf("%q needs %d px on a screen of %d", path, got, width)
+
+	root.until(`document.querySelector("#state").textContent === "no updates"`)
+	eventually(t, "the page looks twice whether it could be loaded", func() bool { return refused.Load() >= 2 })
+	if !value[bool](root, `window.before`) {
+		t.Error("the page was loaded again, and shows nothing any more")
 	}
+	root.clean("401", "403")
+}
+
+func TestInspectorNeedsNoMouse(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	s.send(pull.User("7"), 1)
+	s.send(pull.Tag("ARTICLE_5"), 2)
+	root := s.inspect("")
+	root.isLive()
+
+	for _, name := range []string{"Overview", "User", "Event", "Why not?", "Pause"} {
+		root.press(kb.Tab)
+		root.atFocus(name)
+	}
+	root.press(" ")
+	root.until(`document.querySelector("#state").textContent === "paused"`)
+	root.atFocus("Resume")
+	root.press(kb.Tab + "7" + kb.Enter)
+	root.until(`document.querySelector("h1").innerText === "Which event did user 7 not get?"`)
+	for range 5 { // to the field
+		root.press(kb.Tab)
+	}
+	root.press("article" + kb.Enter)
+	root.until(`document.querySelectorAll("tbody tr").length === 1`)
+	root.run(`document.querySelector("tbody tr a[href*=why]").focus()`)
+	root.press(kb.Enter)
+	root.until(`document.querySelector(".verdict").innerText.includes("no watch covers it")`)
+	root.until(`document.querySelector(".decides span").innerText === "Did the user watch ARTICLE_5 when it was sent?"`)
+	root.clean()
+}
+
+func TestInspectorGoesBackAndForward(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	s.send(pull.User("7"), 1)
+	root := s.inspect("")
+	root.isLive()
+
+	root.run(`document.querySelector("tbody a").click()`)
+	root.until(`document.querySelector("h1").innerText.startsWith("Event ")`)
+	root.run(`history.back()`)
+	root.until(`document.querySelector("h1").innerText === "Overview"`)
+	root.isLive()
+	root.run(`history.forward()`)
+	root.until(`document.querySelector("h1").innerText.startsWith("Event ")`)
+	root.run(`history.back()`)
+	root.until(`document.querySelector("h1").innerText === "Overview"`)
+	root.run(`location.reload()`)
+	root.isLive()
+	root.clean()
 }
 
 func TestInspectorWorksWithoutScripts(t *testing.T) {
 	t.Parallel()
-	s := newInspectedSite(t)
-	s.withTraffic()
+	s := newSite(t, nil)
+	s.send(pull.Shared().Except("bob"), 1)
 	root := newPerson(t, "root").open(t, s.url+"/elsewhere")
 	root.must(chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
 		_, err := cdp.Call(ctx, target, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
@@ -118,53 +180,24 @@ func TestInspectorWorksWithoutScripts(t *testing.T) {
 	}))
 	root.visit(s.url + "/admin/pull")
 	root.until(`document.querySelector("#pause").hidden && !window.BX`)
-	root.must(chromedp.SendKeys(`main form input[name=id]`, "bob\r"))
-	root.until(`document.querySelector("h1").innerText === "User bob"`)
+	root.must(chromedp.SendKeys(`main form input[name=user]`, "bob\r"))
+	root.until(`document.querySelector("h1").innerText === "Which event did user bob not get?"`)
+	root.must(chromedp.Click(`tbody a[href*=why]`))
+	root.until(`document.querySelector(".verdict").innerText.includes("excepts the user")`)
 	root.clean()
 }
 
-// keepBusy sends events for a while, now more and now less of them, so that the plots
-// have something to show.
-func (s *site) keepBusy(d time.Duration) {
-	s.t.Helper()
-	next := time.NewTicker(100 * time.Millisecond)
-	defer next.Stop()
-	end := time.Now().Add(d)
-	for n := 6; time.Now().Before(end); n++ {
-		<-next.C
-		for range 3 + rand.IntN(3+n/40%9) {
-			s.send(pull.Shared(), n)
-		}
-		if n%5 == 0 {
-			s.send(pull.Tag("ARTICLE_5"), n)
-		}
-	}
-}
-
-func TestPictureOfTheInspectorIsSmall(t *testing.T) {
+func TestInspectorIsLiveInFirefox(t *testing.T) {
 	t.Parallel()
-	s := newInspectedSite(t)
-	s.withTraffic()
-	overview := newPerson(t, "root").open(t, s.url+"/admin/pull")
-	overview.screen(1000, "light")
-	offset := value[int](overview, `Number([...document.querySelectorAll("tbody tr")].find((row) => row.innerText.includes("dave")).querySelector("a").innerText)`)
-	overview.until(`document.querySelector("#pull-live path").getTotalLength() > 60`)
-	if *inspectorPicture != "" {
-		s.keepBusy(time.Minute)
-	}
-	why := newPerson(t, "root").open(t, s.url+"/admin/pull")
-	why.screen(400, "light")
-	why.visit(s.url + fmt.Sprintf("/admin/pull/why?user=bob&offset=%d", offset))
+	f := sharedFirefox(t)
+	s := newSite(t, func(c *pull.Config) {
+		c.User = func(echo.Context) (string, error) { return "root", nil }
+	})
+	page := f.open(t, s.url+"/admin/pull")
+	page.until(`document.querySelector("#state").dataset.state === "live"`)
 
-	picture := sideBySide(overview.picture(), why.picture())
+	s.send(pull.User("7"), 1)
 
-	if len(picture) > inspectorBytes {
-		t.Errorf("the picture has %d bytes, want at most %d", len(picture), inspectorBytes)
-	}
-	if *inspectorPicture == "" {
-		return
-	}
-	if err := os.WriteFile(*inspectorPicture, picture, 0o644); err != nil {
-		t.Fatal(err)
-	}
+	page.until(shown("From the log") + " >= 1")
+	page.until(`document.querySelector("#pull-live path").getTotalLength() > 60`)
 }

@@ -8,7 +8,10 @@ import (
 	"image/color"
 	"image/draw"
 	"image/png"
+	"iter"
+	"maps"
 	"os"
+	"slices"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -89,6 +92,53 @@ func sideBySide(pictures ...image.Image) []byte {
 		at.Min.X += p.Bounds().Dx() + gap
 	}
 	var encoded bytes.Buffer
-	_ = (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&encoded, row) // a buffer never fails
+	_ = (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&encoded, paletted(row)) // a buffer never fails
 	return encoded.Bytes()
+}
+
+// paletted returns a picture in at most 256 colors, which is much smaller as a PNG: those
+// that it has most of, except for those that look like one of them.
+func paletted(picture *image.RGBA) *image.Paletted {
+	pixels := make(map[color.RGBA]int)
+	for at := range positions(picture) {
+		pixels[picture.RGBAAt(at.X, at.Y)]++
+	}
+	colors := slices.Collect(maps.Keys(pixels))
+	slices.SortFunc(colors, func(a, b color.RGBA) int { return pixels[b] - pixels[a] })
+	var palette color.Palette
+	for _, c := range colors {
+		if len(palette) < 256 && (len(palette) == 0 || !alike(c, palette.Convert(c).(color.RGBA))) {
+			palette = append(palette, c)
+		}
+	}
+	nearest := make(map[color.RGBA]uint8, len(colors))
+	for _, c := range colors {
+		nearest[c] = uint8(palette.Index(c))
+	}
+	result := image.NewPaletted(picture.Bounds(), palette)
+	for at := range positions(picture) {
+		result.SetColorIndex(at.X, at.Y, nearest[picture.RGBAAt(at.X, at.Y)])
+	}
+	return result
+}
+
+// alike reports whether two colors can hardly be told from one another.
+func alike(a, b color.RGBA) bool {
+	const most = 8
+	near := func(a, b uint8) bool { return max(a, b)-min(a, b) <= most }
+	return near(a.R, b.R) && near(a.G, b.G) && near(a.B, b.B)
+}
+
+// positions returns the places of all pixels.
+func positions(picture image.Image) iter.Seq[image.Point] {
+	size := picture.Bounds()
+	return func(yield func(image.Point) bool) {
+		for y := size.Min.Y; y < size.Max.Y; y++ {
+			for x := size.Min.X; x < size.Max.X; x++ {
+				if !yield(image.Pt(x, y)) {
+					return
+				}
+			}
+		}
+	}
 }

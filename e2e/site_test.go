@@ -94,6 +94,7 @@ func (s *site) routes(p *pull.Plugin) *echo.Echo {
 	e.GET("/elsewhere", func(c echo.Context) error {
 		return c.HTML(http.StatusOK, "<title>elsewhere</title><link rel='icon' href='data:,'>")
 	})
+	e.GET("/admin/pull*", p.Inspector())
 	e.GET("/stream/:library", pull.Handler(func(c pull.Context) error { return streamPage(c, p) }))
 	s.routeWatched(e, p)
 	s.mu.Lock()

@@ -95,10 +95,10 @@ func (t *Term) String() string {
 		all = append(all, "everyone")
 	}
 	if len(t.Users) > 0 {
-		all = append(all, "the users "+strings.Join(t.Users, ", "))
+		all = append(all, named("user", t.Users))
 	}
 	if len(t.Tags) > 0 {
-		all = append(all, "the tags "+strings.Join(t.Tags, ", "))
+		all = append(all, named("tag", t.Tags))
 	}
 	text := strings.Join(all, " and ")
 	if text == "" {
@@ -111,4 +111,12 @@ func (t *Term) String() string {
 		text += fmt.Sprintf(" (and %d more names)", t.More)
 	}
 	return text
+}
+
+// named returns names with what they are: "user 7", or "users 7, 8".
+func named(what string, names []string) string {
+	if len(names) > 1 {
+		what += "s"
+	}
+	return what + " " + strings.Join(names, ", ")
 }

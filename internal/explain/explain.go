@@ -24,6 +24,7 @@ type Step struct {
 	Answer   string // a few words
 	Detail   string // sentences; may be empty
 	Docs     string // the part of the documentation, such as "docs/why.md#expired"
+	Decides  bool   // the verdict follows from it
 }
 
 // A Result is what became of the event at one session.
@@ -149,6 +150,7 @@ func Explain(f *Facts) Explanation {
 	e.Steps = append(e.Steps, f.inLog())
 	if f.Event == nil {
 		e.Verdict = e.Steps[0].Detail
+		f.markDecisive(&e)
 		return e
 	}
 	e.Steps = append(e.Steps, f.expired(), f.addressed())
@@ -162,5 +164,6 @@ func Explain(f *Facts) Explanation {
 	}
 	e.Steps = append(e.Steps, f.connected())
 	e.Verdict = f.verdict(e.Sessions)
+	f.markDecisive(&e)
 	return e
 }

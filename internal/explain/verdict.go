@@ -4,10 +4,7 @@ import "fmt"
 
 // verdict sums up the answers in a sentence.
 func (f *Facts) verdict(results []Result) string {
-	n := make(map[Outcome]int)
-	for i := range results {
-		n[results[i].Outcome]++
-	}
+	n := countOutcomes(results)
 	switch {
 	case n[Sent]+n[Waiting] > 0:
 		return fmt.Sprintf("%s on this node: sent to %d, on its way to %d.", f.got(), n[Sent], n[Waiting])

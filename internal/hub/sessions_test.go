@@ -164,7 +164,7 @@ func TestRecentEventsComeWithoutParams(t *testing.T) {
 	all, own := h.Recent(2), h.RecentOf("1", 10)
 
 	if len(all) != 2 || all[0].Offset != 4 || all[1].Offset != 3 || all[1].Module != "tasks" || all[1].Command != "update" ||
-		all[1].To() != "the tags T except 9" || all[1].Node != "somebody" || all[1].Bytes == 0 {
+		all[1].To() != "tag T except 9" || all[1].Node != "somebody" || all[1].Bytes == 0 {
 		t.Errorf("got %+v, want the last two", all)
 	}
 	if len(own) != 2 || own[0].Offset != 3 || own[1].Offset != 1 {

@@ -16,7 +16,7 @@ var pageFiles embed.FS
 var views = sync.OnceValue(func() *template.Template { //nolint:gochecknoglobals // parsed once, if anybody looks
 	pages := template.New("").Funcs(template.FuncMap{
 		"form":  func(base, user, offset string) form { return form{base, user, offset} },
-		"table": func(base, user string, rows []messageRow) table { return table{base, user, rows} },
+		"table": func(base, user string, why bool, rows []messageRow) table { return table{base, user, why, rows} },
 	})
 	return template.Must(pages.ParseFS(pageFiles, "pages/*.html"))
 })
@@ -27,6 +27,8 @@ type frame struct {
 	Base  string
 	Nonce string
 	Title string
+	Node  string // that has rendered it
+	At    string // when
 
 	Head     template.HTML // the script tags of a page with live parts
 	Grant    string        // of what is live
@@ -39,9 +41,11 @@ type frame struct {
 // A form is what a form for a user, an event or both begins with.
 type form struct{ Base, User, Offset string }
 
-// A table is a list of events, with links for a user if it is about one.
+// A table is a list of events, with links to why a user, or a guest, did not get them if
+// it is about one.
 type table struct {
 	Base, User string
+	Why        bool
 	Rows       []messageRow
 }
 

@@ -53,7 +53,7 @@ func (i *Inspector) Serve(w http.ResponseWriter, r *http.Request, v *Visit) erro
 		f.serve(w, r)
 		return nil
 	}
-	f := frame{Page: v.Page, Base: v.Base, Nonce: v.Nonce}
+	f := frame{Page: v.Page, Base: v.Base, Nonce: v.Nonce, Node: i.engine.Stats().Node, At: second(time.Now())}
 	switch v.Page {
 	case "":
 		i.overview(&f, v)

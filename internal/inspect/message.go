@@ -29,16 +29,27 @@ type messagePage struct {
 // inspectors are not.
 const looked = 1000
 
-// recent returns the last events of the window, the newest one first.
-func (i *Inspector) recent() []messageRow {
+// recent returns the last events of the window, the newest one first. A part restricts
+// them to those with it in their name or target.
+func (i *Inspector) recent(part string) []messageRow {
 	var rows []messageRow
 	events := i.engine.Recent(looked)
 	for n := range events {
-		if e := &events[n]; len(rows) < recentMessages && !isOwn(e) {
-			rows = append(rows, rowOf(e))
+		e := &events[n]
+		if len(rows) == recentMessages {
+			break
+		}
+		if row := rowOf(e); !isOwn(e) && row.has(part) {
+			rows = append(rows, row)
 		}
 	}
 	return rows
+}
+
+// has reports whether a part is in the name or in the target, in any case of letters.
+func (r *messageRow) has(part string) bool {
+	part = strings.ToLower(part)
+	return strings.Contains(strings.ToLower(r.Name), part) || strings.Contains(strings.ToLower(r.Target), part)
 }
 
 // isOwn reports whether an event is an update of an inspector's overview, on whatever
@@ -56,9 +67,9 @@ func rowOf(e *explain.Event) messageRow {
 // nameOf returns the name of an event, as pages know it.
 func nameOf(e *explain.Event) string { return e.Module + ":" + e.Command }
 
-// offsetOf parses an offset.
+// offsetOf parses an offset, which may have commas as on the overview.
 func offsetOf(text string) (offset uint64, ok bool) {
-	offset, err := strconv.ParseUint(strings.TrimSpace(text), 10, 64)
+	offset, err := strconv.ParseUint(strings.ReplaceAll(strings.TrimSpace(text), ",", ""), 10, 64)
 	return offset, err == nil && offset > 0
 }
 

@@ -21,6 +21,7 @@ type overviewPage struct {
 // liveView is what changes every two seconds.
 type liveView struct {
 	At     string
+	Since  string // when the first sample was taken; empty if that is five minutes ago
 	Plots  []plot
 	Groups []group
 	Nodes  []nodeRow
@@ -50,7 +51,7 @@ func (i *Inspector) overview(f *frame, v *Visit) {
 		f.NoLive = strings.TrimPrefix(err.Error(), "pull: ")
 	}
 	f.Title, f.Head, f.Grant = "Overview", head, grant
-	f.Contents = overviewPage{Live: i.current(now), Recent: i.recent()}
+	f.Contents = overviewPage{Live: i.current(now), Recent: i.recent("")}
 }
 
 // current returns what is live.
@@ -60,7 +61,14 @@ func (i *Inspector) current(now time.Time) liveView {
 	i.mu.Unlock()
 
 	s := i.engine.Stats()
-	return liveView{At: now.UTC().Format(time.TimeOnly), Plots: plots(all), Groups: groupsOf(&s), Nodes: i.nodes(now)}
+	view := liveView{At: now.UTC().Format(time.TimeOnly), Plots: plots(all), Groups: groupsOf(&s), Nodes: i.nodes(now)}
+	switch {
+	case len(all) == 0:
+		view.Since = view.At
+	case len(all) < samples:
+		view.Since = all[0].at.UTC().Format(time.TimeOnly)
+	}
+	return view
 }
 
 // nodes returns the nodes that this one knows, itself first.

@@ -18,6 +18,7 @@ const (
 // A plot is a line of values over the last five minutes, as SVG, and the area below it.
 type plot struct {
 	Title   string
+	IsBad   bool   // anything but 0 is a problem
 	Now     string // the newest value; empty if there is none yet
 	Highest string
 	Path    string // the attribute d of an element path
@@ -71,11 +72,13 @@ func heightOf(v, highest float64) int {
 
 // plots returns the plots of samples.
 func plots(all []sample) []plot {
+	problems := newPlot("Problems per second", rates(all, func(s *sample) uint64 { return s.problems }))
+	problems.IsBad = true
 	return []plot{
 		newPlot("Connections", levels(all, func(s *sample) int { return s.sessions })),
 		newPlot("Events per second", rates(all, func(s *sample) uint64 { return s.events })),
 		newPlot("Deliveries per second", rates(all, func(s *sample) uint64 { return s.deliveries })),
 		newPlot("Waiting for the log", levels(all, func(s *sample) int { return s.waiting })),
-		newPlot("Problems per second", rates(all, func(s *sample) uint64 { return s.problems })),
+		problems,
 	}
 }

@@ -14,21 +14,26 @@ type whyPage struct {
 	Problem string // why nothing can be explained
 	Verdict string // empty if nothing was requested
 	Steps   []step
+
+	Choice bool   // a user was requested, and no event: these are the last ones, to choose from
+	Part   string // that the events have in their name or target
+	Events []messageRow
 }
 
 // A step is a question that leads to the verdict.
 type step struct {
 	Question, Answer, Detail string
 	Docs                     string // a URL; empty if there is none
+	Decides                  bool   // the verdict follows from it
 }
 
 // Topic returns the text of a link into the documentation.
 func (whyPage) Topic(docs string) string {
 	_, heading, named := strings.Cut(docs, "#")
 	if !named {
-		return "docs"
+		return "Guide"
 	}
-	return "docs: " + strings.ReplaceAll(heading, "-", " ")
+	return "Guide: " + strings.ReplaceAll(heading, "-", " ")
 }
 
 // docsRoot is where the documentation is.
@@ -47,17 +52,31 @@ func docsURL(place string) string {
 func (i *Inspector) why(ctx context.Context, f *frame, query url.Values) {
 	p := whyPage{Form: form{f.Base, query.Get("user"), query.Get("offset")}}
 	f.Title = "Why did a user not get an event?"
-	if query.Has("offset") {
+	switch {
+	case p.Form.Offset != "":
+		f.Title = "Why did " + whom(p.Form.User) + " not get event " + p.Form.Offset + "?"
 		i.explain(ctx, &p)
+	case query.Has("user"):
+		f.Title = "Which event did " + whom(p.Form.User) + " not get?"
+		p.Choice, p.Part = true, strings.TrimSpace(query.Get("part"))
+		p.Events = i.recent(p.Part)
 	}
 	f.Contents = p
+}
+
+// whom names a user in a sentence.
+func whom(user string) string {
+	if user == "" {
+		return "guests"
+	}
+	return "user " + user
 }
 
 // explain fills a page with the explanation.
 func (i *Inspector) explain(ctx context.Context, p *whyPage) {
 	offset, ok := offsetOf(p.Form.Offset)
 	if !ok {
-		p.Problem = "Enter the id of a user, or none for guests, and the offset of an event, such as 58."
+		p.Problem = "Enter the offset of an event, such as 58, or none to choose from the last ones."
 		return
 	}
 	e, err := i.engine.Explain(ctx, p.Form.User, envelope.Cursor{Offset: offset})
@@ -67,6 +86,6 @@ func (i *Inspector) explain(ctx context.Context, p *whyPage) {
 	}
 	p.Verdict = e.Verdict
 	for _, s := range e.Steps {
-		p.Steps = append(p.Steps, step{s.Question, s.Answer, s.Detail, docsURL(s.Docs)})
+		p.Steps = append(p.Steps, step{s.Question, s.Answer, s.Detail, docsURL(s.Docs), s.Decides})
 	}
 }

@@ -8,17 +8,31 @@ const watch = document.querySelector("pull-watch")
 const state = document.querySelector("#state")
 const button = document.querySelector("#pause")
 
+// Nothing is lost if the page is loaded again: no text, and no focus.
+const isUntouched = () => document.activeElement === document.body
+  && [...document.querySelectorAll("input")].every((input) => input.value === input.defaultValue)
+
 if (live && watch && state && button) {
   let isPaused = false
   let timer
 
   const show = (name, text) => {
+    if (state.textContent !== text) state.textContent = text // a screen reader reads each change
     state.dataset.state = name
-    state.textContent = text
   }
   const expect = () => {
     clearTimeout(timer)
-    timer = setTimeout(show, late, "late", "no updates")
+    timer = setTimeout(miss, late)
+  }
+
+  // A node that has started again does not know this page. Once the node can be reached,
+  // the page is loaded again.
+  const miss = async () => {
+    show("late", "no updates")
+    const response = await fetch(location.href, { redirect: "error" }).catch(() => null)
+    if (state.dataset.state !== "late") return
+    if (response?.ok && isUntouched()) location.reload()
+    else expect()
   }
 
   new MutationObserver(() => {

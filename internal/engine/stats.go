@@ -102,13 +102,14 @@ type Stats struct {
 func (e *Engine) Stats() Stats {
 	n, queue := e.hub.Counts(), e.publisher.Counts()
 	events, bytes := e.publisher.Queued()
+	cuts := e.hub.Conns.Cuts()
 	return Stats{
 		Node: e.hub.ID, Nodes: n.Nodes, Epoch: n.Epoch, Offset: n.Offset,
 		Sessions: n.Pages, Transports: n.Transports, Users: n.Users, Guests: n.Guests,
 		Watches: n.Watches, PageWatches: n.PageWatches,
 		Messages: n.Messages, Deliveries: n.Deliveries, Recovered: n.Recovered, Replayed: n.Replayed,
 		Gaps: sum(n.GapsBy), GapsBy: n.GapsBy,
-		Cut: e.hub.Conns.CutBy(conn.SlowQueue) + e.hub.Conns.CutBy(conn.SlowWindow), CutBy: e.hub.Conns.Cuts(),
+		Cut: cuts[conn.SlowQueue.String()] + cuts[conn.SlowWindow.String()], CutBy: cuts,
 		Refused:         e.refused.Map(),
 		PublisherEvents: events, PublisherBytes: bytes,
 		PublishFailures: queue.Failures, PublishRetries: queue.Retries,

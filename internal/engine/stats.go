@@ -55,15 +55,15 @@ type Stats struct {
 	// refuses it), "session" (the login is over), "ticket", "grant", "disconnect"
 	// (the user was disconnected a moment ago), "limit_user" (connections of a
 	// user), "limit_address" (guests of an address), "limit_node" (connections of
-	// the node), "attempts" (to connect, or to get a ticket), "replay" (the user
-	// has had too much replayed), "log" (it is not reached), "shutdown",
-	// "transport" (501: the server cannot serve the connection), "malformed", and
-	// "other".
+	// the node), "attempts" (to connect, and requests of pages that come too fast),
+	// "replay" (the user has had too much replayed), "log" (it is not reached),
+	// "shutdown", "transport" (501: the server cannot serve the connection),
+	// "malformed", and "other".
 	Refused map[string]uint64
 
 	PublisherEvents int    // events collected or waiting for the broker
 	PublisherBytes  int    // bytes of these events
-	PublishFailures uint64 // calls of the broker that have returned an error
+	PublishFailures uint64 // calls of the broker that have returned an error, apart from those for SendTx
 	PublishRetries  uint64 // calls of the broker that have repeated one that had failed
 
 	// LogLag is the time from the end of a handler until this node has read the

@@ -57,7 +57,10 @@ func TestRefusalOfEachKindOfConnectionIsCountedOnce(t *testing.T) {
 		"limit_node": {func(c *pull.Config) { c.MaxSessions = 1 }, busy("7")},
 		"ticket":     {act: func(*testing.T, *app) (string, []string) { return "&ticket=x", nil }},
 		"malformed":  {act: func(*testing.T, *app) (string, []string) { return "&client=a/b", nil }},
-		"grant":      {act: func(*testing.T, *app) (string, []string) { long := strings.Repeat("x", 3000); return strings.Repeat("&watch="+long+"&grant="+long, 6), nil }},
+		"grant": {act: func(*testing.T, *app) (string, []string) {
+			long := strings.Repeat("x", 3000)
+			return strings.Repeat("&watch="+long+"&grant="+long, 6), nil
+		}},
 		"shutdown": {act: func(t *testing.T, a *app) (string, []string) {
 			if err := a.Shutdown(t.Context()); err != nil {
 				t.Error(err)
@@ -200,7 +203,9 @@ func TestRefusedRequestsOfPagesAreCountedByReason(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newApp(t, nil)
 		a.get(t, "/pull/push", userHeader, "42")
-		post := func(path, body, user string) int { return a.do(t, http.MethodPost, "/pull/"+path, body, userHeader, user).StatusCode }
+		post := func(path, body, user string) int {
+			return a.do(t, http.MethodPost, "/pull/"+path, body, userHeader, user).StatusCode
+		}
 		post("watch", "{", "42")
 		post("watch", strings.Repeat(" ", 17<<10), "42")
 		post("send", "{", "42")

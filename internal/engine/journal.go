@@ -64,7 +64,7 @@ func (e *Engine) keepJournal(ctx context.Context) {
 
 // closings are the reasons in Stats.CutBy that are worth a line: the others are part of
 // every day, or are caused by the application itself.
-var closings = []string{"flood", "replay", "slow_queue", "slow_window", "violation"} //nolint:gochecknoglobals // a constant
+var closings = []string{"flood", "log", "replay", "slow_queue", "slow_window", "violation"} //nolint:gochecknoglobals // a constant
 
 // look logs what has happened since the last call, unless it is too early for another
 // line. The last look, before the end, logs everything.

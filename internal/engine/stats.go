@@ -45,8 +45,8 @@ type Stats struct {
 	// protocol), "flood" (the page has sent too much), "dead" (no answer to pings,
 	// or a broken network), "disconnect" (Plugin.Disconnect), "session" (the login
 	// is over), "replay" (the user has had too much replayed; the page continues
-	// later), "log" (this node has not reached the page's position), and
-	// "shutdown". Cut is the sum of the first two.
+	// later), "log" (more than 1,000 pages wait until this node has reached their
+	// position), and "shutdown". Cut is the sum of the first two.
 	Cut   uint64
 	CutBy map[string]uint64
 

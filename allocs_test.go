@@ -51,22 +51,3 @@ func TestRequestsAllocateLittle(t *testing.T) {
 		}
 	}
 }
-
-// An event without a request leaves in one allocation, too.
-func TestEventsWithoutARequestAllocateLittle(t *testing.T) {
-	a := newApp(t, nil)
-	defer a.stop(t)
-	to, params := pull.User("42"), &struct{ ID int }{7}
-	send := func() {
-		if err := a.Send(t.Context(), to, pull.Event{Module: "tasks", Command: "update", Params: params}); err != nil {
-			t.Error(err)
-		}
-	}
-	for range 200 {
-		send() // what is allocated once, or grows
-	}
-
-	if got := slices.Min([]float64{testing.AllocsPerRun(100, send), testing.AllocsPerRun(100, send), testing.AllocsPerRun(100, send)}); got > 1 {
-		t.Errorf("an event makes %v allocations, want 1", got)
-	}
-}

@@ -103,24 +103,28 @@ func TestGapsAreCountedByCause(t *testing.T) {
 		{"ahead", func(at string) string { return at + "0000" }},
 		{"malformed", func(string) string { return "-" }},
 	} {
-		t.Run(test.cause, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				a := newApp(t, func(c *pull.Config) { c.WindowCount = 10 })
-				defer a.stop(t)
-				p, at := a.fresh(t, "1")
-				p.leave()
-				for range 20 {
-					send(t, a, pull.User("2"), "noise")
-				}
+		for _, kind := range []string{"websocket", "stream", "html"} {
+			t.Run(test.cause+"/"+kind, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					a := newApp(t, func(c *pull.Config) { c.WindowCount = 10 })
+					defer a.stop(t)
+					p, at := a.fresh(t, "1")
+					p.leave()
+					for range 20 {
+						send(t, a, pull.User("2"), "noise")
+					}
 
-				a.dial(t, "1", "?cursor="+test.cursor(at)).hello(t)
+					read, _ := carriers()[kind](t, a, "?cursor="+test.cursor(at))
+					read()
+					synctest.Wait()
 
-				counts(t, "gaps", a.Stats().GapsBy, map[string]uint64{test.cause: 1})
-				if s := a.Stats(); s.Gaps != 1 || s.Recovered != 0 {
-					t.Errorf("got %d gaps and %d recoveries, want 1 and none", s.Gaps, s.Recovered)
-				}
+					counts(t, "gaps", a.Stats().GapsBy, map[string]uint64{test.cause: 1})
+					if s := a.Stats(); s.Gaps != 1 || s.Recovered != 0 {
+						t.Errorf("got %d gaps and %d recoveries, want 1 and none", s.Gaps, s.Recovered)
+					}
+				})
 			})
-		})
+		}
 	}
 }
 

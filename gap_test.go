@@ -248,6 +248,9 @@ func TestForgottenWatchesAreAGap(t *testing.T) {
 				if slices.Contains(commands, "unheard") {
 					t.Error("got what was sent while there was no watch")
 				}
+				if name == "forgotten" {
+					counts(t, "gaps", a.Stats().GapsBy, map[string]uint64{"behind": 1})
+				}
 			})
 		})
 	}

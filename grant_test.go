@@ -86,6 +86,7 @@ func TestPageThatIsPastWhatOvertookAGrantIsTold(t *testing.T) {
 		if len(hellos) != 2 || hellos[1].Params["recovered"] != false {
 			t.Errorf("got hellos %v, want a second one that reports the gap", hellos)
 		}
+		counts(t, "gaps", a.Stats().GapsBy, map[string]uint64{"grant": 1})
 	})
 }
 
@@ -115,6 +116,7 @@ func TestPageThatReturnsPastWhatOvertookAGrantIsTold(t *testing.T) {
 		synctest.Wait()
 
 		b.dial(t, "1", "?cursor="+beyond).read().learnsOfAGap(t)
+		counts(t, "gaps", b.Stats().GapsBy, map[string]uint64{"behind": 1})
 	})
 }
 

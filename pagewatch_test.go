@@ -327,6 +327,9 @@ func TestOldGrantOfANewerPageIsAGap(t *testing.T) {
 				if state, _ := p.watches(t, old); state != "gap" {
 					t.Errorf("got %q for a later grant, want a gap", state)
 				}
+				defer a.html(t, "42", granting("htmx", old)+"&cursor="+cursor).close()
+				synctest.Wait()
+				counts(t, "gaps", a.Stats().GapsBy, map[string]uint64{"grant": 3})
 			})
 		})
 	}

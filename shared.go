@@ -749,8 +749,8 @@ type Pushes = engine.Pushes
 //		// protocol), "flood" (the page has sent too much), "dead" (no answer to pings,
 //		// or a broken network), "disconnect" (Plugin.Disconnect), "session" (the login
 //		// is over), "replay" (the user has had too much replayed; the page continues
-//		// later), "log" (this node has not reached the page's position), and
-//		// "shutdown". Cut is the sum of the first two.
+//		// later), "log" (more than 1,000 pages wait until this node has reached their
+//		// position), and "shutdown". Cut is the sum of the first two.
 //		Cut   uint64
 //		CutBy map[string]uint64
 //
@@ -759,15 +759,15 @@ type Pushes = engine.Pushes
 //		// refuses it), "session" (the login is over), "ticket", "grant", "disconnect"
 //		// (the user was disconnected a moment ago), "limit_user" (connections of a
 //		// user), "limit_address" (guests of an address), "limit_node" (connections of
-//		// the node), "attempts" (to connect, or to get a ticket), "replay" (the user
-//		// has had too much replayed), "log" (it is not reached), "shutdown",
-//		// "transport" (501: the server cannot serve the connection), "malformed", and
-//		// "other".
+//		// the node), "attempts" (to connect, and requests of pages that come too fast),
+//		// "replay" (the user has had too much replayed), "log" (it is not reached),
+//		// "shutdown", "transport" (501: the server cannot serve the connection),
+//		// "malformed", and "other".
 //		Refused map[string]uint64
 //
 //		PublisherEvents int    // events collected or waiting for the broker
 //		PublisherBytes  int    // bytes of these events
-//		PublishFailures uint64 // calls of the broker that have returned an error
+//		PublishFailures uint64 // calls of the broker that have returned an error, apart from those for SendTx
 //		PublishRetries  uint64 // calls of the broker that have repeated one that had failed
 //
 //		// LogLag is the time from the end of a handler until this node has read the

@@ -35,7 +35,6 @@ func (e *Engine) clock(ctx context.Context) {
 	for slot := 0; ; {
 		select {
 		case <-ctx.Done():
-			e.journal.look(e, time.Now(), true)
 			return
 		case <-tick.C:
 			e.hub.SendTicks(&o, slot)
@@ -47,7 +46,6 @@ func (e *Engine) clock(ctx context.Context) {
 			for e.hub.ServeSessions(now) {
 			}
 		case now := <-sweep.C:
-			e.journal.look(e, now, false)
 			e.dropOld(now)
 			e.hub.SweepPresence(now)
 			e.renewLog(now)

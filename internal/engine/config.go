@@ -13,6 +13,7 @@ import (
 	"github.com/echo-pull/pull/internal/grant"
 	"github.com/echo-pull/pull/internal/hub"
 	"github.com/echo-pull/pull/internal/notification"
+	"github.com/echo-pull/pull/internal/oplog"
 	"github.com/echo-pull/pull/internal/publish"
 	"github.com/echo-pull/pull/internal/session"
 )
@@ -106,7 +107,7 @@ func (c Config) withDefaults() (Config, error) {
 		c.Logger = slog.Default()
 	}
 	if c.OnError == nil {
-		c.OnError = func(err error) { c.Logger.Error(err.Error()) }
+		c.OnError = func(err error) { oplog.Error(c.Logger, err) }
 	}
 	return c, nil
 }

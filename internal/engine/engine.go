@@ -26,9 +26,9 @@ import (
 // and delivers them from there to the pages. It is safe for concurrent use.
 //
 // It starts every goroutine: the publisher, the subscription to the broker, the
-// dispatcher and its workers, the clock, the one that calls the application's
-// hooks, those that send notifications, and those of the pages. Everything else is
-// passive.
+// dispatcher and its workers, the clock, the journal, the one that calls the
+// application's hooks, those that send notifications, and those of the pages.
+// Everything else is passive.
 type Engine struct {
 	config     Config
 	broker     broker.Broker
@@ -49,7 +49,6 @@ type Engine struct {
 	server     any // what serves the engine over HTTP
 	refused    tally.Counts
 	began      time.Time
-	journal    journal // owned by the clock
 
 	unsubscribed   atomic.Bool        // the subscription has failed, and nothing has come since
 	ticketsMissing sync.Once          // reports ErrNoTickets
@@ -81,7 +80,7 @@ func New(config Config) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{config: config, broker: config.Broker, graceStarted: make(chan struct{}, 1), done: make(chan struct{})}
-	e.began, e.refused, e.journal = time.Now(), newRefusals(), newJournal(config.Logger)
+	e.began, e.refused = time.Now(), newRefusals()
 	e.hooks = newHooks(config.OnOnline, config.OnOffline, config.OnError)
 	e.notifier = newNotifier(&e.config)
 	e.hub = e.newHub()
@@ -152,6 +151,7 @@ func (e *Engine) start() {
 		e.spawn(e.dispatcher.Work)
 	}
 	e.spawn(func() { e.clock(ctx) })
+	e.spawn(func() { e.keepJournal(ctx) })
 	e.spawn(func() { e.hooks.run(ctx) })
 	if e.relay.outbox != nil {
 		e.spawn(func() { e.relay.run(ctx) })

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"log/slog"
 	"maps"
 	"slices"
@@ -10,6 +11,8 @@ import (
 )
 
 const (
+	lookEvery = 10 * time.Second // how often the journal compares what is counted
+
 	// journalEvery is the shortest time between two lines about the same thing.
 	journalEvery = time.Minute
 
@@ -19,7 +22,8 @@ const (
 )
 
 // A journal logs what the node has counted: for each thing at most one line a minute, with
-// the number since the last one. It is owned by one goroutine at a time.
+// the number since the last one. It is owned by a goroutine of its own: a logger that is
+// slow delays nothing else.
 type journal struct {
 	logger *slog.Logger
 	epoch  string              // the last one that was seen
@@ -42,9 +46,25 @@ func newJournal(logger *slog.Logger) journal {
 	return journal{logger: logger, lines: make(map[lineKey]counted)}
 }
 
+// keepJournal keeps a journal until ctx ends.
+func (e *Engine) keepJournal(ctx context.Context) {
+	j := newJournal(e.config.Logger)
+	next := time.NewTicker(lookEvery)
+	defer next.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			j.look(e, time.Now(), true)
+			return
+		case now := <-next.C:
+			j.look(e, now, false)
+		}
+	}
+}
+
 // closings are the reasons in Stats.CutBy that are worth a line: the others are part of
 // every day, or are caused by the application itself.
-var closings = []string{"flood", "replay", "slow_queue", "slow_window", "violation"} //nolint:gochecknoglobals // a constant
+var closings = []string{"flood", "log", "replay", "slow_queue", "slow_window", "violation"} //nolint:gochecknoglobals // a constant
 
 // look logs what has happened since the last call, unless it is too early for another
 // line. The last look, before the end, logs everything.

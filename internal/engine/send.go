@@ -7,7 +7,6 @@ import (
 
 	"github.com/echo-pull/pull/internal/envelope"
 	"github.com/echo-pull/pull/internal/event"
-	"github.com/echo-pull/pull/internal/publish"
 )
 
 // Send sends an event outside a request, such as from a cron job or a queue
@@ -23,8 +22,10 @@ func (e *Engine) Send(ctx context.Context, t event.Target, ev event.Event) error
 		if err := e.publisher.Reserve(len(raw)); err != nil {
 			return err
 		}
-		b := publish.Batch{Messages: [][]byte{raw}, Events: 1, Size: len(raw)}
-		return e.publisher.PublishAndWait(ctx, e.traced(ctx, b))
+		c := newCollection() // whose memory costs nothing
+		defer c.release()
+		c.add(raw)
+		return e.publisher.PublishAndWait(ctx, e.traced(ctx, c.batch()))
 	})
 }
 

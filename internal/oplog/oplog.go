@@ -17,11 +17,15 @@ type Message struct {
 	Attrs []string // names of the attributes
 }
 
-// IsLogged reports whether a logger takes the message.
-func (m *Message) IsLogged(l *slog.Logger) bool { return l.Enabled(context.Background(), m.Level) }
+// IsLogged reports whether a logger takes the message. A logger that panics takes none.
+func (m *Message) IsLogged(l *slog.Logger) (taken bool) {
+	defer survive()
+	return l.Enabled(context.Background(), m.Level)
+}
 
 // Log logs the message with the values of its attributes.
 func (m *Message) Log(l *slog.Logger, values ...any) {
+	defer survive()
 	attrs := make([]any, 0, len(values))
 	for i, value := range values {
 		attrs = append(attrs, slog.Any(m.Attrs[i], value))
@@ -35,6 +39,17 @@ func (m *Message) Log(l *slog.Logger, values ...any) {
 		l.Warn(m.Text, attrs...)
 	}
 }
+
+// Error logs an error that no call can return.
+func Error(l *slog.Logger, err error) {
+	defer survive()
+	l.Error(err.Error())
+}
+
+// survive drops the message with which a logger has panicked. That is the application's
+// mistake, which must not end the process or keep a session from ending, and there is
+// nowhere to report it.
+func survive() { _ = recover() }
 
 // All returns every message.
 func All() []*Message {

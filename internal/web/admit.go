@@ -7,6 +7,7 @@ import (
 
 	"github.com/echo-pull/pull/internal/engine"
 	"github.com/echo-pull/pull/internal/hub"
+	"github.com/echo-pull/pull/internal/publish"
 )
 
 var (
@@ -39,12 +40,13 @@ func statusOf(err error) int {
 	return http.StatusServiceUnavailable
 }
 
-// reasonOf returns the reason, as it is counted, for an error of reserve.
+// reasonOf returns the reason, as it is counted, for an error of reserve or of the engine.
 func reasonOf(err error) string {
 	for reason, own := range map[string]error{
 		engine.RefusedLimitUser: errFullForUser, engine.RefusedLimitAddress: errFullForAddress, engine.RefusedLimitNode: hub.ErrFull,
 		engine.RefusedAttempts: errTooManyAttempts, engine.RefusedReplay: errTooMuchReplayed,
 		engine.RefusedLog: hub.ErrNoLog, engine.RefusedDisconnect: hub.ErrRecentlyDisconnected,
+		engine.RefusedShutdown: publish.ErrClosed,
 	} {
 		if errors.Is(err, own) {
 			return reason

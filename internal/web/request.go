@@ -94,7 +94,7 @@ func (s *Server) respond(c Context, user string, p *hub.Page, q *request) (any, 
 	case q.Extend != nil:
 		response, err := s.engine.Extend(user, q.Extend)
 		if err != nil {
-			return nil, s.refuseRetry(c, http.StatusServiceUnavailable, "try again")
+			return nil, s.refuseRetryFor(reasonOf(err), c, http.StatusServiceUnavailable, "try again")
 		}
 		return response, nil
 	}

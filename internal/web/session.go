@@ -36,7 +36,7 @@ func (s *Server) Session(c Context) error {
 		return refuse(http.StatusBadRequest, err.Error())
 	}
 	if err := s.engine.Renew(login, client); err != nil {
-		return s.refuseRetry(c, http.StatusServiceUnavailable, "try again")
+		return s.refuseRetryFor(reasonOf(err), c, http.StatusServiceUnavailable, "try again")
 	}
 	c.Response().Header().Set("Cache-Control", "no-store")
 	return c.JSON(http.StatusOK, answerOf(login))

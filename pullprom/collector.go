@@ -24,8 +24,8 @@ type Source interface{ Stats() engine.Stats }
 
 // NewCollector returns a collector of a plugin's metrics. It reads Stats once per scrape and
 // keeps nothing between scrapes. Register one collector per plugin. For several plugins in
-// one process, wrap the registry with [prometheus.WrapRegistererWith] and a label that tells
-// them apart.
+// one process, wrap the registry with [prometheus.WrapRegistererWith] and the label plugin,
+// which the dashboard and the alerts know.
 func NewCollector(source Source) prometheus.Collector { //nolint:ireturn // what a registry takes
 	c := &collector{
 		source: source,

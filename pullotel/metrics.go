@@ -21,8 +21,12 @@ import (
 // [Histograms] to the reader.
 func Register(provider metric.MeterProvider, source Source, attributes ...attribute.KeyValue) (metric.Registration, error) { //nolint:ireturn // the type of OpenTelemetry
 	meter := provider.Meter(scope)
+	info, err := meter.Float64ObservableGauge(metrics.Info, metric.WithDescription(metrics.InfoHelp))
+	if err != nil {
+		return nil, fmt.Errorf("pullotel: instrument %s: %w", metrics.Info, err)
+	}
 	var all []instrument
-	var observables []metric.Observable
+	observables := []metric.Observable{info}
 	for _, m := range metrics.All() {
 		if m.Kind == metrics.Histogram {
 			continue
@@ -36,6 +40,8 @@ func Register(provider metric.MeterProvider, source Source, attributes ...attrib
 	}
 	registration, err := meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
 		stats := source.Stats()
+		o.ObserveFloat64(info, 1, metric.WithAttributes(attributes...),
+			metric.WithAttributes(attribute.String(metrics.InfoNode, stats.Node), attribute.String(metrics.InfoEpoch, stats.Epoch)))
 		for i := range all {
 			all[i].observe(&stats, o)
 		}

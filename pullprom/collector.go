@@ -29,7 +29,7 @@ type Source interface{ Stats() engine.Stats }
 func NewCollector(source Source) prometheus.Collector { //nolint:ireturn // what a registry takes
 	c := &collector{
 		source: source,
-		info:   prometheus.NewDesc("pull_info", "Always 1. The labels are the id of this node, which changes with each start, and the epoch of the log.", []string{"node", "epoch"}, nil),
+		info:   prometheus.NewDesc("pull_info", metrics.InfoHelp, []string{metrics.InfoNode, metrics.InfoEpoch}, nil),
 	}
 	for _, m := range metrics.All() {
 		var labels []string

@@ -12,7 +12,7 @@ import (
 
 // A TraceConfig configures a [Tracer]. The zero value traces the requests alone.
 type TraceConfig struct {
-	// Deliveries makes events carry the traceparent of their span to all nodes, 55 bytes
+	// Deliveries makes events carry the traceparent of their span to all nodes, 56 bytes
 	// for each event, so that nodes make a span for each delivery. Update all nodes to a
 	// version that knows traces first: older ones drop such events. Default: there are
 	// no spans of deliveries.
@@ -28,7 +28,7 @@ type TraceConfig struct {
 // The span "pull deliver" is made on each node for each batch of the log with events that
 // were sampled, and has links to the spans by which they were published: up to 128. It
 // begins when the node has received the batch, and ends when each page has its events, or
-// its queue has.
+// its queue has. It is the root of a trace: see [SampleLinked].
 type Tracer struct {
 	tracer     trace.Tracer
 	deliveries bool

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -119,5 +120,30 @@ func TestTraceCountsPagesThatGetABurst(t *testing.T) {
 		if r.pages != 1 {
 			t.Errorf("got %d pages, want 1", r.pages)
 		}
+	})
+}
+
+// The relay of transactions passes on whatever SendTx has accepted.
+func TestLargestTracedEventOfATransactionLeaves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		table := new(txTable)
+		a := newApp(t, func(c *pull.Config) {
+			c.Broker, c.TxOutbox, c.Trace = new(limitedLog), table, &tracer{trace: traceparent}
+		})
+		defer a.stop(t)
+		page, _ := a.fresh(t, "1")
+		var largest *fakeTx
+		for n := 0; ; n++ {
+			tx := table.begin()
+			if a.SendTx(t.Context(), tx, pull.User("1"), event("large", map[string]string{"x": strings.Repeat("x", n)})) != nil {
+				break
+			}
+			largest = tx
+		}
+
+		largest.commit()
+
+		pass(2 * time.Second) // the next poll of the relay
+		page.sees(t, "large")
 	})
 }

@@ -14,11 +14,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/echo-pull/pull"
-	"github.com/echo-pull/pull/internal/engine"
 )
-
-// What pullprom and pullotel take, for either Echo.
-var _ interface{ Stats() engine.Stats } = (*pull.Plugin)(nil)
 
 const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 

@@ -74,7 +74,7 @@ func (t *Tracer) Deliver(began time.Time, traceparents []string, pages int) {
 		return // what another tracer wrote into the log
 	}
 	_, span := t.tracer.Start(context.Background(), "pull deliver",
-		trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindConsumer), trace.WithTimestamp(began), trace.WithLinks(links...),
+		trace.WithSpanKind(trace.SpanKindConsumer), trace.WithTimestamp(began), trace.WithLinks(links...),
 		trace.WithAttributes(
 			attribute.String("messaging.system", "pull"),
 			attribute.String("messaging.operation.name", "deliver"),

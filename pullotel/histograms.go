@@ -17,8 +17,7 @@ import (
 //
 //	sdkmetric.NewPeriodicReader(exporter, sdkmetric.WithProducer(pullotel.Histograms(p)))
 //
-// They are cumulative since the call of Histograms, as OpenTelemetry calls it, whatever
-// temporality the reader prefers. The attributes tell several plugins of a process apart.
+// They are cumulative, whatever temporality the reader prefers. The attributes tell several plugins of a process apart.
 func Histograms(source Source, attributes ...attribute.KeyValue) sdk.Producer { //nolint:ireturn // what a reader takes
 	return &histograms{source: source, began: time.Now(), attributes: attribute.NewSet(attributes...)}
 }

@@ -20,8 +20,12 @@ import (
 // Observable instruments cannot be histograms: give the reader [Histograms] as well.
 func Register(provider metric.MeterProvider, source Source, attributes ...attribute.KeyValue) (metric.Registration, error) { //nolint:ireturn // the type of OpenTelemetry
 	meter := provider.Meter(scope)
+	info, err := meter.Float64ObservableGauge(metrics.Info, metric.WithDescription(metrics.InfoHelp))
+	if err != nil {
+		return nil, fmt.Errorf("pullotel: instrument %s: %w", metrics.Info, err)
+	}
 	var all []instrument
-	var observables []metric.Observable
+	observables := []metric.Observable{info}
 	for _, m := range metrics.All() {
 		if m.Kind == metrics.Histogram {
 			continue
@@ -35,6 +39,8 @@ func Register(provider metric.MeterProvider, source Source, attributes ...attrib
 	}
 	registration, err := meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
 		stats := source.Stats()
+		o.ObserveFloat64(info, 1, metric.WithAttributes(attributes...),
+			metric.WithAttributes(attribute.String(metrics.InfoNode, stats.Node), attribute.String(metrics.InfoEpoch, stats.Epoch)))
 		for i := range all {
 			all[i].observe(&stats, o)
 		}

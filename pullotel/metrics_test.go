@@ -2,11 +2,15 @@ package pullotel_test
 
 import (
 	"context"
+	"errors"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/labstack/echo/v4"
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/metric/noop"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
@@ -85,6 +89,7 @@ func TestEveryMetricIsCollected(t *testing.T) {
 		}
 		delete(all, want.Name)
 	}
+	delete(all, metrics.Info)
 	for name := range all {
 		t.Errorf("%s was not expected", name)
 	}
@@ -109,6 +114,78 @@ func TestSeveralPluginsHaveAnAttribute(t *testing.T) {
 			want = append(want, metricdata.DataPoint[float64]{Value: float64(i + 1), Attributes: attribute.NewSet(append(labels, attribute.String("plugin", plugin))...)})
 		}
 		metricdatatest.AssertAggregationsEqual(t, metricdata.Gauge[float64]{DataPoints: want}, all[name].Data, metricdatatest.IgnoreTimestamp())
+	}
+}
+
+// What a node was called before is not observed any more.
+func TestInfoNamesTheNodeAndItsLog(t *testing.T) {
+	source := &changing{}
+	reader := sdkmetric.NewManualReader()
+	provider := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))
+	if _, err := pullotel.Register(provider, source, attribute.String("plugin", "shop")); err != nil {
+		t.Fatal(err)
+	}
+	for _, epoch := range []string{"", "e1", "e2"} {
+		source.stats = pull.Stats{Node: "n1", Epoch: epoch}
+
+		got := collect(t, reader)["pull.info"]
+
+		attributes := attribute.NewSet(attribute.String("plugin", "shop"), attribute.String("node", "n1"), attribute.String("epoch", epoch))
+		want := metricdata.Gauge[float64]{DataPoints: []metricdata.DataPoint[float64]{{Value: 1, Attributes: attributes}}}
+		metricdatatest.AssertAggregationsEqual(t, want, got.Data, metricdatatest.IgnoreTimestamp())
+	}
+}
+
+// A changing source counts its reads.
+type changing struct {
+	stats pull.Stats
+	reads int
+}
+
+func (c *changing) Stats() pull.Stats {
+	c.reads++
+	return c.stats
+}
+
+func TestStatsAreReadOnceForEachCollection(t *testing.T) {
+	source := &changing{}
+	reader := sdkmetric.NewManualReader()
+	if _, err := pullotel.Register(sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)), source); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		collect(t, reader)
+	}
+	if source.reads != 3 {
+		t.Errorf("Stats was called %d times in 3 collections", source.reads)
+	}
+}
+
+// The metrics can be read to the end, and after it.
+func TestPluginThatHasShutDownIsObserved(t *testing.T) {
+	p := plugin(t, nil)
+	reader := sdkmetric.NewManualReader(sdkmetric.WithProducer(pullotel.Histograms(p)))
+	if _, err := pullotel.Register(sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)), p); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Send(t.Context(), pull.Shared(), pull.Event{Module: "tasks", Command: "update"}); err != nil {
+		t.Fatal(err)
+	}
+	shutdown(t, p)
+
+	sum, _ := collect(t, reader)["pull.messages"].Data.(metricdata.Sum[float64])
+
+	if len(sum.DataPoints) != 1 || sum.DataPoints[0].Value != 1 {
+		t.Errorf("got %v, want 1 message", sum.DataPoints)
+	}
+}
+
+// Register returns the errors of a provider.
+func TestErrorsOfTheProviderAreReturned(t *testing.T) {
+	for _, name := range []string{"pull.info", "pull.refusals", "pull.users", "callback"} {
+		if r, err := pullotel.Register(failing{fails: name}, fixed{}); r != nil || err == nil || !strings.Contains(err.Error(), errMeter.Error()) {
+			t.Errorf("%s: got %v and %v, want the error of the meter", name, r, err)
+		}
 	}
 }
 
@@ -155,4 +232,41 @@ func TestInstrumentsObserveStats(t *testing.T) {
 	if _, found := collect(t, reader)["pull.users"]; found {
 		t.Error("a metric is observed after Unregister")
 	}
+}
+
+// A failing provider has a meter that fails at one instrument or at the callback.
+type failing struct {
+	noop.MeterProvider
+	fails string
+}
+
+var errMeter = errors.New("the meter fails")
+
+func (f failing) Meter(string, ...metric.MeterOption) metric.Meter { return meter{fails: f.fails} }
+
+type meter struct {
+	noop.Meter
+	fails string
+}
+
+func (m meter) Float64ObservableGauge(name string, o ...metric.Float64ObservableGaugeOption) (metric.Float64ObservableGauge, error) {
+	g, _ := m.Meter.Float64ObservableGauge(name, o...)
+	return g, m.fail(name)
+}
+
+func (m meter) Float64ObservableCounter(name string, o ...metric.Float64ObservableCounterOption) (metric.Float64ObservableCounter, error) {
+	c, _ := m.Meter.Float64ObservableCounter(name, o...)
+	return c, m.fail(name)
+}
+
+func (m meter) RegisterCallback(f metric.Callback, o ...metric.Observable) (metric.Registration, error) {
+	r, _ := m.Meter.RegisterCallback(f, o...)
+	return r, m.fail("callback")
+}
+
+func (m meter) fail(name string) error {
+	if name == m.fails {
+		return errMeter
+	}
+	return nil
 }

@@ -7,12 +7,13 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/propagation"
+	semconv "go.opentelemetry.io/otel/semconv/v1.39.0"
 	"go.opentelemetry.io/otel/trace"
 )
 
 // A TraceConfig configures a [Tracer]. The zero value traces the requests alone.
 type TraceConfig struct {
-	// Deliveries makes events carry the traceparent of their span to all nodes, 55 bytes
+	// Deliveries makes events carry the traceparent of their span to all nodes, 56 bytes
 	// for each event, so that nodes make a span for each delivery. Update all nodes to a
 	// version that knows traces first: older ones drop such events. Default: there are
 	// no spans of deliveries.
@@ -28,7 +29,7 @@ type TraceConfig struct {
 // The span "pull deliver" is made on each node for each batch of the log with events that
 // were sampled, and has links to the spans by which they were published: up to 128. It
 // begins when the node has received the batch, and ends when each page has its events, or
-// its queue has.
+// its queue has. It is the root of a trace: see [SampleLinked].
 type Tracer struct {
 	tracer     trace.Tracer
 	deliveries bool
@@ -54,6 +55,7 @@ func (t *Tracer) Publish(ctx context.Context, events int) (traceparent string, s
 	return traceparent, func(err error) {
 		if err != nil {
 			span.RecordError(err)
+			span.SetAttributes(semconv.ErrorType(err))
 			span.SetStatus(codes.Error, err.Error())
 		}
 		span.End()
@@ -72,7 +74,7 @@ func (t *Tracer) Deliver(began time.Time, traceparents []string, pages int) {
 		return // what another tracer wrote into the log
 	}
 	_, span := t.tracer.Start(context.Background(), "pull deliver",
-		trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindConsumer), trace.WithTimestamp(began), trace.WithLinks(links...),
+		trace.WithSpanKind(trace.SpanKindConsumer), trace.WithTimestamp(began), trace.WithLinks(links...),
 		trace.WithAttributes(
 			attribute.String("messaging.system", "pull"),
 			attribute.String("messaging.operation.name", "deliver"),

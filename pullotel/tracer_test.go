@@ -5,12 +5,15 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/labstack/echo/v4"
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
@@ -140,6 +143,9 @@ func TestSpanOfALostEventHasTheError(t *testing.T) {
 	if s := span.Status(); s.Code != codes.Error || s.Description != "the log is away" {
 		t.Errorf("got the status %v, want the error", s)
 	}
+	if !slices.Contains(span.Attributes(), attribute.String("error.type", "*errors.errorString")) {
+		t.Errorf("got %v, want the type of the error", span.Attributes())
+	}
 }
 
 // Another tracer may have written anything into the log.
@@ -186,4 +192,52 @@ func ExampleNewTracer() {
 	}
 	_ = p.Shutdown(context.Background())
 	// Output:
+}
+
+// What the spans say, by the conventions of OpenTelemetry for messages.
+func TestAttributesOfSpans(t *testing.T) {
+	provider, recorder := spans(sdktrace.AlwaysSample())
+	tracer := pullotel.NewTracer(provider, pullotel.TraceConfig{Deliveries: true})
+	traceparent, settled := tracer.Publish(t.Context(), 3)
+	settled(nil)
+	tracer.Deliver(time.Now(), []string{traceparent}, 7)
+
+	for name, want := range map[string][]attribute.KeyValue{
+		"pull publish": {
+			attribute.String("messaging.system", "pull"), attribute.String("messaging.operation.name", "publish"),
+			attribute.String("messaging.operation.type", "send"), attribute.Int("messaging.batch.message_count", 3),
+		},
+		"pull deliver": {
+			attribute.String("messaging.system", "pull"), attribute.String("messaging.operation.name", "deliver"),
+			attribute.String("messaging.operation.type", "process"), attribute.Int("pull.pages", 7),
+		},
+	} {
+		got := ended(recorder, name)[0]
+		if !slices.Equal(got.Attributes(), want) {
+			t.Errorf("%s has %v, want %v", name, got.Attributes(), want)
+		}
+		if code := got.Status().Code; code != codes.Unset {
+			t.Errorf("%s has the status %v, want none", name, code)
+		}
+	}
+}
+
+func TestManyTraceAtOnce(t *testing.T) {
+	provider, recorder := spans(sdktrace.AlwaysSample())
+	tracer := pullotel.NewTracer(provider, pullotel.TraceConfig{Deliveries: true})
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 100 {
+				traceparent, settled := tracer.Publish(t.Context(), 1)
+				tracer.Deliver(time.Now(), []string{traceparent}, 1)
+				settled(nil)
+			}
+		})
+	}
+	all.Wait()
+
+	if p, d := len(ended(recorder, "pull publish")), len(ended(recorder, "pull deliver")); p != 800 || d != 800 {
+		t.Errorf("got %d and %d spans, want 800 each", p, d)
+	}
 }

@@ -24,12 +24,12 @@ type Source interface{ Stats() engine.Stats }
 
 // NewCollector returns a collector of a plugin's metrics. It reads Stats once per scrape and
 // keeps nothing between scrapes. Register one collector per plugin. For several plugins in
-// one process, wrap the registry with [prometheus.WrapRegistererWith] and a label that tells
-// them apart.
+// one process, wrap the registry with [prometheus.WrapRegistererWith] and the label plugin,
+// which the dashboard and the alerts know.
 func NewCollector(source Source) prometheus.Collector { //nolint:ireturn // what a registry takes
 	c := &collector{
 		source: source,
-		info:   prometheus.NewDesc("pull_info", "Always 1. The labels are the id of this node, which changes with each start, and the epoch of the log.", []string{"node", "epoch"}, nil),
+		info:   prometheus.NewDesc("pull_info", metrics.InfoHelp, []string{metrics.InfoNode, metrics.InfoEpoch}, nil),
 	}
 	for _, m := range metrics.All() {
 		var labels []string

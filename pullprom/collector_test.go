@@ -2,6 +2,7 @@ package pullprom_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -12,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+	dto "github.com/prometheus/client_model/go"
 
 	"github.com/echo-pull/pull"
 	"github.com/echo-pull/pull/pullprom"
@@ -98,6 +100,94 @@ func TestParallelScrapes(t *testing.T) {
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// Whatever happens meanwhile, no counter goes back, and no bucket has more than the next.
+func TestScrapesOfABusyPluginAreConsistent(t *testing.T) {
+	p := plugin(t)
+	registry := prometheus.NewPedanticRegistry()
+	registry.MustRegister(pullprom.NewCollector(p))
+	sent := make(chan error, 1)
+	go func() {
+		var err error
+		for range 2_000 {
+			err = errors.Join(err, p.Send(t.Context(), pull.Shared(), pull.Event{Module: "tasks", Command: "update"}))
+		}
+		sent <- err
+	}()
+
+	before := map[string]float64{}
+	for busy := true; busy; {
+		select {
+		case err := <-sent:
+			if err != nil {
+				t.Fatal(err)
+			}
+			busy = false
+		default:
+		}
+		families, err := registry.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, family := range families {
+			for _, m := range family.GetMetric() {
+				series := family.GetName() + fmt.Sprint(m.GetLabel())
+				now := m.GetCounter().GetValue() + m.GetHistogram().GetSampleSum()
+				if family.GetType() != dto.MetricType_GAUGE && now < before[series] {
+					t.Errorf("%s goes from %v back to %v", series, before[series], now)
+				}
+				before[series] = now
+				checkBuckets(t, series, m.GetHistogram())
+			}
+		}
+	}
+	if n := before["pull_messages_total[]"]; n == 0 {
+		t.Error("no events were counted")
+	}
+}
+
+// checkBuckets fails unless the buckets are cumulative.
+func checkBuckets(t *testing.T, series string, h *dto.Histogram) {
+	t.Helper()
+	last := uint64(0)
+	for _, b := range h.GetBucket() {
+		if b.GetCumulativeCount() < last {
+			t.Errorf("%s has %d up to %v s, and %d up to less", series, b.GetCumulativeCount(), b.GetUpperBound(), last)
+		}
+		last = b.GetCumulativeCount()
+	}
+	if last > h.GetSampleCount() {
+		t.Errorf("%s has %d in buckets, and %d in all", series, last, h.GetSampleCount())
+	}
+}
+
+// The metrics of a plugin can be read to the end, and after it.
+func TestPluginThatHasShutDownIsScraped(t *testing.T) {
+	p := plugin(t)
+	if err := p.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	err := testutil.CollectAndCompare(pullprom.NewCollector(p), strings.NewReader(`
+# HELP pull_messages_total Events that this node has read from the log.
+# TYPE pull_messages_total counter
+pull_messages_total 1
+`), "pull_messages_total")
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// Without a label, the second collector is refused when it is registered, not in a scrape.
+func TestSecondPluginNeedsALabel(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(pullprom.NewCollector(plugin(t)))
+
+	err := registry.Register(pullprom.NewCollector(plugin(t)))
+
+	if !errors.As(err, &prometheus.AlreadyRegisteredError{}) {
+		t.Errorf("got %v, want an AlreadyRegisteredError", err)
 	}
 }
 

@@ -18,17 +18,24 @@ import (
 	"github.com/echo-pull/pull/pullprom"
 )
 
-// promtool runs the program with the arguments, or skips the test. Under CI nothing is skipped.
-func promtool(t *testing.T, input string, args ...string) {
+// lookPath returns the path of a program of Prometheus, or skips the test. Under CI nothing
+// is skipped.
+func lookPath(t *testing.T, program string) string {
 	t.Helper()
-	path, err := exec.LookPath("promtool")
+	path, err := exec.LookPath(program)
 	if err != nil {
 		if os.Getenv("CI") != "" {
-			t.Fatal("promtool is missing: run scripts/setup")
+			t.Fatal(program + " is missing: run scripts/setup")
 		}
-		t.Skip("promtool is missing: run scripts/setup")
+		t.Skip(program + " is missing: run scripts/setup")
 	}
-	cmd := exec.CommandContext(t.Context(), path, args...)
+	return path
+}
+
+// promtool runs the program with the arguments.
+func promtool(t *testing.T, input string, args ...string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), lookPath(t, "promtool"), args...)
 	cmd.Stdin = strings.NewReader(input)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, out)
@@ -85,9 +92,13 @@ func read(t *testing.T, path string) string {
 	return string(text)
 }
 
+// allOf replaces the variables of the dashboard as Grafana does if everything is selected.
+func allOf(interval string) *strings.Replacer {
+	return strings.NewReplacer("$__rate_interval", interval, "$job", ".*", "$plugin", ".*", "$instance", ".*")
+}
+
 // The expressions of the dashboard, as rules.
 func TestPromtoolAcceptsTheDashboard(t *testing.T) {
-	variables := strings.NewReplacer("$__rate_interval", "5m", "$job", ".*", "$instance", ".*")
 	type rule struct {
 		Record string            `json:"record"`
 		Expr   string            `json:"expr"`
@@ -95,16 +106,14 @@ func TestPromtoolAcceptsTheDashboard(t *testing.T) {
 	}
 	var rules []rule
 	for _, expr := range expressions(t) {
-		rules = append(rules, rule{"dashboard:panel", variables.Replace(expr), map[string]string{"expr": expr}})
+		rules = append(rules, rule{"dashboard:panel", allOf("5m").Replace(expr), map[string]string{"expr": expr}})
 	}
 	text, err := json.Marshal(map[string]any{"groups": []any{map[string]any{"name": "dashboard", "rules": rules}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	file := filepath.Join(t.TempDir(), "dashboard.yaml") // JSON is YAML
-	if err := os.WriteFile(file, text, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	write(t, file, string(text))
 	promtool(t, "", "check", "rules", file)
 }
 
@@ -119,7 +128,7 @@ var (
 func TestDashboardAndAlertsUseWhatExists(t *testing.T) {
 	have := scrape(t)
 	used := map[string]string{
-		"dashboard.json":   strings.Join(expressions(t), "\n"),
+		"dashboard.json":   read(t, "dashboard.json"),
 		"alerts.yaml":      read(t, "alerts.yaml"),
 		"alerts_test.yaml": read(t, "alerts_test.yaml"),
 	}

@@ -804,7 +804,8 @@ type Stats = engine.Stats
 
 // A Tracer follows events from the request that sends them to the nodes that deliver
 // them. Package pullotel has one for OpenTelemetry. Its methods may be called
-// concurrently, and must not block.
+// concurrently, and must not block: nothing is published or delivered meanwhile. A panic
+// is reported, and the events continue without a trace.
 //
 //	type Tracer interface {
 //		// Publish is called when the events of a request are handed over, with the context
@@ -818,7 +819,8 @@ type Stats = engine.Stats
 //		// Deliver is called on each node when the pages have been given some of the events
 //		// of the log, or their queues have. began is when the node had received the
 //		// events. traces are those of the events, each once and at most 128 of them. pages
-//		// is the number of pages that were given any. Deliver must not keep traces.
+//		// is the number of pages that were given any. It is not called for what was in the
+//		// log before the node started. Deliver must not keep traces.
 //		Deliver(began time.Time, traces []string, pages int)
 //	}
 type Tracer = engine.Tracer

@@ -136,7 +136,7 @@ func (e *Engine) newHub() *hub.Hub {
 		WindowAge: c.WindowAge, WindowCount: c.WindowCount, WindowBytes: c.WindowBytes,
 		WatchTTL: c.WatchTTL, Grace: c.PresenceGrace, Scope: c.Online, Tick: c.Tick, Shared: c.Broker != nil,
 		Push: c.Pusher != nil, LogOutlives: c.StateFile != "", PushPatience: c.PushPatience, PushDue: e.notifier.wakeUp,
-		Report: c.OnError, Publish: func(raw []byte) { e.publisher.Announce(raw) }, Notify: e.hooks.notify, Deliver: c.deliver(),
+		Report: c.OnError, Publish: func(raw []byte) { e.publisher.Announce(raw) }, Notify: e.hooks.notify, Deliver: e.deliver(),
 	}, c.QueueBytes, e.spawn)
 }
 

@@ -162,7 +162,7 @@ func (e *Engine) checkRelayed(message []byte) error {
 	case !ev.Kind.IsEvent() || !ev.IsUnnamed():
 		return errNotAnEvent
 	}
-	return e.checkSize(len(message))
+	return e.checkFinalSize(len(message))
 }
 
 var errNotAnEvent = errors.New("pull: not an event of SendTx")

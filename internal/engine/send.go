@@ -65,11 +65,17 @@ func (e *Engine) encodeTo(t *event.Target, ev *event.Event, sender string, use f
 	})
 }
 
-// checkSize returns an error if the log cannot hold a message of so many bytes.
+// checkSize returns an error if the log cannot hold a message of so many bytes, which may
+// still get a trace.
 func (e *Engine) checkSize(size int) error {
 	if e.config.Trace != nil {
 		size += envelope.TraceRoom
 	}
+	return e.checkFinalSize(size)
+}
+
+// checkFinalSize is checkSize for a message that has its trace, if it has one.
+func (e *Engine) checkFinalSize(size int) error {
 	if size > e.maxMessage {
 		return &event.SizeError{Size: size, Limit: e.maxMessage}
 	}

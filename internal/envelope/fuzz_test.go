@@ -63,6 +63,9 @@ func FuzzParse(f *testing.F) {
 		if e.Kind == KindRelay && (len(SenderUser(e.Addr.Sender())) == 0 || !IsTransient(raw)) {
 			t.Errorf("accepted a message of nobody, or one that the log keeps: %s", describe(&e))
 		}
+		if len(e.Trace) > MaxTraceBytes {
+			t.Errorf("accepted a trace of %d bytes", len(e.Trace))
+		}
 		if e.Kind.IsEvent() && (Expires(raw) != e.Expires || HasSeries(raw) != (e.Series != nil) || HasPerUser(raw) != (e.PerUser != nil)) {
 			t.Errorf("got %d, %t from the bytes, and %d, %q from Parse", Expires(raw), HasSeries(raw), e.Expires, e.Series)
 		}

@@ -29,6 +29,14 @@ const (
 	Bytes   = "By"
 )
 
+// What names a node and its log: a gauge that is always 1, with two labels.
+const (
+	Info      = "pull.info"
+	InfoHelp  = "Always 1. The labels are the id of this node, which changes with each start, and the epoch of the log."
+	InfoNode  = "node"
+	InfoEpoch = "epoch"
+)
+
 // A Metric is one measurement of a node. Of its functions, exactly one is not nil.
 type Metric struct {
 	Name  string // with dots, as OpenTelemetry wants it

@@ -23,7 +23,8 @@ type Tracer interface {
 	// Deliver is called on each node when the pages have been given some of the events
 	// of the log, or their queues have. began is when the node had received the
 	// events. traces are those of the events, each once and at most 128 of them. pages
-	// is the number of pages that were given any. Deliver must not keep traces.
+	// is the number of pages that were given any. What the log had before the node
+	// started does not count. Deliver must not keep traces.
 	Deliver(began time.Time, traces []string, pages int)
 }
 

@@ -168,7 +168,7 @@ func (h *Hub) remember(e *envelope.Envelope, raw []byte, now int64) {
 		return
 	}
 	h.history.Append(window.NewMessage(raw, len(e.Addr)+len(e.PerUser), len(e.Body)), e.At, now)
-	if e.Trace != nil && h.config.Deliver != nil {
+	if e.Trace != nil && h.config.Deliver != nil && h.applied.Load() > 0 { // no page is here to get what precedes this node
 		h.round.trace(e.Trace)
 	}
 	if e.Series != nil {

@@ -43,7 +43,13 @@ func login(user, session string, more ...string) http.Header {
 // is 0 if there is none.
 func (p *process) post(t *testing.T, path, body string, header http.Header) (status int, text string) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://app.test"+path, strings.NewReader(body))
+	return p.request(t, http.MethodPost, path, body, header)
+}
+
+// request is post for any method.
+func (p *process) request(t *testing.T, method, path, body string, header http.Header) (status int, text string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, "http://app.test"+path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}

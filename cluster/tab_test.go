@@ -164,15 +164,17 @@ func (p *tab) arrival(t *testing.T) (a arrival, text string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if raw[0] != '[' {
-			continue
+		if a, isEvent := parseArrival(raw); isEvent {
+			return a, string(raw)
 		}
-		var at int64
-		if err := json.Unmarshal(raw, &[]any{&a.Offset, &at, &a.Name, &a.Params, &a.Extra}); err != nil {
-			t.Fatalf("%s: %v", raw, err)
-		}
-		return a, string(raw)
 	}
+}
+
+// parseArrival returns false if a message is a control message.
+func parseArrival(raw json.RawMessage) (a arrival, isEvent bool) {
+	var at int64
+	err := json.Unmarshal(raw, &[]any{&a.Offset, &at, &a.Name, &a.Params, &a.Extra})
+	return a, err == nil && a.Name != ""
 }
 
 // until returns the names of what arrives before an event with this name.

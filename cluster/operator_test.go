@@ -190,7 +190,7 @@ type line struct {
 	From    string        `json:"from"`
 	To      string        `json:"to"`
 	Cause   string        `json:"cause"`
-	Count   int           `json:"count"`
+	Count   uint64        `json:"count"`
 }
 
 // logged returns the lines of a kind that the node has logged.

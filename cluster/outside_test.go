@@ -27,11 +27,14 @@ func TestNodesAreSeenFromOutside(t *testing.T) {
 			}
 			return err
 		}
-		t.Run("nodes at rest agree", func(t *testing.T) { agree(t, nodes) })
-		t.Run("an event is explained on each node", func(t *testing.T) { explainEverywhere(t, nodes) })
-		t.Run("a trace crosses the log", func(t *testing.T) { traceAcross(t, e, s, nodes) })
-		t.Run("a node that has restarted does not guess", func(t *testing.T) { explainAfterRestart(t, nodes, restart) })
-		t.Run("a drain moves pages", func(t *testing.T) { drainAcross(t, e, s, nodes[1]) })
+		_ = t.Run("nodes at rest agree", func(t *testing.T) { agree(t, nodes) }) &&
+			t.Run("an event is explained on each node", func(t *testing.T) { explainEverywhere(t, nodes) }) &&
+			t.Run("a trace crosses the log", func(t *testing.T) { traceAcross(t, e, s, nodes) }) &&
+			t.Run("a node that has restarted does not guess", func(t *testing.T) { explainAfterRestart(t, nodes, restart) }) &&
+			t.Run("a drain moves pages", func(t *testing.T) { drainAcross(t, e, s, nodes[1]) }) &&
+			(!e.IsServer || t.Run("an outage is seen", func(t *testing.T) { seeOutage(t, e, s, nodes) })) &&
+			t.Run("a log that is replaced is seen", func(t *testing.T) { seeOtherLog(t, s, nodes) }) &&
+			t.Run("the end is logged, with all that was counted", func(t *testing.T) { seeEnd(t, e, nodes) })
 	})
 }
 

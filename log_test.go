@@ -117,6 +117,7 @@ func TestEpochThatIsNewSoonAfterTheStartIsLogged(t *testing.T) {
 		f.newEpoch()
 		pass(3 * time.Second)
 		send(t, a, pull.Shared(), "in the new log")
+		synctest.Wait()
 		after := a.Stats().Epoch
 		a.stop(t)
 

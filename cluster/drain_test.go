@@ -111,12 +111,12 @@ func (m *mover) move(to *process, user string) error {
 	_ = m.conn.Close()
 	d := websocket.Dialer{NetDialContext: to.Dial}
 	cursor := fmt.Sprintf("&cursor=%s.%d", m.hello.Params.Epoch, m.offset)
-	conn, response, err := d.Dial("ws://app.test/pull?protocol=2"+cursor, login(user, "")) //nolint:noctx // it ends with the node
+	conn, response, err := d.Dial("ws://app.test/pull?protocol=2"+cursor, login(user, ""))
 	if err != nil {
 		return err
 	}
 	_ = response.Body.Close()
-	m.tab.conn, m.tab.read = conn, nil
+	m.conn, m.read = conn, nil
 	return m.readEvents()
 }
 

@@ -18,7 +18,7 @@ import (
 // flap is how soon an engine must fail again for one outage.
 const flap = 2 * time.Second
 
-// seeOutage kills the engine, and once more when it has just started.
+// seeOutage kills the engine, and once more when a node has just reached it again.
 func seeOutage(t *testing.T, e engines.Engine, s *engines.Server, nodes []*process) {
 	pages := []*tab{nodes[0].connect(t, "", login("1", "ann")), nodes[1].connect(t, "", login("2", "bob"))}
 	defer closeAll(pages...)
@@ -33,7 +33,7 @@ func seeOutage(t *testing.T, e engines.Engine, s *engines.Server, nodes []*proce
 	do(t, s.Kill)
 	during := make(chan int, 1)
 	go func() {
-		status, _ := nodes[0].post(t, "/events", during12, service("application/json", "during"))
+		status, _ := nodes[0].post(t, "/events", duringOutage, service("application/json", "during"))
 		during <- status
 	}()
 	nodes[0].becomes(t, http.StatusServiceUnavailable, "pull: the ")
@@ -46,6 +46,12 @@ func seeOutage(t *testing.T, e engines.Engine, s *engines.Server, nodes []*proce
 	lasted := time.Since(began)
 	up := time.Now()
 	do(t, s.Resume)
+	for time.Since(up) < flap*3/4 {
+		if status, _ := nodes[0].get(t, "/ready"); status == http.StatusOK {
+			break
+		}
+		<-time.After(5 * time.Millisecond)
+	}
 	do(t, s.Kill)
 	flapped := time.Since(up) < flap
 	do(t, s.Resume)
@@ -60,7 +66,7 @@ func seeOutage(t *testing.T, e engines.Engine, s *engines.Server, nodes []*proce
 		checkOutage(t, i, n, flapped)
 	}
 	if status := <-during; status != http.StatusOK {
-		nodes[0].publishUntil(t, "during", during12)
+		nodes[0].publishUntil(t, "during", duringOutage)
 	}
 	nodes[0].publish(t, "1", "outage-over")
 	nodes[0].publish(t, "2", "outage-over")
@@ -85,7 +91,7 @@ func seeOutage(t *testing.T, e engines.Engine, s *engines.Server, nodes []*proce
 	}
 }
 
-const during12 = `{"target":{"users":["1","2"]},"event":{"module":"tasks","command":"during"}}`
+const duringOutage = `{"target":{"users":["1","2"]},"event":{"module":"tasks","command":"during"}}`
 
 func do(t *testing.T, f func() error) {
 	t.Helper()

@@ -224,6 +224,7 @@ func traceAcross(t *testing.T, e engines.Engine, s *engines.Server, nodes []*pro
 
 // explainAfterRestart asks a node about what happened before it had started.
 func explainAfterRestart(t *testing.T, nodes []*process, restart func() error) {
+	settled(t, nodes, func(a, b pull.Stats) bool { return a.Users == 0 && b.Users == 0 }) // no grace is running
 	bob := nodes[1].connect(t, "", login("2", "bob"))
 	at := nodes[0].offers(t, `{"users":["2"]}`, "before", bob)
 	tagged := nodes[0].offers(t, `{"tags":["T"],"users":["2"]}`, "tagged-before", bob)

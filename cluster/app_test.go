@@ -25,6 +25,10 @@ func app(config modeltest.Config) (*modeltest.App, error) {
 	if err != nil {
 		return nil, err
 	}
+	tick, err := time.ParseDuration(cmp.Or(os.Getenv(nodeTick), "200ms"))
+	if err != nil {
+		return nil, err
+	}
 	r := &tracer{delivered: make(map[string]int)}
 	p, err := pull.New(pull.Config{
 		Session: func(c echo.Context) (pull.Session, error) {
@@ -33,7 +37,7 @@ func app(config modeltest.Config) (*modeltest.App, error) {
 			return pull.Session{User: h.Get(modeltest.UserHeader), ID: h.Get(modeltest.SessionHeader), Until: time.Now().Add(lasts)}, err
 		},
 		Secret: []byte("the secret that all nodes have in common"),
-		Broker: config.Broker, Guests: true, Compress: true, Tick: 200 * time.Millisecond, PresenceGrace: 50 * time.Millisecond,
+		Broker: config.Broker, Guests: true, Compress: true, Tick: tick, PresenceGrace: 50 * time.Millisecond,
 		WindowCount: 1_000_000, Drain: drain, Trace: r,
 		Logger: slog.New(slog.NewJSONHandler(os.Stderr, nil)),
 		Pusher: newForwarder(os.Getenv(nodePusher)),

@@ -25,7 +25,7 @@ const (
 // drainAcross ends a process with many pages, which go to another one while that
 // publishes. They get each event once and in order.
 func drainAcross(t *testing.T, e engines.Engine, s *engines.Server, to *process) {
-	from, err := startProcess(e, s.Address, nodeDrain+"="+drainTime.String())
+	from, err := startProcess(e, s.Address, patient, nodeDrain+"="+drainTime.String())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,7 +23,7 @@ func seeOutage(t *testing.T, e engines.Engine, s *engines.Server, nodes []*proce
 	pages := []*tab{nodes[0].connect(t, "", login("1", "ann")), nodes[1].connect(t, "", login("2", "bob"))}
 	defer closeAll(pages...)
 	a, b := settled(t, nodes, func(a, b pull.Stats) bool { return a.Nodes == 2 && b.Nodes == 2 })
-	late, err := startWaiting(e, s.Address)
+	late, err := startWaiting(e, s.Address, patient)
 	if err != nil {
 		t.Fatal(err)
 	}

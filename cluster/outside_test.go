@@ -12,9 +12,13 @@ import (
 	"github.com/echo-pull/pull/cluster/engines"
 )
 
+// patient lets pages be silent, because they wait for other things meanwhile.
+const patient = nodeTick + "=25s"
+
 // Two processes on one log, as an operator sees them. The parts share an engine.
 func TestNodesAreSeenFromOutside(t *testing.T) {
-	eachEngine(t, 2, func(t *testing.T, e engines.Engine, s *engines.Server, nodes []*process) {
+	eachEngine(t, 0, func(t *testing.T, e engines.Engine, s *engines.Server, _ []*process) {
+		nodes := startProcesses(t, e, s.Address, 2, patient)
 		for _, n := range nodes {
 			n.becomes(t, http.StatusOK, "ok")
 		}
@@ -22,7 +26,7 @@ func TestNodesAreSeenFromOutside(t *testing.T) {
 			if err := nodes[1].Stop(); err != nil {
 				return err
 			}
-			if nodes[1], err = startProcess(e, s.Address); err == nil {
+			if nodes[1], err = startProcess(e, s.Address, patient); err == nil {
 				t.Cleanup(nodes[1].kill)
 			}
 			return err
@@ -194,7 +198,7 @@ func traceAcross(t *testing.T, e engines.Engine, s *engines.Server, nodes []*pro
 		t.Fatalf("status %d: %s", status, text)
 	}
 
-	late := startProcesses(t, e, s.Address, 1)[0]
+	late := startProcesses(t, e, s.Address, 1, patient)[0]
 	pages = append(pages, late.connect(t, "cursor="+pages[1].at(), login("2", "bob")))
 	for i, p := range pages {
 		a, text := p.arrival(t)

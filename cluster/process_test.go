@@ -26,6 +26,7 @@ const (
 	nodeAddress = "PULL_NODE_ADDRESS"
 	nodePusher  = "PULL_NODE_PUSHER"
 	nodeDrain   = "PULL_NODE_DRAIN" // Config.Drain
+	nodeTick    = "PULL_NODE_TICK"  // Config.Tick
 	nodeWaits   = "PULL_NODE_WAITS" // the node starts when it reads a line
 )
 
@@ -114,8 +115,8 @@ func startProcess(e engines.Engine, address string, env ...string) (*process, er
 }
 
 // startWaiting starts a node that has opened the log, and waits for a call of proceed.
-func startWaiting(e engines.Engine, address string) (*process, error) {
-	p, err := launch(e, address, nodeWaits+"=1")
+func startWaiting(e engines.Engine, address string, env ...string) (*process, error) {
+	p, err := launch(e, address, append(env, nodeWaits+"=1")...)
 	if err != nil {
 		return nil, err
 	}

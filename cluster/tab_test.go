@@ -17,12 +17,12 @@ import (
 )
 
 // startProcesses starts nodes that are processes.
-func startProcesses(t *testing.T, e engines.Engine, address string, n int) []*process {
+func startProcesses(t *testing.T, e engines.Engine, address string, n int, env ...string) []*process {
 	t.Helper()
 	nodes := make([]*process, n)
 	for i := range nodes {
 		var err error
-		if nodes[i], err = startProcess(e, address); err != nil {
+		if nodes[i], err = startProcess(e, address, env...); err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(nodes[i].kill)

@@ -238,6 +238,9 @@ func explainAfterRestart(t *testing.T, nodes []*process, restart func() error) {
 		t.Fatal(err)
 	}
 	again := nodes[1]
+	if n := again.stats(t).Nodes; n != len(nodes) {
+		t.Errorf("got %d nodes, want %d: others have stopped", n, len(nodes))
+	}
 
 	if a := again.why(t, "2", at); !a.has(absent, "in the log? Yes") {
 		t.Errorf("got %+v, want that the user has no session: the node before has stopped", a)

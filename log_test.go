@@ -109,6 +109,22 @@ func TestNewEpochIsLogged(t *testing.T) {
 	})
 }
 
+func TestEpochThatIsNewSoonAfterTheStartIsLogged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFaults()
+		a, out := newLoggingApp(t, slog.LevelInfo, func(c *pull.Config) { c.Broker = f })
+		before := a.Stats().Epoch
+		f.newEpoch()
+		pass(3 * time.Second)
+		send(t, a, pull.Shared(), "in the new log")
+		synctest.Wait()
+		after := a.Stats().Epoch
+		a.stop(t)
+
+		out.logs(t, `level=INFO msg="pull: the log has a new epoch" from=`+before+" to="+after, 1)
+	})
+}
+
 func TestSlowLogAndCrowdedQueueAreLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFaults()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -264,4 +265,42 @@ func TestTraceOfALostEventEnds(t *testing.T) {
 			t.Errorf("got %v, want %v once", r.settled, pull.ErrClosed)
 		}
 	})
+}
+
+// What a node reads of the past when it starts was delivered by others. Its pages may
+// recover it.
+func TestNodeThatStartsDeliversNoTraceOfThePast(t *testing.T) {
+	for name, start := range map[string]func(*testing.T) func(*pull.Config){
+		"shared log": func(*testing.T) func(*pull.Config) {
+			f := newFaults()
+			return func(c *pull.Config) { c.Broker = f }
+		},
+		"state file": func(t *testing.T) func(*pull.Config) {
+			t.Helper()
+			file := filepath.Join(t.TempDir(), "state")
+			return func(c *pull.Config) { c.StateFile = file }
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				keep, r := start(t), &tracer{trace: traceparent}
+				a := newApp(t, func(c *pull.Config) { keep(c); c.Trace = r })
+				_, at := a.fresh(t, "1")
+				send(t, a, pull.User("1"), "past")
+				r.saw(t, []int{1}, traceparent)
+				a.stop(t)
+
+				late := &tracer{trace: traceparent}
+				b := newApp(t, func(c *pull.Config) { keep(c); c.Trace = late })
+				defer b.stop(t)
+				page := b.resume(t, "1", at)
+				page.sees(t, "past")
+				late.saw(t, nil)
+
+				send(t, b, pull.User("1"), "present")
+				page.sees(t, "past", "present")
+				late.saw(t, []int{1}, traceparent)
+			})
+		})
+	}
 }

@@ -21,6 +21,15 @@ const publishKey = "the-key-of-a-service"
 
 // app starts the application on one node.
 func app(config modeltest.Config) (*modeltest.App, error) {
+	drain, err := time.ParseDuration(cmp.Or(os.Getenv(nodeDrain), "0"))
+	if err != nil {
+		return nil, err
+	}
+	tick, err := time.ParseDuration(cmp.Or(os.Getenv(nodeTick), "200ms"))
+	if err != nil {
+		return nil, err
+	}
+	r := &tracer{delivered: make(map[string]int)}
 	p, err := pull.New(pull.Config{
 		Session: func(c echo.Context) (pull.Session, error) {
 			h := c.Request().Header
@@ -28,8 +37,9 @@ func app(config modeltest.Config) (*modeltest.App, error) {
 			return pull.Session{User: h.Get(modeltest.UserHeader), ID: h.Get(modeltest.SessionHeader), Until: time.Now().Add(lasts)}, err
 		},
 		Secret: []byte("the secret that all nodes have in common"),
-		Broker: config.Broker, Guests: true, Compress: true, Tick: 200 * time.Millisecond, PresenceGrace: 50 * time.Millisecond,
-		WindowCount: 1_000_000, Logger: slog.New(slog.DiscardHandler),
+		Broker: config.Broker, Guests: true, Compress: true, Tick: tick, PresenceGrace: 50 * time.Millisecond,
+		WindowCount: 1_000_000, Drain: drain, Trace: r,
+		Logger: slog.New(slog.NewJSONHandler(os.Stderr, nil)),
 		Pusher: newForwarder(os.Getenv(nodePusher)),
 	})
 	if err != nil {
@@ -39,6 +49,7 @@ func app(config modeltest.Config) (*modeltest.App, error) {
 		return nil, err
 	}
 	e := echo.New()
+	e.Pre(r.middleware)
 	e.Use(p.Middleware())
 	p.Mount(e.Group("/pull"))
 	e.POST("/send", pull.Handler(func(c pull.Context) error {
@@ -68,5 +79,6 @@ func app(config modeltest.Config) (*modeltest.App, error) {
 		}
 		return c.String(http.StatusOK, content)
 	})
+	addOperator(e, p, r)
 	return &modeltest.App{Plugin: p, Routes: modeltest.Routes(p, e)}, nil
 }

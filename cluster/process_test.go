@@ -2,7 +2,6 @@ package cluster_test
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -26,6 +25,9 @@ const (
 	nodeEngine  = "PULL_NODE_ENGINE"
 	nodeAddress = "PULL_NODE_ADDRESS"
 	nodePusher  = "PULL_NODE_PUSHER"
+	nodeDrain   = "PULL_NODE_DRAIN" // Config.Drain
+	nodeTick    = "PULL_NODE_TICK"  // Config.Tick
+	nodeWaits   = "PULL_NODE_WAITS" // the node starts when it reads a line
 )
 
 // serveNode is a process that is a node. It prints where it listens. It ends when
@@ -36,6 +38,7 @@ func serveNode(name, address string) {
 		if err != nil {
 			return err
 		}
+		awaitStart()
 		app, err := app(modeltest.Config{Broker: l.Broker})
 		if err != nil {
 			return err
@@ -68,6 +71,15 @@ func serveNode(name, address string) {
 	os.Exit(0)
 }
 
+// awaitStart waits for a line of the test, if the node was started so.
+func awaitStart() {
+	if os.Getenv(nodeWaits) == "" {
+		return
+	}
+	_, _ = fmt.Fprintln(os.Stdout, "the log is open")
+	_, _ = os.Stdin.Read(make([]byte, 1))
+}
+
 func engineNamed(name string) engines.Engine {
 	all := engines.Shared()
 	return all[slices.IndexFunc(all, func(e engines.Engine) bool { return e.Name == name })]
@@ -78,9 +90,9 @@ type process struct {
 	*modeltest.Node
 
 	cmd    *exec.Cmd
-	life   io.Closer // the process ends when it is closed
+	life   io.WriteCloser // the process ends when it is closed
 	output *bufio.Reader
-	stderr bytes.Buffer
+	stderr record
 }
 
 // openProcess starts a node that is a process: a World's Open.
@@ -95,6 +107,31 @@ func openProcess(e engines.Engine, address string, env ...string) func(*modeltes
 }
 
 func startProcess(e engines.Engine, address string, env ...string) (*process, error) {
+	p, err := launch(e, address, env...)
+	if err != nil {
+		return nil, err
+	}
+	return p, p.arrive()
+}
+
+// startWaiting starts a node that has opened the log, and waits for a call of proceed.
+func startWaiting(e engines.Engine, address string, env ...string) (*process, error) {
+	p, err := launch(e, address, append(env, nodeWaits+"=1")...)
+	if err != nil {
+		return nil, err
+	}
+	_, err = p.readLine()
+	return p, err
+}
+
+func (p *process) proceed() error {
+	if _, err := p.life.Write([]byte{'\n'}); err != nil {
+		return err
+	}
+	return p.arrive()
+}
+
+func launch(e engines.Engine, address string, env ...string) (*process, error) {
 	p := &process{cmd: exec.Command(os.Args[0])}
 	p.cmd.Env = append(os.Environ(), nodeEngine+"="+e.Name, nodeAddress+"="+address)
 	p.cmd.Env = append(p.cmd.Env, env...)
@@ -108,16 +145,26 @@ func startProcess(e engines.Engine, address string, env ...string) (*process, er
 		return nil, err
 	}
 	p.life, p.output = stdin, bufio.NewReader(stdout)
-	if err := p.cmd.Start(); err != nil {
-		return nil, err
+	return p, p.cmd.Start()
+}
+
+// arrive waits until the process is a node.
+func (p *process) arrive() error {
+	where, err := p.readLine()
+	if err == nil {
+		p.Node = p.node(where)
 	}
-	where, err := p.output.ReadString('\n')
-	if err != nil || strings.HasPrefix(where, "error") {
+	return err
+}
+
+// readLine reads what the process prints. It kills the process if that is an error.
+func (p *process) readLine() (string, error) {
+	text, err := p.output.ReadString('\n')
+	if err != nil || strings.HasPrefix(text, "error") {
 		p.kill()
-		return nil, fmt.Errorf("the process printed %q: %w\n%s", where, err, p.stderr.String())
+		return "", fmt.Errorf("the process printed %q: %w\n%s", text, err, p.stderr.String())
 	}
-	p.Node = p.node(strings.TrimSpace(where))
-	return p, nil
+	return strings.TrimSpace(text), nil
 }
 
 func (p *process) node(where string) *modeltest.Node {

@@ -17,12 +17,12 @@ import (
 )
 
 // startProcesses starts nodes that are processes.
-func startProcesses(t *testing.T, e engines.Engine, address string, n int) []*process {
+func startProcesses(t *testing.T, e engines.Engine, address string, n int, env ...string) []*process {
 	t.Helper()
 	nodes := make([]*process, n)
 	for i := range nodes {
 		var err error
-		if nodes[i], err = startProcess(e, address); err != nil {
+		if nodes[i], err = startProcess(e, address, env...); err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(nodes[i].kill)
@@ -43,7 +43,13 @@ func login(user, session string, more ...string) http.Header {
 // is 0 if there is none.
 func (p *process) post(t *testing.T, path, body string, header http.Header) (status int, text string) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://app.test"+path, strings.NewReader(body))
+	return p.request(t, http.MethodPost, path, body, header)
+}
+
+// request is post for any method.
+func (p *process) request(t *testing.T, method, path, body string, header http.Header) (status int, text string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, "http://app.test"+path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,15 +164,17 @@ func (p *tab) arrival(t *testing.T) (a arrival, text string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if raw[0] != '[' {
-			continue
+		if a, isEvent := parseArrival(raw); isEvent {
+			return a, string(raw)
 		}
-		var at int64
-		if err := json.Unmarshal(raw, &[]any{&a.Offset, &at, &a.Name, &a.Params, &a.Extra}); err != nil {
-			t.Fatalf("%s: %v", raw, err)
-		}
-		return a, string(raw)
 	}
+}
+
+// parseArrival returns false if a message is a control message.
+func parseArrival(raw json.RawMessage) (a arrival, isEvent bool) {
+	var at int64
+	err := json.Unmarshal(raw, &[]any{&a.Offset, &at, &a.Name, &a.Params, &a.Extra})
+	return a, err == nil && a.Name != ""
 }
 
 // until returns the names of what arrives before an event with this name.

@@ -53,6 +53,10 @@ type Server struct {
 
 	// Restart is the fault of a planned restart, which loses nothing.
 	Restart modeltest.Fault
+
+	// Kill ends the engine with SIGKILL, and Resume starts it again. They are nil
+	// if it is no process.
+	Kill, Resume func() error
 }
 
 // newServer returns a server at an address.

@@ -23,6 +23,7 @@ func NATS() Engine {
 		n := newNATSServer(tb)
 		s := e.newServer(n.url())
 		s.Restart = fault("restart", n.restart)
+		s.Kill, s.Resume = n.kill, n.start
 		s.Faults = []modeltest.Fault{
 			s.Restart,
 			fault("kill -9", n.kill, n.start),

@@ -22,6 +22,7 @@ func Postgres() Engine {
 		exec := func(statement string) func() error { return func() error { return p.Exec(statement) } }
 		s := e.newServer(p.URL())
 		s.Restart = fault("restart", p.Restart)
+		s.Kill, s.Resume = p.Kill, p.Start
 		s.Faults = []modeltest.Fault{
 			s.Restart,
 			fault("kill -9", p.Kill, p.Start),

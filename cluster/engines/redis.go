@@ -23,6 +23,7 @@ func Redis() Engine {
 		exec := func(command string) func() error { return func() error { return r.Exec(command) } }
 		s := e.newServer(r.URL())
 		s.Restart = doubt("restart", r.Restart)
+		s.Kill, s.Resume = r.Kill, r.Start
 		s.Faults = []modeltest.Fault{
 			s.Restart,
 			doubt("kill -9", r.Kill, r.Start),

@@ -69,6 +69,9 @@ var closings = []string{"flood", "log", "replay", "slow_queue", "slow_window", "
 // look logs what has happened since the last call, unless it is too early for another
 // line. The last look, before the end, logs everything.
 func (j *journal) look(e *Engine, now time.Time, last bool) {
+	if j.epoch == "" { // the log may have been replaced since
+		j.epoch = e.hub.FirstEpoch()
+	}
 	s := e.Stats()
 	if j.epoch != "" && j.epoch != s.Epoch {
 		oplog.EpochChanged.Log(j.logger, j.epoch, s.Epoch)

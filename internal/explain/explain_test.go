@@ -150,6 +150,12 @@ func TestEachQuestionHasItsAnswer(t *testing.T) {
 		}, "Notified of a gap", "(epoch)", "was notified of a gap"},
 		{"before", "at session page", func(f *Facts) { f.Sessions[0].From, f.Sessions[0].Joined = 60, 60 }, "It had it before", "offset 60", "before it connected"},
 		{"left", "at session page", func(f *Facts) { f.Sessions[0].Ended, f.Sessions[0].Position = now, 45 }, "Not sent", "offset 45", "did not get it"},
+		{"moved", "connected?", func(f *Facts) {
+			f.Sessions[0].Ended, f.Sessions[0].Position, f.Nodes = now, 45, []string{"other"}
+		}, "Elsewhere", "1 other node: other", "another node: ask there"},
+		{"has not moved", "connected?", func(f *Facts) {
+			f.Sessions[0].From, f.Sessions[0].Joined, f.Sessions[0].Recovered, f.Nodes = 60, 60, false, []string{"other"}
+		}, "Yes", "1 other node: other", "did not get it"},
 		{"perhaps", "at session page", func(f *Facts) { f.Sessions[0].Ended = now }, "Not known", "before the connection ended", "may have got"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -1,6 +1,9 @@
 package explain
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // verdict sums up the answers in a sentence.
 func (f *Facts) verdict(results []Result) string {
@@ -10,7 +13,7 @@ func (f *Facts) verdict(results []Result) string {
 		return fmt.Sprintf("%s on this node: sent to %d, on its way to %d.", f.got(), n[Sent], n[Waiting])
 	case !f.isAddressed() && n[Perhaps] == 0:
 		return f.verdictOfTarget()
-	case len(results) == 0:
+	case n[Not] == len(results) && (len(results) == 0 || f.hasMoved(results)):
 		return f.verdictOfAbsence()
 	case n[Gap] > 0:
 		return "The user's page did not get the event, or not surely, and was notified of a gap instead."
@@ -46,6 +49,11 @@ func (f *Facts) verdictOfAbsence() string {
 		return "The event was for the user, who has no session on this node. It has expired: a page that comes now does not get it."
 	}
 	return "The event is for the user, who has no session on this node. A page that returns with an earlier cursor gets it, as long as the window has it."
+}
+
+// hasMoved reports whether the user's sessions here have ended, and another node has some.
+func (f *Facts) hasMoved(results []Result) bool {
+	return len(f.Nodes) > 0 && !slices.ContainsFunc(results, func(r Result) bool { return r.Ended.IsZero() })
 }
 
 // got begins the verdict about an event that pages got.

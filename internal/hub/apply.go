@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -50,7 +51,7 @@ func (h *Hub) startLog(log, epoch string, offset uint64) {
 		h.uses.reset(offset)
 		h.roster.forgetOffsets()
 	}
-	h.log, h.epoch = log, epoch
+	h.log, h.epoch, h.first = log, epoch, cmp.Or(h.first, epoch)
 	h.history.Reset(offset)
 	h.names.reset(offset)
 	h.settled = offset - 1

@@ -52,6 +52,14 @@ func (h *Hub) Counts() Counts {
 	return c
 }
 
+// FirstEpoch returns the first epoch of the log that this node has read, or "".
+func (h *Hub) FirstEpoch() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+
+	return h.first
+}
+
 // LogLag returns how long batches of this node took from their hand-over until it had
 // applied them.
 func (h *Hub) LogLag() *tally.Durations { return &h.stats.logLag }

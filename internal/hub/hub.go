@@ -35,6 +35,7 @@ type Hub struct {
 	mu      sync.Mutex
 	log     string // the broker's epoch; empty until the first message
 	epoch   string // the epoch that pages know: log, or another one if the log went back within its epoch
+	first   string // the first epoch
 	settled uint64 // every page has been given all messages for it up to this offset
 	history *window.Window
 	names   names // of the last messages

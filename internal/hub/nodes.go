@@ -34,10 +34,12 @@ func (h *Hub) Nodes() []explain.Node {
 }
 
 // otherNodesOf returns the ids of the other nodes that have announced the user, sorted.
+// Those that have stopped are not among them, though the user is online until the grace
+// is over.
 func (h *Hub) otherNodesOf(user string) []string {
 	var ids []string
 	for id, p := range h.presence.peers {
-		if _, announced := p.users[user]; announced && !p.self && !p.expired {
+		if _, announced := p.users[user]; announced && !p.self && !p.expired && !p.stopping {
 			ids = append(ids, id)
 		}
 	}

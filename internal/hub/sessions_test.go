@@ -215,6 +215,14 @@ func TestNodesAreThoseOfTheLog(t *testing.T) {
 	if f := h.Facts("1", envelope.Cursor{Offset: 4}, time.Now()); len(f.Nodes) != 1 || f.Nodes[0] != all[1].ID || !f.Online {
 		t.Errorf("got %+v, want the user on the other node", f)
 	}
+
+	bye := envelope.Control(envelope.KindBye, time.Now())
+	envelope.Stamp(bye, all[1].ID, 2)
+	d.Dispatch([]broker.Delivery{delivery("log", 5, bye)})
+
+	if f := h.Facts("1", envelope.Cursor{Offset: 4}, time.Now()); len(f.Nodes) != 0 || !f.Online {
+		t.Errorf("got %+v, want the user online for the grace, and on no node", f)
+	}
 }
 
 func TestWatchesOfAUserAreSorted(t *testing.T) {

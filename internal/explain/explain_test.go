@@ -152,7 +152,7 @@ func TestEachQuestionHasItsAnswer(t *testing.T) {
 		{"left", "at session page", func(f *Facts) { f.Sessions[0].Ended, f.Sessions[0].Position = now, 45 }, "Not sent", "offset 45", "did not get it"},
 		{"moved", "connected?", func(f *Facts) {
 			f.Sessions[0].Ended, f.Sessions[0].Position, f.Nodes = now, 45, []string{"other"}
-		}, "Elsewhere", "1 other node: other", "another node: ask there"},
+		}, "Elsewhere", "1 other node: other", "another node: see the inspector of that node"},
 		{"has not moved", "connected?", func(f *Facts) {
 			f.Sessions[0].From, f.Sessions[0].Joined, f.Sessions[0].Recovered, f.Nodes = 60, 60, false, []string{"other"}
 		}, "Yes", "1 other node: other", "did not get it"},

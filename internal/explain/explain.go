@@ -66,19 +66,22 @@ type Facts struct {
 	Late  uint64  // offset at which the watch came that makes the event the user's; 0 if it came before the event
 	Lost  bool    // the node may not know a watch of the user that covers the event
 
-	Sessions []Session // of the user on this node, the living first
-	More     bool      // there are more
-	Nodes    []string  // other nodes that have announced the user
-	Online   bool      // on any node
+	Sessions   []Session // of the user on this node, the living first
+	More       bool      // there are more
+	KnownSince time.Time // sessions that ended before may not be known any more
+	Nodes      []string  // other nodes that have announced the user
+	Others     int       // other nodes that have shared the log lately
+	Online     bool      // on any node
 }
 
 // A Match is how one term of an event's target matches a user.
 type Match struct {
-	Shared   bool
-	Named    bool
-	Tags     []TagMatch // those of the term, the watched first; only so many
-	MoreTags int
-	Excepted bool
+	Shared      bool
+	Named       bool
+	Tags        []TagMatch // the first of the term
+	MoreTags    int        // how many are left out
+	MoreCovered string     // one of these that a watch covers; "" if there is none
+	Excepted    bool
 }
 
 // A TagMatch is how a tag of the target matches the watches of the user.
@@ -102,6 +105,9 @@ func (m *Match) isFor() bool {
 }
 
 func (m *Match) isWatched() bool {
+	if m.MoreCovered != "" {
+		return true
+	}
 	for i := range m.Tags {
 		if m.Tags[i].Covered {
 			return true
@@ -133,7 +139,7 @@ func (f *Facts) isCertain() bool {
 // hasTags reports whether the event is for a tag, and the user not excepted from that.
 func (f *Facts) hasTags() bool {
 	for i := range f.Terms {
-		if m := &f.Terms[i]; !m.Excepted && len(m.Tags) > 0 {
+		if m := &f.Terms[i]; !m.Excepted && len(m.Tags)+m.MoreTags > 0 {
 			return true
 		}
 	}

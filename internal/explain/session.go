@@ -32,20 +32,21 @@ type Session struct {
 	Idle    bool // nothing is queued
 
 	Queued int      // bytes
-	Tags   []string // that the page watches itself; only while it lives
+	Tags   []string // that the page watches itself; only while it lives, and not in an explanation
 
 	Reason string // why it has ended, as in Stats.CutBy, or "closed" by the page, or "gone"
 	Code   int    // the close code; 0 if there was none
 
 	// What concerns the event that is explained.
-	Sender     bool   // the page has sent it, and it excepts its sender
-	Tab        string // the tab of the page that has sent it, likewise
-	Covered    bool   // the page's own watches cover it
-	TooLate    bool   // … but the page had passed it when it presented the grant, which was no gap then
-	WatchFrom  uint64 // the page watches a tag of it itself, but from this later offset on; 0 if not
-	Unsure     bool   // it may have been covered by a watch of the page that has ended
-	ReplacedBy uint64 // a later event of its series that is for the page
-	NoPlace    bool   // the html stream has no place for it
+	Sender        bool   // the page has sent it, and it excepts its sender
+	Tab           string // the tab of the page that has sent it, likewise
+	Covered       bool   // the page's own watches cover it
+	TooLate       bool   // … but the page had passed it when it presented the grant, which was no gap then
+	WatchFrom     uint64 // the page watches a tag of it itself, but from this later offset on; 0 if not
+	Unsure        bool   // it may have been covered by a watch of the page that has ended
+	ReplacedBy    uint64 // a later event of its series that is for the page
+	MaybeReplaced bool   // there may be one: the series has too many to look at all of them
+	NoPlace       bool   // the html stream has no place for it
 }
 
 // decide returns what became of the event at a session.
@@ -109,6 +110,8 @@ func (f *Facts) decideGiven(s *Session) (Outcome, string) {
 		return Perhaps, fmt.Sprintf("The watch came into the log at offset %d, after the event. The page got the event if it had not passed it; otherwise it gets it only if it was rendered by the request that watched.", f.Late)
 	case read && s.ReplacedBy > 0:
 		return Perhaps, fmt.Sprintf("A page that has missed events gets only the last one of a Keep key, which is at offset %d.", s.ReplacedBy)
+	case read && s.MaybeReplaced:
+		return Perhaps, "A page that has missed events gets only the last one of a Keep key. This one has too many later ones to look at all of them."
 	case o <= s.Joined && f.Event.Expires.Unix() <= s.Began.Unix():
 		return Not, "The event had expired when the page connected: what the page had missed was replayed without it."
 	case read && f.hasExpired():
@@ -135,7 +138,7 @@ func (f *Facts) isLateFor(s *Session) bool {
 	if f.Late == 0 || f.isCertain() || s.Joined >= f.Late && !s.Passed && !s.TooLate {
 		return false
 	}
-	return s.Passed || s.Granted || s.ReplacedBy > 0 || f.hasExpired()
+	return s.Passed || s.Granted || s.ReplacedBy > 0 || s.MaybeReplaced || f.hasExpired()
 }
 
 // step returns the result as a step.

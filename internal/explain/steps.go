@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 )
@@ -57,22 +58,34 @@ func (f *Facts) addressed() Step {
 	return s
 }
 
-// watched returns a step for each tag of the target.
+// watched returns a step for each tag of the target that is shown, and one for the others.
 func (f *Facts) watched() []Step {
 	var steps []Step
+	more, covered := 0, ""
 	for i := range f.Terms {
 		m := &f.Terms[i]
 		for j := range m.Tags {
 			steps = append(steps, f.watchedTag(&m.Tags[j]))
 		}
-		if m.MoreTags > 0 {
-			steps = append(steps, Step{
-				Question: "Did the user watch the other tags?", Answer: "Not shown", Docs: docs("watches"),
-				Detail: fmt.Sprintf("The target has %d more tags.", m.MoreTags),
-			})
-		}
+		more += m.MoreTags
+		covered = cmp.Or(covered, m.MoreCovered)
+	}
+	if more > 0 {
+		steps = append(steps, f.watchedMore(more, covered))
 	}
 	return steps
+}
+
+func (f *Facts) watchedMore(tags int, covered string) Step {
+	s := Step{Question: "Did the user watch one of the other tags?", Answer: "No", Docs: docs("watches")}
+	s.Detail = fmt.Sprintf("The target has %s that are not shown.", count(tags, "tag"))
+	switch {
+	case covered != "":
+		s.Answer, s.Detail = "Yes", fmt.Sprintf("%s A watch covers %s.", s.Detail, covered)
+	case f.Lost:
+		s.Answer, s.Detail = "Not known", s.Detail+" "+lostWatches
+	}
+	return s
 }
 
 func (f *Facts) watchedTag(m *TagMatch) Step {
@@ -117,7 +130,7 @@ func (f *Facts) excepted() Step {
 	s := Step{Question: "Is the user excepted?", Answer: "No", Docs: docs("excepted")}
 	for i := range f.Terms {
 		m := &f.Terms[i]
-		if m.Excepted && (m.Shared || m.Named || len(m.Tags) > 0) {
+		if m.Excepted && (m.Shared || m.Named || len(m.Tags)+m.MoreTags > 0) {
 			s.Answer, s.Detail = "Yes", "Target.Except names the user."
 			if f.isAddressed() {
 				s.Detail = "Target.Except names the user in one part of the target, but another part is for the user."

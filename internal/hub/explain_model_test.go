@@ -352,7 +352,7 @@ func (m *littleModel) settle() {
 }
 
 func (m *littleModel) explain(user string, offset uint64) explain.Explanation {
-	return explain.Explain(m.hub.Facts(user, envelope.Cursor{Offset: offset}, time.Now()))
+	return explain.Explain(m.hub.Facts(user, envelope.Cursor{Offset: offset}))
 }
 
 // compare compares what the node explains about each message with what the pages have.
@@ -389,6 +389,6 @@ func (m *littleModel) check(offset uint64, r *explain.Result) {
 	}
 	if wrong {
 		x := m.explain(r.User, offset)
-		m.t.Errorf("%s.%d of %+v, late %d, settled %d, open %t, %+v, at session %s: explained as %q (%s), received: %t; %+v", m.hub.epoch, offset, *x.Event, m.hub.Facts(r.User, x.At, time.Now()).Late, m.hub.settled, m.round != nil, m.hub.Facts(r.User, x.At, time.Now()).Terms, r.Client, r.Outcome, r.Detail, has, r.Session)
+		m.t.Errorf("%s.%d of %+v, late %d, settled %d, open %t, %+v, at session %s: explained as %q (%s), received: %t; %+v", m.hub.epoch, offset, *x.Event, m.hub.Facts(r.User, x.At).Late, m.hub.settled, m.round != nil, m.hub.Facts(r.User, x.At).Terms, r.Client, r.Outcome, r.Detail, has, r.Session)
 	}
 }

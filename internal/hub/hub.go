@@ -133,6 +133,7 @@ func New(config Config, queueBytes int, spawn func(func())) *Hub {
 		terms:       newTerms(),
 		uses:        newUses(),
 		roster:      newRoster(),
+		past:        pastSessions{since: time.Now()},
 		waiting:     waiting{claims: newClaims()},
 		round:       new(round),
 		stats:       counters{gaps: newGaps()},

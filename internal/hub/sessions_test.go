@@ -212,7 +212,7 @@ func TestNodesAreThoseOfTheLog(t *testing.T) {
 	if len(all) != 3 || !all[0].Self || all[0].ID != h.ID || all[1].Users != 2 || all[1].Stopping || !all[2].Stopping || time.Since(all[1].Heard) > time.Minute {
 		t.Errorf("got %+v, want this node, one with two users, and one that stops", all)
 	}
-	if f := h.Facts("1", envelope.Cursor{Offset: 4}, time.Now()); len(f.Nodes) != 1 || f.Nodes[0] != all[1].ID || !f.Online {
+	if f := h.Facts("1", envelope.Cursor{Offset: 4}); len(f.Nodes) != 1 || f.Nodes[0] != all[1].ID || !f.Online {
 		t.Errorf("got %+v, want the user on the other node", f)
 	}
 }
@@ -244,7 +244,7 @@ func TestOwnWatchesOfAPageAreExplained(t *testing.T) {
 	d.Dispatch([]broker.Delivery{w.message(event.Tag("T"), "while")})
 	p.Flush()
 	outcome := func(offset uint64) explain.Outcome {
-		return explain.Explain(h.Facts("", envelope.Cursor{Offset: offset}, time.Now())).Sessions[0].Outcome
+		return explain.Explain(h.Facts("", envelope.Cursor{Offset: offset})).Sessions[0].Outcome
 	}
 
 	if before, while := outcome(1), outcome(2); before != explain.NotFor || while != explain.Sent {
@@ -274,7 +274,7 @@ func TestOperatorMayAskAtAnyTime(t *testing.T) {
 		})
 		busy.Go(func() {
 			for range 300 {
-				explain.Explain(h.Facts("1", h.Cursor(), time.Now()))
+				explain.Explain(h.Facts("1", h.Cursor()))
 				h.Recent(10)
 				h.RecentOf("1", 10)
 				h.Nodes()

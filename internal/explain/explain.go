@@ -42,7 +42,7 @@ const (
 	Sent    Outcome = "sent"    // the connection has got it
 	Waiting Outcome = "waiting" // it is on its way: in the queue, or to be read from the window
 	Perhaps Outcome = "perhaps" // the node does not know any more
-	Before  Outcome = "before"  // the page had it, or was rendered with it, when it connected
+	Before  Outcome = "before"  // the page was beyond it when it connected: it had it, or was rendered with it
 	Gap     Outcome = "gap"     // the page was notified of a gap instead
 	NotFor  Outcome = "not for" // it is not for the page
 	Not     Outcome = "not"     // the page did not get it over this connection

@@ -23,7 +23,7 @@ func (f *Facts) inLog() Step {
 		s.Answer, s.Detail = "Not known", "This node has not reached the log yet."
 	case at.Epoch != "" && at.Epoch != f.Epoch:
 		s.Answer = "In another log"
-		s.Detail = fmt.Sprintf("The log of epoch %s is gone, and pages that come from it are notified of a gap. Now the epoch is %s.", at.Epoch, f.Epoch)
+		s.Detail = fmt.Sprintf("This node reads the log of epoch %s. Pages that come from the one of epoch %s are notified of a gap.", f.Epoch, at.Epoch)
 	case at.Offset > f.Last:
 		s.Answer = "Not yet"
 		s.Detail = fmt.Sprintf("This node has read the log up to offset %d. If the request has succeeded, its events wait for the log.", f.Last)
@@ -52,6 +52,8 @@ func (f *Facts) addressed() Step {
 	switch {
 	case f.isAddressed():
 		s.Answer = "Yes"
+	case f.isCovered():
+		s.Answer, s.Detail = "To a page", s.Detail+" A page of the user watches a tag of it itself."
 	case f.Lost && f.hasTags():
 		s.Answer = "Not known"
 	}
@@ -168,10 +170,16 @@ func (f *Facts) connected() Step {
 	case f.Online && len(f.Nodes) == 0:
 		s.Answer, s.Detail = "A moment ago", "The last page has left this node, and the grace is not over."
 	default:
-		s.Detail = "The user has no session on this node."
+		s.Detail = "There is no session on this node."
 	}
 	if f.More {
 		s.Detail += " There are more sessions than are shown."
+	}
+	if f.hasForgotten() {
+		s.Detail += fmt.Sprintf(" This node knows no sessions that ended before %s.", clock(f.KnownSince))
+	}
+	if f.User == "" && f.Others > 0 {
+		s.Detail += " Other nodes may have guests, too."
 	}
 	if len(f.Nodes) > 0 {
 		if living == 0 {

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 	"unsafe"
 
@@ -285,4 +286,58 @@ func TestOperatorMayAskAtAnyTime(t *testing.T) {
 		d.Dispatch([]broker.Delivery{w.message(event.User("1"), "x")})
 	}
 	busy.Wait()
+}
+
+// A node knows no sessions of before its start, and no more than the last 256.
+func TestNodeKnowsFromWhenOnItKnowsSessions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		h, d := newHub(func(*Config) {})
+		d.Dispatch([]broker.Delivery{new(writer).message(event.Shared(), "x")})
+		since := func() time.Duration { return h.Facts("1", envelope.Cursor{Offset: 1}).KnownSince.Sub(start) }
+		for i := range mostPast + 10 {
+			if got := since(); i <= mostPast && got != 0 {
+				t.Fatalf("got %s after %d sessions, want the start of the node", got, i)
+			}
+			<-time.After(time.Second)
+			h.Leave(joined(t, h, "1", strconv.Itoa(i)))
+		}
+
+		if got, want := since(), 10*time.Second; got != want {
+			t.Errorf("got %s, want %s, at which the last session ended that is not kept", got, want)
+		}
+	})
+}
+
+func TestOtherNodesAreCountedWithThoseThatAreGone(t *testing.T) {
+	h, d := newHub(func(*Config) {})
+	var w writer
+	d.Dispatch([]broker.Delivery{w.message(event.Shared(), "x")})
+	own := envelope.Control(envelope.KindHello, time.Now())
+	envelope.Stamp(own, h.ID, 1)
+	bye := envelope.Control(envelope.KindBye, time.Now())
+	envelope.Stamp(bye, "nodenngone", 1)
+	outbox := w.message(event.Shared(), "x").Raw
+	envelope.Stamp(outbox, envelope.OutboxID("db"), 1)
+	d.Dispatch([]broker.Delivery{delivery("log", 2, own), delivery("log", 3, bye), delivery("log", 4, outbox)})
+
+	if f := h.Facts("1", envelope.Cursor{Offset: 1}); f.Others != 2 || len(f.Nodes) > 0 {
+		t.Errorf("got %d other nodes and %q, want the writer, and the one that has stopped", f.Others, f.Nodes)
+	}
+}
+
+// The keeper of a log may go on in another epoch between the two parts of an answer.
+func TestLogThatBreaksWhileAnOperatorAsks(t *testing.T) {
+	h, d := newHub(func(*Config) {})
+	var w writer
+	d.Dispatch([]broker.Delivery{w.message(event.Shared(), "x")})
+	joined(t, h, "1", "page")
+	q := h.questionAbout("1", envelope.Cursor{Offset: 1})
+
+	d.Dispatch([]broker.Delivery{delivery("next", 1, w.message(event.Shared(), "x").Raw)})
+	k := h.learn(q)
+
+	if q.event != nil || k.facts.At.Epoch != "log" || k.facts.Epoch != "next" || len(k.facts.Sessions) != 1 {
+		t.Errorf("got %+v and %+v, want no event of the log before", q.event, k.facts)
+	}
 }

@@ -111,6 +111,7 @@ func (k *known) isForUser(q *question, m *window.Message) bool {
 type seen struct {
 	explain.Session
 
+	gone    bool // nothing is known any more of the page's own watches
 	form    conn.Form
 	watches []pageWatch // the page's own, of tags of the event
 	ended   uint64      // watches of the page that have ended may have covered messages up to this offset
@@ -121,7 +122,7 @@ func (s *seen) concern(q *question, k *known) {
 	o, sender := q.at.Offset, q.address().Sender()
 	s.Sender = envelope.IsSender(sender, s.Client, s.User)
 	s.Tab = string(envelope.SenderTab(sender, s.Client, s.User))
-	if !s.Ended.IsZero() {
+	if !s.Ended.IsZero() || s.gone {
 		s.Unsure = s.Granted && len(q.own) > 0
 		return
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/echo-pull/pull/internal/conn"
 	"github.com/echo-pull/pull/internal/explain"
 )
 
@@ -40,6 +41,11 @@ func (h *Hub) sessionsOf(user string, q *question) (all []seen, more bool) {
 		s.addWatches(p.watches, q)
 		all = append(all, s)
 	}
+	for p, end := range h.leaving {
+		if p.User == user && len(all) <= mostSessions {
+			all = append(all, seen{Session: h.leavingSession(p, end), gone: true})
+		}
+	}
 	for i := range len(h.past.sessions) {
 		if s := h.past.last(i); s.User == user && len(all) <= mostSessions {
 			all = append(all, seen{Session: *s})
@@ -62,6 +68,19 @@ func (s *seen) addWatches(watches *pageWatches, q *question) {
 			s.watches = append(s.watches, *w)
 		}
 	}
+}
+
+// leavingSession returns what is known of a page that has been removed at the offset end,
+// and has not left. What was assigned to it before may still be on its way.
+func (h *Hub) leavingSession(p *Page, end uint64) explain.Session {
+	s := h.sessionOf(p)
+	if s.Position = max(s.Position, end); s.Behind {
+		s.Position = s.Last // it reads no further
+	}
+	if !s.Closing {
+		s.Closing, s.Reason, s.Code = true, conn.SessionOver.String(), conn.SessionOver.Code()
+	}
+	return s
 }
 
 // pagesOf returns up to most pages of a user, "" for guests.

@@ -144,7 +144,7 @@ func TestEachQuestionHasItsAnswer(t *testing.T) {
 		{"connected", "connected?", func(*Facts) {}, "Yes", "With 1 session to", "sent to 1"},
 		{"more sessions", "connected?", func(f *Facts) { f.More = true }, "Yes", "more sessions than are shown", "sent to 1"},
 		{"nobody", "connected?", func(f *Facts) { f.Sessions, f.Online = nil, false }, "No", "no session on this node", "A page that returns with a cursor"},
-		{"grace", "connected?", func(f *Facts) { f.Sessions = nil }, "A moment ago", "grace", "no session on this node"},
+		{"grace", "connected?", func(f *Facts) { f.Sessions = nil }, "A moment ago", "still counts", "no session on this node"},
 		{"elsewhere", "connected?", func(f *Facts) { f.Sessions, f.Nodes = nil, []string{"other"} }, "Elsewhere", "1 other node: other", "another node"},
 		{"gap", "at session page", func(f *Facts) {
 			s := &f.Sessions[0]

@@ -168,7 +168,7 @@ func (f *Facts) connected() Step {
 		s.Answer = "Yes"
 		s.Detail = fmt.Sprintf("With %s to this node.", count(living, "session"))
 	case f.Online && len(f.Nodes) == 0:
-		s.Answer, s.Detail = "A moment ago", "The last page has left this node, and the grace is not over."
+		s.Answer, s.Detail = "A moment ago", "The last page has left, and the user still counts as online."
 	default:
 		s.Detail = "There is no session on this node."
 	}

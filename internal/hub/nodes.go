@@ -43,11 +43,12 @@ func (h *Hub) countOthers() (n int) {
 	return n
 }
 
-// otherNodesOf returns the ids of the other nodes that have announced the user, sorted.
+// otherNodesOf returns the ids of the other nodes that have announced the user, sorted,
+// without those that are gone or about to be.
 func (h *Hub) otherNodesOf(user string) []string {
 	var ids []string
 	for id, p := range h.presence.peers {
-		if _, announced := p.users[user]; announced && !p.self && !p.expired {
+		if _, announced := p.users[user]; announced && !p.self && !p.expired && !p.stopping {
 			ids = append(ids, id)
 		}
 	}

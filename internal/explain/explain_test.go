@@ -50,6 +50,11 @@ func TestEachSessionHasItsAnswer(t *testing.T) {
 		{"the page sent it", func(_ *Facts, s *Session) { s.Sender = true }, NotFor, "excepts its sender"},
 		{"for others", func(f *Facts, _ *Session) { f.Terms[0].Named = false }, NotFor, "is not for the user"},
 		{"excepted", func(f *Facts, _ *Session) { f.Terms[0].Excepted = true }, NotFor, "is not for the user"},
+		{"perhaps replaced", func(_ *Facts, s *Session) { s.Lagged, s.MaybeReplaced = true, true }, Perhaps, "too many later ones"},
+		{"by a late watch, excepted from another part", func(f *Facts, s *Session) {
+			f.Terms = []Match{{Shared: true, Excepted: true}, {Tags: []TagMatch{{Tag: "T", Covered: true}}}}
+			f.Late, s.Granted = 60, true
+		}, Perhaps, "into the log at offset 60"},
 		{"watched by the page itself", func(f *Facts, s *Session) { f.Terms[0].Named, s.Covered = false, true }, Sent, "was written"},
 		{"watched by the page too late", func(f *Facts, s *Session) { f.Terms[0].Named, s.TooLate = false, true }, Perhaps, "had passed the event"},
 		{"watched by the page from later on", func(f *Facts, s *Session) { f.Terms[0].Named, s.WatchFrom = false, 60 }, NotFor, "from offset 60 on"},

@@ -121,17 +121,9 @@ func (t *pastWatches) grantedAfter(user string, offset uint64) (granted uint64) 
 func (t *watches) among(user string, tags map[string]struct{}) map[string][]watch {
 	found := make(map[string][]watch)
 	add := func(tag string) {
-		if p := t.ended.users[user]; p != nil {
-			for _, w := range p.byTag[tag] {
-				found[tag] = append(found[tag], *w)
-			}
+		if all := t.ofTag(user, tag); all != nil {
+			found[tag] = all
 		}
-		if w := t.all[watchKey{user, tag}]; w != nil {
-			found[tag] = append(found[tag], *w)
-		}
-	}
-	if user == "" {
-		return found
 	}
 	if t.maxTagsOf(user) > len(tags) {
 		for tag := range tags {
@@ -145,6 +137,19 @@ func (t *watches) among(user string, tags map[string]struct{}) map[string][]watc
 		}
 	}
 	return found
+}
+
+// ofTag returns copies of the user's watches of a tag.
+func (t *watches) ofTag(user, tag string) (all []watch) {
+	if p := t.ended.users[user]; p != nil {
+		for _, w := range p.byTag[tag] {
+			all = append(all, *w)
+		}
+	}
+	if w := t.all[watchKey{user, tag}]; w != nil {
+		all = append(all, *w)
+	}
+	return all
 }
 
 func (w *watch) shown() explain.Watch {

@@ -59,27 +59,31 @@ func (q *question) owner() string {
 
 // matches returns how the terms of the event's target match the user.
 func (k *known) matches(q *question) []explain.Match {
-	i, shown := 0, 0
+	i, left := 0, explain.MostNames
 	for t := range q.address().Terms() {
-		match := &q.terms[i]
-		i++
 		for tag := range t.Tags.All() {
-			one := explain.TagMatch{Tag: string(tag), Covered: k.covers(string(tag), &q.message)}
-			if shown == explain.MostNames {
-				match.MoreTags++
-				if one.Covered {
-					match.MoreCovered = one.Tag
-				}
-				continue
-			}
-			for _, w := range k.watches[one.Tag] {
-				one.Watches = append(one.Watches, w.shown())
-			}
-			match.Tags = append(match.Tags, one)
-			shown++
+			k.matchTag(q, &q.terms[i], string(tag), left > 0)
+			left--
 		}
+		i++
 	}
 	return q.terms
+}
+
+// matchTag adds a tag of the target to how a term matches the user.
+func (k *known) matchTag(q *question, match *explain.Match, tag string, show bool) { //nolint:revive // show is no mode: only so many are shown
+	one := explain.TagMatch{Tag: tag, Covered: k.covers(tag, &q.message)}
+	if !show {
+		match.MoreTags++
+		if one.Covered {
+			match.MoreCovered = tag
+		}
+		return
+	}
+	for _, w := range k.watches[tag] {
+		one.Watches = append(one.Watches, w.shown())
+	}
+	match.Tags = append(match.Tags, one)
 }
 
 // covers reports whether a watch of the user covers a message to the tag.

@@ -76,27 +76,32 @@ func (h *Hub) offsetsOf(user string) []uint64 {
 
 // lastOf returns the last n offsets of the lists, each once, the last first.
 func lastOf(lists []*window.Offsets, n int) (offsets []uint64) {
-	last := func(list *window.Offsets, i int) uint64 { return *list.At(list.Len() - 1 - i) }
 	lists = slices.DeleteFunc(lists, func(list *window.Offsets) bool { return list.Len() == 0 })
-	slices.SortFunc(lists, func(a, b *window.Offsets) int { return cmp.Compare(last(b, 0), last(a, 0)) })
+	slices.SortFunc(lists, func(a, b *window.Offsets) int { return cmp.Compare(fromEnd(b, 0), fromEnd(a, 0)) })
 	lists = lists[:min(n, len(lists))] // the others have none of the last n
 	taken := make([]int, len(lists))
 	for len(offsets) < n {
 		newest := uint64(0)
 		for i, list := range lists {
-			if taken[i] < list.Len() {
-				newest = max(newest, last(list, taken[i]))
-			}
+			newest = max(newest, fromEnd(list, taken[i]))
 		}
 		if newest == 0 {
 			break
 		}
 		offsets = append(offsets, newest)
 		for i, list := range lists {
-			if taken[i] < list.Len() && last(list, taken[i]) == newest {
+			if fromEnd(list, taken[i]) == newest {
 				taken[i]++
 			}
 		}
 	}
 	return offsets
+}
+
+// fromEnd returns an offset of a list, counted from the last one, or 0.
+func fromEnd(list *window.Offsets, i int) uint64 {
+	if i >= list.Len() {
+		return 0
+	}
+	return *list.At(list.Len() - 1 - i)
 }

@@ -99,3 +99,21 @@ func TestPageWhoseSessionIsOverMayHaveWatched(t *testing.T) {
 		t.Errorf("got %d sessions and %d that are leaving, want the one that has ended", n, len(h.leaving))
 	}
 }
+
+// What a node may have forgotten of a user's watches is not denied.
+func TestWatchesThatAreNotKnownAreNotDenied(t *testing.T) {
+	h, d := newHub(func(*Config) {})
+	w := new(writer)
+	d.Dispatch([]broker.Delivery{w.message(event.Tag("T"), "x"), w.message(event.Tag("T"), "y"), w.message(event.Tag("T"), "z")})
+	lost := func(user string, offset uint64) bool { return h.Facts(user, envelope.Cursor{Offset: offset}).Lost }
+
+	h.watches.ended.addLoss("1", 2, time.Now().Add(time.Hour).UnixNano())
+
+	if !lost("1", 2) || lost("1", 3) || lost("2", 2) {
+		t.Error("want that a watch of user 1 may be lost that covers the event at 2, and no other")
+	}
+	h.ForgetWatches(time.Now().Add(time.Hour))
+	if !lost("2", 3) || lost("", 3) {
+		t.Error("want that any watch of a user may be lost, and none of guests")
+	}
+}

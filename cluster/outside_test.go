@@ -129,8 +129,8 @@ func (p *process) explains(t *testing.T, user, offset, verdict string, steps ...
 }
 
 const (
-	gotIt     = "got the event on this node: sent to 1, on its way to 0"
-	elsewhere = "is connected to another node: ask there"
+	gotIt     = "got the event on this node: it was sent to 1 session"
+	elsewhere = "is connected to another node"
 	absent    = "has no session on this node"
 )
 

@@ -33,7 +33,7 @@ func (e *Engine) Explain(ctx context.Context, user string, at envelope.Cursor) (
 	if at.Offset == 0 || at.Offset > envelope.MaxOffset {
 		return explain.Explanation{}, ErrNoEvent
 	}
-	return explain.Explain(e.hub.Facts(user, at, time.Now())), nil
+	return explain.Explain(e.hub.Facts(user, at)), nil
 }
 
 // Sessions returns the sessions of a user, "" for guests, on this node: those that live,

@@ -8,14 +8,14 @@ func (f *Facts) markDecisive(e *Explanation) {
 		e.mark(docs("the-log"))
 	case n[Sent]+n[Waiting] > 0:
 		e.markSessions(Sent, Waiting)
-	case !f.isAddressed() && n[Perhaps] == 0:
+	case !f.isAddressed() && n[Perhaps] == 0 && !f.isCovered():
 		e.mark(f.whatExcludes())
 	case len(e.Sessions) == 0 && len(f.Nodes) == 0 && f.hasExpired():
 		e.mark(docs("expired"))
-	case len(e.Sessions) == 0:
+	case len(e.Sessions) == 0 || f.hasMoved(e.Sessions, n):
 		e.mark(docs("connected"))
 	default:
-		for _, outcome := range []Outcome{Gap, Perhaps, Before, Not, NotFor} {
+		for _, outcome := range []Outcome{Gap, Perhaps, Not, Before, NotFor} {
 			if n[outcome] > 0 {
 				e.markSessions(outcome)
 				return
@@ -27,7 +27,7 @@ func (f *Facts) markDecisive(e *Explanation) {
 // whatExcludes returns the part of the guide about why the event is not for the user.
 func (f *Facts) whatExcludes() string {
 	switch {
-	case f.isExcepted():
+	case f.isExcepted() && !(f.Lost && f.hasTags()):
 		return docs("excepted")
 	case f.hasTags():
 		return docs("watches")

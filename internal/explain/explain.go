@@ -43,7 +43,7 @@ const (
 	Sent    Outcome = "sent"    // the connection has got it
 	Waiting Outcome = "waiting" // it is on its way: in the queue, or to be read from the window
 	Perhaps Outcome = "perhaps" // the node does not know any more
-	Before  Outcome = "before"  // the page had it, or was rendered with it, when it connected
+	Before  Outcome = "before"  // the page was beyond it when it connected: it had it, or was rendered with it
 	Gap     Outcome = "gap"     // the page was notified of a gap instead
 	NotFor  Outcome = "not for" // it is not for the page
 	Not     Outcome = "not"     // the page did not get it over this connection
@@ -67,19 +67,22 @@ type Facts struct {
 	Late  uint64  // offset at which the watch came that makes the event the user's; 0 if it came before the event
 	Lost  bool    // the node may not know a watch of the user that covers the event
 
-	Sessions []Session // of the user on this node, the living first
-	More     bool      // there are more
-	Nodes    []string  // other nodes that have announced the user
-	Online   bool      // on any node
+	Sessions   []Session // of the user on this node, the living first
+	More       bool      // there are more
+	KnownSince time.Time // sessions that ended before may not be known any more
+	Nodes      []string  // other nodes that have announced the user
+	Others     int       // other nodes that have shared the log lately
+	Online     bool      // on any node
 }
 
 // A Match is how one term of an event's target matches a user.
 type Match struct {
-	Shared   bool
-	Named    bool
-	Tags     []TagMatch // those of the term, the watched first; only so many
-	MoreTags int
-	Excepted bool
+	Shared      bool
+	Named       bool
+	Tags        []TagMatch // the first of the term
+	MoreTags    int        // how many are left out
+	MoreCovered string     // one of these that a watch covers; "" if there is none
+	Excepted    bool
 }
 
 // A TagMatch is how a tag of the target matches the watches of the user.
@@ -103,6 +106,9 @@ func (m *Match) isFor() bool {
 }
 
 func (m *Match) isWatched() bool {
+	if m.MoreCovered != "" {
+		return true
+	}
 	for i := range m.Tags {
 		if m.Tags[i].Covered {
 			return true
@@ -134,7 +140,7 @@ func (f *Facts) isCertain() bool {
 // hasTags reports whether the event is for a tag, and the user not excepted from that.
 func (f *Facts) hasTags() bool {
 	for i := range f.Terms {
-		if m := &f.Terms[i]; !m.Excepted && len(m.Tags) > 0 {
+		if m := &f.Terms[i]; !m.Excepted && len(m.Tags)+m.MoreTags > 0 {
 			return true
 		}
 	}

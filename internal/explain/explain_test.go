@@ -46,10 +46,15 @@ func TestEachSessionHasItsAnswer(t *testing.T) {
 		{"in the window", func(_ *Facts, s *Session) { s.Behind, s.Last = true, 45 }, Waiting, "is at offset 45"},
 		{"in this moment", func(f *Facts, s *Session) { f.Settled, s.Position = 49, 49 }, Waiting, "at this moment"},
 		{"by a watch in this moment", func(_ *Facts, s *Session) { s.Early, s.Position = true, 49 }, Waiting, "at this moment"},
-		{"an event for Datastar", func(_ *Facts, s *Session) { s.NoPlace = true }, Sent, "fragments, and no events"},
+		{"an event for Datastar", func(_ *Facts, s *Session) { s.NoPlace = true }, NotFor, "fragments, and no events"},
 		{"the page sent it", func(_ *Facts, s *Session) { s.Sender = true }, NotFor, "excepts its sender"},
 		{"for others", func(f *Facts, _ *Session) { f.Terms[0].Named = false }, NotFor, "is not for the user"},
 		{"excepted", func(f *Facts, _ *Session) { f.Terms[0].Excepted = true }, NotFor, "is not for the user"},
+		{"perhaps replaced", func(_ *Facts, s *Session) { s.Lagged, s.MaybeReplaced = true, true }, Perhaps, "too many later ones"},
+		{"by a late watch, excepted from another part", func(f *Facts, s *Session) {
+			f.Terms = []Match{{Shared: true, Excepted: true}, {Tags: []TagMatch{{Tag: "T", Covered: true}}}}
+			f.Late, s.Granted = 60, true
+		}, Perhaps, "into the log at offset 60"},
 		{"watched by the page itself", func(f *Facts, s *Session) { f.Terms[0].Named, s.Covered = false, true }, Sent, "was written"},
 		{"watched by the page too late", func(f *Facts, s *Session) { f.Terms[0].Named, s.TooLate = false, true }, Perhaps, "had passed the event"},
 		{"watched by the page from later on", func(f *Facts, s *Session) { f.Terms[0].Named, s.WatchFrom = false, 60 }, NotFor, "from offset 60 on"},
@@ -109,7 +114,7 @@ func TestEachQuestionHasItsAnswer(t *testing.T) {
 	}{
 		{"in the log", "in the log?", func(*Facts) {}, "Yes", "tasks:update at offset 50", "sent to 1"},
 		{"no log", "in the log?", func(f *Facts) { f.Event, f.Epoch = nil, "" }, "Not known", "not reached", "not reached"},
-		{"another log", "in the log?", func(f *Facts) { f.Event, f.Epoch = nil, "next" }, "In another log", "epoch log is gone", "is gone"},
+		{"another log", "in the log?", func(f *Facts) { f.Event, f.Epoch = nil, "next" }, "In another log", "epoch log are notified", "reads the log of epoch next"},
 		{"not yet", "in the log?", func(f *Facts) { f.Event, f.At.Offset = nil, 95 }, "Not yet", "up to offset 90", "up to offset 90"},
 		{"not any more", "in the log?", func(f *Facts) { f.Event, f.At.Offset = nil, 5 }, "Not any more", "begins at offset 10", "begins at offset 10"},
 		{"no event", "in the log?", func(f *Facts) { f.Event = nil }, "No", "no event for pages", "no event for pages"},
@@ -130,7 +135,9 @@ func TestEachQuestionHasItsAnswer(t *testing.T) {
 		}, "Yes", "into the log at offset 60", "sent to 1"},
 		{"watches of guests", "watch T", func(f *Facts) { watched(f); f.User = "" }, "No", "Guests watch nothing", "no watch covers it"},
 		{"watches unknown", "watch T", func(f *Facts) { watched(f); f.Lost = true }, "Not known", "may not know all", "may have got"},
-		{"many tags", "the other tags", func(f *Facts) { watched(f); f.Terms[0].MoreTags = 3 }, "Not shown", "3 more tags", "no watch covers it"},
+		{"many tags", "the other tags", func(f *Facts) { watched(f); f.Terms[0].MoreTags = 3 }, "No", "3 tags that are not shown", "no watch covers it"},
+		{"one of many tags", "the other tags", func(f *Facts) { watched(f); f.Terms[0].MoreTags, f.Terms[0].MoreCovered = 3, "U" }, "Yes", "covers U", "sent to 1"},
+		{"perhaps one of many tags", "the other tags", func(f *Facts) { watched(f); f.Terms[0].MoreTags, f.Lost = 3, true }, "Not known", "may not know all", "may have got"},
 		{"not excepted", "excepted?", func(*Facts) {}, "No", "", "sent to 1"},
 		{"excepted", "excepted?", func(f *Facts) { f.Terms[0].Excepted = true }, "Yes", "names the user", "the target excepts the user"},
 		{"excepted in a part", "excepted?", func(f *Facts) { f.Terms = append(f.Terms, Match{Shared: true, Excepted: true}) }, "Yes", "another part is for", "sent to 1"},
@@ -138,24 +145,24 @@ func TestEachQuestionHasItsAnswer(t *testing.T) {
 		{"another sender", "own page send it?", func(f *Facts) { f.Event.Sender = true }, "No", "another user's", "sent to 1"},
 		{"own sender", "own page send it?", func(f *Facts) {
 			f.Event.Sender, f.Owner, f.Sessions[0].Sender = true, "page", true
-		}, "Yes", "Page page made the request", "only page here has sent"},
+		}, "Yes", "Page page made the request", "did not get the event. The page has sent"},
 		{"connected", "connected?", func(*Facts) {}, "Yes", "With 1 session to", "sent to 1"},
 		{"more sessions", "connected?", func(f *Facts) { f.More = true }, "Yes", "more sessions than are shown", "sent to 1"},
-		{"nobody", "connected?", func(f *Facts) { f.Sessions, f.Online = nil, false }, "No", "no session on this node", "A page that returns with an earlier cursor"},
-		{"grace", "connected?", func(f *Facts) { f.Sessions = nil }, "A moment ago", "grace", "no session on this node"},
+		{"nobody", "connected?", func(f *Facts) { f.Sessions, f.Online = nil, false }, "No", "no session on this node", "A page that returns with a cursor"},
+		{"grace", "connected?", func(f *Facts) { f.Sessions = nil }, "A moment ago", "still counts", "no session on this node"},
 		{"elsewhere", "connected?", func(f *Facts) { f.Sessions, f.Nodes = nil, []string{"other"} }, "Elsewhere", "1 other node: other", "another node"},
 		{"gap", "at session page", func(f *Facts) {
 			s := &f.Sessions[0]
 			s.From, s.Joined, s.Recovered, s.Gap = 60, 60, false, "epoch"
 		}, "Notified of a gap", "(epoch)", "was notified of a gap"},
-		{"before", "at session page", func(f *Facts) { f.Sessions[0].From, f.Sessions[0].Joined = 60, 60 }, "It had it before", "offset 60", "before it connected"},
-		{"left", "at session page", func(f *Facts) { f.Sessions[0].Ended, f.Sessions[0].Position = now, 45 }, "Not sent", "offset 45", "did not get it"},
+		{"before", "at session page", func(f *Facts) { f.Sessions[0].From, f.Sessions[0].Joined = 60, 60 }, "Beyond it already", "offset 60", "was beyond the event when"},
+		{"left", "at session page", func(f *Facts) { f.Sessions[0].Ended, f.Sessions[0].Position = now, 45 }, "Not sent", "offset 45", "did not get the event. The connection ended"},
 		{"moved", "connected?", func(f *Facts) {
 			f.Sessions[0].Ended, f.Sessions[0].Position, f.Nodes = now, 45, []string{"other"}
-		}, "Elsewhere", "1 other node: other", "another node: see the inspector of that node"},
+		}, "Elsewhere", "1 other node: other", "only the inspector there shows"},
 		{"has not moved", "connected?", func(f *Facts) {
 			f.Sessions[0].From, f.Sessions[0].Joined, f.Sessions[0].Recovered, f.Nodes = 60, 60, false, []string{"other"}
-		}, "Yes", "1 other node: other", "did not get it"},
+		}, "Yes", "1 other node: other", "did not get the event"},
 		{"perhaps", "at session page", func(f *Facts) { f.Sessions[0].Ended = now }, "Not known", "before the connection ended", "may have got"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -32,37 +32,40 @@ type Session struct {
 	Idle    bool // nothing is queued
 
 	Queued int      // bytes
-	Tags   []string // that the page watches itself; only while it lives
+	Tags   []string // that the page watches itself; only while it lives, and not in an explanation
 
 	Reason string // why it has ended, as in Stats.CutBy, or "closed" by the page, or "gone"
 	Code   int    // the close code; 0 if there was none
 
 	// What concerns the event that is explained.
-	Sender     bool   // the page has sent it, and it excepts its sender
-	Tab        string // the tab of the page that has sent it, and it excepts its sender
-	Covered    bool   // the page's own watches cover it
-	TooLate    bool   // … but the page had passed it when it presented the grant, which was no gap then
-	WatchFrom  uint64 // the page watches a tag of it itself, but from this later offset on; 0 if not
-	Unsure     bool   // it may have been covered by a watch of the page that has ended
-	ReplacedBy uint64 // a later event of its series that is for the page
-	NoPlace    bool   // the html stream has no place for it
+	Sender        bool   // the page has sent it, and it excepts its sender
+	Tab           string // the tab of the page that has sent it, likewise
+	Covered       bool   // the page's own watches cover it
+	TooLate       bool   // … but the page had passed it when it presented the grant, which was no gap then
+	WatchFrom     uint64 // the page watches a tag of it itself, but from this later offset on; 0 if not
+	Unsure        bool   // it may have been covered by a watch of the page that has ended
+	ReplacedBy    uint64 // a later event of its series that is for the page
+	MaybeReplaced bool   // there may be one: the series has too many to look at all of them
+	NoPlace       bool   // the html stream has no place for it
 }
 
 // decide returns what became of the event at a session.
 func (f *Facts) decide(s *Session) (Outcome, string) {
 	switch {
 	case s.Epoch != f.Epoch:
-		return Not, "It was connected to the log before, which is lost. The page is notified of a gap when it returns."
+		return Not, "The connection was one to the log before, which is lost. The page is notified of a gap when it returns."
 	case s.Sender:
 		return NotFor, "The page has sent the event, which excepts its sender."
 	case !f.isAddressed() && !s.Covered:
 		return f.decideForeign(s)
+	case s.NoPlace:
+		return NotFor, "The dialect of this html stream has fragments, and no events: the client gets the position alone."
 	case f.Event.Offset <= s.From:
 		return f.decideBefore(s)
 	case f.Event.Offset > s.Position && !s.Ended.IsZero():
-		return Not, fmt.Sprintf("It ended at offset %d, before the event. The page gets it when it returns with its cursor.", s.Position)
+		return Not, fmt.Sprintf("The connection ended at offset %d, before the event. The page gets it when it returns with its cursor.", s.Position)
 	case f.Event.Offset > s.Position && s.Closing:
-		return Not, fmt.Sprintf("It is being closed (%s) and has got everything up to offset %d. The page gets the event when it returns with its cursor.", s.Reason, s.Position)
+		return Not, fmt.Sprintf("The connection is being closed (%s), and the page has got everything up to offset %d. The page gets the event when it returns with its cursor.", s.Reason, s.Position)
 	}
 	return f.decideGiven(s)
 }
@@ -94,9 +97,20 @@ func (f *Facts) decideBefore(s *Session) (Outcome, string) {
 	case s.Passed && s.Recovered:
 		return Perhaps, "A watch came into the log when the page had passed events that it covers. Those before are not known to have been sent."
 	case s.Recovered:
-		return Before, fmt.Sprintf("The page connected with a cursor at offset %d: it had the event, or was rendered after it.", s.From)
+		return Before, fmt.Sprintf("The page connected with a cursor at offset %d: %s.", s.From, f.whyBefore(s))
 	}
 	return Not, fmt.Sprintf("The page connected without a cursor when the log was at offset %d, after the event. A page that Plugin.Head, or a cursor in its script, has given a cursor misses nothing.", s.From)
+}
+
+// whyBefore returns why the cursor of a page is beyond the event.
+func (f *Facts) whyBefore(s *Session) string {
+	switch {
+	case f.hasExpired():
+		return "it had got the event, was rendered after it, or came back when the event had expired"
+	case s.ReplacedBy > 0 || s.MaybeReplaced:
+		return "it had got the event or a later one of its Keep key, or was rendered after it"
+	}
+	return "it had got the event, or was rendered after it"
 }
 
 // decideGiven is decide for an event that is at the position of the session, or before it,
@@ -109,6 +123,8 @@ func (f *Facts) decideGiven(s *Session) (Outcome, string) {
 		return Perhaps, fmt.Sprintf("The watch came into the log at offset %d, after the event. The page got the event if it had not passed it; otherwise it gets it only if it was rendered by the request that watched.", f.Late)
 	case read && s.ReplacedBy > 0:
 		return Perhaps, fmt.Sprintf("A page that has missed events gets only the last one of a Keep key, which is at offset %d.", s.ReplacedBy)
+	case read && s.MaybeReplaced:
+		return Perhaps, "A page that has missed events gets only the last one of a Keep key. This one has too many later ones to look at all of them."
 	case o <= s.Joined && f.Event.Expires.Unix() <= s.Began.Unix():
 		return Not, "The event had expired when the page connected: what the page had missed was replayed without it."
 	case read && f.hasExpired():
@@ -121,8 +137,6 @@ func (f *Facts) decideGiven(s *Session) (Outcome, string) {
 		return Waiting, "The node is giving it to its pages at this moment."
 	case !s.Idle:
 		return Waiting, fmt.Sprintf("It is among the %d bytes that wait for the page to read, unless it has just been written.", s.Queued)
-	case s.NoPlace:
-		return Sent, "It moved the position of the client, and nothing else: the dialect of this html stream has fragments, and no events."
 	case s.Tab != "":
 		return Sent, fmt.Sprintf("It was written to the connection. The tab %s has sent the event, which excepts its sender: the other tabs get it.", s.Tab)
 	}
@@ -135,7 +149,7 @@ func (f *Facts) isLateFor(s *Session) bool {
 	if f.Late == 0 || f.isCertain() || s.Joined >= f.Late && !s.Passed && !s.TooLate {
 		return false
 	}
-	return s.Passed || s.Granted || s.ReplacedBy > 0 || f.hasExpired()
+	return s.Passed || s.Granted || s.ReplacedBy > 0 || s.MaybeReplaced || f.hasExpired()
 }
 
 // step returns the result as a step.
@@ -155,7 +169,7 @@ func (r *Result) step() Step {
 }
 
 var answers = map[Outcome]string{ //nolint:gochecknoglobals // a constant
-	Sent: "Sent", Waiting: "On its way", Perhaps: "Not known", Before: "It had it before", Gap: "Notified of a gap",
+	Sent: "Sent", Waiting: "On its way", Perhaps: "Not known", Before: "Beyond it already", Gap: "Notified of a gap",
 	NotFor: "Not for this page", Not: "Not sent",
 }
 

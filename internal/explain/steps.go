@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 )
@@ -22,7 +23,7 @@ func (f *Facts) inLog() Step {
 		s.Answer, s.Detail = "Not known", "This node has not reached the log yet."
 	case at.Epoch != "" && at.Epoch != f.Epoch:
 		s.Answer = "In another log"
-		s.Detail = fmt.Sprintf("The log of epoch %s is gone, and pages that come from it are notified of a gap. Now the epoch is %s.", at.Epoch, f.Epoch)
+		s.Detail = fmt.Sprintf("This node reads the log of epoch %s. Pages that come from the one of epoch %s are notified of a gap.", f.Epoch, at.Epoch)
 	case at.Offset > f.Last:
 		s.Answer = "Not yet"
 		s.Detail = fmt.Sprintf("This node has read the log up to offset %d. If the request has succeeded, its events wait for the log.", f.Last)
@@ -51,28 +52,42 @@ func (f *Facts) addressed() Step {
 	switch {
 	case f.isAddressed():
 		s.Answer = "Yes"
+	case f.isCovered():
+		s.Answer, s.Detail = "To a page", s.Detail+" A page of the user watches a tag of it itself."
 	case f.Lost && f.hasTags():
 		s.Answer = "Not known"
 	}
 	return s
 }
 
-// watched returns a step for each tag of the target.
+// watched returns a step for each tag of the target that is shown, and one for the others.
 func (f *Facts) watched() []Step {
 	var steps []Step
+	more, covered := 0, ""
 	for i := range f.Terms {
 		m := &f.Terms[i]
 		for j := range m.Tags {
 			steps = append(steps, f.watchedTag(&m.Tags[j]))
 		}
-		if m.MoreTags > 0 {
-			steps = append(steps, Step{
-				Question: "Did the user watch the other tags?", Answer: "Not shown", Docs: docs("watches"),
-				Detail: fmt.Sprintf("The target has %d more tags.", m.MoreTags),
-			})
-		}
+		more += m.MoreTags
+		covered = cmp.Or(covered, m.MoreCovered)
+	}
+	if more > 0 {
+		steps = append(steps, f.watchedMore(more, covered))
 	}
 	return steps
+}
+
+func (f *Facts) watchedMore(tags int, covered string) Step {
+	s := Step{Question: "Did the user watch one of the other tags?", Answer: "No", Docs: docs("watches")}
+	s.Detail = fmt.Sprintf("The target has %s that are not shown.", count(tags, "tag"))
+	switch {
+	case covered != "":
+		s.Answer, s.Detail = "Yes", fmt.Sprintf("%s A watch covers %s.", s.Detail, covered)
+	case f.Lost:
+		s.Answer, s.Detail = "Not known", s.Detail+" "+lostWatches
+	}
+	return s
 }
 
 func (f *Facts) watchedTag(m *TagMatch) Step {
@@ -117,7 +132,7 @@ func (f *Facts) excepted() Step {
 	s := Step{Question: "Is the user excepted?", Answer: "No", Docs: docs("excepted")}
 	for i := range f.Terms {
 		m := &f.Terms[i]
-		if m.Excepted && (m.Shared || m.Named || len(m.Tags) > 0) {
+		if m.Excepted && (m.Shared || m.Named || len(m.Tags)+m.MoreTags > 0) {
 			s.Answer, s.Detail = "Yes", "Target.Except names the user."
 			if f.isAddressed() {
 				s.Detail = "Target.Except names the user in one part of the target, but another part is for the user."
@@ -153,12 +168,18 @@ func (f *Facts) connected() Step {
 		s.Answer = "Yes"
 		s.Detail = fmt.Sprintf("With %s to this node.", count(living, "session"))
 	case f.Online && len(f.Nodes) == 0:
-		s.Answer, s.Detail = "A moment ago", "The last page has left, or its node has stopped, and the grace is not over."
+		s.Answer, s.Detail = "A moment ago", "The last page has left, and the user still counts as online."
 	default:
-		s.Detail = "The user has no session on this node."
+		s.Detail = "There is no session on this node."
 	}
 	if f.More {
 		s.Detail += " There are more sessions than are shown."
+	}
+	if f.hasForgotten() {
+		s.Detail += fmt.Sprintf(" This node knows no sessions that ended before %s.", clock(f.KnownSince))
+	}
+	if f.User == "" && f.Others > 0 {
+		s.Detail += " Other nodes may have guests, too."
 	}
 	if len(f.Nodes) > 0 {
 		if living == 0 {

@@ -3,65 +3,151 @@ package explain
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
-// verdict sums up the answers in a sentence.
+// verdict sums up the answers. It claims nothing about sessions that the node does not
+// know.
 func (f *Facts) verdict(results []Result) string {
 	n := countOutcomes(results)
 	switch {
-	case n[Sent]+n[Waiting] > 0:
-		return fmt.Sprintf("%s on this node: sent to %d, on its way to %d.", f.got(), n[Sent], n[Waiting])
-	case !f.isAddressed() && n[Perhaps] == 0:
-		return f.verdictOfTarget()
-	case n[Not] == len(results) && (len(results) == 0 || f.hasMoved(results)):
-		return f.verdictOfAbsence()
-	case n[Gap] > 0:
-		return "The user's page did not get the event, or not surely, and was notified of a gap instead."
-	case n[Perhaps] > 0:
-		return "The user's page may have got the event; the sessions show what is known."
-	case n[Before] > 0:
-		return "The user's page had the event before it connected here."
-	case n[Not] > 0:
-		return "The event is for the user, but the session here did not get it: see there."
+	case n[Sent] > 0:
+		return f.verdictOfSent(results, n)
+	case n[Waiting] > 0:
+		return fmt.Sprintf("The event is on its way to %s of %s.", count(n[Waiting], "session"), f.who())
+	case !f.isAddressed() && n[Perhaps] == 0 && !f.isCovered():
+		return f.verdictOfTarget() + f.elsewhere()
+	case len(results) == 0 || f.hasMoved(results, n):
+		return f.verdictOfAbsence() + f.elsewhere()
 	}
-	return "The user's only page here has sent the event, which excepts its sender."
+	return f.verdictOfMissed(results, n) + f.elsewhere()
+}
+
+// verdictOfSent is the verdict about an event that a session got.
+func (f *Facts) verdictOfSent(results []Result, n map[Outcome]int) string {
+	for i := range results {
+		if r := &results[i]; r.Outcome == Sent && r.Tab != "" && n[Sent] == 1 {
+			return fmt.Sprintf("The other tabs of the page got the event. Tab %s did not, because it has sent it, and the event excepts its sender.", r.Tab)
+		}
+	}
+	text := fmt.Sprintf("%s got the event on this node: it was sent to %s", upper(f.who()), count(n[Sent], "session"))
+	if n[Waiting] > 0 {
+		text += fmt.Sprintf(", and is on its way to %d more", n[Waiting])
+	}
+	if others := len(results) - n[Sent] - n[Waiting] - n[Before]; others > 0 {
+		text += fmt.Sprintf("; %d did not get it, or not surely", others)
+	}
+	return text + "."
 }
 
 // verdictOfTarget is the verdict about an event that is not for the user.
 func (f *Facts) verdictOfTarget() string {
 	switch {
-	case f.isExcepted():
-		return "The user did not get the event, because the target excepts the user."
 	case f.Lost && f.hasTags():
-		return "It is not known whether the event was for the user. " + lostWatches
+		return fmt.Sprintf("It is not known whether the event was for %s. %s", f.who(), lostWatches)
+	case f.isExcepted():
+		return upper(f.who()) + " did not get the event, because the target excepts the user."
 	case f.hasTags():
-		return "The user did not get the event, because it was not for the user: no watch covers it."
+		return upper(f.who()) + " did not get the event on this node, because no watch covers it."
 	}
-	return "The user did not get the event, because it is for others."
+	return upper(f.who()) + " did not get the event, because it is for others."
 }
 
 // verdictOfAbsence is the verdict about an event for a user who has no session here.
 func (f *Facts) verdictOfAbsence() string {
+	text := "The event is for the user, who has no session on this node."
 	switch {
+	case f.User == "":
+		text = "The event is for guests, of whom none is connected to this node."
 	case len(f.Nodes) > 0:
-		return "The event is for the user, who is connected to another node: see the inspector of that node."
-	case f.hasExpired():
-		return "The event was for the user, who has no session on this node. It has expired: a page that comes now does not get it."
+		return "The event is for the user, who is connected to another node."
 	}
-	return "The event is for the user, who has no session on this node. A page that returns with an earlier cursor gets it, as long as the window has it."
+	if f.hasExpired() {
+		return text + " It has expired: a page that comes now does not get it."
+	}
+	return text + " A page that returns with a cursor of before gets it, as long as the window has it."
 }
 
-// hasMoved reports whether the user's sessions here have ended, and another node has some.
-func (f *Facts) hasMoved(results []Result) bool {
-	return len(f.Nodes) > 0 && !slices.ContainsFunc(results, func(r Result) bool { return r.Ended.IsZero() })
-}
-
-// got begins the verdict about an event that pages got.
-func (f *Facts) got() string {
+// verdictOfMissed is the verdict about an event that no session is known to have got.
+func (f *Facts) verdictOfMissed(results []Result, n map[Outcome]int) string {
+	page := "The user's page"
 	if f.User == "" {
-		return "Guests got the event"
+		page = "A guest's page"
 	}
-	return "The user got the event"
+	switch {
+	case n[Gap] > 0:
+		return page + " was notified of a gap, of which the event is a part, so that it fetches its state again."
+	case n[Perhaps] > 0:
+		return page + " may have got the event; the sessions show what is known."
+	case n[Not] > 0 && n[Not]+n[NotFor] < len(results):
+		return "Not every session got the event; the sessions show why."
+	case n[Before] > 0:
+		return page + " was beyond the event when it connected: it got it before, or did not need it any more."
+	case n[Not] == 1:
+		return page + " did not get the event. " + detailOf(results, Not)
+	case n[Not] > 1:
+		return fmt.Sprintf("None of %d sessions got the event; the sessions show why.", n[Not])
+	}
+	return page + " did not get the event. " + detailOf(results, NotFor)
+}
+
+// detailOf returns the detail of the first session with an outcome.
+func detailOf(results []Result, o Outcome) string {
+	for i := range results {
+		if results[i].Outcome == o {
+			return results[i].Detail
+		}
+	}
+	return ""
+}
+
+// elsewhere returns what the node cannot know, as sentences after the verdict, or "". It
+// does not matter for an event that no page of the user can have got.
+func (f *Facts) elsewhere() string {
+	var s strings.Builder
+	switch {
+	case !f.isAddressed() && !f.hasTags():
+		return ""
+	case len(f.Nodes) > 0:
+		s.WriteString(" What the user's pages got on " + count(len(f.Nodes), "other node") + ", only the inspector there shows.")
+	case f.Others > 0:
+		s.WriteString(" What pages got on other nodes, only those know.")
+	}
+	if f.hasForgotten() {
+		fmt.Fprintf(&s, " Sessions that ended before %s are not known to this node.", clock(f.KnownSince))
+	}
+	return s.String()
+}
+
+// hasForgotten reports whether the node may have had a session that got the event, or be
+// the successor of one that had, and not know it.
+func (f *Facts) hasForgotten() bool { return f.Event.Time.Before(f.KnownSince) }
+
+// who names the user.
+func (f *Facts) who() string {
+	if f.User == "" {
+		return "guests"
+	}
+	return "the user"
+}
+
+func upper(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
+
+// hasMoved reports whether the user's sessions here have ended without the event, and
+// another node has some.
+func (f *Facts) hasMoved(results []Result, n map[Outcome]int) bool {
+	lives := func(r Result) bool { return r.Ended.IsZero() }
+	return len(f.Nodes) > 0 && n[Not] == len(results) && !slices.ContainsFunc(results, lives)
+}
+
+// isCovered reports whether a page of the user watches a tag of the event itself.
+func (f *Facts) isCovered() bool {
+	for i := range f.Sessions {
+		if f.Sessions[i].Covered {
+			return true
+		}
+	}
+	return false
 }
 
 // isExcepted reports whether an exception is what keeps the user from the event.

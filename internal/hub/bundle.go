@@ -26,6 +26,7 @@ type bundle struct {
 	variant  variant
 	messages []window.Message // not yet encoded
 	bodies   int              // total bytes of the bodies
+	until    int64            // messages that were sent from then on are for other pages: a watch has expired; unix nanoseconds
 	forms    conn.Forms       // of the pages to which it is assigned
 	relay    bool             // the one message is of a page; it is followed by a tick
 	timed    bool             // first is needed

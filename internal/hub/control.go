@@ -115,7 +115,7 @@ func (h *Hub) applyWatch(e *envelope.Envelope) {
 		h.watches.end(user, rest, h.history.Last(), h.history.Latest())
 	case e.Kind == envelope.KindExtend:
 		for _, tag := range rest {
-			h.watches.extend(user, tag, e.At)
+			h.extendWatch(user, tag, e.At)
 		}
 	case len(rest) > 1:
 		h.applyGrant(user, envelope.ParseCursor(rest[0]), rest[1:], e.At)

@@ -10,24 +10,18 @@ import (
 
 // EventAt returns the event at an offset, or nil if the window does not have it.
 func (h *Hub) EventAt(offset uint64) *explain.Event {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-
-	m := h.eventAt(envelope.Cursor{Offset: offset})
-	if m == nil {
+	m, _, ok := h.messageAt(envelope.Cursor{Offset: offset})
+	if !ok {
 		return nil
 	}
-	return explain.EventOf(m, sentAt(m))
+	return explain.EventOf(&m, sentAt(&m))
 }
 
 // ParamsAt returns the params of the event at an offset, as JSON, or nil if the window does
 // not have it.
 func (h *Hub) ParamsAt(offset uint64) []byte {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-
-	m := h.eventAt(envelope.Cursor{Offset: offset})
-	if m == nil {
+	m, _, ok := h.messageAt(envelope.Cursor{Offset: offset})
+	if !ok {
 		return nil
 	}
 	body, _ := protocol.SplitBody(m.Body())

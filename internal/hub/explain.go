@@ -5,49 +5,92 @@ import (
 	"strings"
 	"time"
 
-	"github.com/echo-pull/pull/internal/conn"
 	"github.com/echo-pull/pull/internal/envelope"
 	"github.com/echo-pull/pull/internal/explain"
-	"github.com/echo-pull/pull/internal/protocol"
 	"github.com/echo-pull/pull/internal/window"
 )
 
-// mostSessions bounds the sessions of one answer.
-const mostSessions = 256
-
 // Facts returns what this node knows of whether a user, "" for guests, got the event at a
-// position. The zero epoch stands for the one of the log.
-func (h *Hub) Facts(user string, at envelope.Cursor, now time.Time) *explain.Facts {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-
-	f := &explain.Facts{
-		User: user, At: at, Now: now, Node: h.ID,
-		Epoch: h.epoch, First: h.history.First(), Last: h.history.Last(), Settled: h.settled,
-		Online: user != "" && h.presence.isOnline(user), Nodes: h.otherNodesOf(user),
-	}
-	f.Sessions, f.More = h.sessionsOf(user, nil)
-	m := h.eventAt(at)
-	if m == nil {
+// position. The zero epoch stands for the one of the log. It holds the lock twice for a
+// short time, and prepares and evaluates without it what may be large: an event may name
+// thousands of users and tags.
+func (h *Hub) Facts(user string, at envelope.Cursor) *explain.Facts {
+	q := h.questionAbout(user, at)
+	known := h.learn(q)
+	f := &known.facts
+	if f.Event = q.event; f.Event == nil {
 		return f
 	}
-	f.Event = explain.EventOf(m, sentAt(m))
-	f.Terms = h.matches(m, user)
-	f.Lost = user != "" && h.mayLackWatch(user, m.Offset)
-	f.Late = h.watches.ended.grantedAfter(user, m.Offset)
-	if client, of, named := strings.Cut(string(envelope.Address(m.Addr()).Sender()), "/"); named && of == user {
-		f.Owner = client
+	f.Terms, f.Owner = known.matches(q), q.owner()
+	for i := range known.sessions {
+		known.sessions[i].concern(q, known)
+		f.Sessions[i] = known.sessions[i].Session
 	}
-	f.Sessions, f.More = h.sessionsOf(user, m)
 	return f
 }
 
-// eventAt returns the event at a position, or nil if the window has none.
-func (h *Hub) eventAt(at envelope.Cursor) *window.Message {
+// messageAt returns a copy of the event at a position, and the epoch; ok is false if the
+// window has none.
+func (h *Hub) messageAt(at envelope.Cursor) (m window.Message, epoch string, ok bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+
 	if at.Epoch != "" && at.Epoch != h.epoch {
-		return nil
+		return m, h.epoch, false
 	}
-	return h.history.Find(at.Offset)
+	found := h.history.Find(at.Offset)
+	if found == nil {
+		return m, h.epoch, false
+	}
+	return *found, h.epoch, true
+}
+
+// A known is what the node knows about a question.
+type known struct {
+	facts    explain.Facts
+	watches  map[string][]watch // of the user, by those tags of the event that are of interest
+	sessions []seen
+	later    []window.Message // the next ones of the event's series …
+	more     bool             // … which has more
+}
+
+// mostLater bounds the later events of a series that are looked at.
+const mostLater = 32
+
+// learn collects, under the lock, what the node knows about a question.
+func (h *Hub) learn(q *question) *known {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+
+	k := &known{facts: explain.Facts{
+		User: q.user, At: q.at, Now: time.Now(), Node: h.ID,
+		Epoch: h.epoch, First: h.history.First(), Last: h.history.Last(), Settled: h.settled,
+		Online: q.user != "" && h.presence.isOnline(q.user), Nodes: h.otherNodesOf(q.user), Others: h.countOthers(),
+		KnownSince: h.past.since,
+	}}
+	if q.event != nil && q.at.Epoch != h.epoch {
+		q.event = nil // the log has broken a moment ago
+	}
+	k.sessions, k.facts.More = h.sessionsOf(q.user, q)
+	for i := range k.sessions {
+		k.facts.Sessions = append(k.facts.Sessions, k.sessions[i].Session)
+	}
+	if q.event == nil {
+		return k
+	}
+	k.facts.Lost = q.user != "" && h.mayLackWatch(q.user, q.at.Offset)
+	k.facts.Late = h.watches.ended.grantedAfter(q.user, q.at.Offset)
+	k.watches = h.watches.among(q.user, q.tags)
+	if !q.event.Keep {
+		return k
+	}
+	for next := h.history.NextInSeries(q.at.Offset); next != 0; next = h.history.NextInSeries(next) {
+		if k.more = len(k.later) == mostLater; k.more {
+			break
+		}
+		k.later = append(k.later, *h.history.At(next))
+	}
+	return k
 }
 
 // mayLackWatch reports whether the user may have had a watch that covers a message and
@@ -72,44 +115,41 @@ func (t *pastWatches) grantedAfter(user string, offset uint64) (granted uint64) 
 	return granted
 }
 
-// matches returns how the terms of a message's target match a user.
-func (h *Hub) matches(m *window.Message, user string) []explain.Match {
-	var all []explain.Match
-	for t := range envelope.Address(m.Addr()).Terms() {
-		match := explain.Match{Shared: t.Shared, Named: user != "" && t.Users.Has(user), Excepted: t.Except.Has(user)}
-		for tag := range t.Tags.All() {
-			one := h.matchTag(m, user, string(tag))
-			switch {
-			case len(match.Tags) < explain.MostNames:
-				match.Tags = append(match.Tags, one)
-			case one.Covered && !match.Tags[len(match.Tags)-1].Covered:
-				match.Tags[len(match.Tags)-1] = one
-				match.MoreTags++
-			default:
-				match.MoreTags++
-			}
+// among returns copies of the user's watches of the tags, by tag: those that have ended,
+// and then the one that has not. Its cost depends on the smaller of the number of tags and
+// the number of the user's.
+func (t *watches) among(user string, tags map[string]struct{}) map[string][]watch {
+	found := make(map[string][]watch)
+	add := func(tag string) {
+		if all := t.ofTag(user, tag); all != nil {
+			found[tag] = all
 		}
-		all = append(all, match)
 	}
-	return all
+	if t.maxTagsOf(user) > len(tags) {
+		for tag := range tags {
+			add(tag)
+		}
+		return found
+	}
+	for tag := range t.tagsOf(user) {
+		if _, among := tags[tag]; among {
+			add(tag)
+		}
+	}
+	return found
 }
 
-// matchTag returns how a tag of a message's target matches the watches of a user.
-func (h *Hub) matchTag(m *window.Message, user, tag string) explain.TagMatch {
-	match := explain.TagMatch{Tag: tag}
-	if user == "" {
-		return match
-	}
-	match.Covered = h.watches.covers(user, tag, m)
-	if p := h.watches.ended.users[user]; p != nil {
+// ofTag returns copies of the user's watches of a tag.
+func (t *watches) ofTag(user, tag string) (all []watch) {
+	if p := t.ended.users[user]; p != nil {
 		for _, w := range p.byTag[tag] {
-			match.Watches = append(match.Watches, w.shown())
+			all = append(all, *w)
 		}
 	}
-	if w := h.watches.all[watchKey{user, tag}]; w != nil {
-		match.Watches = append(match.Watches, w.shown())
+	if w := t.all[watchKey{user, tag}]; w != nil {
+		all = append(all, *w)
 	}
-	return match
+	return all
 }
 
 func (w *watch) shown() explain.Watch {
@@ -118,51 +158,19 @@ func (w *watch) shown() explain.Watch {
 
 // WatchesOf returns the watches that a user has now, sorted by tag.
 func (h *Hub) WatchesOf(user string, now time.Time) []explain.Watch {
+	all := h.watchesOf(user, now)
+	slices.SortFunc(all, func(a, b explain.Watch) int { return strings.Compare(a.Tag, b.Tag) })
+	return all
+}
+
+func (h *Hub) watchesOf(user string, now time.Time) (all []explain.Watch) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 
-	var all []explain.Watch
 	for _, w := range h.watches.byUser[user] {
 		if now.UnixNano() < w.expires {
 			all = append(all, w.shown())
 		}
 	}
-	slices.SortFunc(all, func(a, b explain.Watch) int { return strings.Compare(a.Tag, b.Tag) })
 	return all
-}
-
-// concern sets what a session of a page that is connected has to do with a message.
-func (h *Hub) concern(s *explain.Session, p *Page, m *window.Message) {
-	addr := envelope.Address(m.Addr())
-	s.Sender = envelope.IsSender(addr.Sender(), p.Client, p.User)
-	s.Tab = string(envelope.SenderTab(addr.Sender(), p.Client, p.User))
-	s.ReplacedBy = h.replacementFor(m, p)
-	s.NoPlace = p.Form() == conn.Datastar && !protocol.IsFragment(m.Body())
-	for t := range addr.Terms() {
-		if p.watches == nil || t.Except.Has(p.User) {
-			continue
-		}
-		s.Unsure = s.Unsure || t.Tags.N > 0 && m.Offset <= p.watches.ended
-		for tag := range t.Tags.All() {
-			switch w := p.watches.find(string(tag)); {
-			case w == nil:
-			case w.since >= m.Offset:
-				s.WatchFrom = w.since
-			case w.began < m.Offset:
-				s.Covered = true
-			default:
-				s.TooLate = true
-			}
-		}
-	}
-}
-
-// concernPast is concern for a session that has ended.
-func concernPast(s *explain.Session, m *window.Message) {
-	addr := envelope.Address(m.Addr())
-	s.Sender = envelope.IsSender(addr.Sender(), s.Client, s.User)
-	s.Tab = string(envelope.SenderTab(addr.Sender(), s.Client, s.User))
-	for t := range addr.Terms() {
-		s.Unsure = s.Unsure || s.Granted && t.Tags.N > 0 && !t.Except.Has(s.User)
-	}
 }

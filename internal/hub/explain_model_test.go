@@ -1,12 +1,13 @@
 package hub
 
 import (
-	"encoding/binary"
-	"fmt"
+	"bytes"
+	"errors"
 	"math/rand/v2"
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/echo-pull/pull/internal/broker"
@@ -16,6 +17,7 @@ import (
 	"github.com/echo-pull/pull/internal/explain"
 	"github.com/echo-pull/pull/internal/grant"
 	"github.com/echo-pull/pull/internal/protocol"
+	"github.com/echo-pull/pull/internal/session"
 )
 
 // FuzzExplainNeverContradictsWhatAPageReceived lets pages come, watch, read, hang and leave
@@ -26,9 +28,11 @@ func FuzzExplainNeverContradictsWhatAPageReceived(f *testing.F) {
 		f.Add(randomOrders(seed, 300))
 	}
 	f.Fuzz(func(t *testing.T, orders []byte) {
-		m := newLittleModel(t)
-		m.follow(orders[:min(len(orders), 1000)])
-		m.settle()
+		synctest.Test(t, func(t *testing.T) {
+			m := newLittleModel(t)
+			m.follow(orders[:min(len(orders), 1000)])
+			m.settle()
+		})
 	})
 }
 
@@ -36,12 +40,14 @@ func FuzzExplainNeverContradictsWhatAPageReceived(f *testing.F) {
 func TestExplainKnowsMostly(t *testing.T) {
 	counts := make(map[explain.Outcome]int)
 	for seed := range uint64(25) {
-		m := newLittleModel(t)
-		m.follow(randomOrders(seed, 600))
-		m.settle()
-		for outcome, n := range m.counts {
-			counts[outcome] += n
-		}
+		synctest.Test(t, func(t *testing.T) {
+			m := newLittleModel(t)
+			m.follow(randomOrders(seed, 600))
+			m.settle()
+			for outcome, n := range m.counts {
+				counts[outcome] += n
+			}
+		})
 	}
 	t.Logf("%v", counts)
 	for _, outcome := range []explain.Outcome{explain.Sent, explain.Waiting, explain.Before, explain.Gap, explain.NotFor, explain.Not} {
@@ -76,6 +82,7 @@ type littleModel struct {
 	epoch  string
 	offset uint64
 	batch  []broker.Delivery // not yet in the hub
+	slow   [][]byte          // not yet in the log
 	round  *round            // applied and not yet delivered; nil if there is none
 	pages  []*littlePage     // in the order in which they have come, also those that have left
 	orders []byte
@@ -106,15 +113,18 @@ func (p *littlePage) WriteAll(frame []byte) error {
 
 // has reports whether the page has received a message.
 func (p *littlePage) has(at envelope.Cursor) bool {
-	return strings.Contains(p.received.String(), `"`+at.String()+`"`)
+	return strings.Contains(p.received.String(), mark(at))
 }
+
+// mark returns what the params of a message have, by which it is found.
+func mark(at envelope.Cursor) string { return "(" + at.String() + ")" }
 
 func newLittleModel(t *testing.T) *littleModel {
 	t.Helper()
 	c := Config{
 		MaxTagsPerUser: 3, MaxUsersPerTag: 100,
 		WindowAge: 5 * time.Minute, WindowCount: 60, WindowBytes: 64 << 20,
-		WatchTTL: 32 * time.Minute, Grace: 15 * time.Second, Tick: 25 * time.Second,
+		WatchTTL: watchLife, Grace: 15 * time.Second, Tick: 25 * time.Second,
 		Report: func(error) {}, Publish: func([]byte) {}, Notify: func([]Change) {},
 	}
 	h := New(c, 1500, func(func()) {})
@@ -123,6 +133,9 @@ func newLittleModel(t *testing.T) *littleModel {
 	m.dispatch()
 	return m
 }
+
+// watchLife is how long a watch lives in the model: some minutes, as the window.
+const watchLife = 2 * time.Minute
 
 // next returns the next order, less than n.
 func (m *littleModel) next(n int) int {
@@ -144,15 +157,13 @@ func (m *littleModel) follow(orders []byte) {
 }
 
 func (m *littleModel) step() {
-	switch m.next(16) {
+	switch m.next(20) {
 	case 0, 1, 2, 3:
 		m.message()
 	case 4:
-		m.write(envelope.Control(envelope.KindWatch, time.Now(), m.user(), m.position().String(), m.tag()))
+		m.control(envelope.KindWatch, m.user(), m.position().String(), m.tag())
 	case 5:
-		if m.next(2) == 0 {
-			m.write(envelope.Control(envelope.KindUnwatch, time.Now(), m.user(), m.tag()))
-		}
+		m.control([]envelope.Kind{envelope.KindUnwatch, envelope.KindExtend, envelope.KindExtend}[m.next(3)], m.user(), m.tag())
 	case 6, 7:
 		m.dispatch()
 	case 8:
@@ -173,16 +184,54 @@ func (m *littleModel) step() {
 				m.hub.UnwatchPage(&p.owner.page, m.grants())
 			}
 		})
+	case 15:
+		m.hub.SendTicks(nil, m.next(TickSlots))
+	case 16:
+		m.pass()
+	case 17:
+		for _, raw := range m.slow {
+			m.write(raw)
+		}
+		m.slow = nil
 	default:
 		m.rarely()
 	}
 }
 
+// pass lets some time pass.
+func (m *littleModel) pass() {
+	<-time.After(time.Duration(1+m.next(30)) * time.Second)
+	m.hub.Sweep(time.Now())
+	m.hub.ServeSessions(time.Now())
+	m.hub.SweepPresence(time.Now())
+}
+
+// control puts a control message into the log, now or later.
+func (m *littleModel) control(kind envelope.Kind, list ...string) {
+	m.send(envelope.Control(kind, time.Now(), list...))
+}
+
+func (m *littleModel) send(raw []byte) {
+	if m.next(6) == 0 {
+		m.slow = append(m.slow, raw)
+		return
+	}
+	m.write(raw)
+}
+
 // rarely does what ends much.
 func (m *littleModel) rarely() {
-	switch m.next(4) {
+	switch m.next(7) {
 	case 0:
 		m.withPage(func(p *littlePage) { p.owner.page.CloseNow(conn.Violation, "malformed frame") })
+	case 4:
+		m.control(envelope.KindEndSession, littleSession(m.next(3)).String(), "command")
+	case 5:
+		m.control(envelope.KindDisconnect, m.user(), "command")
+	case 6:
+		if m.next(4) == 0 {
+			m.hub.ForgetWatches(time.Now().Add(time.Minute))
+		}
 	case 1:
 		m.withPage(func(p *littlePage) { p.owner.page.Close() })
 	case 2:
@@ -244,22 +293,39 @@ func (m *littleModel) message() {
 	default:
 		to = event.Tag(m.tag())
 	}
-	raw := envelope.AppendHeader(nil, envelope.KindEvent, time.Now())
-	kind := m.next(16)
-	if kind < 3 {
-		raw = envelope.AppendSeries(raw, [16]byte{byte(kind % 2)})
+	m.encode(&to)
+}
+
+// encode sends an event to a target. Its params have the position that the log gives it.
+func (m *littleModel) encode(to *event.Target) {
+	e, sender, kind := event.Event{Module: "tasks", Command: "update"}, "", m.next(16)
+	here, large := mark(envelope.Cursor{Epoch: m.epoch, Offset: m.offset + 1}), strings.Repeat("x", 100*(kind/12)*m.next(5))
+	e.Params = map[string]string{"here": here, "large": large}
+	switch {
+	case kind < 3:
+		e.Key, e.Keep = strconv.Itoa(kind%2), event.Last
+	case kind == 3:
+		params, _ := protocol.EncodeFragment(&protocol.Fragment{Selector: "#a", Swap: "inner", HTML: here})
+		e = event.Render(params, "")
+	case kind == 4:
+		e.PerUser = map[string]any{m.user(): map[string]string{"own": large}}
+	case kind == 5:
+		e.TTL = time.Duration(1+m.next(40)) * time.Second
 	}
-	expires := uint64(1) << 40
-	if kind == 5 || kind == 2 {
-		expires = 1
-	}
-	sender := ""
-	if kind == 6 && len(m.pages) > 0 {
+	if (kind == 6 || kind == 0) && len(m.pages) > 0 {
 		p := m.pages[m.next(len(m.pages))]
-		sender = envelope.SenderName(p.owner.page.Client, p.owner.page.User)
+		sender = envelope.SenderName(p.owner.page.Client+[]string{"", "_2"}[m.next(2)], p.owner.page.User)
 	}
-	raw = event.AppendTarget(binary.AppendUvarint(raw, expires), sender, &to)
-	m.write(fmt.Appendf(raw, `"tasks:update",["%s.%d","%s"]]`, m.epoch, m.offset+1, strings.Repeat("x", 100*(kind/12)*m.next(5))))
+	if kind == 2 {
+		e.TTL = 10 * time.Second
+	}
+	err := event.Encode(to, &e, sender, 1<<20, func(raw []byte) error {
+		m.write(bytes.Clone(raw))
+		return nil
+	})
+	if err != nil {
+		m.t.Fatal(err)
+	}
 }
 
 // apply applies the batch without delivering it.
@@ -296,10 +362,7 @@ func (m *littleModel) join() {
 	p := new(littlePage)
 	user := []string{"1", "1", "2", ""}[m.next(4)]
 	p.owner = newOwner(m.hub, user, p)
-	if m.next(3) == 0 {
-		p.owner.page.SetOwner(p.owner, protocol.V1)
-		p.owner.page.SetTransport(p)
-	}
+	m.dress(p)
 	p.owner.page.Client = "c" + strconv.Itoa(len(m.pages))
 	at := m.position()
 	cursor := &at
@@ -310,10 +373,41 @@ func (m *littleModel) join() {
 	if m.next(3) == 0 {
 		grants = m.grants()
 	}
-	if err := m.hub.JoinWatching(&p.owner.page, cursor, m.hub.Disconnects(), grants, nil); err != nil {
+	if err := m.hub.JoinWatching(&p.owner.page, cursor, m.hub.Disconnects(), grants, nil); errors.Is(err, ErrSessionOver) {
+		m.hub.Leave(&p.owner.page)
+		return
+	} else if err != nil {
 		m.t.Fatal(err)
 	}
 	m.pages = append(m.pages, p)
+}
+
+// dress gives a page one of the transports, and perhaps a session.
+func (m *littleModel) dress(p *littlePage) {
+	page := &p.owner.page
+	switch m.next(8) {
+	case 0:
+		page.SetOwner(p.owner, protocol.V1)
+		page.SetTransport(p)
+	case 1:
+		page.SetStream(p)
+	case 2:
+		page.SetOwner(p.owner, protocol.HTMX)
+		page.SetStream(p)
+	case 3:
+		page.SetOwner(p.owner, protocol.Datastar)
+		page.SetStream(p)
+	}
+	if m.next(4) == 0 {
+		id := littleSession(m.next(3))
+		m.hub.SetLease(page, session.NewLease(id, time.Now().Add(time.Duration(20+m.next(100))*time.Second), time.Now()))
+	}
+}
+
+// littleSession returns the id of a session.
+func littleSession(n int) (id session.ID) {
+	id[0] = byte(1 + n)
+	return id
 }
 
 func (m *littleModel) withPage(do func(*littlePage)) {
@@ -352,18 +446,36 @@ func (m *littleModel) settle() {
 }
 
 func (m *littleModel) explain(user string, offset uint64) explain.Explanation {
-	return explain.Explain(m.hub.Facts(user, envelope.Cursor{Offset: offset}, time.Now()))
+	return explain.Explain(m.hub.Facts(user, envelope.Cursor{Offset: offset}))
 }
 
 // compare compares what the node explains about each message with what the pages have.
 func (m *littleModel) compare() {
 	for offset := m.hub.history.First(); offset <= m.hub.history.Last(); offset++ {
 		for _, user := range []string{"1", "2", ""} {
-			for _, r := range m.explain(user, offset).Sessions {
+			x := m.explain(user, offset)
+			for _, r := range x.Sessions {
 				m.counts[r.Outcome]++
 				m.check(offset, &r)
 			}
+			if x.Event != nil {
+				m.checkVerdict(&x)
+			}
 		}
+	}
+}
+
+// checkVerdict compares a verdict with what any page of the user has, except those whose
+// connection is open although the hub has let go of it.
+func (m *littleModel) checkVerdict(x *explain.Explanation) {
+	has := false
+	for _, p := range m.pages {
+		has = has || p.owner.page.User == x.User && p.has(envelope.Cursor{Epoch: m.hub.epoch, Offset: x.Event.Offset})
+	}
+	claimed := strings.Contains(x.Verdict, " got the event on this node") || strings.HasPrefix(x.Verdict, "The other tabs")
+	denied := strings.Contains(x.Verdict, "did not get the event") || strings.Contains(x.Verdict, "None of")
+	if claimed && !has || denied && has {
+		m.t.Errorf("%s.%d of %+v for %q: got the verdict %q, received: %t; %+v", m.hub.epoch, x.Event.Offset, *x.Event, x.User, x.Verdict, has, x.Sessions)
 	}
 }
 
@@ -381,7 +493,7 @@ func (m *littleModel) check(offset uint64, r *explain.Result) {
 	case explain.Not, explain.NotFor, explain.Before:
 		wrong = has
 	case explain.Gap:
-		told := strings.Contains(page.received.String(), `"recovered":false`) || !r.Idle || r.Closing || !r.Ended.IsZero() || m.round != nil
+		told := strings.Contains(page.received.String(), `"recovered":false`) || strings.Contains(page.received.String(), "pull:gap") || strings.Contains(page.received.String(), "pullGap") || !r.Idle || r.Closing || !r.Ended.IsZero() || m.round != nil
 		wrong = has && !r.LiveGap || !told
 	case explain.Waiting:
 		wrong = has && !r.Behind && r.Idle
@@ -389,6 +501,6 @@ func (m *littleModel) check(offset uint64, r *explain.Result) {
 	}
 	if wrong {
 		x := m.explain(r.User, offset)
-		m.t.Errorf("%s.%d of %+v, late %d, settled %d, open %t, %+v, at session %s: explained as %q (%s), received: %t; %+v", m.hub.epoch, offset, *x.Event, m.hub.Facts(r.User, x.At, time.Now()).Late, m.hub.settled, m.round != nil, m.hub.Facts(r.User, x.At, time.Now()).Terms, r.Client, r.Outcome, r.Detail, has, r.Session)
+		m.t.Errorf("%s.%d of %+v, late %d, settled %d, open %t, %+v, at session %s: explained as %q (%s), received: %t; %+v", m.hub.epoch, offset, *x.Event, m.hub.Facts(r.User, x.At).Late, m.hub.settled, m.round != nil, m.hub.Facts(r.User, x.At).Terms, r.Client, r.Outcome, r.Detail, has, r.Session)
 	}
 }

@@ -19,12 +19,39 @@ func (h *Hub) applyGrant(user string, from envelope.Cursor, tags []string, at in
 		since = from.Offset
 	}
 	for _, tag := range tags {
+		h.extendWatch(user, tag, at)
 		missed := h.missedMessages(user, tag, since, granted)
 		if h.watches.grant(user, tag, since, at) {
-			h.deliverMissed(user, missed, since)
+			h.deliverMissed(user, missed, func(p *Page) bool { from := p.recoveredFrom(); return from > 0 && from >= since })
 			h.noteLate(user, missed.Offsets, granted, max(at, time.Now().UnixNano()))
 		}
 	}
+}
+
+// extendWatch extends a watch if there is one. An extension that was sent before the watch
+// has expired may come into the log after messages that were sent later than that. Those
+// are the user's after all.
+func (h *Hub) extendWatch(user, tag string, at int64) {
+	w := h.watches.all[watchKey{user, tag}]
+	if w == nil || at >= w.expires {
+		return
+	}
+	if h.history.Latest() < w.expires {
+		h.watches.extend(user, tag, at)
+		return
+	}
+	missed := h.missedMessages(user, tag, w.since, h.history.Last())
+	h.watches.extend(user, tag, at)
+	missed.Offsets = slices.DeleteFunc(missed.Offsets, func(offset uint64) bool { return !h.isForUser(h.history.At(offset), user) })
+	if len(missed.Offsets) == 0 && missed.Complete {
+		return
+	}
+	last := h.history.Last()
+	if missed.Complete {
+		last = missed.Offsets[len(missed.Offsets)-1]
+	}
+	h.deliverMissed(user, missed, func(p *Page) bool { return p.from < last })
+	h.noteLate(user, missed.Offsets, h.history.Last(), max(at, time.Now().UnixNano()))
 }
 
 // missedMessages selects the messages to a tag between two offsets that are not
@@ -41,18 +68,16 @@ func (h *Hub) missedMessages(user, tag string, since, granted uint64) window.Sel
 	return missed
 }
 
-// deliverMissed gives the pages of a user what a new watch makes theirs. A page
-// that recovered from the position from which the watch counts, or a later one,
-// may be past such a message. It cannot have the message in log order any more
-// and is notified of a gap. So is a page that would get more messages than one
-// selection holds.
-func (h *Hub) deliverMissed(user string, missed window.Selection, since uint64) {
+// deliverMissed gives the pages of a user what a new watch makes theirs. A page may
+// be past such a message. It cannot have the message in log order any more, and is
+// notified of a gap if it was promised the message: with a new watch that is a page that
+// recovered from the position from which the watch counts, or a later one. So is a page
+// that would get more messages than one selection holds.
+func (h *Hub) deliverMissed(user string, missed window.Selection, promised func(*Page) bool) {
 	now := time.Now().Unix()
 	for _, p := range h.roster.users[user] {
-		from := p.recoveredFrom()
-		counts := from > 0 && from >= since
 		switch {
-		case !counts:
+		case !promised(p):
 			if late := h.deliverInOrder(p, missed.Offsets, now); late || !missed.Complete {
 				p.pass(h.history.Last())
 			}

@@ -69,8 +69,9 @@ type Hub struct {
 
 	roster   roster
 	past     pastSessions
-	stopping bool // no further page may join
-	stopped  bool // this node's bye has come back from the log
+	leaving  map[*Page]uint64 // pages that get nothing more although they have not left, and where the log ended then
+	stopping bool             // no further page may join
+	stopped  bool             // this node's bye has come back from the log
 
 	returned time.Time // when a message of this node last came back from the log
 
@@ -134,6 +135,8 @@ func New(config Config, queueBytes int, spawn func(func())) *Hub {
 		terms:       newTerms(),
 		uses:        newUses(),
 		roster:      newRoster(),
+		past:        pastSessions{since: time.Now()},
+		leaving:     make(map[*Page]uint64),
 		waiting:     waiting{claims: newClaims()},
 		round:       new(round),
 		stats:       counters{gaps: newGaps()},

@@ -171,6 +171,7 @@ func (h *Hub) Leave(p *Page) (graceStarted bool) {
 
 	lost := p.IsLost()
 	graceStarted = h.removePage(p)
+	delete(h.leaving, p)
 	if lost {
 		h.pageLost(p, time.Now())
 	}
@@ -183,6 +184,11 @@ func (h *Hub) Leave(p *Page) (graceStarted bool) {
 // removePage is Leave for a caller that holds mu. The page gets nothing more. If its
 // connection is still open, the caller closes it; it ignores a page that is gone.
 func (h *Hub) removePage(p *Page) (graceStarted bool) {
+	if !h.roster.has(p) {
+		h.terms.remove(p)
+		return false
+	}
+	h.leaving[p] = h.history.Last()
 	h.dropPageWatches(p)
 	h.terms.remove(p)
 	if h.roster.remove(p) {

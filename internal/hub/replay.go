@@ -166,21 +166,18 @@ func (h *Hub) isForPage(m *window.Message, p *Page, now int64) bool {
 // isReplacedFor reports whether the window has a later message of the same series that
 // is for the page, too, and for all its tabs: the page does not need this one. It does not matter whether the
 // later one has expired, because this one is older.
-func (h *Hub) isReplacedFor(m *window.Message, p *Page) bool { return h.replacementFor(m, p) > 0 }
-
-// replacementFor returns the offset of that message, or 0.
-func (h *Hub) replacementFor(m *window.Message, p *Page) uint64 {
+func (h *Hub) isReplacedFor(m *window.Message, p *Page) bool {
 	if !envelope.HasSeries(m.Raw()) {
-		return 0
+		return false
 	}
 	for next := h.history.NextInSeries(m.Offset); next != 0; next = h.history.NextInSeries(next) {
 		later := h.history.At(next)
 		w := personalOf(later)
 		if v := w.variant(p); v.tab == nil && h.isAddressedTo(later, p) {
-			return next
+			return true
 		}
 	}
-	return 0
+	return false
 }
 
 // isAddressedTo reports whether a message of the window is for a page.

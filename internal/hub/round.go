@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -48,7 +49,7 @@ func (r *round) trace(trace []byte) {
 // takes no further messages.
 func (r *round) newBundle(epoch string, to []byte, m *window.Message) *bundle {
 	b := r.emptyBundle()
-	b.addr, b.frame.Epoch, b.personal = to, epoch, personalOf(m)
+	b.addr, b.frame.Epoch, b.personal, b.until = to, epoch, personalOf(m), math.MaxInt64
 	b.add(m, false)
 	return b
 }

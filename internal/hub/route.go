@@ -13,7 +13,7 @@ import (
 func (h *Hub) route(secret bool) {
 	m := h.history.Newest()
 	last := h.round.lastBundle()
-	if last != nil && last.size(conn.Arrays) < bundleBytes && bytes.Equal(last.addr, m.Addr()) && last.frame.Last+1 == m.Offset {
+	if last != nil && last.size(conn.Arrays) < bundleBytes && bytes.Equal(last.addr, m.Addr()) && last.frame.Last+1 == m.Offset && sentAt(m) < last.until {
 		h.round.extend(last, m, secret) // for the same pages: nothing has changed in between
 		h.round.time(last)
 		return
@@ -36,8 +36,9 @@ func (h *Hub) routeTerm(m *window.Message, t envelope.AddressTerm, b *bundle) {
 		r.assign(h.roster.users[string(user)])
 	}
 	for tag := range t.Tags.All() {
-		for user := range h.watches.watchers(string(tag), sentAt(m)) {
-			r.assign(h.roster.users[user])
+		for w := range h.watches.covering(string(tag), sentAt(m)) {
+			r.assign(h.roster.users[w.user])
+			b.until = min(b.until, w.expires)
 		}
 		for _, w := range h.pageTags[string(tag)] {
 			r.assignTo(w.page)

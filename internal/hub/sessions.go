@@ -7,41 +7,80 @@ import (
 
 	"github.com/echo-pull/pull/internal/conn"
 	"github.com/echo-pull/pull/internal/explain"
-	"github.com/echo-pull/pull/internal/window"
 )
 
 // Sessions returns the sessions of a user, "" for guests: those that are connected to
 // this node, and then those that have left lately, the last first. It returns at most 256.
 func (h *Hub) Sessions(user string) []explain.Session {
+	seen := h.seenOf(user)
+	all := make([]explain.Session, 0, len(seen))
+	for i := range seen {
+		slices.Sort(seen[i].Tags)
+		all = append(all, seen[i].Session)
+	}
+	return all
+}
+
+// mostSessions bounds the sessions of one answer.
+const mostSessions = 256
+
+func (h *Hub) seenOf(user string) []seen {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 
-	sessions, _ := h.sessionsOf(user, nil)
-	return sessions
+	all, _ := h.sessionsOf(user, nil)
+	return all
 }
 
-// sessionsOf is Sessions for a caller that holds mu. With a message, it sets what each
-// session has to do with that. It reports whether there are more.
-func (h *Hub) sessionsOf(user string, m *window.Message) (all []explain.Session, more bool) {
+// sessionsOf returns the sessions of a user as Sessions has them, for a caller that holds
+// mu. Of the page's own watches it returns the tags, or with a question those watches that
+// matter for that. It reports whether there are more.
+func (h *Hub) sessionsOf(user string, q *question) (all []seen, more bool) {
 	for _, p := range h.pagesOf(user, mostSessions+1) {
-		s := h.sessionOf(p)
-		if m != nil {
-			h.concern(&s, p, m)
-		}
+		s := seen{Session: h.sessionOf(p), form: p.Form()}
+		s.addWatches(p.watches, q)
 		all = append(all, s)
 	}
+	for p, end := range h.leaving {
+		if p.User == user && len(all) <= mostSessions {
+			all = append(all, seen{Session: h.leavingSession(p, end), gone: true})
+		}
+	}
 	for i := range len(h.past.sessions) {
-		s := *h.past.last(i)
-		if s.User != user {
-			continue
+		if s := h.past.last(i); s.User == user && len(all) <= mostSessions {
+			all = append(all, seen{Session: *s})
 		}
-		if m != nil {
-			concernPast(&s, m)
-		}
-		all = append(all, s)
 	}
 	most := min(len(all), mostSessions)
 	return all[:most], len(all) > most
+}
+
+// addWatches adds the page's own watches.
+func (s *seen) addWatches(watches *pageWatches, q *question) {
+	if watches == nil {
+		return
+	}
+	s.ended = watches.ended
+	for _, w := range watches.tags {
+		if q == nil {
+			s.Tags = append(s.Tags, w.tag)
+		} else if _, own := q.own[w.tag]; own {
+			s.watches = append(s.watches, *w)
+		}
+	}
+}
+
+// leavingSession returns what is known of a page that has been removed at the offset end,
+// and has not left. What was assigned to it before may still be on its way.
+func (h *Hub) leavingSession(p *Page, end uint64) explain.Session {
+	s := h.sessionOf(p)
+	if s.Position = max(s.Position, end); s.Behind {
+		s.Position = s.Last // it reads no further
+	}
+	if !s.Closing {
+		s.Closing, s.Reason, s.Code = true, conn.SessionOver.String(), conn.SessionOver.Code()
+	}
+	return s
 }
 
 // pagesOf returns up to most pages of a user, "" for guests.
@@ -67,7 +106,7 @@ func (h *Hub) pagesOf(user string, most int) []*Page {
 func (h *Hub) sessionOf(p *Page) explain.Session {
 	progress, start := p.Progress(), p.course.start()
 	s := explain.Session{
-		User: p.User, Client: p.Client, Transport: transportOf(p.Form()), Began: time.Unix(int64(p.began), 0),
+		User: p.User, Client: p.Client, Transport: p.Form().Transport(), Began: time.Unix(int64(p.began), 0),
 		Epoch: progress.Epoch, From: p.from, Joined: p.joined(), Position: progress.Offset, Last: p.last,
 		Recovered: start == startRecovered, Gap: start.cause(), LiveGap: start.isLive(),
 		Behind: p.behind, Lagged: p.course.has(lagged), Passed: p.course.has(passed), Granted: p.course.has(granted),
@@ -76,31 +115,15 @@ func (h *Hub) sessionOf(p *Page) explain.Session {
 	if progress.Ended {
 		s.Reason, s.Code = progress.Cause.String(), progress.Cause.Code()
 	}
-	if p.watches != nil {
-		for _, w := range p.watches.tags {
-			s.Tags = append(s.Tags, w.tag)
-		}
-		slices.Sort(s.Tags)
-	}
 	return s
-}
-
-// transportOf returns the name of the transport of a connection, as Stats has it.
-func transportOf(f conn.Form) string {
-	switch {
-	case f.IsHTML():
-		return "html"
-	case f.IsEvent():
-		return "sse"
-	}
-	return "websocket"
 }
 
 // pastSessions are the last sessions that have left this node: a ring. It is passive: its
 // owner guards it.
 type pastSessions struct {
 	sessions []explain.Session
-	next     int // index in sessions of the oldest one, which the next one replaces
+	since    time.Time // all are kept that have ended after this
+	next     int       // index in sessions of the oldest one, which the next one replaces
 }
 
 // mostPast is how many past sessions a node keeps.
@@ -108,12 +131,13 @@ const mostPast = 256
 
 // add keeps a session that ends now.
 func (r *pastSessions) add(s explain.Session, now time.Time) {
-	s.Ended, s.Queued, s.Tags = now, 0, nil
+	s.Ended, s.Queued = now, 0
 	s.User = strings.Clone(s.User) // which may be a part of something larger; the client id is none
 	if len(r.sessions) < mostPast {
 		r.sessions = append(r.sessions, s)
 		return
 	}
+	r.since = r.sessions[r.next].Ended
 	r.sessions[r.next] = s
 	r.next = (r.next + 1) % mostPast
 }

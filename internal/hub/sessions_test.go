@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 	"unsafe"
 
@@ -212,7 +213,7 @@ func TestNodesAreThoseOfTheLog(t *testing.T) {
 	if len(all) != 3 || !all[0].Self || all[0].ID != h.ID || all[1].Users != 2 || all[1].Stopping || !all[2].Stopping || time.Since(all[1].Heard) > time.Minute {
 		t.Errorf("got %+v, want this node, one with two users, and one that stops", all)
 	}
-	if f := h.Facts("1", envelope.Cursor{Offset: 4}, time.Now()); len(f.Nodes) != 1 || f.Nodes[0] != all[1].ID || !f.Online {
+	if f := h.Facts("1", envelope.Cursor{Offset: 4}); len(f.Nodes) != 1 || f.Nodes[0] != all[1].ID || !f.Online {
 		t.Errorf("got %+v, want the user on the other node", f)
 	}
 
@@ -220,7 +221,7 @@ func TestNodesAreThoseOfTheLog(t *testing.T) {
 	envelope.Stamp(bye, all[1].ID, 2)
 	d.Dispatch([]broker.Delivery{delivery("log", 5, bye)})
 
-	if f := h.Facts("1", envelope.Cursor{Offset: 4}, time.Now()); len(f.Nodes) != 0 || !f.Online {
+	if f := h.Facts("1", envelope.Cursor{Offset: 4}); len(f.Nodes) != 0 || !f.Online {
 		t.Errorf("got %+v, want the user online for the grace, and on no node", f)
 	}
 }
@@ -252,7 +253,7 @@ func TestOwnWatchesOfAPageAreExplained(t *testing.T) {
 	d.Dispatch([]broker.Delivery{w.message(event.Tag("T"), "while")})
 	p.Flush()
 	outcome := func(offset uint64) explain.Outcome {
-		return explain.Explain(h.Facts("", envelope.Cursor{Offset: offset}, time.Now())).Sessions[0].Outcome
+		return explain.Explain(h.Facts("", envelope.Cursor{Offset: offset})).Sessions[0].Outcome
 	}
 
 	if before, while := outcome(1), outcome(2); before != explain.NotFor || while != explain.Sent {
@@ -282,7 +283,7 @@ func TestOperatorMayAskAtAnyTime(t *testing.T) {
 		})
 		busy.Go(func() {
 			for range 300 {
-				explain.Explain(h.Facts("1", h.Cursor(), time.Now()))
+				explain.Explain(h.Facts("1", h.Cursor()))
 				h.Recent(10)
 				h.RecentOf("1", 10)
 				h.Nodes()
@@ -293,4 +294,58 @@ func TestOperatorMayAskAtAnyTime(t *testing.T) {
 		d.Dispatch([]broker.Delivery{w.message(event.User("1"), "x")})
 	}
 	busy.Wait()
+}
+
+// A node knows no sessions of before its start, and no more than the last 256.
+func TestNodeKnowsFromWhenOnItKnowsSessions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		h, d := newHub(func(*Config) {})
+		d.Dispatch([]broker.Delivery{new(writer).message(event.Shared(), "x")})
+		since := func() time.Duration { return h.Facts("1", envelope.Cursor{Offset: 1}).KnownSince.Sub(start) }
+		for i := range mostPast + 10 {
+			if got := since(); i <= mostPast && got != 0 {
+				t.Fatalf("got %s after %d sessions, want the start of the node", got, i)
+			}
+			<-time.After(time.Second)
+			h.Leave(joined(t, h, "1", strconv.Itoa(i)))
+		}
+
+		if got, want := since(), 10*time.Second; got != want {
+			t.Errorf("got %s, want %s, at which the last session ended that is not kept", got, want)
+		}
+	})
+}
+
+func TestOtherNodesAreCountedWithThoseThatAreGone(t *testing.T) {
+	h, d := newHub(func(*Config) {})
+	var w writer
+	d.Dispatch([]broker.Delivery{w.message(event.Shared(), "x")})
+	own := envelope.Control(envelope.KindHello, time.Now())
+	envelope.Stamp(own, h.ID, 1)
+	bye := envelope.Control(envelope.KindBye, time.Now())
+	envelope.Stamp(bye, "nodenngone", 1)
+	outbox := w.message(event.Shared(), "x").Raw
+	envelope.Stamp(outbox, envelope.OutboxID("db"), 1)
+	d.Dispatch([]broker.Delivery{delivery("log", 2, own), delivery("log", 3, bye), delivery("log", 4, outbox)})
+
+	if f := h.Facts("1", envelope.Cursor{Offset: 1}); f.Others != 2 || len(f.Nodes) > 0 {
+		t.Errorf("got %d other nodes and %q, want the writer, and the one that has stopped", f.Others, f.Nodes)
+	}
+}
+
+// The keeper of a log may go on in another epoch between the two parts of an answer.
+func TestLogThatBreaksWhileAnOperatorAsks(t *testing.T) {
+	h, d := newHub(func(*Config) {})
+	var w writer
+	d.Dispatch([]broker.Delivery{w.message(event.Shared(), "x")})
+	joined(t, h, "1", "page")
+	q := h.questionAbout("1", envelope.Cursor{Offset: 1})
+
+	d.Dispatch([]broker.Delivery{delivery("next", 1, w.message(event.Shared(), "x").Raw)})
+	k := h.learn(q)
+
+	if q.event != nil || k.facts.At.Epoch != "log" || k.facts.Epoch != "next" || len(k.facts.Sessions) != 1 {
+		t.Errorf("got %+v and %+v, want no event of the log before", q.event, k.facts)
+	}
 }

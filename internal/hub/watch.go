@@ -196,8 +196,19 @@ func (t *watches) rebase(offset uint64) {
 // watchers yields the users who receive a message that is sent to the tag now.
 func (t *watches) watchers(tag string, now int64) iter.Seq[string] {
 	return func(yield func(string) bool) {
+		for w := range t.covering(tag, now) {
+			if !yield(w.user) {
+				return
+			}
+		}
+	}
+}
+
+// covering yields the watches that cover a message that is sent to the tag now.
+func (t *watches) covering(tag string, now int64) iter.Seq[*watch] {
+	return func(yield func(*watch) bool) {
 		for _, w := range t.byTag[tag] {
-			if now < w.expires && !yield(w.user) {
+			if now < w.expires && !yield(w) {
 				return
 			}
 		}

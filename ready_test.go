@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -94,6 +96,79 @@ func TestNodeIsNotReadyWithoutALog(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Nothing in the new log would show that it is one, until somebody sends an event.
+func TestQuietNodeIsSoonReadyOnAnotherLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFaults()
+		a := newApp(t, func(c *pull.Config) { c.Broker, c.OnError = f, func(error) {} })
+		defer a.stop(t)
+		r, _ := a.fresh(t, "1")
+
+		f.newEpoch()
+		pass(3 * time.Second)
+
+		isReady(t, a, "")
+		if _, hellos, err := r.wait(); len(hellos) != 2 || err != nil {
+			t.Errorf("the page got %v and %v, want a second hello, of a gap", hellos, err)
+		}
+	})
+}
+
+// The node hears of each message only when the next one is due.
+func TestNodeOnASlowLogIsReady(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newApp(t, func(c *pull.Config) { c.Broker = slowly{new(pull.Memory)} })
+		defer a.stop(t)
+		pass(5 * time.Second)
+
+		for range 3600 {
+			isReady(t, a, "")
+			pass(time.Second)
+		}
+	})
+}
+
+// slowly is a log that takes two seconds for each call of Publish.
+type slowly struct{ pull.Broker }
+
+func (s slowly) Publish(ctx context.Context, messages ...[]byte) error {
+	select {
+	case <-time.After(2 * time.Second):
+		return s.Broker.Publish(ctx, messages...)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Load balancers ask at any time. Run with -race.
+func TestReadyMayBeAskedAtAnyTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFaults()
+		a := newApp(t, func(c *pull.Config) { c.Broker, c.OnError, c.Drain = f, func(error) {}, time.Second })
+		ctx, end := context.WithCancel(t.Context())
+		var asking sync.WaitGroup
+		for range 4 {
+			asking.Go(func() {
+				for ; ctx.Err() == nil; pass(time.Millisecond) {
+					_ = a.Ready()
+				}
+			})
+		}
+		for i := range 20 {
+			a.fresh(t, strconv.Itoa(i))
+			send(t, a, pull.Shared(), "x")
+			f.interrupt()
+			pass(10 * time.Millisecond)
+		}
+
+		a.stop(t)
+
+		pass(time.Second)
+		end()
+		asking.Wait()
+	})
 }
 
 func TestNodeIsReadyOnceItHasReachedTheLog(t *testing.T) {

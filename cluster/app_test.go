@@ -28,7 +28,7 @@ func app(config modeltest.Config) (*modeltest.App, error) {
 			return pull.Session{User: h.Get(modeltest.UserHeader), ID: h.Get(modeltest.SessionHeader), Until: time.Now().Add(lasts)}, err
 		},
 		Secret: []byte("the secret that all nodes have in common"),
-		Broker: config.Broker, Guests: true, Compress: true, Tick: 200 * time.Millisecond, PresenceGrace: 50 * time.Millisecond,
+		Broker: config.Broker, Drain: config.Drain, Guests: true, Compress: true, Tick: 200 * time.Millisecond, PresenceGrace: 50 * time.Millisecond,
 		WindowCount: 1_000_000, Logger: slog.New(slog.DiscardHandler),
 		Pusher: newForwarder(os.Getenv(nodePusher)),
 	})

@@ -81,7 +81,6 @@ func toPage(path string) url.Values { return url.Values{"to": {"page"}, "at": {p
 // change adds a task whose title is a letter, and removes those that the list has
 // too many of. The server may be down: then it is not known whether the task was added.
 func (a *authors) change(ctx context.Context, s *server) error {
-	const tasks line = "tasks"
 	next := a.next(tasks)
 	status, err := a.post(ctx, s, http.MethodPost, "/tasks", url.Values{"title": {next.String()}})
 	a.sent(next)

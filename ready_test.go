@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -116,12 +117,11 @@ func TestQuietNodeIsSoonReadyOnAnotherLog(t *testing.T) {
 	})
 }
 
-// The node hears of each message only when the next one is due.
+// From one message of the node to the next it may take 24 seconds.
 func TestNodeOnASlowLogIsReady(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := newApp(t, func(c *pull.Config) { c.Broker = slowly{new(pull.Memory)} })
+		a := newApp(t, func(c *pull.Config) { c.Broker = &hesitant{Broker: new(pull.Memory)} })
 		defer a.stop(t)
-		pass(5 * time.Second)
 
 		for range 3600 {
 			isReady(t, a, "")
@@ -130,16 +130,21 @@ func TestNodeOnASlowLogIsReady(t *testing.T) {
 	})
 }
 
-// slowly is a log that takes two seconds for each call of Publish.
-type slowly struct{ pull.Broker }
+// hesitant is a log that takes four seconds for every other call of Publish.
+type hesitant struct {
+	pull.Broker
+	calls atomic.Int64
+}
 
-func (s slowly) Publish(ctx context.Context, messages ...[]byte) error {
-	select {
-	case <-time.After(2 * time.Second):
-		return s.Broker.Publish(ctx, messages...)
-	case <-ctx.Done():
-		return ctx.Err()
+func (h *hesitant) Publish(ctx context.Context, messages ...[]byte) error {
+	if h.calls.Add(1)%2 == 0 {
+		select {
+		case <-time.After(4 * time.Second):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
+	return h.Broker.Publish(ctx, messages...)
 }
 
 // Load balancers ask at any time. Run with -race.

@@ -64,7 +64,7 @@ type localNode struct {
 func (l *Local) Open(w *World, _ int) (*Node, error) {
 	n := &localNode{local: l, served: make(chan error, 1), close: func() error { return nil }}
 	l.opened++
-	drain := w.chance(10_000 + l.opened).IntN(400) - 100 // a quarter of the nodes close all sessions at once
+	drain := w.chance(10_000+l.opened).IntN(400) - 100 // a quarter of the nodes close all sessions at once
 	config := Config{StateFile: l.StateFile, Drain: time.Duration(max(0, drain)) * time.Millisecond}
 	if l.Log != nil {
 		log, closer, err := l.Log()

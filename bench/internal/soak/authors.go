@@ -85,7 +85,7 @@ func (a *authors) change(ctx context.Context, s *server) error {
 	status, err := a.post(ctx, s, http.MethodPost, "/tasks", url.Values{"title": {next.String()}})
 	a.sent(next)
 	if err != nil || status != http.StatusOK {
-		a.tally.doubt(tasks, next.number)
+		a.tally.doubt(next.number)
 		return nil //nolint:nilerr // the letter is in doubt
 	}
 	return a.tidy(ctx, s)

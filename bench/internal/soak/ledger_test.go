@@ -61,7 +61,7 @@ func TestPageKnowsWhatIsMissingAtTheEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	for n := 8; n < 12; n++ {
-		p.tally.doubt("tasks", n)
+		p.tally.doubt(n)
 	}
 
 	for _, test := range []struct {
@@ -75,8 +75,8 @@ func TestPageKnowsWhatIsMissingAtTheEnd(t *testing.T) {
 
 func TestHoleOfDoubtfulLettersIsNoLoss(t *testing.T) {
 	var seen tally
-	seen.doubt("tasks", 3)
-	seen.doubt("tasks", 4)
+	seen.doubt(3)
+	seen.doubt(4)
 
 	for _, test := range []struct {
 		hole hole

@@ -158,7 +158,7 @@ func (r Result) step() time.Duration {
 			return step
 		}
 	}
-	return 5 * time.Minute * (1 + r.end()/(40*time.Minute))
+	return time.Duration(1+r.end()/(40*time.Minute)) * 5 * time.Minute
 }
 
 // place returns where a time is on the axis.

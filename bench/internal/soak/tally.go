@@ -30,14 +30,14 @@ type tally struct {
 	doubts map[letter]bool // whether they were sent is not known; without a time
 }
 
-// doubt notes that a letter may not come.
-func (t *tally) doubt(l line, number int) {
+// doubt notes that a task may not come.
+func (t *tally) doubt(number int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.doubts == nil {
 		t.doubts = map[letter]bool{}
 	}
-	t.doubts[letter{line: l, number: number}] = true
+	t.doubts[letter{line: tasks, number: number}] = true
 }
 
 // lost returns how many letters of a hole had to come.

@@ -158,7 +158,8 @@ func (r Result) step() time.Duration {
 			return step
 		}
 	}
-	return time.Duration(1+r.end()/(40*time.Minute)) * 5 * time.Minute
+	spans := 1 + int(r.end()/(40*time.Minute))
+	return time.Duration(spans) * 5 * time.Minute
 }
 
 // place returns where a time is on the axis.

@@ -37,7 +37,7 @@ type page struct {
 
 	client string       // its id
 	cursor cursor       // owned by run, like heard
-	heard  time.Time    // when the last frame came
+	heard  time.Time    // when the last frame came; zero if the age of the cursor is not known
 	until  atomic.Int64 // when it reads again, in nanoseconds since 1970
 
 	mu     sync.Mutex // guards conn and ledger
@@ -89,6 +89,9 @@ func (p *page) load(ctx context.Context) error {
 	}
 	offset, err := strconv.ParseUint(string(at[2]), 10, 64)
 	p.cursor, p.heard = cursor{string(at[1]), offset}, time.Now()
+	if p.server.isNew() {
+		p.heard = time.Time{}
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.ledger.expect(p.ends(), p.lines...)

@@ -257,6 +257,33 @@ func TestDrainEndsWithItsContext(t *testing.T) {
 	})
 }
 
+func TestSecondShutdownDuringADrainWaitsAsLongAsItMay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newFaults().draining(t, 10*time.Second)
+		times, codes, wait := goodbyes(t, a, 10)
+		began := time.Now()
+		ended := make(chan error, 1)
+		go func() { ended <- a.Shutdown(t.Context()) }()
+		pass(time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+
+		err := a.Shutdown(ctx)
+
+		if took := time.Since(began); !errors.Is(err, context.DeadlineExceeded) || took != 3*time.Second {
+			t.Errorf("the second returned %v after %s, want %v after 3s", err, took, context.DeadlineExceeded)
+		}
+		if err := <-ended; err != nil {
+			t.Errorf("the first returned %v, want nil", err)
+		}
+		wait()
+		if last := slices.MaxFunc(times, time.Time.Compare).Sub(began); last < 10*time.Second || slices.Max(codes) != 1012 {
+			t.Errorf("the last page was closed after %s, with the codes %v; want 10s and 1012", last, codes)
+		}
+		a.stop(t)
+	})
+}
+
 // A page whose handshake began before the shutdown may join during the drain.
 func TestPageThatConnectsDuringADrainIsClosedAtItsEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

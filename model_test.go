@@ -137,16 +137,15 @@ func (f *faults) ofModel() []modeltest.Fault {
 // startModel starts a node of the model.
 func startModel(config modeltest.Config) (*modeltest.App, error) {
 	var secret []byte // the embedded log has its own
-	drain := time.Duration(0)
 	if config.Broker != nil {
-		secret, drain = []byte("the secret that all nodes have in common"), 200*time.Millisecond
+		secret = []byte("the secret that all nodes have in common")
 	}
 	p, err := pull.New(pull.Config{
 		Session: func(c echo.Context) (pull.Session, error) {
 			h := c.Request().Header
 			return pull.Session{User: h.Get(modeltest.UserHeader), ID: h.Get(modeltest.SessionHeader), Until: time.Now().Add(time.Hour)}, nil
 		},
-		Broker: config.Broker, StateFile: config.StateFile, Secret: secret, Drain: drain,
+		Broker: config.Broker, StateFile: config.StateFile, Secret: secret, Drain: config.Drain,
 		Guests: true, Compress: true, EventBytes: 24 << 10, QueueBytes: 64 << 10, Tick: 200 * time.Millisecond,
 		PresenceGrace: 50 * time.Millisecond, Logger: slog.New(slog.DiscardHandler),
 	})

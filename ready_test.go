@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -94,6 +97,83 @@ func TestNodeIsNotReadyWithoutALog(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Nothing in the new log would show that it is one, until somebody sends an event.
+func TestQuietNodeIsSoonReadyOnAnotherLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFaults()
+		a := newApp(t, func(c *pull.Config) { c.Broker, c.OnError = f, func(error) {} })
+		defer a.stop(t)
+		r, _ := a.fresh(t, "1")
+
+		f.newEpoch()
+		pass(3 * time.Second)
+
+		isReady(t, a, "")
+		if _, hellos, err := r.wait(); len(hellos) != 2 || err != nil {
+			t.Errorf("the page got %v and %v, want a second hello, of a gap", hellos, err)
+		}
+	})
+}
+
+// From one message of the node to the next it may take 24 seconds.
+func TestNodeOnASlowLogIsReady(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newApp(t, func(c *pull.Config) { c.Broker = &hesitant{Broker: new(pull.Memory)} })
+		defer a.stop(t)
+
+		for range 3600 {
+			isReady(t, a, "")
+			pass(time.Second)
+		}
+	})
+}
+
+// hesitant is a log that takes four seconds for every other call of Publish.
+type hesitant struct {
+	pull.Broker
+	calls atomic.Int64
+}
+
+func (h *hesitant) Publish(ctx context.Context, messages ...[]byte) error {
+	if h.calls.Add(1)%2 == 0 {
+		select {
+		case <-time.After(4 * time.Second):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return h.Broker.Publish(ctx, messages...)
+}
+
+// Load balancers ask at any time. Run with -race.
+func TestReadyMayBeAskedAtAnyTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFaults()
+		a := newApp(t, func(c *pull.Config) { c.Broker, c.OnError, c.Drain = f, func(error) {}, time.Second })
+		ctx, end := context.WithCancel(t.Context())
+		var asking sync.WaitGroup
+		for range 4 {
+			asking.Go(func() {
+				for ; ctx.Err() == nil; pass(time.Millisecond) {
+					_ = a.Ready()
+				}
+			})
+		}
+		for i := range 20 {
+			a.fresh(t, strconv.Itoa(i))
+			send(t, a, pull.Shared(), "x")
+			f.interrupt()
+			pass(10 * time.Millisecond)
+		}
+
+		a.stop(t)
+
+		pass(time.Second)
+		end()
+		asking.Wait()
+	})
 }
 
 func TestNodeIsReadyOnceItHasReachedTheLog(t *testing.T) {

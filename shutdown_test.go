@@ -98,6 +98,51 @@ func TestShutdownIsBoundedByItsContext(t *testing.T) {
 	}
 }
 
+// Pages whose connection breaks return within half a second, those that are closed
+// within five.
+func TestShutdownWithoutALogClosesPagesInTime(t *testing.T) {
+	for _, tc := range []struct {
+		name        string
+		breaks      func(*faults)
+		bound, want time.Duration
+	}{
+		{"which refuses an event", func(f *faults) { f.err = errBroker }, 20 * time.Second, 18 * time.Second},
+		{"which is silent", func(f *faults) { f.hold = make(chan struct{}) }, 20 * time.Second, 18 * time.Second},
+		{"and with little time", func(f *faults) { f.err = errBroker }, 3 * time.Second, 1500 * time.Millisecond},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFaults()
+				a := newApp(t, func(c *pull.Config) { c.Broker, c.OnError = f, func(error) {} })
+				times, codes, wait := goodbyes(t, a, 10)
+				f.set(tc.breaks)
+				sent := make(chan error, 1)
+				go func() { sent <- a.Send(context.Background(), pull.Shared(), event("waits", nil)) }()
+				synctest.Wait()
+				ctx, cancel := context.WithTimeout(t.Context(), tc.bound)
+				defer cancel()
+				began := time.Now()
+
+				err := a.Shutdown(ctx)
+
+				if took := time.Since(began); !errors.Is(err, context.DeadlineExceeded) || took != tc.bound {
+					t.Errorf("Shutdown returned %v after %s, want %v after %s", err, took, context.DeadlineExceeded, tc.bound)
+				}
+				wait()
+				for i, at := range times {
+					if got := at.Sub(began); got != tc.want || codes[i] != 1012 {
+						t.Errorf("page %d was closed with %d after %s, want 1012 after %s", i, codes[i], got, tc.want)
+					}
+				}
+				if err := <-sent; err == nil {
+					t.Error("Send: got nil, want an error")
+				}
+				_ = a.end(t)
+			})
+		})
+	}
+}
+
 func TestShutdownWaitsForNoPageThatIsStillConnecting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newApp(t, nil)

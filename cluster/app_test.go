@@ -38,7 +38,7 @@ func app(config modeltest.Config) (*modeltest.App, error) {
 		},
 		Secret: []byte("the secret that all nodes have in common"),
 		Broker: config.Broker, Guests: true, Compress: true, Tick: tick, PresenceGrace: 50 * time.Millisecond,
-		WindowCount: 1_000_000, Drain: drain, Trace: r,
+		WindowCount: 1_000_000, Drain: max(drain, config.Drain), Trace: r,
 		Logger: slog.New(slog.NewJSONHandler(os.Stderr, nil)),
 		Pusher: newForwarder(os.Getenv(nodePusher)),
 	})

@@ -116,8 +116,9 @@ func (p *Plugin) Stats() Stats { return p.engine.Stats() }
 // session what waits for it, closes the sessions with 1012 so that pages
 // reconnect, and waits for every goroutine. With Config.Drain, it first closes
 // the sessions one after another, and refuses events only afterwards. Call it
-// after echo.StartConfig.Start has returned. If ctx ends first, Shutdown cuts
-// off the rest and returns an error. If events are among the rest, it writes no
-// state file, so that pages get a gap. A second call waits for the first and
-// returns the same result.
+// after echo.StartConfig.Start has returned. If the log does not take the last
+// events in time, Shutdown closes the sessions two seconds before ctx ends. If ctx
+// ends first, it cuts off the rest and returns an error. If events are among the
+// rest, it writes no state file, so that pages get a gap. A second call waits for
+// the first and returns the same result.
 func (p *Plugin) Shutdown(ctx context.Context) error { return p.engine.Shutdown(ctx) }

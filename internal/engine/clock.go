@@ -50,9 +50,7 @@ func (e *Engine) clock(ctx context.Context) {
 			e.hub.SweepPresence(now)
 			e.renewLog(now)
 		case now := <-beat.C:
-			if e.publisher.IsIdle() { // otherwise the waiting messages are a sign of life
-				e.publisher.Announce(envelope.Control(envelope.KindBeat, now))
-			}
+			e.beat(now)
 		case <-e.graceStarted: // sets the timer below
 		case now := <-graceEnd.C:
 			e.hub.SweepPresence(now)
@@ -60,6 +58,13 @@ func (e *Engine) clock(ctx context.Context) {
 		if at, running := e.hub.NextGraceEnd(); running {
 			graceEnd.Reset(time.Until(at))
 		}
+	}
+}
+
+// beat publishes a sign of life, unless messages are waiting, which are one.
+func (e *Engine) beat(now time.Time) {
+	if e.publisher.IsIdle() {
+		e.publisher.Announce(envelope.Control(envelope.KindBeat, now))
 	}
 }
 

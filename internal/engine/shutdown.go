@@ -18,10 +18,11 @@ import (
 // session what waits for it, closes the sessions with 1012 so that pages
 // reconnect, and waits for every goroutine. With Config.Drain, it first closes
 // the sessions one after another, and refuses events only afterwards. Call it
-// after the server's own Shutdown. If ctx ends first, Shutdown cuts off the rest
-// and returns an error. If events are among the rest, it writes no state file,
-// so that pages get a gap. A second call waits for the first and returns the
-// same result.
+// after the server's own Shutdown. If the log does not take the last events in
+// time, Shutdown closes the sessions two seconds before ctx ends. If ctx ends
+// first, it cuts off the rest and returns an error. If events are among the rest,
+// it writes no state file, so that pages get a gap. A second call waits for the
+// first and returns the same result.
 func (e *Engine) Shutdown(ctx context.Context) error {
 	if !e.close() {
 		return e.waitForShutdown(ctx)
@@ -37,6 +38,7 @@ func (e *Engine) Shutdown(ctx context.Context) error {
 func (e *Engine) drainAndStop(ctx context.Context) error {
 	gone := e.pagesGone()
 	e.drainSessions(ctx, gone)
+	closeSessions := e.closeInTime(ctx)
 	e.stopTalking()
 	err := e.publisher.Drain(ctx)
 	complete := err == nil // otherwise some events will never be in the log
@@ -46,9 +48,7 @@ func (e *Engine) drainAndStop(ctx context.Context) error {
 	e.notifier.drain(ctx)
 	e.publisher.Announce(envelope.Control(envelope.KindBye, time.Now()))
 	err = errors.Join(err, e.drainHub(ctx))
-	for _, p := range e.hub.StopJoining() {
-		p.Close()
-	}
+	closeSessions()
 	err = errors.Join(err, e.waitForPages(ctx, gone))
 	e.stop()
 	err = errors.Join(err, e.waitForGoroutines(ctx))
@@ -60,6 +60,32 @@ func (e *Engine) drainAndStop(ctx context.Context) error {
 		err = errors.Join(err, e.saveState())
 	}
 	return err
+}
+
+// closeReserve is how much of the time of a shutdown is left for closing the sessions,
+// unless that is more than half of it.
+const closeReserve = 2 * time.Second
+
+// closeInTime closes the sessions when the returned function is called, or shortly
+// before ctx ends, if the log has not taken the last events by then. Otherwise they would
+// be cut, and pages whose connection breaks return at once, all of them together.
+func (e *Engine) closeInTime(ctx context.Context) (closeSessions func()) {
+	open, closeSessions := context.WithCancel(ctx)
+	var late <-chan time.Time
+	if end, ends := ctx.Deadline(); ends {
+		left := time.Until(end)
+		late = time.After(left - min(left/2, closeReserve))
+	}
+	e.spawn(func() {
+		select {
+		case <-open.Done():
+		case <-late:
+		}
+		for _, p := range e.hub.StopJoining() {
+			p.Close()
+		}
+	})
+	return closeSessions
 }
 
 // drainRelay moves what is in the transactional outbox, but not for long: what stays

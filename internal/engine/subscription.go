@@ -59,6 +59,7 @@ func (e *Engine) subscribe(ctx context.Context, window time.Duration) {
 		case <-ctx.Done():
 			return
 		}
+		e.beat(time.Now()) // the log may be a new one, with nothing in it that would show that
 	}
 }
 

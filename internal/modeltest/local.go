@@ -31,13 +31,16 @@ type Local struct {
 
 	// StateFile is where the embedded log survives a planned end.
 	StateFile string
+
+	opened int // nodes so far; World opens one at a time
 }
 
-// A Config is what differs in the plugin's Config between nodes: one of both is
-// set.
+// A Config is what differs in the plugin's Config between nodes. Either Broker or
+// StateFile is set.
 type Config struct {
 	Broker    broker.Broker
 	StateFile string
+	Drain     time.Duration
 }
 
 // An App is the application on one node.
@@ -60,13 +63,15 @@ type localNode struct {
 // Open starts a node: a World's Open.
 func (l *Local) Open(w *World, _ int) (*Node, error) {
 	n := &localNode{local: l, served: make(chan error, 1), close: func() error { return nil }}
-	config := Config{StateFile: l.StateFile}
+	l.opened++
+	drain := w.chance(10_000+l.opened).IntN(400) - 100 // a quarter of the nodes close all sessions at once
+	config := Config{StateFile: l.StateFile, Drain: time.Duration(max(0, drain)) * time.Millisecond}
 	if l.Log != nil {
 		log, closer, err := l.Log()
 		if err != nil {
 			return nil, err
 		}
-		config, n.close = Config{Broker: w.Record(log)}, closer
+		config.Broker, n.close = w.Record(log), closer
 	}
 	app, err := l.Start(config)
 	if err != nil {

@@ -81,12 +81,11 @@ func toPage(path string) url.Values { return url.Values{"to": {"page"}, "at": {p
 // change adds a task whose title is a letter, and removes those that the list has
 // too many of. The server may be down: then it is not known whether the task was added.
 func (a *authors) change(ctx context.Context, s *server) error {
-	const tasks line = "tasks"
 	next := a.next(tasks)
 	status, err := a.post(ctx, s, http.MethodPost, "/tasks", url.Values{"title": {next.String()}})
 	a.sent(next)
 	if err != nil || status != http.StatusOK {
-		a.tally.doubt(tasks, next.number)
+		a.tally.doubt(next.number)
 		return nil //nolint:nilerr // the letter is in doubt
 	}
 	return a.tidy(ctx, s)

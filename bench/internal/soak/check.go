@@ -39,6 +39,15 @@ func flat(name, unit string, points []point, l limit) Verdict {
 	}
 }
 
+// low compares the middle of a line with the most that is allowed.
+func low(name, unit string, points []point, most float64) Verdict {
+	if len(points) == 0 {
+		return Verdict{name + " is low", "no samples", false}
+	}
+	middle := middle(points)
+	return Verdict{name + " is low", fmt.Sprintf("around %.4g %s in the second half; %.4g are allowed", middle, unit, most), middle <= most}
+}
+
 // A point of a line: x in seconds.
 type point struct{ x, y float64 }
 

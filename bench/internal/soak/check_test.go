@@ -36,6 +36,17 @@ func TestLineThatRisesIsNotFlat(t *testing.T) {
 	}
 }
 
+func TestLineThatIsFlatMayBeTooHigh(t *testing.T) {
+	for _, test := range []struct {
+		line []point
+		ok   bool
+	}{{nil, false}, {[]point{{1, 5}, {2, 90}, {3, 6}}, true}, {[]point{{1, 50}, {2, 90}, {3, 51}}, false}} {
+		if v := low("the lag", "ms", test.line, 50); v.OK != test.ok {
+			t.Errorf("got %v, want ok: %v", v, test.ok)
+		}
+	}
+}
+
 func TestPeaksDoNotRaiseALine(t *testing.T) {
 	points := heap(0)
 	for i := range points[150:] {

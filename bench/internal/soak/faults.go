@@ -31,7 +31,7 @@ func (r *run) trouble(ctx context.Context) error {
 		})
 	}
 	repeat(r.plan.Sample, func() error { return r.sampler.sample(ctx) })
-	repeat(r.plan.Shared, func() error { return r.authors.say(ctx, r.first, "all", toEveryone(), "") })
+	repeat(r.plan.Shared, func() error { return r.authors.say(ctx, r.first, shared, toEveryone(), "") })
 	repeat(r.plan.Private, func() error {
 		user := users[rand.IntN(len(users))] //nolint:gosec // any of them
 		return r.authors.say(ctx, r.first, line(user), toUser(user), "")
@@ -85,7 +85,7 @@ func (r *run) burst(ctx context.Context) error {
 		if i%100 == 0 {
 			r.blindfold()
 		}
-		if err := r.authors.say(ctx, r.first, "mobile", toPage("/m"), padding); err != nil {
+		if err := r.authors.say(ctx, r.first, mobile, toPage("/m"), padding); err != nil {
 			return fmt.Errorf("in a burst: %w", err)
 		}
 	}

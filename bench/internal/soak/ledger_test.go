@@ -33,9 +33,12 @@ func TestLedgerNoticesWhatIsNotNext(t *testing.T) {
 		{"two are confused", []int{5, 7, 6}, false},
 		{"some are missing and a gap was reported", []int{5, 0, 9, 10}, true},
 		{"one is missing after a gap", []int{5, 0, 9, 11}, false},
+		{"the page was loaded while the first was on its way", []int{6}, true},
+		{"the first is missing", []int{7}, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var l ledger
+			l.expect(map[line]int{"all": 4}, "all", "tasks")
 			var errs []error
 			for _, n := range test.numbers {
 				if n == 0 {
@@ -51,30 +54,36 @@ func TestLedgerNoticesWhatIsNotNext(t *testing.T) {
 	}
 }
 
-func TestLedgerKnowsWhatIsMissingAtTheEnd(t *testing.T) {
-	var l ledger
-	for n := range 3 {
-		if err := l.receive(letter{line: "all", number: n + 1}); err != nil {
-			t.Fatal(err)
-		}
+func TestPageKnowsWhatIsMissingAtTheEnd(t *testing.T) {
+	p := page{tally: &tally{}}
+	p.ledger.expect(map[line]int{"all": 1, "tasks": 7}, "all", "tasks", "never sent")
+	if err := p.ledger.receive(letter{line: "all", number: 3}); err != nil {
+		t.Fatal(err)
+	}
+	for n := 8; n < 12; n++ {
+		p.tally.doubt(n)
 	}
 
-	got := l.lacks(map[line]int{"all": 5, "never received": 9})
-
-	if got != 2 {
-		t.Errorf("%d letters are missing, want 2", got)
+	for _, test := range []struct {
+		all, tasks, want int
+	}{{3, 7, 0}, {5, 7, 2}, {3, 11, 0}, {3, 13, 2}, {5, 12, 3}} {
+		if got := p.lacks(map[line]int{"all": test.all, "tasks": test.tasks, "of others": 9}); got != test.want {
+			t.Errorf("%d letters up to %d and %d are missing, want %d", got, test.all, test.tasks, test.want)
+		}
 	}
 }
 
 func TestHoleOfDoubtfulLettersIsNoLoss(t *testing.T) {
 	var seen tally
-	seen.doubt("tasks", 3)
-	seen.doubt("tasks", 4)
+	seen.doubt(3)
+	seen.doubt(4)
 
-	if !seen.doubtful(hole{"tasks", 3, 4}) {
-		t.Error("3 to 4 had to come, want doubtful")
-	}
-	if seen.doubtful(hole{"tasks", 3, 5}) || seen.doubtful(hole{"all", 3, 4}) {
-		t.Error("letters that were sent are doubtful")
+	for _, test := range []struct {
+		hole hole
+		lost int
+	}{{hole{"tasks", 3, 4}, 0}, {hole{"tasks", 2, 5}, 2}, {hole{"all", 3, 4}, 2}} {
+		if got := seen.lost(test.hole); got != test.lost {
+			t.Errorf("of %v %d letters are lost, want %d", &test.hole, got, test.lost)
+		}
 	}
 }

@@ -32,10 +32,12 @@ type page struct {
 	slow   bool
 	events bool          // uses Server-Sent Events
 	absent time.Duration // after which a gap is not the server's fault
+	lines  []line        // that it has to receive
+	ends   func() map[line]int
 
 	client string       // its id
 	cursor cursor       // owned by run, like heard
-	heard  time.Time    // when the last frame came
+	heard  time.Time    // when the last frame came; zero if the age of the cursor is not known
 	until  atomic.Int64 // when it reads again, in nanoseconds since 1970
 
 	mu     sync.Mutex // guards conn and ledger
@@ -87,6 +89,12 @@ func (p *page) load(ctx context.Context) error {
 	}
 	offset, err := strconv.ParseUint(string(at[2]), 10, 64)
 	p.cursor, p.heard = cursor{string(at[1]), offset}, time.Now()
+	if p.server.isNew() {
+		p.heard = time.Time{}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ledger.expect(p.ends(), p.lines...)
 	return err
 }
 
@@ -205,7 +213,7 @@ func (p *page) receive(m message, now *hello) {
 	defer p.mu.Unlock()
 	err := p.ledger.receive(a)
 	var missing *hole
-	if errors.As(err, &missing) && p.tally.doubtful(*missing) {
+	if errors.As(err, &missing) && p.tally.lost(*missing) == 0 {
 		return
 	}
 	if err != nil {
@@ -220,7 +228,11 @@ func (p *page) pause(d time.Duration) { p.until.Store(time.Now().Add(d).UnixNano
 func (p *page) lacks(ends map[line]int) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.ledger.lacks(ends)
+	lacks := 0
+	for _, h := range p.ledger.missing(ends) {
+		lacks += p.tally.lost(h)
+	}
+	return lacks
 }
 
 // delay returns how long the page waits before it reconnects.

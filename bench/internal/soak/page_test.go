@@ -40,7 +40,10 @@ func play(t *testing.T, s script, events bool) (*tally, []string) {
 	})
 	fake := httptest.NewServer(mux)
 	defer fake.Close()
-	p := &page{server: &server{address: strings.TrimPrefix(fake.URL, "http://")}, http: fake.Client(), tally: &tally{}, user: "ann", path: "/", events: events, absent: time.Minute}
+	p := &page{
+		server: &server{address: strings.TrimPrefix(fake.URL, "http://")}, http: fake.Client(), tally: &tally{}, user: "ann", path: "/",
+		events: events, absent: time.Minute, lines: []line{shared}, ends: func() map[line]int { return nil },
+	}
 
 	p.run(ctx)
 

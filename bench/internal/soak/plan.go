@@ -34,13 +34,14 @@ func Long() Plan {
 	}
 }
 
-// Short is three minutes with 400 pages, of which two are under faults.
+// Short is two and a half minutes with 400 pages, of which a minute and a half are under
+// faults. The window is full, and memory is flat, before the half of that.
 func Short() Plan {
 	return Plan{
-		For: 2 * time.Minute, Pages: 400,
-		Window: time.Minute, Sample: time.Second,
+		For: 90 * time.Second, Pages: 400,
+		Window: 40 * time.Second, Sample: time.Second,
 		Shared: 250 * time.Millisecond, Private: 50 * time.Millisecond, Change: time.Second,
-		Cut: 500 * time.Millisecond, Crowd: 20 * time.Second, Burst: 15 * time.Second, Kill: 25 * time.Second,
+		Cut: 500 * time.Millisecond, Crowd: 20 * time.Second, Burst: 15 * time.Second, Kill: 30 * time.Second,
 		Letters: 6000,
 	}
 }

@@ -158,7 +158,8 @@ func (r Result) step() time.Duration {
 			return step
 		}
 	}
-	return 5 * time.Minute * (1 + r.end()/(40*time.Minute))
+	spans := 1 + int(r.end()/(40*time.Minute))
+	return time.Duration(spans) * 5 * time.Minute
 }
 
 // place returns where a time is on the axis.

@@ -21,8 +21,9 @@ type server struct {
 	command *exec.Cmd
 	log     *tail
 
-	mu  sync.Mutex // guards pid
-	pid int        // 0 while the server is down
+	mu      sync.Mutex // guards the rest
+	pid     int        // 0 while the server is down
+	started time.Time
 }
 
 // startServer starts a server on a free port.
@@ -44,7 +45,15 @@ func (s *server) process() int {
 func (s *server) setProcess(pid int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.pid = pid
+	s.pid, s.started = pid, time.Now()
+}
+
+// isNew reports whether the server may still be reading the log. A page that it renders
+// then may have a cursor as old as the window.
+func (s *server) isNew() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return time.Since(s.started) < 20*time.Second
 }
 
 // start returns once the program listens.

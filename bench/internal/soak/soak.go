@@ -103,14 +103,15 @@ func (r *run) arrive(ctx context.Context, open *sync.WaitGroup) {
 		p := r.page(i)
 		switch at := i / 2; { // the same at each server
 		case at%oneInSlow == 1:
-			p.user, p.path, p.slow = fmt.Sprint("slow", i), "/m", true
+			p.user, p.path, p.lines, p.slow = fmt.Sprint("slow", i), "/m", []line{shared, mobile}, true
 		case at%oneInMobile == 3:
-			p.user, p.path = fmt.Sprint("mobile", i), "/m"
+			p.user, p.path, p.lines = fmt.Sprint("mobile", i), "/m", []line{shared, mobile}
 		case at%oneInVisits == 7:
 			open.Go(func() { r.visitors(ctx, i) })
 			continue
 		default:
 			p.user = fmt.Sprint("resident", i/perUser)
+			p.lines = append(p.lines, line(p.user))
 		}
 		r.pages = append(r.pages, p)
 		open.Go(func() { p.run(ctx) })
@@ -120,8 +121,11 @@ func (r *run) arrive(ctx context.Context, open *sync.WaitGroup) {
 
 // page returns the i-th page, without a user.
 func (r *run) page(i int) *page {
-	return &page{server: []*server{r.first, r.second}[i%2], http: r.authors.http, tally: r.tally, path: "/",
-		events: i/2%oneInStream == 0, absent: r.plan.Window - blind - 5*time.Second}
+	return &page{
+		server: []*server{r.first, r.second}[i%2], http: r.authors.http, tally: r.tally, path: "/",
+		events: i/2%oneInStream == 0, absent: r.plan.Window - blind - 5*time.Second,
+		lines: []line{shared, tasks}, ends: r.authors.last,
+	}
 }
 
 // visitors are users who come one after another and stay for up to a minute.

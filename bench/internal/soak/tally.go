@@ -26,30 +26,31 @@ type tally struct {
 	ends   map[string]int  // ends of connections by reason
 	errors []error         // broken promises, the first of them
 	broken int             // how many there were
-	lost   []string        // the first gaps
+	where  []string        // the first gaps
 	doubts map[letter]bool // whether they were sent is not known; without a time
 }
 
-// doubt notes that a letter may not come.
-func (t *tally) doubt(l line, number int) {
+// doubt notes that a task may not come.
+func (t *tally) doubt(number int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.doubts == nil {
 		t.doubts = map[letter]bool{}
 	}
-	t.doubts[letter{line: l, number: number}] = true
+	t.doubts[letter{line: tasks, number: number}] = true
 }
 
-// doubtful reports whether none of the letters of a hole had to come.
-func (t *tally) doubtful(h hole) bool {
+// lost returns how many letters of a hole had to come.
+func (t *tally) lost(h hole) int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	lost := 0
 	for n := h.first; n <= h.last; n++ {
 		if !t.doubts[letter{line: h.line, number: n}] {
-			return false
+			lost++
 		}
 	}
-	return true
+	return lost
 }
 
 // kept is how many errors and gaps are kept.
@@ -70,8 +71,8 @@ func (t *tally) gap(where string) {
 	t.gaps.Add(1)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(t.lost) < kept {
-		t.lost = append(t.lost, where)
+	if len(t.where) < kept {
+		t.where = append(t.where, where)
 	}
 }
 
@@ -95,13 +96,13 @@ func (t *tally) ended(err error) {
 }
 
 // sum returns the first gaps, the ends by reason, and the broken promises.
-func (t *tally) sum() (lost []string, ends string, broken error) {
+func (t *tally) sum() (gaps []string, ends string, broken error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.broken > 0 {
 		broken = fmt.Errorf("%d promises were broken, such as: %w", t.broken, errors.Join(t.errors...))
 	}
-	return t.lost, fmt.Sprint(t.ends), broken
+	return t.where, fmt.Sprint(t.ends), broken
 }
 
 // Delays counts durations in buckets that are 9 % wide, from a microsecond to half

@@ -60,6 +60,9 @@ func FuzzParse(f *testing.F) {
 		if describe(&again) != describe(&e) {
 			t.Errorf("got %s, want %s", describe(&again), describe(&e))
 		}
+		if e.Kind == KindUpdate && (len(e.Addr.Sender()) > 0 || !IsTransient(raw)) {
+			t.Errorf("accepted an update of a page, or one that the log keeps: %s", describe(&e))
+		}
 		if e.Kind == KindRelay && (len(SenderUser(e.Addr.Sender())) == 0 || !IsTransient(raw)) {
 			t.Errorf("accepted a message of nobody, or one that the log keeps: %s", describe(&e))
 		}
@@ -85,7 +88,7 @@ func rewrite(e *Envelope) []byte {
 	if e.Series != nil {
 		raw = AppendSeries(raw, [SeriesBytes]byte(e.Series))
 	}
-	if e.Kind != KindEvent && e.Kind != KindRelay {
+	if e.Kind != KindEvent && !e.Kind.isMomentary() {
 		raw = AppendPush(raw, e.Push)
 	}
 	if e.Secret {

@@ -145,6 +145,11 @@ func (h *Hub) applyEnvelope(e *envelope.Envelope, raw []byte, received time.Time
 		h.relay(e, raw, now)
 		return
 	}
+	if e.Kind == envelope.KindUpdate && fresh {
+		h.history.Skip(e.At)
+		h.update(e, raw, now)
+		return
+	}
 	fresh = fresh && (e.Key == nil || h.publish(e))
 	if !e.Kind.IsEvent() || !fresh {
 		h.history.Skip(e.At)

@@ -25,26 +25,14 @@ type messagePage struct {
 	Params  string // JSON; empty if they are not shown
 }
 
-// looked is how many of the last events are looked at for those that are shown: those of
-// inspectors are not.
-const looked = 1000
-
 // recent returns the last events of the window, the newest one first.
 func (i *Inspector) recent() []messageRow {
 	var rows []messageRow
-	events := i.engine.Recent(looked)
+	events := i.engine.Recent(recentMessages)
 	for n := range events {
-		if e := &events[n]; len(rows) < recentMessages && !isOwn(e) {
-			rows = append(rows, rowOf(e))
-		}
+		rows = append(rows, rowOf(&events[n]))
 	}
 	return rows
-}
-
-// isOwn reports whether an event is an update of an inspector's overview, on whatever
-// node.
-func isOwn(e *explain.Event) bool {
-	return e.Module == "pull" && len(e.Target) == 1 && len(e.Target[0].Tags) == 1 && strings.HasPrefix(e.Target[0].Tags[0], tagPrefix)
 }
 
 func rowOf(e *explain.Event) messageRow {

@@ -1,13 +1,14 @@
 package publish
 
-// maxRelays is the largest number of messages of pages in the queue. They take no
-// place of an event.
+// maxRelays is the largest number of messages in the queue that are for the pages which
+// are connected now. They take no place of an event.
 const maxRelays = 1024
 
-// Relay hands over a message of a page. It never waits. It returns ErrQueueFull if
-// the broker does not take messages at the moment: it has refused the last call, or
-// the queue is more than half full, or there are already many messages of pages in
-// it. It returns ErrClosed after Drain has been called.
+// Relay hands over a message of a page, or another one that is for the pages which are
+// connected now. It never waits. It returns ErrQueueFull if the broker does not take
+// messages at the moment: it has refused the last call, or the queue is more than half
+// full, or there are already many such messages in it. It returns ErrClosed after Drain
+// has been called.
 func (p *Publisher) Relay(raw []byte) error {
 	if err := p.Accepts(); err != nil {
 		return err

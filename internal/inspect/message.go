@@ -23,6 +23,7 @@ type messagePage struct {
 	Problem string
 	Facts   []row
 	Params  string // JSON; empty if they are not shown
+	Hidden  string // why not
 }
 
 // recent returns the last events of the window, the newest one first.
@@ -74,9 +75,13 @@ func (i *Inspector) describe(p *messagePage) {
 		return
 	}
 	p.Facts = factsOf(e)
-	if i.showParams {
-		params := i.engine.ParamsAt(offset)
-		p.Params = indented(params)
+	switch {
+	case !i.showParams:
+		p.Hidden = "Config.InspectParams is false"
+	case e.Secret:
+		p.Hidden = "the event is secret"
+	default:
+		p.Params = indented(i.engine.ParamsAt(offset))
 	}
 }
 
@@ -112,11 +117,35 @@ func sentence(err error) string {
 	return strings.ToUpper(text[:1]) + text[1:] + "."
 }
 
+// deepest is how many levels of JSON are indented. The spaces of all levels together
+// would be as many as the square of their number.
+const deepest = 32
+
 // indented returns JSON for people.
 func indented(params []byte) string {
 	var b bytes.Buffer
-	if json.Indent(&b, params, "", "  ") != nil {
+	if depth(params) > deepest || json.Indent(&b, params, "", "  ") != nil {
 		return string(params)
 	}
 	return b.String()
+}
+
+// depth returns how many levels JSON has.
+func depth(text []byte) (most int) {
+	level, quoted := 0, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '"':
+			quoted = !quoted
+		case quoted && c == '\\':
+			i++ // what follows is part of the string
+		case quoted:
+		case c == '{', c == '[':
+			level++
+			most = max(most, level)
+		case c == '}', c == ']':
+			level--
+		}
+	}
+	return most
 }

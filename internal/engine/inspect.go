@@ -35,8 +35,9 @@ func (e *Engine) ParamsAt(offset uint64) []byte { return e.hub.ParamsAt(offset) 
 // Show renders a fragment and sends it to the pages that watch a tag and are connected
 // now. No page gets it later: nodes do not keep it, so it takes no room from events, and
 // counts as none. Show never waits for the log. It sends nothing that the log cannot take
-// at the moment, and nothing that would arrive after the given time.
-func (e *Engine) Show(ctx context.Context, tag string, f fragment.Fragment, ttl time.Duration) error {
+// at the moment, and no page gets it after the given time. Unless Show returns an error, it
+// calls settled, once, perhaps later: when nothing waits for the log.
+func (e *Engine) Show(ctx context.Context, tag string, f fragment.Fragment, ttl time.Duration, settled func()) error {
 	params, err := fragment.Render(ctx, &f, e.config.EventBytes)
 	if err != nil {
 		return err
@@ -46,6 +47,10 @@ func (e *Engine) Show(ctx context.Context, tag string, f fragment.Fragment, ttl 
 		return err
 	}
 	now := time.Now()
-	e.publishMessage(envelope.Update(tag, body, now, now.Add(ttl)))
+	raw := envelope.Update(tag, body, now, now.Add(ttl))
+	if err := e.checkSize(len(raw)); err != nil {
+		return err
+	}
+	_ = e.publisher.Relay(raw, settled) // the log cannot take it now
 	return nil
 }

@@ -26,6 +26,7 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Add(Relay(SenderName("client", "7"), &first, []byte(`"im:typing",{}]`), now, now))
 	f.Add(Relay(SenderName("client", ""), &first, []byte(`"im:typing",{}]`), now, now))
+	f.Add(Update("T", []byte(`"pull:render",{}]`), now, now))
 	last := AppendSeries(bytes.Clone(raw[:HeaderBytes]), [SeriesBytes]byte{1, 2, 3})
 	f.Add(last)
 	last = append(last, raw[HeaderBytes:]...)

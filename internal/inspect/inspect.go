@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/echo-pull/pull/internal/engine"
@@ -19,6 +20,8 @@ type Inspector struct {
 	engine     *engine.Engine
 	showParams bool
 	tag        string // that its pages watch for what is live
+
+	showing atomic.Bool // whether an update waits for the log
 
 	mu       sync.Mutex // guards what follows; nothing that takes a lock is called under it
 	samples  ring

@@ -42,7 +42,7 @@ func (i *Inspector) sample(ctx context.Context) {
 				return
 			}
 			i.take(now)
-			if pages > 0 {
+			if pages > 0 && i.showing.CompareAndSwap(false, true) {
 				i.show(ctx, now)
 			}
 		}
@@ -80,7 +80,8 @@ func (i *Inspector) forgetUnseen(now time.Time) bool {
 }
 
 // show sends what is live to the pages, on whichever nodes they are connected. An update
-// that the log cannot take is left out: the next one shows all that it would have shown.
+// that the log cannot take is left out, as those are while one waits for the log: the next
+// one shows all that they would have shown.
 func (i *Inspector) show(ctx context.Context, now time.Time) {
 	var b bytes.Buffer
 	err := views().ExecuteTemplate(&b, "live", i.current(now))
@@ -88,9 +89,10 @@ func (i *Inspector) show(ctx context.Context, now time.Time) {
 		err = i.engine.Show(ctx, i.tag, fragment.Fragment{
 			Selector: "#pull-live", Swap: fragment.Inner,
 			HTML: template.HTML(b.String()), //nolint:gosec // a template has escaped it
-		}, 2*sampleEvery)
+		}, 2*sampleEvery, func() { i.showing.Store(false) })
 	}
 	if err != nil {
+		i.showing.Store(false)
 		i.engine.Report(err)
 	}
 }

@@ -26,6 +26,9 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Add(Relay(SenderName("client", "7"), &first, []byte(`"im:typing",{}]`), now, now))
 	f.Add(Relay(SenderName("client", ""), &first, []byte(`"im:typing",{}]`), now, now))
+	f.Add(momentary(KindUpdate, SenderName("client", "7"), &Term{Tags: []string{"T"}}, []byte(`"pull:render",{}]`), now, now))
+	f.Add(momentary(KindUpdate, "", &first, []byte(`"pull:render",{}]`), now, now))
+	f.Add(momentary(KindUpdate, "", &Term{Shared: true}, []byte(`"pull:render",{}]`), now, now))
 	f.Add(Update("T", []byte(`"pull:render",{}]`), now, now))
 	last := AppendSeries(bytes.Clone(raw[:HeaderBytes]), [SeriesBytes]byte{1, 2, 3})
 	f.Add(last)
@@ -63,6 +66,11 @@ func FuzzParse(f *testing.F) {
 		}
 		if e.Kind == KindUpdate && (len(e.Addr.Sender()) > 0 || !IsTransient(raw)) {
 			t.Errorf("accepted an update of a page, or one that the log keeps: %s", describe(&e))
+		}
+		for term := range e.Addr.Terms() {
+			if e.Kind == KindUpdate && (term.Shared || term.Users.N > 0) {
+				t.Errorf("accepted an update for others than those who watch a tag: %s", describe(&e))
+			}
 		}
 		if e.Kind == KindRelay && (len(SenderUser(e.Addr.Sender())) == 0 || !IsTransient(raw)) {
 			t.Errorf("accepted a message of nobody, or one that the log keeps: %s", describe(&e))

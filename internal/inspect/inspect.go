@@ -8,6 +8,7 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -56,6 +57,7 @@ func (i *Inspector) Serve(w http.ResponseWriter, r *http.Request, v *Visit) erro
 		f.serve(w, r)
 		return nil
 	}
+	mend(v.Query)
 	f := frame{Page: v.Page, Base: v.Base, Nonce: v.Nonce}
 	switch v.Page {
 	case "":
@@ -70,4 +72,13 @@ func (i *Inspector) Serve(w http.ResponseWriter, r *http.Request, v *Visit) erro
 		f.fail(http.StatusNotFound, "There is no such page.")
 	}
 	return f.write(w)
+}
+
+// mend replaces what is not UTF-8 in a query: the pages show it.
+func mend(query url.Values) {
+	for _, values := range query {
+		for n, value := range values {
+			values[n] = strings.ToValidUTF8(value, "\uFFFD")
+		}
+	}
 }

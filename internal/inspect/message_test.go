@@ -23,3 +23,15 @@ func TestIndentedParamsAreNotMuchLonger(t *testing.T) {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
+
+// What is live is for those who have got the tag on a page of the inspector.
+func TestTagOfAnInspectorCannotBeGuessed(t *testing.T) {
+	tags := make(map[string]bool)
+	for range 100 {
+		tag := New(nil, false).tag
+		if tags[tag] || len(tag) < len(tagPrefix)+26 {
+			t.Fatalf("got %s, want another one each time, with 128 random bits", tag)
+		}
+		tags[tag] = true
+	}
+}

@@ -100,10 +100,10 @@ const (
 func (k Kind) IsEvent() bool { return k == KindEvent || k >= KindPush && k <= KindWithdraw }
 
 // hasBody reports whether a message has the contents of an event. Others are lists.
-func (k Kind) hasBody() bool { return k.IsEvent() || k.isMomentary() }
+func (k Kind) hasBody() bool { return k.IsEvent() || k.IsMomentary() }
 
-// isMomentary reports whether a message is for the pages that are connected now.
-func (k Kind) isMomentary() bool { return k == KindRelay || k == KindUpdate }
+// IsMomentary reports whether a message is for the pages that are connected now.
+func (k Kind) IsMomentary() bool { return k == KindRelay || k == KindUpdate }
 
 // AppendPush appends what follows the header of an event with a notification.
 func AppendPush(b, push []byte) []byte {
@@ -275,7 +275,7 @@ func (e *Envelope) readEvent(r *reader, raw []byte) bool {
 		e.Trace = r.string()
 		r.bad = r.bad || len(e.Trace) > MaxTraceBytes
 	}
-	if e.Kind != KindEvent && !e.Kind.isMomentary() {
+	if e.Kind != KindEvent && !e.Kind.IsMomentary() {
 		e.Push = r.string()
 	}
 	e.Expires = r.number()
@@ -289,5 +289,5 @@ func (e *Envelope) readEvent(r *reader, raw []byte) bool {
 		return false
 	}
 	e.Body = r.rest
-	return !e.Kind.isMomentary() || isMomentary(e, raw[flagsAt])
+	return !e.Kind.IsMomentary() || isMomentary(e, raw[flagsAt])
 }

@@ -26,9 +26,9 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Add(Relay(SenderName("client", "7"), &first, []byte(`"im:typing",{}]`), now, now))
 	f.Add(Relay(SenderName("client", ""), &first, []byte(`"im:typing",{}]`), now, now))
-	f.Add(momentary(KindUpdate, SenderName("client", "7"), &Term{Tags: []string{"T"}}, []byte(`"pull:render",{}]`), now, now))
-	f.Add(momentary(KindUpdate, "", &first, []byte(`"pull:render",{}]`), now, now))
-	f.Add(momentary(KindUpdate, "", &Term{Shared: true}, []byte(`"pull:render",{}]`), now, now))
+	f.Add(appendMomentary(AppendHeader(nil, KindUpdate, now), SenderName("client", "7"), &Term{Tags: []string{"T"}}, []byte(`"pull:render",{}]`), now))
+	f.Add(appendMomentary(AppendHeader(nil, KindUpdate, now), "", &first, []byte(`"pull:render",{}]`), now))
+	f.Add(appendMomentary(AppendHeader(nil, KindUpdate, now), "", &Term{Shared: true}, []byte(`"pull:render",{}]`), now))
 	f.Add(Update("T", []byte(`"pull:render",{}]`), now, now))
 	last := AppendSeries(bytes.Clone(raw[:HeaderBytes]), [SeriesBytes]byte{1, 2, 3})
 	f.Add(last)
@@ -97,7 +97,7 @@ func rewrite(e *Envelope) []byte {
 	if e.Series != nil {
 		raw = AppendSeries(raw, [SeriesBytes]byte(e.Series))
 	}
-	if e.Kind != KindEvent && !e.Kind.isMomentary() {
+	if e.Kind != KindEvent && !e.Kind.IsMomentary() {
 		raw = AppendPush(raw, e.Push)
 	}
 	if e.Secret {

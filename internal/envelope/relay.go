@@ -9,17 +9,18 @@ import (
 // Relay encodes a message of a page. sender is the name of the page, see
 // [SenderName]: it must have a user. No node delivers the message after expires.
 func Relay(sender string, to *Term, body []byte, at, expires time.Time) []byte {
-	return momentary(KindRelay, sender, to, body, at, expires)
+	b := AppendHeader(make([]byte, 0, HeaderBytes+2*len(body)), KindRelay, at)
+	return appendMomentary(b, sender, to, body, expires)
 }
 
 // Update encodes what a node shows to the pages that watch a tag. No node delivers it
 // after expires.
 func Update(tag string, body []byte, at, expires time.Time) []byte {
-	return momentary(KindUpdate, "", &Term{Tags: []string{tag}}, body, at, expires)
+	b := AppendHeader(make([]byte, 0, HeaderBytes+2*len(body)), KindUpdate, at)
+	return appendMomentary(b, "", &Term{Tags: []string{tag}}, body, expires)
 }
 
-func momentary(k Kind, sender string, to *Term, body []byte, at, expires time.Time) []byte {
-	b := AppendHeader(make([]byte, 0, HeaderBytes+2*len(body)), k, at)
+func appendMomentary(b []byte, sender string, to *Term, body []byte, expires time.Time) []byte {
 	b = binary.AppendUvarint(b, uint64(expires.Add(time.Second-1).Unix())) //nolint:gosec // the clock is past 1970
 	return append(AppendAddress(b, sender, to, nil), body...)
 }

@@ -140,14 +140,9 @@ func (h *Hub) applyEnvelope(e *envelope.Envelope, raw []byte, received time.Time
 	if from != nil && from.self {
 		h.returned = received
 	}
-	if e.Kind == envelope.KindRelay && fresh {
+	if e.Kind.IsMomentary() && fresh {
 		h.history.Skip(e.At)
 		h.relay(e, raw, now)
-		return
-	}
-	if e.Kind == envelope.KindUpdate && fresh {
-		h.history.Skip(e.At)
-		h.update(e, raw, now)
 		return
 	}
 	fresh = fresh && (e.Key == nil || h.publish(e))

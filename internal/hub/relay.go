@@ -9,25 +9,17 @@ import (
 	"github.com/echo-pull/pull/internal/window"
 )
 
-// relay routes a message of a page to the pages at its address that are connected
-// now. The window does not keep it. A page that is behind misses it.
-func (h *Hub) relay(e *envelope.Envelope, raw []byte, now int64) { h.routeOnce(e, raw, now, true) }
-
-// update routes what a node shows to the pages that watch a tag themselves or by their
-// users, and are connected now. They get it as an event. The window does not keep it. A
-// page that is behind misses it.
-func (h *Hub) update(e *envelope.Envelope, raw []byte, now int64) { h.routeOnce(e, raw, now, false) }
-
-// routeOnce routes the last message of the log, which the window has not, unless it has
-// expired. isRelay says that it is a message of a page.
-func (h *Hub) routeOnce(e *envelope.Envelope, raw []byte, now int64, isRelay bool) { //nolint:revive // isRelay is what the bundle contains, not a mode
+// relay routes a message of a page, or an update, to the pages at its address that are
+// connected now, unless it has expired. They get an update as an event. The window does
+// not keep it. A page that is behind misses it.
+func (h *Hub) relay(e *envelope.Envelope, raw []byte, now int64) {
 	if int64(e.Expires) <= now/int64(time.Second) { //nolint:gosec // seconds
 		return
 	}
 	m := window.NewMessage(raw, len(e.Addr), len(e.Body))
 	m.Offset, m.Aged = h.history.Last(), h.history.Latest()
 	b := h.round.newBundle(h.epoch, nil, &m)
-	b.relay, b.open = isRelay, true
+	b.relay, b.open = e.Kind == envelope.KindRelay, true
 	for t := range e.Addr.Terms() {
 		h.routeTerm(&m, t, b)
 	}

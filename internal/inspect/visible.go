@@ -19,10 +19,10 @@ func visible(page []byte) []byte {
 	inTag := false
 	for rest := page; len(rest) > 0; {
 		r, size := utf8.DecodeRune(rest)
-		switch {
-		case r == '<':
+		switch r {
+		case '<':
 			inTag = true
-		case r == '>': // that of a value is escaped
+		case '>': // that of a value is escaped
 			inTag = false
 		}
 		if !inTag && isInvisible(r) {

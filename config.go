@@ -66,8 +66,9 @@ type Config struct {
 	// no registered module uses their section. Default false.
 	HTML bool
 
-	// InspectParams lets [Plugin.Inspector] show the params of events. Default false: it
-	// shows what was sent to whom, and nothing of the content.
+	// InspectParams lets [Plugin.Inspector] show the params of events, except for those
+	// that are secret. Default false: it shows what was sent to whom, and nothing of the
+	// content.
 	InspectParams bool
 
 	// DOMEvents is how often pull.js dispatches DOM events of one name: of those

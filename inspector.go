@@ -11,14 +11,16 @@ import (
 //
 // The route ends with a wildcard, and admin is the application's own check that the user
 // is an administrator: the pages show the ids of users, what they watch, and the names of
-// events. Params are shown only with Config.InspectParams. A request without a user is
-// refused with 403. The pages change nothing.
+// events. Params are shown only with Config.InspectParams, and those of a secret event
+// never. A request without a user is refused with 403, whatever it requests, and one with
+// another method than GET and HEAD with 405: the pages change nothing.
 //
 // The overview is live on the plugin's own connection, if that is mounted, and with a
 // Broker if Config.Secret is set. Everything works without JavaScript, too. While the
-// overview is open somewhere, the node that has rendered it sends an event of a few KiB
-// every two seconds, through the log, and keeps the counters of the last five minutes;
-// otherwise the inspector keeps nothing. The pages have a Content Security Policy of their
+// overview is open somewhere, the node that has rendered it sends an update of a few KiB
+// every two seconds through the log, and keeps the counters of the last five minutes;
+// otherwise the inspector keeps nothing. Nodes do not keep the updates, nor count them as
+// events. The pages have a Content Security Policy of their
 // own unless the application has set one; their scripts and styles come from their own
 // origin and have Config.Nonce.
 //

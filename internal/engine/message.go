@@ -68,7 +68,7 @@ func (e *Engine) publishMessage(raw []byte) protocol.SendState {
 	switch {
 	case len(raw) > e.maxMessage:
 		return protocol.SendLarge
-	case e.publisher.Relay(raw) != nil:
+	case e.publisher.Relay(raw, nil) != nil:
 		return protocol.SendBusy
 	}
 	return protocol.SendOK

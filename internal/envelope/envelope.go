@@ -29,7 +29,7 @@ import (
 // event precedes everything: of a series, only the last event is replayed. After it comes
 // the key of an event that another service has published, see [Key], and then a string,
 // the trace of the event, see [WithTrace]. A message of
-// a page has the contents of an event. The contents of a
+// a page, and one for pages that watch a tag now, have the contents of an event. The contents of a
 // control message are a list of strings. Numbers in contents are
 // uvarints. A list is its length and its strings, a string is its length and
 // its bytes. The body extends to the end. It is what pages receive after the offset
@@ -91,6 +91,7 @@ const (
 	KindEndSession      // the ID of a session that is over, and a name for what nodes report
 	KindTicket          // the id of a ticket that a page has used at the node
 	KindDone            // names: the node has closed the connections of these commands
+	KindUpdate          // what a node shows to pages that watch a tag, with the contents of an event; it is delivered once and not kept
 
 	kinds
 )
@@ -99,7 +100,10 @@ const (
 func (k Kind) IsEvent() bool { return k == KindEvent || k >= KindPush && k <= KindWithdraw }
 
 // hasBody reports whether a message has the contents of an event. Others are lists.
-func (k Kind) hasBody() bool { return k.IsEvent() || k == KindRelay }
+func (k Kind) hasBody() bool { return k.IsEvent() || k.IsMomentary() }
+
+// IsMomentary reports whether a message is for the pages that are connected now.
+func (k Kind) IsMomentary() bool { return k == KindRelay || k == KindUpdate }
 
 // AppendPush appends what follows the header of an event with a notification.
 func AppendPush(b, push []byte) []byte {
@@ -271,7 +275,7 @@ func (e *Envelope) readEvent(r *reader, raw []byte) bool {
 		e.Trace = r.string()
 		r.bad = r.bad || len(e.Trace) > MaxTraceBytes
 	}
-	if e.Kind != KindEvent && e.Kind != KindRelay {
+	if e.Kind != KindEvent && !e.Kind.IsMomentary() {
 		e.Push = r.string()
 	}
 	e.Expires = r.number()
@@ -285,5 +289,5 @@ func (e *Envelope) readEvent(r *reader, raw []byte) bool {
 		return false
 	}
 	e.Body = r.rest
-	return e.Kind != KindRelay || isRelay(e, raw[flagsAt])
+	return !e.Kind.IsMomentary() || isMomentary(e, raw[flagsAt])
 }

@@ -26,6 +26,10 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Add(Relay(SenderName("client", "7"), &first, []byte(`"im:typing",{}]`), now, now))
 	f.Add(Relay(SenderName("client", ""), &first, []byte(`"im:typing",{}]`), now, now))
+	f.Add(appendMomentary(AppendHeader(nil, KindUpdate, now), SenderName("client", "7"), &Term{Tags: []string{"T"}}, []byte(`"pull:render",{}]`), now))
+	f.Add(appendMomentary(AppendHeader(nil, KindUpdate, now), "", &first, []byte(`"pull:render",{}]`), now))
+	f.Add(appendMomentary(AppendHeader(nil, KindUpdate, now), "", &Term{Shared: true}, []byte(`"pull:render",{}]`), now))
+	f.Add(Update("T", []byte(`"pull:render",{}]`), now, now))
 	last := AppendSeries(bytes.Clone(raw[:HeaderBytes]), [SeriesBytes]byte{1, 2, 3})
 	f.Add(last)
 	last = append(last, raw[HeaderBytes:]...)
@@ -60,6 +64,14 @@ func FuzzParse(f *testing.F) {
 		if describe(&again) != describe(&e) {
 			t.Errorf("got %s, want %s", describe(&again), describe(&e))
 		}
+		if e.Kind == KindUpdate && (len(e.Addr.Sender()) > 0 || !IsTransient(raw)) {
+			t.Errorf("accepted an update of a page, or one that the log keeps: %s", describe(&e))
+		}
+		for term := range e.Addr.Terms() {
+			if e.Kind == KindUpdate && (term.Shared || term.Users.N > 0) {
+				t.Errorf("accepted an update for others than those who watch a tag: %s", describe(&e))
+			}
+		}
 		if e.Kind == KindRelay && (len(SenderUser(e.Addr.Sender())) == 0 || !IsTransient(raw)) {
 			t.Errorf("accepted a message of nobody, or one that the log keeps: %s", describe(&e))
 		}
@@ -88,7 +100,7 @@ func rewrite(e *Envelope) []byte {
 	if e.Series != nil {
 		raw = AppendSeries(raw, [SeriesBytes]byte(e.Series))
 	}
-	if e.Kind != KindEvent && e.Kind != KindRelay {
+	if e.Kind != KindEvent && !e.Kind.IsMomentary() {
 		raw = AppendPush(raw, e.Push)
 	}
 	if e.Secret {

@@ -141,7 +141,7 @@ func (h *Hub) applyEnvelope(e *envelope.Envelope, raw []byte, received time.Time
 	if from != nil && from.self {
 		h.returned = received
 	}
-	if e.Kind == envelope.KindRelay && fresh {
+	if e.Kind.IsMomentary() && fresh {
 		h.history.Skip(e.At)
 		h.relay(e, raw, now)
 		return

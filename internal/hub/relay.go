@@ -9,8 +9,9 @@ import (
 	"github.com/echo-pull/pull/internal/window"
 )
 
-// relay routes a message of a page to the pages at its address that are connected
-// now. The window does not keep it. A page that is behind misses it.
+// relay routes a message of a page, or an update, to the pages at its address that are
+// connected now, unless it has expired. They get an update as an event. The window does
+// not keep it. A page that is behind misses it.
 func (h *Hub) relay(e *envelope.Envelope, raw []byte, now int64) {
 	if int64(e.Expires) <= now/int64(time.Second) { //nolint:gosec // seconds
 		return
@@ -18,7 +19,7 @@ func (h *Hub) relay(e *envelope.Envelope, raw []byte, now int64) {
 	m := window.NewMessage(raw, len(e.Addr), len(e.Body))
 	m.Offset, m.Aged = h.history.Last(), h.history.Latest()
 	b := h.round.newBundle(h.epoch, nil, &m)
-	b.relay, b.open = true, true
+	b.relay, b.open = e.Kind == envelope.KindRelay, true
 	for t := range e.Addr.Terms() {
 		h.routeTerm(&m, t, b)
 	}

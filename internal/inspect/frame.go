@@ -67,6 +67,6 @@ func (f *frame) write(w http.ResponseWriter) error {
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(cmp.Or(f.status, http.StatusOK))
-	_, _ = b.WriteTo(w) // the visitor may have left
+	_, _ = w.Write(visible(b.Bytes())) // the visitor may have left
 	return nil
 }

@@ -8,7 +8,9 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/echo-pull/pull/internal/engine"
@@ -19,6 +21,8 @@ type Inspector struct {
 	engine     *engine.Engine
 	showParams bool
 	tag        string // that its pages watch for what is live
+
+	showing atomic.Bool // whether an update waits for the log
 
 	mu       sync.Mutex // guards what follows; nothing that takes a lock is called under it
 	samples  ring
@@ -53,6 +57,7 @@ func (i *Inspector) Serve(w http.ResponseWriter, r *http.Request, v *Visit) erro
 		f.serve(w, r)
 		return nil
 	}
+	mend(v.Query)
 	f := frame{Page: v.Page, Base: v.Base, Nonce: v.Nonce, Node: i.engine.Stats().Node, At: second(time.Now())}
 	switch v.Page {
 	case "":
@@ -67,4 +72,13 @@ func (i *Inspector) Serve(w http.ResponseWriter, r *http.Request, v *Visit) erro
 		f.fail(http.StatusNotFound, "There is no such page.")
 	}
 	return f.write(w)
+}
+
+// mend replaces what is not UTF-8 in a query: the pages show it.
+func mend(query url.Values) {
+	for _, values := range query {
+		for n, value := range values {
+			values[n] = strings.ToValidUTF8(value, "\uFFFD")
+		}
+	}
 }

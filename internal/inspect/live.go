@@ -6,7 +6,6 @@ import (
 	"html/template"
 	"time"
 
-	"github.com/echo-pull/pull/internal/event"
 	"github.com/echo-pull/pull/internal/fragment"
 )
 
@@ -43,7 +42,7 @@ func (i *Inspector) sample(ctx context.Context) {
 				return
 			}
 			i.take(now)
-			if pages > 0 {
+			if pages > 0 && i.showing.CompareAndSwap(false, true) {
 				i.show(ctx, now)
 			}
 		}
@@ -81,17 +80,19 @@ func (i *Inspector) forgetUnseen(now time.Time) bool {
 }
 
 // show sends what is live to the pages, on whichever nodes they are connected. An update
-// that cannot be sent is left out: the next one shows all that it would have shown.
+// that the log cannot take is left out, as those are while one waits for the log: the next
+// one shows all that they would have shown.
 func (i *Inspector) show(ctx context.Context, now time.Time) {
 	var b bytes.Buffer
-	if err := views().ExecuteTemplate(&b, "live", i.current(now)); err != nil {
-		i.engine.Report(err)
-		return
+	err := views().ExecuteTemplate(&b, "live", i.current(now))
+	if err == nil {
+		err = i.engine.Show(ctx, i.tag, fragment.Fragment{
+			Selector: "#pull-live", Swap: fragment.Inner,
+			HTML: template.HTML(b.String()), //nolint:gosec // a template has escaped it
+		}, 2*sampleEvery, func() { i.showing.Store(false) })
 	}
-	ctx, cancel := context.WithTimeout(ctx, sampleEvery)
-	defer cancel()
-	_ = i.engine.RenderBriefly(ctx, event.Tag(i.tag), fragment.Fragment{
-		Selector: "#pull-live", Swap: fragment.Inner, Key: i.tag,
-		HTML: template.HTML(b.String()), //nolint:gosec // a template has escaped it
-	}, 2*sampleEvery)
+	if err != nil {
+		i.showing.Store(false)
+		i.engine.Report(err)
+	}
 }

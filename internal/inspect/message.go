@@ -23,10 +23,10 @@ type messagePage struct {
 	Problem string
 	Facts   []row
 	Params  string // JSON; empty if they are not shown
+	Hidden  string // why not
 }
 
-// looked is how many of the last events are looked at for those that are shown: those of
-// inspectors are not.
+// looked is how many of the last events are searched.
 const looked = 1000
 
 // recent returns the last events of the window, the newest one first. A part restricts
@@ -35,12 +35,11 @@ func (i *Inspector) recent(part string) []messageRow {
 	var rows []messageRow
 	events := i.engine.Recent(looked)
 	for n := range events {
-		e := &events[n]
+		if row := rowOf(&events[n]); row.has(part) {
+			rows = append(rows, row)
+		}
 		if len(rows) == recentMessages {
 			break
-		}
-		if row := rowOf(e); !isOwn(e) && row.has(part) {
-			rows = append(rows, row)
 		}
 	}
 	return rows
@@ -50,12 +49,6 @@ func (i *Inspector) recent(part string) []messageRow {
 func (r *messageRow) has(part string) bool {
 	part = strings.ToLower(part)
 	return strings.Contains(strings.ToLower(r.Name), part) || strings.Contains(strings.ToLower(r.Target), part)
-}
-
-// isOwn reports whether an event is an update of an inspector's overview, on whatever
-// node.
-func isOwn(e *explain.Event) bool {
-	return e.Module == "pull" && len(e.Target) == 1 && len(e.Target[0].Tags) == 1 && strings.HasPrefix(e.Target[0].Tags[0], tagPrefix)
 }
 
 func rowOf(e *explain.Event) messageRow {
@@ -97,9 +90,13 @@ func (i *Inspector) describe(p *messagePage) {
 		return
 	}
 	p.Facts = factsOf(e)
-	if i.showParams {
-		params := i.engine.ParamsAt(offset)
-		p.Params = indented(params)
+	switch {
+	case !i.showParams:
+		p.Hidden = "Config.InspectParams is false"
+	case e.Secret:
+		p.Hidden = "the event is secret"
+	default:
+		p.Params = indented(i.engine.ParamsAt(offset))
 	}
 }
 
@@ -135,11 +132,35 @@ func sentence(err error) string {
 	return strings.ToUpper(text[:1]) + text[1:] + "."
 }
 
+// deepest is how many levels of JSON are indented. The spaces of all levels together
+// would be as many as the square of their number.
+const deepest = 32
+
 // indented returns JSON for people.
 func indented(params []byte) string {
 	var b bytes.Buffer
-	if json.Indent(&b, params, "", "  ") != nil {
+	if depth(params) > deepest || json.Indent(&b, params, "", "  ") != nil {
 		return string(params)
 	}
 	return b.String()
+}
+
+// depth returns how many levels JSON has.
+func depth(text []byte) (most int) {
+	level, quoted := 0, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '"':
+			quoted = !quoted
+		case quoted && c == '\\':
+			i++ // what follows is part of the string
+		case quoted:
+		case c == '{', c == '[':
+			level++
+			most = max(most, level)
+		case c == '}', c == ']':
+			level--
+		}
+	}
+	return most
 }

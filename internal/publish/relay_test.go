@@ -41,7 +41,7 @@ func TestMessagesOfPagesTakeNoPlaceOfAnEvent(t *testing.T) {
 	p := New(silent{}, "12345678", nothing{}, func(error) {}, nothing{})
 	accepted := 0
 	for range 2 * maxRelays {
-		switch err := p.Relay(message()); {
+		switch err := p.Relay(message(), nil); {
 		case err == nil:
 			accepted++
 		case !errors.Is(err, ErrQueueFull):
@@ -63,18 +63,41 @@ func TestMessagesOfPagesTakeNoPlaceOfAnEvent(t *testing.T) {
 func TestMessageOfAPageIsRefusedWhileTheQueueIsHalfFull(t *testing.T) {
 	p := New(silent{}, "12345678", nothing{}, func(error) {}, nothing{})
 	p.events.Store(maxEvents / 2)
-	if err := p.Relay(message()); err != nil {
+	if err := p.Relay(message(), nil); err != nil {
 		t.Errorf("at one half: got %v, want nil", err)
 	}
 	p.events.Store(maxEvents/2 + 1)
-	if err := p.Relay(message()); !errors.Is(err, ErrQueueFull) {
+	if err := p.Relay(message(), nil); !errors.Is(err, ErrQueueFull) {
 		t.Errorf("beyond one half: got %v, want %v", err, ErrQueueFull)
 	}
 	p.events.Store(0)
 	if err := p.Drain(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := p.Relay(message()); !errors.Is(err, ErrClosed) {
+	if err := p.Relay(message(), nil); !errors.Is(err, ErrClosed) {
 		t.Errorf("after the end: got %v, want %v", err, ErrClosed)
+	}
+}
+
+// The sender of updates waits for the one before, and must not wait for ever.
+func TestMessageIsSettledOnceWhateverBecomesOfIt(t *testing.T) {
+	settled := 0
+	count := func() { settled++ }
+	p := New(silent{}, "12345678", nothing{}, func(error) {}, nothing{})
+	if err := p.Relay(message(), count); err != nil || settled != 0 {
+		t.Fatalf("got %v, settled %d times while the message waits; want nil, 0", err, settled)
+	}
+	p.failing.Store(true)
+	if err := p.Relay(message(), count); err == nil || settled != 1 {
+		t.Errorf("refused: got %v, settled %d times, want an error, 1", err, settled)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	p.Run(ctx) // which drops the queue
+	if settled != 2 {
+		t.Errorf("at the end: settled %d times, want 2", settled)
+	}
+	if err := p.Relay(message(), count); err == nil || settled != 3 {
+		t.Errorf("after the end: got %v, settled %d times, want an error, 3", err, settled)
 	}
 }

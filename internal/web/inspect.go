@@ -22,9 +22,14 @@ func (s *Server) Inspector(nonce func(request any) string) func(Context) error {
 
 // inspect serves a page of the inspector.
 func (s *Server) inspect(c Context, inspector *inspect.Inspector, nonce string) error {
+	c.Response().Header().Set("Cache-Control", "no-store")
 	login, err := s.inspectorLogin(c)
 	if err != nil {
 		return err
+	}
+	if method := c.Request().Method; method != http.MethodGet && method != http.MethodHead {
+		c.Response().Header().Set("Allow", "GET, HEAD")
+		return refuse(http.StatusMethodNotAllowed, "the pages of the inspector only show")
 	}
 	rest := c.Param("*")
 	if rest != "" && rest[0] != '/' && !strings.HasSuffix(c.Route(), "/*") {
@@ -92,15 +97,15 @@ func (s *Server) inspectorHead(c Context, mount, user, nonce string) template.HT
 // secureInspector sets the headers of a page that shows much about users, unless the
 // application has set its own.
 func secureInspector(h http.Header, mount string) {
-	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	elsewhere := ""
 	if u, err := url.Parse(mount); err == nil && u.Host != "" {
 		elsewhere = " https://" + u.Host + " http://" + u.Host + " wss://" + u.Host + " ws://" + u.Host
 	}
 	for name, value := range map[string]string{
-		"Referrer-Policy": "same-origin", // addresses contain ids of users
-		"X-Frame-Options": "DENY",
+		"Referrer-Policy":              "same-origin", // addresses contain ids of users
+		"X-Frame-Options":              "DENY",
+		"Cross-Origin-Resource-Policy": "same-origin", // whether a file can be loaded shows who is logged in
 		"Content-Security-Policy": "default-src 'none'; script-src 'self'" + elsewhere + "; connect-src 'self'" + elsewhere +
 			"; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
 	} {

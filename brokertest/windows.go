@@ -81,7 +81,7 @@ func skewed(b *bench, ahead time.Duration) error {
 		return err
 	}
 	r := b.subscribeSince(began)
-	for log, _ := r.all(); len(log) == 0; log, _ = r.all() { // the window, or what follows an empty one
+	for log := []record(nil); len(log) == 0; log, _ = r.all() { // the window, or what follows an empty one
 		if err := b.publish("end"); err != nil {
 			return err
 		}

@@ -222,6 +222,30 @@ func ExampleNewCollector() {
 	// Output: pull_messages_total 0
 }
 
+// Several plugins of one process have a label.
+func ExampleNewCollector_severalPlugins() {
+	p, err := pull.New(pull.Config{User: func(echo.Context) (string, error) { return "", nil }})
+	if err != nil {
+		panic(err)
+	}
+
+	registry := prometheus.NewRegistry()
+	shop := prometheus.WrapRegistererWith(prometheus.Labels{"plugin": "shop"}, registry)
+	shop.MustRegister(pullprom.NewCollector(p))
+
+	families, err := registry.Gather()
+	for _, family := range families {
+		if family.GetName() == "pull_messages_total" {
+			fmt.Println(family.GetMetric()[0].GetLabel())
+		}
+	}
+	_ = p.Shutdown(context.Background())
+	fmt.Println(err)
+	// Output:
+	// [name:"plugin" value:"shop"]
+	// <nil>
+}
+
 // fixed is a source that returns the same numbers.
 type fixed pull.Stats
 

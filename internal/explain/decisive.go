@@ -27,7 +27,9 @@ func (f *Facts) markDecisive(e *Explanation) {
 // whatExcludes returns the part of the guide about why the event is not for the user.
 func (f *Facts) whatExcludes() string {
 	switch {
-	case f.isExcepted() && !(f.Lost && f.hasTags()):
+	case f.Lost && f.hasTags():
+		return docs("watches")
+	case f.isExcepted():
 		return docs("excepted")
 	case f.hasTags():
 		return docs("watches")

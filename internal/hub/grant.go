@@ -22,7 +22,7 @@ func (h *Hub) applyGrant(user string, from envelope.Cursor, tags []string, at in
 		h.extendWatch(user, tag, at)
 		missed := h.missedMessages(user, tag, since, granted)
 		if h.watches.grant(user, tag, since, at) {
-			h.deliverMissed(user, missed, func(p *Page) bool { from := p.recoveredFrom(); return from > 0 && from >= since })
+			h.deliverMissed(user, &missed, func(p *Page) bool { from := p.recoveredFrom(); return from > 0 && from >= since })
 			h.noteLate(user, missed.Offsets, granted, max(at, time.Now().UnixNano()))
 		}
 	}
@@ -50,20 +50,30 @@ func (h *Hub) extendWatch(user, tag string, at int64) {
 	if missed.Complete {
 		last = missed.Offsets[len(missed.Offsets)-1]
 	}
-	h.deliverMissed(user, missed, func(p *Page) bool { return p.from < last })
+	h.deliverMissed(user, &missed, func(p *Page) bool { return p.from < last })
 	h.noteLate(user, missed.Offsets, h.history.Last(), max(at, time.Now().UnixNano()))
 }
 
-// missedMessages selects the messages to a tag between two offsets that are not
-// for the user for another reason.
-func (h *Hub) missedMessages(user, tag string, since, granted uint64) window.Selection {
+// lateMessages are a selection of messages that a watch covers which has come into the log
+// after them.
+type lateMessages struct {
+	window.Selection          // of those that were not for the user for another reason
+	known            []uint64 // offsets of those that were
+}
+
+// missedMessages selects the messages to a tag between two offsets.
+func (h *Hub) missedMessages(user, tag string, since, granted uint64) lateMessages {
 	list := h.history.OfTag(tag)
 	if list == nil || since+1 >= granted {
-		return window.Selection{Complete: true}
+		return lateMessages{Selection: window.Selection{Complete: true}}
 	}
-	missed := window.Pick(since, []*window.Offsets{list})
+	missed := lateMessages{Selection: window.Pick(since, []*window.Offsets{list})}
 	missed.Offsets = slices.DeleteFunc(missed.Offsets, func(offset uint64) bool {
-		return h.isForUser(h.history.At(offset), user)
+		known := h.isForUser(h.history.At(offset), user)
+		if known {
+			missed.known = append(missed.known, offset)
+		}
+		return known
 	})
 	return missed
 }
@@ -72,11 +82,14 @@ func (h *Hub) missedMessages(user, tag string, since, granted uint64) window.Sel
 // be past such a message. It cannot have the message in log order any more, and is
 // notified of a gap if it was promised the message: with a new watch that is a page that
 // recovered from the position from which the watch counts, or a later one. So is a page
-// that would get more messages than one selection holds.
-func (h *Hub) deliverMissed(user string, missed window.Selection, promised func(*Page) bool) {
+// that would get more messages than one selection holds, and one that may lack another
+// message that the watch covers.
+func (h *Hub) deliverMissed(user string, missed *lateMessages, promised func(*Page) bool) {
 	now := time.Now().Unix()
 	for _, p := range h.roster.users[user] {
 		switch {
+		case h.mayLack(p, missed.known, now):
+			h.scheduleGap(p)
 		case !promised(p):
 			if late := h.deliverInOrder(p, missed.Offsets, now); late || !missed.Complete {
 				p.pass(h.history.Last())
@@ -93,7 +106,7 @@ func (h *Hub) deliverInOrder(p *Page, offsets []uint64, now int64) (late bool) {
 	for _, offset := range offsets {
 		m := h.history.At(offset)
 		switch {
-		case !h.isForPage(m, p, now), p.isForWatches(m): // it gets the message anyway
+		case h.canDoWithout(p, m, now):
 		case offset <= p.knownUpTo():
 			late = true
 		case !p.behind: // otherwise it reads the message from the window
@@ -105,6 +118,24 @@ func (h *Hub) deliverInOrder(p *Page, offsets []uint64, now int64) (late bool) {
 		}
 	}
 	return late
+}
+
+// mayLack reports whether a page was not given one of the messages that are for its user,
+// because it had passed it when a watch made it the user's. It is not known any more
+// whether the page was promised it.
+func (h *Hub) mayLack(p *Page, offsets []uint64, now int64) bool {
+	return p.course.has(passed) && slices.ContainsFunc(offsets, func(offset uint64) bool {
+		return offset <= p.recoveredFrom() && !h.canDoWithout(p, h.history.At(offset), now)
+	})
+}
+
+// canDoWithout reports whether a page needs no message of the user: it gets it because of
+// its own watches, or another one in its place, or it is not for the page.
+func (h *Hub) canDoWithout(p *Page, m *window.Message, now int64) bool {
+	if p.isForWatches(m) || !h.isAddressedTo(m, p) || int64(envelope.Expires(m.Raw())) <= now { //nolint:gosec // seconds
+		return true
+	}
+	return !p.course.has(passed) && h.isReplacedFor(m, p) // else the page may have passed that one, too
 }
 
 // scheduleGap notifies a live page of a gap once the messages that are on their

@@ -74,3 +74,39 @@ func TestLateWatchOfTheUserHidesNoGapOfAPage(t *testing.T) {
 		t.Errorf("the state is %q, and the message is at %d of what the page got, want a gap without it", presented[0].State, at)
 	}
 }
+
+// A late watch makes a message the user's that a page has passed, without promising it to the
+// page. Another late watch that does promise it is a gap.
+func TestLateWatchHidesNoGapOfAnother(t *testing.T) {
+	for name, send := range map[string]func(*writer) []broker.Delivery{
+		"the same message": func(w *writer) []broker.Delivery {
+			return []broker.Delivery{w.message(event.Tag("T", "U"), "lost")}
+		},
+		"one that replaces it": func(w *writer) []broker.Delivery {
+			return []broker.Delivery{w.kept(t, event.Tag("U"), "K", "", time.Hour), w.kept(t, event.Tag("T"), "K", "", time.Hour)}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h, d := newHub(func(*Config) {})
+			w, r := new(writer), new(recorder)
+			d.Dispatch([]broker.Delivery{w.message(event.User("9"), "first")})
+			p := newPage(h, "1", r)
+			if err := h.Join(p, &envelope.Cursor{Epoch: "log", Offset: 1}, 0); err != nil {
+				t.Fatal(err)
+			}
+			p.Flush()
+			d.Dispatch([]broker.Delivery{w.message(event.User("9"), "second")})
+			d.Dispatch(append(send(w), w.message(event.User("1"), "last")))
+			d.Dispatch([]broker.Delivery{w.grant("1", "log.2", "T")})
+			if r.find(p, `"recovered":false`) >= 0 {
+				t.Fatal("the page is notified of a gap, though it was rendered before the first watch")
+			}
+
+			d.Dispatch([]broker.Delivery{w.grant("1", "log.1", "U")})
+
+			if r.find(p, `"recovered":false`) < 0 || r.find(p, "lost") >= 0 {
+				t.Errorf("got %q, want a gap", r.frames)
+			}
+		})
+	}
+}

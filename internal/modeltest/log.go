@@ -21,6 +21,7 @@ type record struct {
 	order  []string   // epochs, the oldest first
 	epochs map[string]map[uint64]entry
 	last   *end
+	ends   map[uint64]bool // numbers of the events that end the test
 }
 
 // An end is the position of the last event.
@@ -57,16 +58,26 @@ func (l *record) add(epoch string, offset uint64, raw []byte) {
 		l.t.Errorf("%s.%d was %+v and is %+v", epoch, offset, old, e)
 	}
 	l.epochs[epoch][offset] = e
-	if e.command == "end" && l.last == nil {
+	if e.command == "end" {
+		if l.ends == nil {
+			l.ends = make(map[uint64]bool)
+		}
+		l.ends[e.params.Number] = true
+	}
+	if e.command == "end" && (l.last == nil || l.last.epoch != epoch || l.last.offset < offset) {
 		l.last = &end{epoch, offset}
 	}
 }
 
-// end returns the position of the last event, or nil if it is not in the log yet.
-func (l *record) end() *end {
+// end returns the position of the last event that ends the test, or nil if fewer than
+// sent of them are in the log yet.
+func (l *record) end(sent int) *end {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 
+	if len(l.ends) < sent {
+		return nil
+	}
 	return l.last
 }
 

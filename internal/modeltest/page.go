@@ -187,8 +187,14 @@ func (p *page) dawdle() {
 }
 
 // atEnd reports whether the page has the whole log.
-func (p *page) atEnd() bool {
-	end := p.world.log.end()
+func (p *page) atEnd() bool { return p.world.finished.Load() && p.hasEnd() }
+
+// hasEnd reports whether the page has the last event that ends the test.
+func (p *page) hasEnd() bool {
+	end := p.world.log.end(int(p.world.ends.Load()))
+	p.mu.Lock()
+	defer p.mu.Unlock()
+
 	return p.world.calm.Load() && end != nil && p.epoch == end.epoch && p.position >= end.offset
 }
 

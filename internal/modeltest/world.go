@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -93,6 +94,8 @@ type World struct {
 	healthy  sync.Mutex               // held by a fault of the log, and while a node ends as planned
 	trouble  atomic.Int64             // when the last fault of the log was over, in Unix nanoseconds; later than now during one
 	calm     atomic.Bool              // nothing breaks any more
+	ends     atomic.Int64             // number of events sent that end the test
+	finished atomic.Bool              // all but the last of them have arrived
 	over     atomic.Bool              // the test has failed, so pages stop
 }
 
@@ -132,8 +135,8 @@ func (w *World) Live(t testing.TB) {
 	}
 	w.beBusy()
 	w.calm.Store(true)
-	w.finish()
 	patience := time.AfterFunc(60*time.Second, w.giveUp)
+	w.finish()
 	readers.Wait()
 	patience.Stop()
 	for i := range w.Nodes {
@@ -187,12 +190,28 @@ func (w *World) chance(i int) *rand.Rand { return rand.New(rand.NewPCG(w.Seed, u
 
 func (w *World) node(r *rand.Rand) *Node { return w.nodes[r.IntN(w.Nodes)].Load() }
 
-// finish sends the event that ends the test for every page.
+// finish sends the events that end the test for every page. The first come after what
+// broke, the second after the grants of what the pages have loaded since, and the third
+// after the gaps of which pages were notified because of those.
 func (w *World) finish() {
-	r := w.chance(30)
-	for {
-		err := w.node(r).operate("/end?first=" + strconv.FormatUint(w.number.Add(1), 10))
+	for range 3 {
+		for i := range w.Nodes {
+			w.finishAt(i)
+		}
+		w.awaitPages()
+	}
+	w.finished.Store(true)
+	for i := range w.Nodes {
+		w.finishAt(i)
+	}
+}
+
+// finishAt sends an event for every page from a node.
+func (w *World) finishAt(i int) {
+	for !w.over.Load() {
+		err := w.nodes[i].Load().operate("/end?first=" + strconv.FormatUint(w.number.Add(1), 10))
 		if err == nil {
+			w.ends.Add(1)
 			return
 		}
 		w.t.Logf("end: %v", err)
@@ -200,11 +219,19 @@ func (w *World) finish() {
 	}
 }
 
+// awaitPages waits until the pages have what was sent so far.
+func (w *World) awaitPages() {
+	behind := func(p *page) bool { return !p.hasEnd() }
+	for !w.over.Load() && slices.ContainsFunc(w.pages, behind) {
+		<-time.After(10 * time.Millisecond)
+	}
+}
+
 // giveUp reports the pages that have not reached the end, and stops them.
 func (w *World) giveUp() {
 	for _, p := range w.pages {
 		if !p.done.Load() {
-			w.t.Errorf("%s has not reached the end at %+v: %s", p, w.log.end(), p.state())
+			w.t.Errorf("%s has not reached the end at %+v: %s", p, w.log.end(0), p.state())
 		}
 	}
 	w.over.Store(true)

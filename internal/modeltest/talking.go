@@ -44,7 +44,7 @@ type heard struct {
 
 // talk sends a message to users or to a tag, now and then.
 func (p *page) talk(n *Node) {
-	if p.html != "" || !p.greeted || time.Since(p.voice.last) < talkEvery || p.chance.IntN(4) > 0 {
+	if p.html != "" || !p.greeted || p.world.calm.Load() || time.Since(p.voice.last) < talkEvery || p.chance.IntN(4) > 0 {
 		return
 	}
 	p.voice.last = time.Now()

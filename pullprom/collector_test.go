@@ -236,13 +236,14 @@ func ExampleNewCollector_severalPlugins() {
 	families, err := registry.Gather()
 	for _, family := range families {
 		if family.GetName() == "pull_messages_total" {
-			fmt.Println(family.GetMetric()[0].GetLabel())
+			label := family.GetMetric()[0].GetLabel()[0]
+			fmt.Println(label.GetName(), label.GetValue())
 		}
 	}
 	_ = p.Shutdown(context.Background())
 	fmt.Println(err)
 	// Output:
-	// [name:"plugin" value:"shop"]
+	// plugin shop
 	// <nil>
 }
 

@@ -49,7 +49,7 @@ func (h *Hub) restartLog(d broker.Delivery) error {
 		p.watches.rebase()
 		h.sendGap(p, startBroken)
 	}
-	h.stats.gaps.Add(gapBrokenLog, uint64(len(h.roster.all)))
+	h.stats.gaps.Add(startBroken.cause(), uint64(len(h.roster.all)))
 	return broke
 }
 

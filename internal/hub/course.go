@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/echo-pull/pull/internal/envelope"
+	"github.com/echo-pull/pull/internal/tally"
 )
 
 // A course is what is known of how a connection began, and of what has happened to it
@@ -39,6 +40,7 @@ const (
 	startBehind                 // … this node may lack watches of the time since the cursor
 	startGrant                  // … a watch came too late for messages that it covers
 	startBroken                 // … the log broke while the page was connected
+	startCount
 )
 
 // cause returns the name of what has caused the gap, as Stats.GapsBy has it, or "".
@@ -55,13 +57,21 @@ func (s start) isLive() bool { return s == startGrant || s == startBroken }
 func (c *course) start() start  { return start(*c & startMask) }
 func (c *course) begin(s start) { *c = *c&^startMask | course(s) }
 
-// startOf returns how a page begins that has sent a cursor, or nil.
-func (h *Hub) startOf(at *envelope.Cursor, recovered bool) start {
+// newGaps returns counters of all causes of gaps.
+func newGaps() tally.Counts {
+	var causes []string
+	for s := startWindow; s < startCount; s++ {
+		causes = append(causes, s.cause())
+	}
+	return tally.New(causes...)
+}
+
+// startOf returns how a page of the user begins that has sent a cursor, or nil. The caller
+// holds mu.
+func (h *Hub) startOf(user string, at *envelope.Cursor) start {
 	switch {
 	case at == nil:
 		return startNew
-	case recovered:
-		return startRecovered
 	case at.Epoch == "":
 		return startMalformed
 	case at.Epoch != h.epoch:
@@ -70,8 +80,10 @@ func (h *Hub) startOf(at *envelope.Cursor, recovered bool) start {
 		return startAhead
 	case !h.history.Covers(at.Offset):
 		return startWindow
+	case h.mayLackWatches(user, at.Offset):
+		return startBehind
 	}
-	return startBehind
+	return startRecovered
 }
 
 // start records that a page joins: it gets what follows the offset from, while the log

@@ -211,7 +211,7 @@ func (h *Hub) settle(r *round) []*Page {
 	for _, p := range r.gapped {
 		h.sendGap(p, startGrant) // the rest of a replay is part of the gap
 	}
-	h.stats.gaps.Add(gapGrant, uint64(len(r.gapped)))
+	h.stats.gaps.Add(startGrant.cause(), uint64(len(r.gapped)))
 	for _, p := range r.lagging {
 		p.CatchUp()
 	}

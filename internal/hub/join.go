@@ -60,14 +60,14 @@ func (h *Hub) addPage(p *Page, at *envelope.Cursor, began uint64, presented []Pr
 	if err := h.checkJoin(p, began); err != nil {
 		return w, err
 	}
-	cause := h.gapOf(p.User, at)
-	recovered := at != nil && cause == ""
+	begins := h.startOf(p.User, at)
+	cause, recovered := begins.cause(), begins == startRecovered
 	p.last = h.history.Last()
 	if recovered {
 		p.last, p.behind = at.Offset, at.Offset != h.history.Last()
 		h.stats.recovered.Add(1)
 	}
-	p.start(h.startOf(at, recovered), p.last, h.history.Last(), time.Now())
+	p.start(begins, p.last, h.history.Last(), time.Now())
 	if h.roster.add(p) {
 		h.presence.endGraces(time.Now()) // the user's own grace may have ended just now
 		h.presence.userJoined(p.User)
@@ -78,7 +78,7 @@ func (h *Hub) addPage(p *Page, at *envelope.Cursor, began uint64, presented []Pr
 	}
 	h.addPageWatches(p, presented, recovered)
 	if cause == "" && hasGap(presented) {
-		cause = gapGrant
+		cause = startGrant.cause()
 	}
 	if cause != "" {
 		h.stats.gaps.Add(cause, 1)

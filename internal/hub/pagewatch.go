@@ -133,7 +133,7 @@ func (h *Hub) WatchPage(p *Page, presented []Presented) bool {
 	}
 	h.addPageWatches(p, presented, false)
 	if hasGap(presented) {
-		h.stats.gaps.Add(gapGrant, 1)
+		h.stats.gaps.Add(startGrant.cause(), 1)
 	}
 	return true
 }

@@ -74,8 +74,14 @@ func (h *Hub) publishPosition() {
 // dispatcher or reads the window itself.
 func (h *Hub) finishBatch() {
 	r := h.round
+	for _, p := range r.gapped {
+		p.due = nil // it is a part of the gap
+	}
 	delivered := r.touched[:0]
 	for _, p := range r.touched {
+		if len(p.due) == 0 {
+			continue
+		}
 		if !p.early {
 			p.last = max(p.last, h.settled)
 		}

@@ -11,22 +11,29 @@ import (
 	"github.com/echo-pull/pull/internal/event"
 )
 
-// The messages of the same batch are older than the position that the gap names.
-func TestGapByALateGrantFollowsTheMessagesUnderWay(t *testing.T) {
-	h, d := newHub(func(*Config) {})
-	w, transport := new(writer), new(recorder)
-	d.Dispatch([]broker.Delivery{w.message(event.User("2"), "first")})
-	page := newPage(h, "1", transport)
-	if err := h.Join(page, &envelope.Cursor{Epoch: "log", Offset: 1}, 0); err != nil {
-		t.Fatal(err)
-	}
-	page.Flush() // hello has left
+// Whoever is to be notified of a gap gets nothing of what follows the watch before that: a page
+// that loses its connection in between would come back from beyond the watch.
+func TestNothingOvertakesTheGapOfALateWatch(t *testing.T) {
+	for _, behind := range []bool{false, true} {
+		h, d := newHub(func(*Config) {})
+		w, r := new(writer), new(recorder)
+		d.Dispatch([]broker.Delivery{w.message(event.User("9"), "first")})
+		d.Dispatch([]broker.Delivery{w.message(event.Tag("T"), "lost"), w.message(event.User("1"), "last")})
+		p := newPage(h, "1", r)
+		if err := h.Join(p, &envelope.Cursor{Epoch: "log", Offset: 1}, 0); err != nil {
+			t.Fatal(err)
+		}
+		p.Flush()
+		p.behind = behind
+		round, _, _ := h.apply([]broker.Delivery{w.message(event.User("1"), "before"), w.grant("1", "log.1", "T"), w.message(event.User("1"), "after")})
+		more := h.readNext(p)
 
-	d.Dispatch([]broker.Delivery{w.message(event.Tag("T"), "overtook"), w.message(event.User("1"), "under way"), w.grant("1", "log.1", "T")})
+		d.deliver(round)
+		p.Flush()
 
-	message, gap := transport.find(page, "under way"), transport.find(page, `"recovered":false`)
-	if message < 0 || gap < message {
-		t.Errorf("got the message at place %d and the gap at %d, want both, and the gap later", message, gap)
+		if len(more.messages) > 0 || r.find(p, "before") >= 0 || r.find(p, "after") >= 0 || r.find(p, `"recovered":false`) < 0 {
+			t.Errorf("behind %t: got %d messages from the window, and %q, want only the gap", behind, len(more.messages), r.frames)
+		}
 	}
 }
 

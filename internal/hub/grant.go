@@ -138,10 +138,12 @@ func (h *Hub) canDoWithout(p *Page, m *window.Message, now int64) bool {
 	return !p.course.has(passed) && h.isReplacedFor(m, p) // else the page may have passed that one, too
 }
 
-// scheduleGap notifies a live page of a gap once the messages that are on their
-// way to it have been delivered.
+// scheduleGap notifies a live page of a gap once the round is over. Until then it gets
+// nothing that follows the watch: if it lost its connection in between, it would return
+// from beyond the watch, and would not be notified.
 func (h *Hub) scheduleGap(p *Page) {
 	p.course.begin(startGrant) // one gap is enough
 	p.course.set(passed)
+	p.behind = false
 	h.round.gapped = append(h.round.gapped, p)
 }

@@ -130,7 +130,7 @@ type answer struct {
 
 var (
 	verdictPattern = regexp.MustCompile(`(?s)<p class="verdict[^>]*>(.*?)</p>`)
-	stepPattern    = regexp.MustCompile(`(?s)<li><strong>.*?</li>`)
+	stepPattern    = regexp.MustCompile(`(?s)<li[^>]*><span>.*?</li>`)
 	tagPattern     = regexp.MustCompile(`<[^>]*>`)
 )
 

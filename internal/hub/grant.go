@@ -106,7 +106,7 @@ func (h *Hub) deliverInOrder(p *Page, offsets []uint64, now int64) (late bool) {
 	for _, offset := range offsets {
 		m := h.history.At(offset)
 		switch {
-		case h.canDoWithout(p, m, now):
+		case !h.isForPage(m, p, now), p.isForWatches(m): // it gets the message anyway
 		case offset <= p.knownUpTo():
 			late = true
 		case !p.behind: // otherwise it reads the message from the window
@@ -125,17 +125,9 @@ func (h *Hub) deliverInOrder(p *Page, offsets []uint64, now int64) (late bool) {
 // whether the page was promised it.
 func (h *Hub) mayLack(p *Page, offsets []uint64, now int64) bool {
 	return p.course.has(passed) && slices.ContainsFunc(offsets, func(offset uint64) bool {
-		return offset <= p.recoveredFrom() && !h.canDoWithout(p, h.history.At(offset), now)
+		m := h.history.At(offset)
+		return offset <= p.recoveredFrom() && h.isForPage(m, p, now) && !p.isForWatches(m)
 	})
-}
-
-// canDoWithout reports whether a page needs no message of the user: it gets it because of
-// its own watches, or another one in its place, or it is not for the page.
-func (h *Hub) canDoWithout(p *Page, m *window.Message, now int64) bool {
-	if p.isForWatches(m) || !h.isAddressedTo(m, p) || int64(envelope.Expires(m.Raw())) <= now { //nolint:gosec // seconds
-		return true
-	}
-	return !p.course.has(passed) && h.isReplacedFor(m, p) // else the page may have passed that one, too
 }
 
 // scheduleGap notifies a live page of a gap once the round is over. Until then it gets

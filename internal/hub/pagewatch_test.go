@@ -78,15 +78,20 @@ func TestLateWatchOfTheUserHidesNoGapOfAPage(t *testing.T) {
 // A late watch makes a message the user's that a page has passed, without promising it to the
 // page. Another late watch that does promise it is a gap.
 func TestLateWatchHidesNoGapOfAnother(t *testing.T) {
-	for name, send := range map[string]func(*writer) []broker.Delivery{
-		"the same message": func(w *writer) []broker.Delivery {
-			return []broker.Delivery{w.message(event.Tag("T", "U"), "lost")}
-		},
-		"one that replaces it": func(w *writer) []broker.Delivery {
-			return []broker.Delivery{w.kept(t, event.Tag("U"), "K", "", time.Hour), w.kept(t, event.Tag("T"), "K", "", time.Hour)}
-		},
+	both := event.Tag("T", "U")
+	for _, test := range []struct {
+		name  string
+		first string // the position from which the first watch counts
+		send  func(*writer) []broker.Delivery
+	}{
+		{"the same message", "log.2", func(w *writer) []broker.Delivery {
+			return []broker.Delivery{w.message(both, "lost")}
+		}},
+		{"one that replaces it", "log.3", func(w *writer) []broker.Delivery {
+			return []broker.Delivery{w.kept(t, both, "K", "", time.Hour), w.kept(t, both, "K", "", time.Hour)}
+		}},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			h, d := newHub(func(*Config) {})
 			w, r := new(writer), new(recorder)
 			d.Dispatch([]broker.Delivery{w.message(event.User("9"), "first")})
@@ -96,8 +101,8 @@ func TestLateWatchHidesNoGapOfAnother(t *testing.T) {
 			}
 			p.Flush()
 			d.Dispatch([]broker.Delivery{w.message(event.User("9"), "second")})
-			d.Dispatch(append(send(w), w.message(event.User("1"), "last")))
-			d.Dispatch([]broker.Delivery{w.grant("1", "log.2", "T")})
+			d.Dispatch(append(test.send(w), w.message(event.User("1"), "last")))
+			d.Dispatch([]broker.Delivery{w.grant("1", test.first, "T")})
 			if r.find(p, `"recovered":false`) >= 0 {
 				t.Fatal("the page is notified of a gap, though it was rendered before the first watch")
 			}

@@ -1,13 +1,17 @@
 package pull_test
 
 import (
+	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/labstack/echo/v4"
 
 	"github.com/echo-pull/pull"
 )
@@ -43,6 +47,48 @@ func TestStartAndStopAreLogged(t *testing.T) {
 			t.Errorf("got %d lines in an hour without anything to note, want 2:\n%s", n, out)
 		}
 	})
+}
+
+func TestUnusableConfigurationIsLogged(t *testing.T) {
+	for want, configure := range map[string]func(*pull.Config){
+		"pull: Config.Tick is negative":                    func(c *pull.Config) { c.Tick = -1 },
+		"pull: Config.MaxSessions is negative":             func(c *pull.Config) { c.MaxSessions = -1 },
+		"pull: Config needs either User or Session":        func(c *pull.Config) { c.User = nil },
+		"pull: Config.Secret has 3 bytes, the least is 32": func(c *pull.Config) { c.Secret = []byte("abc") },
+	} {
+		out := new(lines)
+		config := pull.Config{User: func(echo.Context) (string, error) { return "", nil }, Logger: slog.New(slog.NewTextHandler(out, nil))}
+		configure(&config)
+		if _, err := pull.New(config); err == nil || err.Error() != want {
+			t.Errorf("New returned %v, want %s", err, want)
+		}
+		out.logs(t, fmt.Sprintf(`level=WARN msg="pull: unusable configuration" error=%q`, want), 1)
+		out.logs(t, "level=", 1)
+	}
+}
+
+// What is found only later is logged in the same way, and goes to OnError if there is one.
+func TestUnusableMountIsLoggedOnce(t *testing.T) {
+	const want = "pull: cannot mount at /files/*: the wildcard matches the paths below it"
+	for _, withOnError := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			var reported []string
+			a, out := newLoggingApp(t, slog.LevelWarn, func(c *pull.Config) {
+				c.OnError = nil
+				if withOnError {
+					c.OnError = func(err error) { reported = append(reported, err.Error()) }
+				}
+			})
+			a.Mount(a.echo.Group("/files/*"))
+			a.stop(t)
+
+			out.logs(t, fmt.Sprintf(`level=WARN msg="pull: unusable configuration" error=%q`, want), 1)
+			out.logs(t, "cannot mount", 1)
+			if withOnError != slices.Contains(reported, want) {
+				t.Errorf("OnError got %q", reported)
+			}
+		})
+	}
 }
 
 // Requests that are refused all the time are one line a minute, with their number.

@@ -17,23 +17,18 @@ type Plugin struct {
 	server *web.Server    // HTTP without Echo
 }
 
-// New starts a plugin. It returns an error for an invalid configuration. If the
-// broker does not respond, New reports that to Config.OnError and the plugin
-// keeps trying.
+// New starts a plugin. It returns an error for an invalid configuration, and logs
+// that to Config.Logger as well. If the broker does not respond, New reports that to
+// Config.OnError and the plugin keeps trying.
 func New(config Config) (*Plugin, error) {
 	if config.Skipper == nil {
 		config.Skipper = middleware.DefaultSkipper
 	}
-	server, err := web.New(config.server())
+	server, err := web.Start(config.server(), config.engine())
 	if err != nil {
 		return nil, err
 	}
-	engine, err := engine.New(config.engine())
-	if err != nil {
-		return nil, err
-	}
-	server.Open(engine)
-	return &Plugin{config, engine, server}, nil
+	return &Plugin{config, server.Engine(), server}, nil
 }
 
 // Send sends an event outside a request, such as from a cron job or a queue

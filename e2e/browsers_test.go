@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"os"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/chromedp"
 	"github.com/labstack/echo/v4"
 
 	"github.com/echo-pull/pull"
@@ -17,8 +19,8 @@ import (
 // A view is a page in some browser.
 type view struct {
 	*testing.T
-	visit func(address string)
-	eval  func(expression string) string // of a string
+	visit    func(address string)
+	evaluate func(expression string) (string, error) // of a string
 }
 
 // browsers are those in which the client must work. open returns what opens the pages of
@@ -37,7 +39,11 @@ func inChromium(t *testing.T) func(address string) *view {
 	who := newPerson(t, "")
 	return func(address string) *view {
 		page := who.open(t, address)
-		return &view{t, page.visit, func(expression string) string { return value[string](page, expression) }}
+		return &view{t, page.visit, func(expression string) (string, error) {
+			ctx, cancel := context.WithTimeout(page.ctx, patience)
+			defer cancel()
+			return chromedp.Run(ctx, chromedp.Evaluate[string](expression))
+		}}
 	}
 }
 
@@ -46,13 +52,15 @@ func inFirefox(t *testing.T) func(address string) *view {
 	f := sharedFirefox(t)
 	return func(address string) *view {
 		page := f.open(t, address)
-		t.Cleanup(func() { _ = page.Close(t.Context()) })
 		visit := func(address string) {
 			if err := page.Visit(t.Context(), address); err != nil {
 				t.Fatal(err)
 			}
 		}
-		return &view{t, visit, func(expression string) string { return foxValue[string](page, expression) }}
+		return &view{t, visit, func(expression string) (got string, err error) {
+			err = page.Eval(t.Context(), expression, &got)
+			return got, err
+		}}
 	}
 }
 
@@ -78,18 +86,31 @@ func inWebKit(t *testing.T) func(address string) *view {
 			must(b.Visit(t.Context(), address))
 		}
 		visit(address)
-		return &view{t, visit, func(expression string) (got string) {
+		return &view{t, visit, func(expression string) (got string, err error) {
 			must(b.Use(t.Context(), name))
-			must(b.Eval(t.Context(), expression, &got))
-			return got
+			err = b.Eval(t.Context(), expression, &got)
+			return got, err
 		}}
 	}
+}
+
+// eval evaluates an expression.
+func (v *view) eval(expression string) string {
+	v.Helper()
+	got, err := v.evaluate(expression)
+	if err != nil {
+		v.Fatalf("%s: %v", expression, err)
+	}
+	return got
 }
 
 // until waits for an expression to be true, on this page or the one that replaces it.
 func (v *view) until(expression string) {
 	v.Helper()
-	eventually(v.T, expression, func() bool { return v.eval("String(!!("+expression+"))") == "true" })
+	eventually(v.T, expression, func() bool {
+		is, err := v.evaluate("String(!!(" + expression + "))")
+		return err == nil && is == "true"
+	})
 }
 
 func (v *view) run(statement string) { v.eval("String(void (() => {" + statement + "})())") }

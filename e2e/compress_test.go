@@ -2,71 +2,42 @@ package e2e
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 
 	"github.com/echo-pull/pull"
-	"github.com/echo-pull/pull/e2e/internal/webkittest"
 )
 
 func TestCompressedFragmentInChromium(t *testing.T) {
 	t.Parallel()
-	testCompressed(t, func(address string) func(string) string {
-		page := newPerson(t, "").open(t, address)
-		return func(expression string) string { return value[string](page, expression) }
-	})
+	testCompressed(t, inChromium(t))
 }
 
 func TestCompressedFragmentInFirefox(t *testing.T) {
 	t.Parallel()
-	f := sharedFirefox(t)
-	testCompressed(t, func(address string) func(string) string {
-		page := f.open(t, address)
-		return func(expression string) string { return foxValue[string](page, expression) }
-	})
+	testCompressed(t, inFirefox(t))
 }
 
 func TestCompressedFragmentInWebKit(t *testing.T) {
 	t.Parallel()
-	b, err := webkittest.Start(t.Context(), t.TempDir())
-	if errors.Is(err, webkittest.ErrMissing) && os.Getenv("CI") == "" {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(b.Kill)
-	testCompressed(t, func(address string) func(string) string {
-		if err := b.Visit(t.Context(), address); err != nil {
-			t.Fatal(err)
-		}
-		return func(expression string) (got string) {
-			if err := b.Eval(t.Context(), expression, &got); err != nil {
-				t.Fatal(err)
-			}
-			return got
-		}
-	})
+	testCompressed(t, inWebKit(t))
 }
 
-// testCompressed sends a fragment to a page, which open opens in a browser. open
-// returns a function that evaluates an expression there. The page must handle the
-// fragment, of which at most a quarter may have come over its connection. What the
-// page sends, the server must understand.
-func testCompressed(t *testing.T, open func(address string) (eval func(string) string)) {
+// testCompressed sends a fragment to a page. The page must handle the fragment, of which at
+// most a quarter may have come over its connection. What the page sends, the server must
+// understand.
+func testCompressed(t *testing.T, open func(address string) *view) {
 	t.Helper()
 	s := newSite(t, func(c *pull.Config) { c.Compress, c.Guests = true, true })
 	r := startRelay(t, s.url)
-	eval := open("http://" + r.address + "/page")
-	eventually(t, "the page connects", func() bool { return eval(`String(!!window.BX?.PULL?.isConnected())`) == "true" })
-	eval(`String(void BX.addCustomEvent("onPullEvent-test", (command, params) => { window.html = params.html }))`)
+	page := open("http://" + r.address + "/page")
+	page.connected()
+	page.run(`BX.addCustomEvent("onPullEvent-test", (command, params) => { window.html = params.html })`)
 	var html strings.Builder
 	for i := range 230 {
 		fmt.Fprintf(&html, "<tr id=\"task-%d\"><td class=\"title\">Write <b>note %d</b> für Ann</td><td>%x</td></tr>\n", i, i, i*i*7919)
@@ -78,8 +49,8 @@ func testCompressed(t *testing.T, open func(address string) (eval func(string) s
 		t.Fatal(err)
 	}
 
-	eventually(t, "the page handles the fragment", func() bool { return eval(`String(!!window.html)`) == "true" })
-	if got := eval("window.html"); got != fragment {
+	page.until("window.html")
+	if got := page.eval("window.html"); got != fragment {
 		t.Errorf("the page has %d characters of HTML, or others, want the %d that were sent", len(got), len(fragment))
 	}
 	got := int(r.received.Load() - before)
@@ -87,8 +58,8 @@ func testCompressed(t *testing.T, open func(address string) (eval func(string) s
 	if got > len(fragment)/4 {
 		t.Errorf("%d bytes of HTML came as %d, want at most a quarter", len(fragment), got)
 	}
-	eval(`String(void BX.PULL.getUsersLastSeen([1, 2, 3].map(String)).then((seen) => { window.seen = "answered" }))`)
-	eventually(t, "the server answers a request of the page", func() bool { return eval(`String(window.seen)`) == "answered" })
+	page.run(`BX.PULL.getUsersLastSeen([1, 2, 3].map(String)).then((seen) => { window.seen = true })`)
+	page.until("window.seen")
 }
 
 // A relay passes connections on to a server, and counts what the server sends.

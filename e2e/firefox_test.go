@@ -76,7 +76,9 @@ func endFirefox() {
 }
 
 // front is held by the test that uses the shared browser: each new tab is in front of
-// the others, and examples share a cookie, because ports do not separate them.
+// the others, and examples share a cookie, because ports do not separate them. Nor do they
+// separate WebSockets: while one to a server that has ended waits for its next attempt, all
+// others to the same host wait, for half a minute and more. So no tab outlives its test.
 var front sync.Mutex
 
 // sharedFirefox returns the browser of the tests that do not restart it. They use it
@@ -87,9 +89,15 @@ func sharedFirefox(t *testing.T) *firefox {
 		commonFirefox.browser, commonFirefox.err = startFirefox(context.Background())
 	})
 	needFirefox(t, commonFirefox.err)
+	f := commonFirefox.browser
 	front.Lock()
-	t.Cleanup(front.Unlock)
-	return commonFirefox.browser
+	t.Cleanup(func() {
+		defer front.Unlock()
+		if err := f.CloseTabs(context.Background()); err != nil {
+			t.Errorf("close the tabs: %v", err)
+		}
+	})
+	return f
 }
 
 // needFirefox ends the test if a browser has not started. Without a Firefox the
@@ -129,14 +137,17 @@ func foxValue[T any](p *foxTab, expression string) T {
 	return v
 }
 
-// until waits for the expression to be true.
+// until waits for the expression to be true, on this page or on the one that replaces it.
 func (p *foxTab) until(expression string) {
 	p.Helper()
-	eventually(p.T, expression, func() bool { return foxValue[bool](p, "!!("+expression+")") })
+	p.settles("!!(" + expression + ")")
 }
 
 // settles waits for the promise of an expression, made anew each time, to be true.
 func (p *foxTab) settles(expression string) {
 	p.Helper()
-	eventually(p.T, expression, func() bool { return foxValue[bool](p, expression) })
+	eventually(p.T, expression, func() bool {
+		var is bool
+		return p.Eval(p.Context(), expression, &is) == nil && is
+	})
 }

@@ -21,10 +21,13 @@ func (s *site) inspect(path string) *tab {
 	return newPerson(s.t, "root").open(s.t, s.url+"/admin/pull"+path)
 }
 
+// isLive is an expression for whether the overview is updated.
+const isLive = `document.querySelector("#state").dataset.state === "live"`
+
 // isLive waits until the overview is updated.
 func (p *tab) isLive() {
 	p.Helper()
-	p.until(`document.querySelector("#state").dataset.state === "live"`)
+	p.until(isLive)
 }
 
 // shown returns an expression for a number of the overview.
@@ -87,8 +90,39 @@ func TestInspectorOutlivesItsNode(t *testing.T) {
 
 	s.restart()
 
-	root.until(`!window.before && document.querySelector("#state").dataset.state === "live"`)
+	root.until("!window.before && " + isLive)
 	root.clean("WebSocket", "ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "426", "503")
+}
+
+// On a network that holds up WebSockets, the client needs longer for its first connection
+// than the page waits for updates.
+func TestInspectorIsPatientUntilItHasConnected(t *testing.T) {
+	t.Parallel()
+	open := make(chan struct{})
+	s := newSite(t, nil)
+	s.breakWith(func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			<-open
+			return next(c)
+		}
+	})
+	root := newPerson(t, "root").open(t, s.url+"/elsewhere")
+	root.before(`
+		const set = setTimeout
+		window.missed = 0
+		window.setTimeout = (f, ms, ...more) => ms !== 10_000 || window.opened ? set(f, ms, ...more) : set(() => { missed++; f() }, 20)`)
+	root.visit(s.url + "/admin/pull")
+	root.run(`window.stayed = true`)
+
+	root.until(`window.missed >= 3`)
+
+	if !value[bool](root, `window.stayed && document.querySelector("#state").textContent === "connecting"`) {
+		t.Error("the page was loaded again, or does not show that it connects")
+	}
+	root.run(`window.opened = true`)
+	close(open)
+	root.until("window.stayed && " + isLive)
+	root.clean()
 }
 
 func TestInspectorShowsThatTheSessionIsOver(t *testing.T) {
@@ -194,7 +228,7 @@ func TestInspectorIsLiveInFirefox(t *testing.T) {
 		c.User = func(echo.Context) (string, error) { return "root", nil }
 	})
 	page := f.open(t, s.url+"/admin/pull")
-	page.until(`document.querySelector("#state").dataset.state === "live"`)
+	page.until(isLive)
 
 	s.send(pull.User("7"), 1)
 

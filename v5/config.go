@@ -259,7 +259,8 @@ type Config struct {
 	// OnError receives errors that no call can return: the broker failed, the
 	// log broke, a state file is damaged. It receives only the first error of an
 	// outage of the broker; Logger gets the end. It must not block. Default: it
-	// logs the error to Logger.
+	// logs the error to Logger, at level Error, or at Warn if it is about how the
+	// application is set up.
 	OnError func(error)
 
 	// Logger is for messages that do not go to OnError. Default slog.Default().

@@ -70,6 +70,8 @@ type Config struct {
 	OnError func(error)
 	Logger  *slog.Logger
 	Trace   Tracer
+
+	logsErrors bool // OnError only logs
 }
 
 // A duration longer than forever means no end, and a number larger than
@@ -103,13 +105,20 @@ func (c Config) withDefaults() (Config, error) {
 	fill(&c.GrantTTL, defaultGrantTTL)
 	c.PushPatience = max(0, c.PushPatience)
 	c = c.bounded()
-	if c.Logger == nil {
-		c.Logger = slog.Default()
-	}
+	c.Logger = c.ActualLogger()
 	if c.OnError == nil {
+		c.logsErrors = true
 		c.OnError = func(err error) { oplog.Error(c.Logger, err) }
 	}
 	return c, nil
+}
+
+// ActualLogger returns the logger, or the default one.
+func (c *Config) ActualLogger() *slog.Logger {
+	if c.Logger == nil {
+		return slog.Default()
+	}
+	return c.Logger
 }
 
 // bounded returns the configuration with no value above forever or unbounded.

@@ -186,6 +186,15 @@ func (e *Engine) Hub() *hub.Hub { return e.hub }
 // Report passes an error that cannot be returned to a caller to Config.OnError.
 func (e *Engine) Report(err error) { e.config.OnError(err) }
 
+// Misconfigured logs that a part of the plugin cannot work as the application is set up,
+// and passes the error to Config.OnError, unless that only logs it once more.
+func (e *Engine) Misconfigured(err error) {
+	oplog.Unusable.Log(e.config.Logger, err)
+	if !e.config.logsErrors {
+		e.Report(err)
+	}
+}
+
 // Logger returns the logger for what is not an error.
 func (e *Engine) Logger() *slog.Logger { return e.config.Logger }
 

@@ -30,6 +30,6 @@ func (e *Engine) checkReach(d *broker.Delivery) {
 	}
 	lacking := e.config.WatchTTL - reach
 	e.hub.ForgetWatches(now.Add(lacking))
-	e.config.OnError(fmt.Errorf("pull: the log begins %s ago, and watches live %s: this node does not know all of them, and pages that return to it are notified of a gap for %s",
+	e.Misconfigured(fmt.Errorf("pull: the log begins %s ago, and watches live %s: this node does not know all of them, and pages that return to it are notified of a gap for %s",
 		reach.Round(time.Second), e.config.WatchTTL, lacking.Round(time.Second)))
 }

@@ -19,7 +19,7 @@ var ErrNoTickets = errors.New("pull: tickets need Config.Secret, which all nodes
 // if the login may be over, see [hub.Hub.TicketFrom]. It reports ErrNoTickets once.
 func (e *Engine) IssueTicket(login session.Login, origin ticket.Origin, began uint64, stale bool) (string, error) {
 	if e.memory == nil && len(e.config.Secret) == 0 {
-		e.ticketsMissing.Do(func() { e.config.OnError(ErrNoTickets) })
+		e.ticketsMissing.Do(func() { e.Misconfigured(ErrNoTickets) })
 		return "", ErrNoTickets
 	}
 	from, err := e.hub.TicketFrom(login, began, stale)

@@ -4,6 +4,8 @@ import "log/slog"
 
 // The node.
 var (
+	Unusable = Message{slog.LevelWarn, "pull: unusable configuration", []string{"error"}} //nolint:gochecknoglobals // a constant
+
 	Started = Message{slog.LevelInfo, "pull: started", []string{"node", "broker"}}        //nolint:gochecknoglobals // a constant
 	Stopped = Message{slog.LevelInfo, "pull: stopped", []string{"node", "after", "took"}} //nolint:gochecknoglobals // a constant
 )

@@ -54,7 +54,7 @@ func survive() { _ = recover() }
 // All returns every message.
 func All() []*Message {
 	return []*Message{
-		&Started, &Stopped,
+		&Unusable, &Started, &Stopped,
 		&BrokerLost, &BrokerBack, &EpochChanged, &Gaps,
 		&Refused, &Cut, &SlowLog, &QueueHalfFull, &ForeignOrigin, &ForeignHost, &UnknownUser,
 		&Connected, &Joined, &Recovered, &Left,

@@ -78,7 +78,7 @@ func (s *Server) mountFor(c Context) string {
 		return escapeLike(c.Request().URL, c.Param(parameter))
 	})
 	if missing != "" && s.reports.Allow("head "+c.Route()) {
-		s.engine.Report(fmt.Errorf("pull: Head on %s: the route has no parameter %q, which the address of the mount contains", c.Route(), missing))
+		s.engine.Misconfigured(fmt.Errorf("pull: Head on %s: the route has no parameter %q, which the address of the mount contains", c.Route(), missing))
 	}
 	return mount
 }

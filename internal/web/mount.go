@@ -30,7 +30,7 @@ func (s *Server) Mount(r Routes) {
 	connect, html := withBoundBody(s.counted(s.Connect)), withBoundBody(s.counted(s.HTML))
 	path := r.GET("", connect)
 	if strings.Contains(path, "*") {
-		s.engine.Report(fmt.Errorf("pull: cannot mount at %s: the wildcard matches the paths below it", path))
+		s.engine.Misconfigured(fmt.Errorf("pull: cannot mount at %s: the wildcard matches the paths below it", path))
 		return
 	}
 	handshakes := map[string]func(Context) error{path: connect}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/echo-pull/pull/internal/conn"
 	"github.com/echo-pull/pull/internal/engine"
+	"github.com/echo-pull/pull/internal/oplog"
 	"github.com/echo-pull/pull/internal/rate"
 	"github.com/echo-pull/pull/internal/session"
 )
@@ -34,9 +35,22 @@ type Server struct {
 	mounted atomic.Pointer[mount]
 }
 
-// New returns a server, which serves once Open has been called. It returns an
-// error if the configuration is invalid.
-func New(config Config) (*Server, error) {
+// Start starts an engine and returns the server that serves it. It returns an error, and
+// logs it, if one of the configurations is invalid.
+func Start(config Config, core engine.Config) (*Server, error) {
+	s, err := newServer(config)
+	if err == nil {
+		s.engine, err = engine.New(core)
+	}
+	if err != nil {
+		oplog.Unusable.Log(core.ActualLogger(), err)
+		return nil, err
+	}
+	s.open()
+	return s, nil
+}
+
+func newServer(config Config) (*Server, error) {
 	config, err := config.withDefaults()
 	if err != nil {
 		return nil, err
@@ -54,10 +68,14 @@ func New(config Config) (*Server, error) {
 	return s, nil
 }
 
-// Open makes the server serve an engine. It is called once, before any request.
-func (s *Server) Open(e *engine.Engine) {
+// Engine returns the engine that the server serves.
+func (s *Server) Engine() *engine.Engine { return s.engine }
+
+// open makes the server serve its engine.
+func (s *Server) open() {
+	e := s.engine
 	e.SetServer(s)
-	s.engine, s.broadcaster = e, conn.NewBroadcaster(e.Tick(), s.config.Compress)
+	s.broadcaster = conn.NewBroadcaster(e.Tick(), s.config.Compress)
 	s.sectionKey, s.identityKey = "pull.section."+e.Hub().ID, "pull.identity."+e.Hub().ID
 }
 

@@ -63,7 +63,7 @@ func (s *Server) serveResponse(c Context, p *page) {
 func (s *Server) reportTimeouts(r *http.Request, w http.ResponseWriter) {
 	server, ok := r.Context().Value(http.ServerContextKey).(*http.Server)
 	if ok && max(server.ReadTimeout, server.WriteTimeout) > 0 && s.reports.Allow("timeouts") {
-		s.engine.Report(fmt.Errorf("pull: streams end after the server's ReadTimeout or WriteTimeout: "+
+		s.engine.Misconfigured(fmt.Errorf("pull: streams end after the server's ReadTimeout or WriteTimeout: "+
 			"a response writer of type %T takes no deadlines, and has no Unwrap", w))
 	}
 }

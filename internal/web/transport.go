@@ -73,7 +73,7 @@ const (
 // end of the stream would make the page reconnect again and again.
 func (s *Server) refuseWriter(w http.ResponseWriter, why string) error {
 	if s.reports.Allow("writer " + why) {
-		s.engine.Report(fmt.Errorf("pull: no page can connect through a response writer of type %T: %s", Bare(w), why))
+		s.engine.Misconfigured(fmt.Errorf("pull: no page can connect through a response writer of type %T: %s", Bare(w), why))
 	}
 	return refuse(http.StatusNotImplemented, "the server's response writer: "+why)
 }

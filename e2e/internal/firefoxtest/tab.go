@@ -5,6 +5,7 @@ package firefoxtest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -66,6 +67,21 @@ func (b *Browser) Pages(ctx context.Context) ([]string, error) {
 		addresses = append(addresses, p.URL)
 	}
 	return addresses, err
+}
+
+// CloseTabs closes all tabs but an empty new one, without which the browser would end.
+func (b *Browser) CloseTabs(ctx context.Context) error {
+	places, err := b.conn.places(ctx, fields{"maxDepth": 0})
+	if err != nil {
+		return err
+	}
+	if _, err := b.Open(ctx, "about:blank"); err != nil {
+		return err
+	}
+	for _, p := range places {
+		err = errors.Join(err, (&Tab{b.conn, p.Context}).Close(ctx))
+	}
+	return err
 }
 
 // Permit sets a permission of an origin, such as notifications, to granted, denied

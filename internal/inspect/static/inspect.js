@@ -14,6 +14,7 @@ const isUntouched = () => document.activeElement === document.body
 
 if (live && watch && state && button) {
   let isPaused = false
+  let wasConnected = false
   let timer
 
   const show = (name, text) => {
@@ -26,8 +27,12 @@ if (live && watch && state && button) {
   }
 
   // A node that has started again does not know this page. Once the node can be reached,
-  // the page is loaded again.
+  // the page is loaded again. One that has not connected yet would only begin anew with that.
   const miss = async () => {
+    if (!wasConnected) {
+      wasConnected = Boolean(globalThis.BX?.PULL?.isConnected())
+      return expect()
+    }
     show("late", "no updates")
     const response = await fetch(location.href, { redirect: "error" }).catch(() => null)
     if (state.dataset.state !== "late") return
@@ -37,6 +42,7 @@ if (live && watch && state && button) {
 
   new MutationObserver(() => {
     if (isPaused) return
+    wasConnected = true
     show("live", "live")
     expect()
   }).observe(live, { childList: true, subtree: true, characterData: true, attributes: true })

@@ -8,7 +8,7 @@
 # make bench   pull beside its peers, at most 25 minutes; see bench/README.md
 # make bench-aims   what the aims need, at most 12 minutes
 # make soak    the example with 2,000 pages for 30 minutes, under faults: nothing may grow or be lost; draws docs/soak.svg
-# make soak-short   the same with 400 pages for two and a half minutes, which is a part of make test
+# make soak-short   the same with 400 pages for three minutes, which is a part of make test
 # make build   the browser client's bundle, client/dist
 # make client  the browser client's tests, and the npm package in fresh projects, for which npm needs a network
 # make release VERSION=0.1.0 V5=5.0.0   checks whether this commit can be released, and prints the commands

@@ -14,7 +14,7 @@ import (
 func soakCommand(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("soak", flag.ExitOnError)
 	program := flags.String("program", "bin/example", "the example, built")
-	short := flags.Bool("short", false, "two and a half minutes with 400 pages, instead of 30 with 2,000")
+	short := flags.Bool("short", false, "three minutes with 400 pages, instead of 30 with 2,000")
 	length := flags.Duration("for", 0, "how long the faults last, if not as long as usual")
 	pages := flags.Int("pages", 0, "how many pages there are, if not as many as usual")
 	out := flags.String("out", "", "SVG file for the lines; none if empty")

@@ -114,7 +114,7 @@ func (c Config) withDefaults() (Config, error) {
 }
 
 // ActualLogger returns the logger, or the default one.
-func (c *Config) ActualLogger() *slog.Logger {
+func (c Config) ActualLogger() *slog.Logger {
 	if c.Logger == nil {
 		return slog.Default()
 	}

@@ -34,11 +34,11 @@ func Long() Plan {
 	}
 }
 
-// Short is two and a half minutes with 400 pages, of which a minute and a half are under
-// faults. The window is full, and memory is flat, before the half of that.
+// Short is three minutes with 400 pages, of which two minutes are under faults. The window
+// is full, and memory is flat, before the half of that.
 func Short() Plan {
 	return Plan{
-		For: 90 * time.Second, Pages: 400,
+		For: 2 * time.Minute, Pages: 400,
 		Window: 40 * time.Second, Sample: time.Second,
 		Shared: 250 * time.Millisecond, Private: 50 * time.Millisecond, Change: time.Second,
 		Cut: 500 * time.Millisecond, Crowd: 20 * time.Second, Burst: 15 * time.Second, Kill: 30 * time.Second,

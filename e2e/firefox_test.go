@@ -78,7 +78,8 @@ func endFirefox() {
 // front is held by the test that uses the shared browser: each new tab is in front of
 // the others, and examples share a cookie, because ports do not separate them. Nor do they
 // separate WebSockets: while one to a server that has ended waits for its next attempt, all
-// others to the same host wait, for half a minute and more. So no tab outlives its test.
+// others to the same host wait, for up to 14 seconds when that was measured. So no tab
+// outlives its test.
 var front sync.Mutex
 
 // sharedFirefox returns the browser of the tests that do not restart it. They use it

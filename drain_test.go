@@ -116,6 +116,34 @@ func TestDrainingNodeWorksAsBefore(t *testing.T) {
 	})
 }
 
+// Pages that are still on the node send messages to others, wherever those are.
+func TestPagesTalkDuringADrain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFaults()
+		a, b := f.draining(t, 10*time.Second), f.node(t)
+		defer b.stop(t)
+		a.relays(t, func(context.Context, pull.Message) error { return nil })
+		sender, here, there := connected(t, a, "42", ""), connected(t, a, "7", ""), connected(t, b, "7", "")
+		ended := make(chan error, 1)
+		go func() { ended <- a.Shutdown(t.Context()) }()
+		pass(2 * time.Second)
+
+		if got := sender.says(t, saying("typing", toUsers("7")...)); got != "ok" {
+			t.Errorf("got %q, want ok", got)
+		}
+
+		for _, p := range []*page{here, there} {
+			if m := p.hears(t); m.Command != "typing" {
+				t.Errorf("got %+v, want typing", m)
+			}
+		}
+		if err := <-ended; err != nil {
+			t.Errorf("Shutdown: got %v, want nil", err)
+		}
+		a.stop(t)
+	})
+}
+
 func TestPagesThatADrainMovesMissNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFaults()

@@ -1,6 +1,7 @@
 package pgbroker_test
 
 import (
+	"fmt"
 	"os/exec"
 	"strings"
 	"testing"
@@ -94,19 +95,39 @@ func TestConfigurationsThatCannotWorkAreErrors(t *testing.T) {
 	}
 }
 
-// Nodes that start at the same time all want to create the tables.
+// Nodes that start at the same time all want to create the tables. They wait for one another
+// longer than the role allows other statements to wait.
 func TestNodesCreateTheTablesTogether(t *testing.T) {
 	t.Parallel()
 	s := shared(t)
 	s.exec(t, "DROP SCHEMA IF EXISTS events CASCADE")
 	s.exec(t, "CREATE SCHEMA events")
+	watching := open(t, s.url())
+	slowest, err := watching.Begin()
+	if err == nil {
+		_, err = slowest.Exec("SELECT pg_advisory_xact_lock(1886743660, 0)")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	failed := make(chan error, 10)
 	for range cap(failed) {
-		db := open(t, s.url())
+		db := open(t, s.url()+"&lock_timeout=10ms")
 		go func() {
 			_, err := pgbroker.New(pgbroker.Config{DB: db, Create: true, Prefix: "events.pull_"})
 			failed <- err
 		}()
+	}
+	eventually(t, func() error {
+		var waiting int
+		err := watching.QueryRow(`SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'advisory' AND query_start < clock_timestamp() - interval '100 ms'`).Scan(&waiting)
+		if err == nil && waiting < cap(failed) {
+			err = fmt.Errorf("%d nodes wait, want %d", waiting, cap(failed))
+		}
+		return err
+	})
+	if err := slowest.Rollback(); err != nil {
+		t.Fatal(err)
 	}
 	for range cap(failed) {
 		if err := <-failed; err != nil {

@@ -56,8 +56,14 @@ func (b *Broker) create(ctx context.Context) error {
 	}
 	defer func() { _ = tx.Rollback() }()
 
-	if _, err = tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock(1886743660, 0)`); err != nil {
-		return err
+	for _, statement := range []string{
+		"SET LOCAL lock_timeout = 0", // nodes that start together wait for the first one
+		"SET LOCAL statement_timeout = 0",
+		"SELECT pg_advisory_xact_lock(1886743660, 0)",
+	} {
+		if _, err = tx.ExecContext(ctx, statement); err != nil {
+			return err
+		}
 	}
 	if missing, err := b.inspect(ctx, tx); err != nil || missing == "" {
 		return err

@@ -89,9 +89,10 @@ func lock(t testing.TB, file string) (unlock func()) {
 }
 
 // copyFiles copies a database and what lies beside it, as a killed process leaves
-// them.
+// them. Nothing may move from one file to another meanwhile.
 func copyFiles(t testing.TB, from, to string) {
 	t.Helper()
+	defer lock(t, from)()
 	for _, suffix := range []string{"", "-wal", "-pull_witness"} {
 		content, err := os.ReadFile(from + suffix)
 		if err == nil {

@@ -265,7 +265,9 @@ type Config struct {
 	// application is set up.
 	OnError func(error)
 
-	// Logger is for messages that do not go to OnError. Default slog.Default().
+	// Logger is for everything else that an operator should know, such as starts, outages
+	// and refusals; docs/production.md lists all messages. What is wrong with how the
+	// application is set up goes to both. Default slog.Default().
 	Logger *slog.Logger
 
 	// Trace follows events from requests to the nodes that deliver them. Package

@@ -11,15 +11,16 @@ import (
 
 // A dialect is what databases write in their own way.
 type dialect struct {
-	numbered bool     // placeholders are $1, $2 … instead of ?
-	create   []string // makes the table
-	save     string   // inserts a row, or replaces it
+	numbered  bool     // placeholders are $1, $2 … instead of ?
+	oneWriter bool     // the database is a file that one connection writes at a time
+	create    []string // makes the table
+	save      string   // inserts a row, or replaces it
 }
 
 // Users are compared byte by byte, and hashes are the same in every collation.
 func postgres() *dialect {
 	d := sqlite()
-	d.numbered = true
+	d.numbered, d.oneWriter = true, false
 	d.create = []string{
 		`CREATE TABLE IF NOT EXISTS pull_push (hash TEXT PRIMARY KEY, user_id TEXT COLLATE "C" NOT NULL, subscription TEXT NOT NULL, seen BIGINT NOT NULL)`,
 		`CREATE INDEX IF NOT EXISTS pull_push_user ON pull_push (user_id, seen)`,
@@ -29,6 +30,7 @@ func postgres() *dialect {
 
 func sqlite() *dialect {
 	return &dialect{
+		oneWriter: true,
 		create: []string{
 			`CREATE TABLE IF NOT EXISTS pull_push (hash TEXT PRIMARY KEY NOT NULL, user_id TEXT NOT NULL, subscription TEXT NOT NULL, seen INTEGER NOT NULL)`,
 			`CREATE INDEX IF NOT EXISTS pull_push_user ON pull_push (user_id, seen)`,
@@ -73,24 +75,20 @@ func (s *SQLStore) prepare(ctx context.Context) (*dialect, error) {
 	if d := s.ready.Load(); d != nil {
 		return d, nil
 	}
-	select {
-	case s.turn <- struct{}{}:
-		defer func() { <-s.turn }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	if d := s.ready.Load(); d != nil {
-		return d, nil
-	}
-	d, err := s.detect(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.ensure(ctx, d); err != nil {
-		return nil, err
-	}
-	s.ready.Store(d)
-	return d, nil
+	err := s.inTurn(ctx, func() error {
+		if s.ready.Load() != nil {
+			return nil
+		}
+		d, err := s.detect(ctx)
+		if err == nil {
+			err = s.ensure(ctx, d)
+		}
+		if err == nil {
+			s.ready.Store(d)
+		}
+		return err
+	})
+	return s.ready.Load(), err
 }
 
 // detect finds out which database it is, by what it calls its version.
@@ -116,7 +114,7 @@ func (s *SQLStore) ensure(ctx context.Context, d *dialect) error {
 	if s.exists(ctx) {
 		return nil
 	}
-	err := patiently(ctx, func() error { return s.create(ctx, d) })
+	err := s.create(ctx, d)
 	if err != nil && s.exists(ctx) {
 		return nil
 	}

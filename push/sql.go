@@ -19,10 +19,14 @@ import (
 //
 // A row has the columns hash (SHA-256 of the endpoint in hexadecimal, the primary
 // key), user_id, subscription (JSON) and seen (milliseconds since 1970).
+//
+// A SQLite file has one writer at a time. Calls of one store wait in line for it,
+// until their contexts end, and up to five seconds while another process has it.
 type SQLStore struct {
 	db    *sql.DB
-	turn  chan struct{}           // held by the caller that prepares
 	ready atomic.Pointer[dialect] // nil until the table exists
+	turn  chan struct{}           // held by the caller that prepares or uses a SQLite file
+	done  time.Time               // when the last of them succeeded; guarded by turn
 }
 
 // NewSQLStore returns a store in a database. It does not connect. The caller closes
@@ -35,11 +39,26 @@ func NewSQLStore(db *sql.DB) *SQLStore {
 // error at once if another connection is writing.
 const busyPatience = 5 * time.Second
 
-// patiently calls f again while a SQLite file is busy.
-func patiently(ctx context.Context, f func() error) error {
-	for end := time.Now().Add(busyPatience); ; {
+// inTurn calls f when no other caller's is running, and again while other processes
+// keep a SQLite file busy. SQLite gives those that wait no order, so if they were not
+// in line here, some would never get the file from a slow disk.
+func (s *SQLStore) inTurn(ctx context.Context, f func() error) error {
+	busySince := time.Now()
+	select {
+	case s.turn <- struct{}{}:
+		defer func() { <-s.turn }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if s.done.After(busySince) {
+		busySince = s.done // until then it was this store that kept the file busy
+	}
+	for {
 		err := f()
-		if err == nil || !isBusy(err) || time.Now().After(end) {
+		if err == nil {
+			s.done = time.Now()
+		}
+		if err == nil || !isBusy(err) || time.Since(busySince) > busyPatience {
 			return err
 		}
 		select {
@@ -134,18 +153,27 @@ func (s *SQLStore) Users(ctx context.Context, after string, limit int) ([]string
 }
 
 func (s *SQLStore) exec(ctx context.Context, d *dialect, query string, args ...any) error {
-	return patiently(ctx, func() error {
+	write := func() error {
 		_, err := s.db.ExecContext(ctx, d.place(query), args...)
 		return err
-	})
+	}
+	if d.oneWriter {
+		return s.inTurn(ctx, write)
+	}
+	return write()
 }
 
-// texts returns the only column of a query's rows.
+// texts returns the only column of a query's rows. In SQLite's WAL mode those that
+// read do not wait for those that write, so they get in line only if they must.
 func (s *SQLStore) texts(ctx context.Context, d *dialect, query string, args ...any) (texts []string, err error) {
-	err = patiently(ctx, func() error {
+	read := func() error {
 		texts, err = s.query(ctx, d, query, args...)
 		return err
-	})
+	}
+	if err := read(); err == nil || !d.oneWriter || !isBusy(err) {
+		return texts, err
+	}
+	err = s.inTurn(ctx, read)
 	return texts, err
 }
 

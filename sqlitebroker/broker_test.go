@@ -2,6 +2,7 @@ package sqlitebroker_test
 
 import (
 	"database/sql"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -21,10 +22,14 @@ type node struct {
 	file string
 }
 
+// patience is how long tests wait for others who write: nodes and applications get
+// the lock in no order, and a disk may be slow.
+const patience = 30 * time.Second
+
 // openFile opens a file in the way in which applications usually do.
 func openFile(t testing.TB, file string) *sql.DB {
 	t.Helper()
-	db, err := sql.Open("sqlite", "file:"+file+"?_pragma=busy_timeout(5000)")
+	db, err := sql.Open("sqlite", fmt.Sprintf("file:%s?_pragma=busy_timeout(%d)", file, patience.Milliseconds()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +46,7 @@ func newFile(t testing.TB) string {
 // start returns a node on a file.
 func start(t testing.TB, file string, change func(*sqlitebroker.Config)) *node {
 	t.Helper()
-	c := sqlitebroker.Config{DB: openFile(t, file), Create: true, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))}
+	c := sqlitebroker.Config{DB: openFile(t, file), Create: true, Busy: patience, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))}
 	if change != nil {
 		change(&c)
 	}

@@ -46,7 +46,7 @@ func TestTheLineDoesNotAddUpWhileAnotherProcessWrites(t *testing.T) {
 		if _, err := store.Of(t.Context(), "ann"); err != nil { // so the table exists
 			t.Fatal(err)
 		}
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		file.lock()
 		began := time.Now()
 		var running sync.WaitGroup
@@ -141,7 +141,7 @@ func (c slowConn) ExecContext(_ context.Context, query string, _ []driver.NamedV
 	if !c.lock() {
 		return nil, errLocked
 	}
-	time.Sleep(c.commit)
+	<-time.After(c.commit)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.locked = false

@@ -23,9 +23,11 @@ func newInspected(t *testing.T, configure func(*pull.Config)) *app {
 	return a
 }
 
-// inspect returns a page of the inspector as an administrator sees it.
+// inspect returns a page of the inspector as an administrator sees it when nothing
+// moves any more.
 func (a *app) inspect(t *testing.T, path string) string {
 	t.Helper()
+	synctest.Wait()
 	r := a.get(t, "/admin/pull"+path, userHeader, "root")
 	content := text(r)
 	if r.StatusCode != http.StatusOK {

@@ -20,7 +20,7 @@ var amounts = []promise{
 	},
 	{name: "batches", promise: "batches of 512 messages or 4 MiB arrive whole and in order", run: batches},
 	{name: "long window", promise: "a window of 100,000 messages arrives without a hole", run: longWindow, long: true},
-	{name: "middle of the log", promise: "a window that begins in the middle of the log has every message since then, at the same offsets", run: middle},
+	{name: "middle of the log", promise: "a window that begins in the middle of the log has every message since then, at the same offsets", run: middle, long: true},
 	{name: "coming and going", promise: "a subscription gets every message once, while others begin and end and publishing goes on", run: comingAndGoing},
 	{
 		name:    "no skip",

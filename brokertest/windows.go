@@ -28,6 +28,7 @@ func middle(b *bench) error {
 	var began time.Time
 	for i, m := range append(numbers(0, count), "end") {
 		if i == from {
+			pause(b.ctx, betweenWindows)
 			began = time.Now()
 		}
 		if err := b.publish(m); err != nil {
@@ -51,7 +52,11 @@ func middle(b *bench) error {
 	return nil
 }
 
-// subscribeSince starts a reader whose window begins at a time.
+// What no window has is published so much earlier than what it has, because a window
+// begins between the two: an engine may be called late, and have a coarse clock.
+const betweenWindows = 2 * time.Second
+
+// subscribeSince starts a reader whose window begins a little before a time.
 func (b *bench) subscribeSince(began time.Time) *reader {
 	r := &reader{ended: make(chan struct{}), grew: make(chan struct{})}
 	var ctx context.Context
@@ -59,8 +64,7 @@ func (b *bench) subscribeSince(began time.Time) *reader {
 	b.readers = append(b.readers, r)
 	go func() {
 		defer close(r.ended)
-		const margin = time.Millisecond // for clocks that are coarse
-		r.err = b.Subscribe(ctx, time.Since(began)+margin, func(epoch string, offset uint64, message []byte) {
+		r.err = b.Subscribe(ctx, time.Since(began)+betweenWindows/2, func(epoch string, offset uint64, message []byte) {
 			r.add(record{epoch, offset, string(message), message})
 		})
 	}()
@@ -74,7 +78,7 @@ func skewed(b *bench, ahead time.Duration) error {
 	if err := b.publish(numbers(0, old)...); err != nil {
 		return err
 	}
-	pause(b.ctx, 2*time.Second) // so that a window can begin in between, also by a coarse clock
+	pause(b.ctx, betweenWindows)
 	began := time.Now()
 	list := numbers(old, old+young)
 	if err := b.publish(list...); err != nil {

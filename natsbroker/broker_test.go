@@ -67,6 +67,7 @@ func TestBroker(t *testing.T) {
 				faults.Rewind = func(t testing.TB, _ brokertest.Broker) func() { return s.snapshot(t) }
 			}
 			brokertest.Run(t, brokertest.Suite{
+				Patience: time.Minute, // other tests keep the machine busy
 				Open: func(t testing.TB) brokertest.Broker {
 					prefix = newPrefix()
 					network.delay.Store(0)

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/echo-pull/pull/brokertest"
 	"github.com/echo-pull/pull/natsbroker"
@@ -61,6 +62,7 @@ func TestEmbeddedBroker(t *testing.T) {
 		return embeddedBroker(t, s)
 	}
 	brokertest.Run(t, brokertest.Suite{
+		Patience: time.Minute, // other tests keep the machine busy
 		Open: func(t testing.TB) brokertest.Broker {
 			dir = t.TempDir()
 			return start(t)

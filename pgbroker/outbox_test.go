@@ -36,7 +36,8 @@ func TestTxOutbox(t *testing.T) {
 					prefix = newPrefix()
 					return with(t), open(t, s.url())
 				},
-				Join: func(t testing.TB, _ brokertest.TxBroker) brokertest.TxBroker { return with(t) },
+				Join:     func(t testing.TB, _ brokertest.TxBroker) brokertest.TxBroker { return with(t) },
+				Patience: 2 * time.Minute, // other tests keep the machine busy
 			})
 		})
 	}

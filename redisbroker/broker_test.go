@@ -56,6 +56,7 @@ func TestBroker(t *testing.T) {
 				return newBroker(t, s, prefix, configure)
 			}
 			brokertest.Run(t, brokertest.Suite{
+				Patience: time.Minute, // other tests keep the machine busy
 				Open: func(t testing.TB) brokertest.Broker {
 					prefix = newPrefix()
 					return newBroker(t, s, prefix, configure)

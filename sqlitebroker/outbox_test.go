@@ -22,6 +22,7 @@ func TestTxOutbox(t *testing.T) {
 		Join: func(t testing.TB, b brokertest.TxBroker) brokertest.TxBroker {
 			return start(t, b.(*node).file, nil)
 		},
+		Patience: 2 * time.Minute, // other tests keep the machine busy
 	})
 }
 

@@ -16,14 +16,14 @@ import (
 
 // eachEngine runs a test on each engine that nodes can share, with so many nodes that are
 // processes.
-func eachEngine(t *testing.T, nodes int, run func(t *testing.T, e engines.Engine, s *engines.Server, nodes []*process)) {
+func eachEngine(t *testing.T, nodes int, run func(t *testing.T, e engines.Engine, s *engines.Server, nodes []*process), env ...string) {
 	t.Helper()
 	t.Parallel()
 	for _, e := range engines.Shared() {
 		t.Run(e.Name, func(t *testing.T) {
 			t.Parallel()
 			s := e.Start(t, nil)
-			run(t, e, s, startProcesses(t, e, s.Address, nodes))
+			run(t, e, s, startProcesses(t, e, s.Address, nodes, env...))
 		})
 	}
 }

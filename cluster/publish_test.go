@@ -102,7 +102,7 @@ func TestRepeatedRequestIsPublishedOnceWhateverHappens(t *testing.T) {
 		if err := nodes[1].terminate(); err != nil {
 			t.Error(err)
 		}
-		for _, n := range startProcesses(t, e, s.Address, 2) {
+		for _, n := range startProcesses(t, e, s.Address, 2, patient) {
 			again := n.publishUntil(t, "first", batch("first", 2))
 			n.publishUntil(t, "killed0", batch("killed0", lines))
 			if status, text := n.post(t, "/events", batch("first", 3), service("application/x-ndjson", "first")); status != http.StatusUnprocessableEntity {
@@ -119,7 +119,7 @@ func TestRepeatedRequestIsPublishedOnceWhateverHappens(t *testing.T) {
 				t.Errorf("got %s and %d events, want %s and %d", again, len(got), first, len(want))
 			}
 		}
-	})
+	}, patient)
 }
 
 // isKeyed reports whether a message of the log is an event that a service has published.

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -38,11 +39,19 @@ type received struct {
 func openPage(t *testing.T, to *memnet.Listener, cursor string) *reader {
 	t.Helper()
 	d := websocket.Dialer{NetDialContext: to.Dial}
-	conn, response, err := d.DialContext(t.Context(), "ws://app.test/pull?protocol=2&user=1&client="+rand.Text()+"&cursor="+cursor, nil)
-	if err != nil {
-		t.Fatal(err)
+	address := "ws://app.test/pull?protocol=2&user=1&client=" + rand.Text() + "&cursor=" + cursor
+	var conn *websocket.Conn
+	for end := time.Now().Add(time.Minute); conn == nil; {
+		c, response, err := d.DialContext(t.Context(), address, nil)
+		isLate := response != nil && response.StatusCode == http.StatusServiceUnavailable // a busy engine is
+		if response != nil {
+			_ = response.Body.Close()
+		}
+		if err != nil && (!isLate || time.Now().After(end)) {
+			t.Fatal(err)
+		}
+		conn = c
 	}
-	_ = response.Body.Close()
 	r := &reader{conn: conn}
 	hello := r.next(t)
 	r.epoch, r.offset = hello.Params.Epoch, hello.Params.Offset

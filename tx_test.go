@@ -343,12 +343,12 @@ func TestOutboxIsNoNode(t *testing.T) {
 		a := newApp(t, both)
 		b := newApp(t, both)
 		defer a.stop(t)
+		r, _ := b.fresh(t, "1")
 		tx := table.begin()
 		if err := a.SendTx(t.Context(), tx, pull.User("1"), event("x", nil)); err != nil {
 			t.Fatal(err)
 		}
 		tx.commit()
-		r, _ := b.fresh(t, "1")
 		pass(2 * time.Second)
 		r.sees(t, "x")
 		b.stop(t)

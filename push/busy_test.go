@@ -38,32 +38,36 @@ func TestManyWriteASQLiteFileOnASlowDisk(t *testing.T) {
 }
 
 // A process that does not let the file go costs each caller five seconds, not five
-// seconds times those before it.
+// seconds times those before it, also if the connections have a busy_timeout.
 func TestTheLineDoesNotAddUpWhileAnotherProcessWrites(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		file := &slowFile{commit: time.Second}
-		store := push.NewSQLStore(openSlow(t, file))
-		if _, err := store.Of(t.Context(), "ann"); err != nil { // so the table exists
-			t.Fatal(err)
-		}
-		<-time.After(time.Minute)
-		file.lock()
-		began := time.Now()
-		var running sync.WaitGroup
-		for i := range 50 {
-			running.Go(func() {
-				err := store.Delete(t.Context(), "ann", fmt.Sprint("https://push.example/", i))
-				if took := time.Since(began); err == nil || took > 6*time.Second {
-					t.Errorf("%v after %v, want an error after 5 s", err, took)
+	for _, timeout := range []time.Duration{0, 5 * time.Second} {
+		t.Run(timeout.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				file := &slowFile{commit: time.Second, timeout: timeout}
+				store := push.NewSQLStore(openSlow(t, file))
+				if _, err := store.Of(t.Context(), "ann"); err != nil { // so the table exists
+					t.Fatal(err)
+				}
+				<-time.After(time.Minute)
+				file.lock()
+				began := time.Now()
+				var running sync.WaitGroup
+				for i := range 50 {
+					running.Go(func() {
+						err := store.Delete(t.Context(), "ann", fmt.Sprint("https://push.example/", i))
+						if took := time.Since(began); !errors.Is(err, errLocked) || took < 5*time.Second || took > 6*time.Second {
+							t.Errorf("%v after %v, want an error after 5 s", err, took)
+						}
+					})
+				}
+				running.Wait()
+				file.unlock()
+				if err := store.Delete(t.Context(), "ann", "https://push.example/1"); err != nil {
+					t.Error(err)
 				}
 			})
-		}
-		running.Wait()
-		file.unlock()
-		if err := store.Delete(t.Context(), "ann", "https://push.example/1"); err != nil {
-			t.Error(err)
-		}
-	})
+		})
+	}
 }
 
 // Who waits in line can give up.
@@ -96,6 +100,8 @@ var errLocked = errors.New("database is locked (5) (SQLITE_BUSY)")
 type slowFile struct {
 	commit time.Duration // how long a statement that writes takes
 	others time.Duration // how long another process writes after ten of them
+
+	timeout time.Duration // the busy_timeout of the connections
 
 	mu      sync.Mutex
 	locked  bool
@@ -139,6 +145,7 @@ func (c slowConn) Rollback() error                     { return nil }
 
 func (c slowConn) ExecContext(_ context.Context, query string, _ []driver.NamedValue) (driver.Result, error) {
 	if !c.lock() {
+		<-time.After(c.timeout)
 		return nil, errLocked
 	}
 	<-time.After(c.commit)

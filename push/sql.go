@@ -26,7 +26,8 @@ type SQLStore struct {
 	db    *sql.DB
 	ready atomic.Pointer[dialect] // nil until the table exists
 	turn  chan struct{}           // held by the caller that prepares or uses a SQLite file
-	done  time.Time               // when the last of them succeeded; guarded by turn
+	done  time.Time               // when the file was last not busy; guarded by turn
+	busy  error                   // the error of the last of them, if it was; guarded by turn
 }
 
 // NewSQLStore returns a store in a database. It does not connect. The caller closes
@@ -53,12 +54,17 @@ func (s *SQLStore) inTurn(ctx context.Context, f func() error) error {
 	if s.done.After(busySince) {
 		busySince = s.done // until then it was this store that kept the file busy
 	}
+	if s.busy != nil && time.Since(busySince) >= busyPatience {
+		return s.busy // those before have tried in vain meanwhile
+	}
 	for {
 		err := f()
-		if err == nil {
-			s.done = time.Now()
+		if err == nil || !isBusy(err) {
+			s.done, s.busy = time.Now(), nil
+			return err
 		}
-		if err == nil || !isBusy(err) || time.Since(busySince) > busyPatience {
+		s.busy = err
+		if time.Since(busySince) >= busyPatience {
 			return err
 		}
 		select {
